@@ -1,0 +1,40 @@
+"""What can go wrong, as one small tree of exceptions.
+
+Every error that a user can cause is an :class:`MbnasError` whose message is one
+sentence or two: the value, the rule it breaks, the remedy. The command line prints
+the message and exits with :attr:`MbnasError.exit_status`; it never shows a traceback.
+"""
+
+from __future__ import annotations
+
+
+class MbnasError(Exception):
+    """Base of all errors that mbnas raises on purpose."""
+
+    exit_status = 1
+
+
+class UsageError(MbnasError):
+    """The request itself is wrong: an option, a key or a value that cannot be."""
+
+    exit_status = 2
+
+
+class ConfigurationError(UsageError):
+    """A configuration key does not exist or holds a value that breaks its rule."""
+
+
+class GenotypeError(UsageError):
+    """A text or a list of nodes that is no genotype, or none of the space at hand."""
+
+
+class DatasetError(MbnasError):
+    """A dataset that cannot be read, or breaks a rule that a search depends on."""
+
+
+class StudyError(MbnasError):
+    """A study directory that cannot be created, opened, resumed or written."""
+
+
+class TrainingError(MbnasError):
+    """One training that could not be finished; the search records it and goes on."""

@@ -1,0 +1,1 @@
+"""From genotype to torch."""

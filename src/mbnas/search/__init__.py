@@ -1,0 +1,1 @@
+"""Searchers: generators that propose genotypes and receive their scores."""

@@ -1,0 +1,11 @@
+"""Settings for all tests: shapes are checked at run time, examples are drawn alike every time."""
+
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+settings.register_profile(
+    "mbnas", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("mbnas")
+
+_hook = install_import_hook("mbnas", "beartype.beartype")
