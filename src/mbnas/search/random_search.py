@@ -1,0 +1,32 @@
+"""Random search: the baseline that every searcher has to beat.
+
+Source: Bergstra and Bengio 2012, "Random search for hyper-parameter optimization".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mbnas.genotype.genotype import Genotype
+from mbnas.genotype.space import Space
+from mbnas.search.searcher import Batch, Searcher
+
+
+def random_search(space: Space, rng: np.random.Generator, *, batch_size: int = 8) -> Searcher:
+    """Yield genotypes drawn uniformly, none of them twice, until the space has no more.
+
+    Args:
+        space: Where to search.
+        rng: Draws the genotypes.
+        batch_size: How many to propose at once; the last batch may be smaller.
+    """
+    scores: dict[Genotype, float] = {}
+    while remaining := space.count - len(scores):
+        drawn: dict[Genotype, None] = {}  # a set that keeps the order
+        while len(drawn) < min(batch_size, remaining):
+            genotype = space.sample(rng)
+            if genotype not in scores:
+                drawn[genotype] = None
+        incumbent = max(scores, key=scores.__getitem__, default=None)
+        received = yield Batch(genotypes=tuple(drawn), incumbent=incumbent, why="random draw")
+        scores |= zip(drawn, received, strict=True)
