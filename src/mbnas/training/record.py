@@ -1,0 +1,109 @@
+"""What one training leaves behind: values without torch, which the ledger keeps.
+
+A training is named by its :class:`TrainingKey`. A training that fails has an error
+in place of a score, never a score of zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingKey:
+    """Which training: two trainings with the same key are the same training.
+
+    Attributes:
+        network: Digest of the network.
+        protocol: Digest of the protocol.
+        fold: Which fold validates, from 0.
+        initialisation: Which initialisation of the weights, from 0.
+    """
+
+    network: str
+    protocol: str
+    fold: int
+    initialisation: int
+
+    def __post_init__(self) -> None:
+        if self.fold < 0 or self.initialisation < 0:
+            raise ValueError(f"fold and initialisation count from 0, not as in {self}.")
+
+    def __str__(self) -> str:
+        return (
+            f"fold {self.fold}, initialisation {self.initialisation} of network {self.network} "
+            f"under protocol {self.protocol}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """One epoch of a training.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        learning_rate: At the epoch's last step.
+        loss: Mean over the epoch's steps; may be infinite or not a number.
+        class_dice: Validation Dice per foreground class, mean over patients; an element
+            is ``None`` where the class is defined for no patient. ``None`` altogether
+            where the epoch was not validated.
+    """
+
+    epoch: int
+    learning_rate: float
+    loss: float
+    class_dice: tuple[float | None, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.epoch < 1:
+            raise ValueError(f"epochs count from 1, not {self.epoch}.")
+        if not all(dice is None or math.isfinite(dice) for dice in self.class_dice or ()):
+            raise ValueError(f"class_dice (={self.class_dice}) must be finite, or None.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """One training as it ended, well or not.
+
+    Attributes:
+        key: Which training.
+        score: Validation Dice averaged over the scored epochs; ``None`` if it failed.
+        collapsed: Indices of the classes (in prepared labels, where 0 is background)
+            that no scored epoch ever predicted; empty for a sound training.
+        attempts: How often it was started from a fresh initialisation, from 1.
+        error: Why there is no score, in one sentence; ``None`` if there is one.
+        wall_s: Duration in seconds, all attempts together.
+        slices_per_s: Training slices per second of training time, where measured.
+        worker: Where it ran, such as ``"host:0 cuda:1"``.
+        started_at: ISO 8601, in UTC.
+        epochs: Ascending; those of the attempt that counts.
+
+    Raises:
+        ValueError: unless exactly one of score and error is there and epochs ascend.
+    """
+
+    key: TrainingKey
+    score: float | None
+    collapsed: tuple[int, ...] = ()
+    attempts: int = 1
+    error: str | None = None
+    wall_s: float
+    slices_per_s: float | None = None
+    worker: str
+    started_at: str
+    epochs: tuple[EpochRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.error is None):
+            raise ValueError(
+                f"A training has a score (={self.score}) or an error (={self.error!r}), "
+                "one and not both."
+            )
+        if self.score is not None and not math.isfinite(self.score):
+            raise ValueError(f"score (={self.score}) must be finite; say why not as an error.")
+        if self.attempts < 1:
+            raise ValueError(f"attempts (={self.attempts}) must be 1 or more.")
+        numbers = [record.epoch for record in self.epochs]
+        if numbers != sorted(set(numbers)):
+            raise ValueError(f"epochs must ascend, not run {numbers}.")
