@@ -1,0 +1,83 @@
+"""Which patient a case belongs to, so that no patient is in two folds at once."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from mbnas.errors import ConfigurationError, DatasetError
+
+_OCCASION = re.compile(
+    r"""(?P<patient>.+?)[_-](?:
+        (?:frame|t|tp|time|timepoint|v|visit|ses|session|scan|run|series|phase|exam|study|acq
+            |day|week|month|year|fu|followup)[_-]?\d+
+        |baseline|followup|pre|post|ed|es|left|right|l|r
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NUMBERED = re.compile(r"(?P<patient>.*\d)(?:[_-]\d{1,2}|[a-d])", re.IGNORECASE)
+
+
+def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | None) -> str:
+    r"""Return the patient that a case belongs to; without grouping, the case itself.
+
+    >>> patient_of("patient001_frame12", r"patient\d+", None)
+    'patient001'
+
+    Args:
+        case_name: Name of the case.
+        pattern: Regular expression that matches the start of every case's name. The
+            patient is its first group, or all that it matches where it has none.
+        table: Patient of each case; comes before ``pattern``.
+
+    Raises:
+        DatasetError: if the table lacks the case or the pattern does not match it.
+        ConfigurationError: if the pattern is no regular expression.
+    """
+    if table is not None:
+        if case_name not in table:
+            raise DatasetError(
+                f"Case {case_name} is not in the table of patients: the table names a patient for "
+                "every case. Add it."
+            )
+        return table[case_name]
+    if pattern is None:
+        return case_name
+    try:
+        match = re.match(pattern, case_name)
+    except re.error as error:
+        raise ConfigurationError(
+            f"The patient pattern {pattern!r} is no regular expression ({error}). Correct it."
+        ) from error
+    patient = (match[1] if match.re.groups else match[0]) if match else None
+    if not patient:
+        raise DatasetError(
+            f"Case {case_name} has no patient: the patient pattern {pattern!r} does not match its "
+            "name. Widen the pattern, or give a table."
+        )
+    return patient
+
+
+def group_by_patient(
+    case_names: Iterable[str], pattern: str | None, table: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the patient of every case, as :func:`patient_of` finds it."""
+    return {name: patient_of(name, pattern, table) for name in case_names}
+
+
+def suspicious_groups(case_names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return groups of cases whose names suggest several volumes of one patient.
+
+    A guess from habits of naming, for a warning only.
+
+    >>> suspicious_groups(["patient001_frame01", "patient001_frame12", "patient002_frame01"])
+    (('patient001_frame01', 'patient001_frame12'),)
+    >>> suspicious_groups(["hippocampus_001", "hippocampus_003"])
+    ()
+    """
+    groups = defaultdict(list)
+    for name in sorted(case_names):
+        match = _OCCASION.fullmatch(name) or _NUMBERED.fullmatch(name)
+        groups[match["patient"] if match else name].append(name)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
