@@ -422,6 +422,12 @@ def test_half_a_write_is_undone_at_the_next_opening(torn, read_only):
         assert ledger.facts() == {"a": "b"}
 
 
+def test_a_deleted_ledger_does_not_haunt_the_next(torn):
+    torn.unlink()
+    with Ledger.create(torn) as ledger:
+        assert ledger.facts() == {}
+
+
 def test_half_a_write_that_cannot_be_undone_is_said_to_be_that(torn, unprivileged):
     torn.chmod(0o444)
     torn.parent.chmod(0o555)

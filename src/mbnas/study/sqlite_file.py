@@ -91,6 +91,8 @@ def create_file(path: Path) -> None:
         closing(sqlite3.connect(aside, isolation_level=None)) as connection,
     ):
         connection.executescript(_SCHEMA)
+        # The journal of a ledger that was deleted would be played back into this one.
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
 
 def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> sqlite3.Connection:
