@@ -6,11 +6,15 @@ posterior to anterior, the third from inferior to superior.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+
+ANATOMICAL_AXES = ("left-right", "posterior-anterior", "inferior-superior")
+"""What the three canonical axes run along, in their order."""
 
 AFFINE_TOLERANCE = 1e-3
 """How far entries of two affines of one grid may differ, in mm."""
@@ -33,6 +37,16 @@ class Geometry:
     affine: Affine
     orientation: tuple[tuple[int, int], ...]
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Geometry:
+        """Return the geometry whose ``dataclasses.asdict`` went through JSON."""
+        x, y, z = fields["shape_xyz"]
+        return cls(
+            shape_xyz=(x, y, z),
+            affine=tuple(map(tuple, fields["affine"])),
+            orientation=tuple((axis, flip) for axis, flip in fields["orientation"]),
+        )
+
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Distance between voxel centres along each canonical axis."""
@@ -48,7 +62,7 @@ class Geometry:
 
     def matches(self, other: Geometry) -> bool:
         """Say whether both describe one grid: the same shape, affines within tolerance."""
-        close = np.allclose(self.affine, other.affine, rtol=1e-4, atol=AFFINE_TOLERANCE)
+        close = np.allclose(self.affine, other.affine, rtol=1e-5, atol=AFFINE_TOLERANCE)
         return self.shape_xyz == other.shape_xyz and bool(close)
 
     def to_canonical(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*turned"]:

@@ -10,7 +10,7 @@ a slice is the lower of the two axes that remain, its width the higher.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -76,12 +76,18 @@ class PlaneTransform:
         )
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> PlaneTransform:
+    def from_json(cls, fields: Mapping[str, Any]) -> PlaneTransform:
         """Return the transform whose ``dataclasses.asdict`` went through JSON."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-        }
-        return cls(**values)
+        x, y, z = fields["shape_xyz"]
+        height, width = fields["fitted"]
+        top, left = fields["offset"]
+        return cls(
+            slice_axis=fields["slice_axis"],
+            slice_size=fields["slice_size"],
+            shape_xyz=(x, y, z),
+            fitted=(height, width),
+            offset=(top, left),
+        )
 
     @property
     def num_slices(self) -> int:

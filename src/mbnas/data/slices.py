@@ -1,0 +1,221 @@
+"""Prepared slices on disk: three files that training maps into memory.
+
+``images.npy`` and ``labels.npy`` hold the slices of all volumes, one volume after the
+other; ``index.json`` says which slices are whose, and all that undoing needs. The folder
+is named by a digest of the data and the settings, and is complete if it exists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Integer, UInt8
+
+from mbnas.data.dataset import LabelClass
+from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.normalise import ForegroundIntensities, Normalisation
+from mbnas.data.prepare import PlaneTransform
+from mbnas.errors import ConfigurationError, StudyError
+
+FORMAT_VERSION = 1
+"""Part of the digest: raise it whenever prepared slices come out differently."""
+
+IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparationSettings:
+    """How volumes become slices.
+
+    Attributes:
+        slice_size: Side of the square slices, in pixels.
+        slice_axis: Canonical axis to cut across (0 left-right, 1 posterior-anterior,
+            2 inferior-superior), or ``None`` for the coarsest.
+
+    Raises:
+        ConfigurationError: if a value breaks its rule.
+    """
+
+    slice_size: int = 128
+    slice_axis: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.slice_size < 1:
+            raise ConfigurationError(
+                f"preparation.slice_size (={self.slice_size}) must be 1 or more."
+            )
+        if self.slice_axis not in (None, 0, 1, 2):
+            raise ConfigurationError(
+                f"preparation.slice_axis (={self.slice_axis}) must be 0 (left-right), "
+                "1 (posterior-anterior) or 2 (inferior-superior)."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedVolume:
+    """The slices of one volume, and the way back to its file's grid.
+
+    Attributes:
+        case: Name of the case.
+        patient: Whom it belongs to.
+        first_slice: Where its slices begin.
+        plane: How its slices were made.
+        geometry: The grid of its file.
+    """
+
+    case: str
+    patient: str
+    first_slice: int
+    plane: PlaneTransform
+    geometry: Geometry
+
+    @property
+    def num_slices(self) -> int:
+        """How many slices the volume has."""
+        return self.plane.num_slices
+
+    @property
+    def slices(self) -> slice:
+        """Where its slices are among all."""
+        return slice(self.first_slice, self.first_slice + self.num_slices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What ``index.json`` says: everything about prepared slices but the pixels.
+
+    Attributes:
+        digest: Of the data and the settings; the folder's name.
+        settings: As they were asked for.
+        slice_axis: The canonical axis that was cut across.
+        channels: Modality of each image channel.
+        normalisation: How each channel was normalised, as a new image must be.
+        classes: Foreground classes; a prepared label ``k`` is ``classes[k - 1]``.
+        volumes: In the order of their slices.
+    """
+
+    digest: str
+    settings: PreparationSettings
+    slice_axis: int
+    channels: tuple[str, ...]
+    normalisation: Normalisation
+    classes: tuple[LabelClass, ...]
+    volumes: tuple[PreparedVolume, ...]
+
+    @property
+    def num_slices(self) -> int:
+        """How many slices all volumes have."""
+        return sum(volume.num_slices for volume in self.volumes)
+
+    def to_json(self) -> str:
+        """Return the text of ``index.json``."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Index:
+        """Return the index that ``text`` spells; the inverse of :meth:`to_json`."""
+        facts: dict[str, Any] = json.loads(text)
+        return cls(
+            digest=facts["digest"],
+            settings=PreparationSettings(**facts["settings"]),
+            slice_axis=facts["slice_axis"],
+            channels=tuple(facts["channels"]),
+            normalisation=tuple(
+                None if ct is None else ForegroundIntensities(**ct) for ct in facts["normalisation"]
+            ),
+            classes=tuple(LabelClass(**label) for label in facts["classes"]),
+            volumes=tuple(_volume(fields) for fields in facts["volumes"]),
+        )
+
+
+def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
+    return PreparedVolume(
+        case=fields["case"],
+        patient=fields["patient"],
+        first_slice=fields["first_slice"],
+        plane=PlaneTransform.from_json(fields["plane"]),
+        geometry=Geometry.from_json(fields["geometry"]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedSlices:
+    """The prepared slices of a dataset.
+
+    Attributes:
+        images: Normalised intensities, mapped from disk, read-only.
+        labels: Class indices, 0 for background, mapped likewise.
+        index: What they show.
+    """
+
+    images: Float32[np.ndarray, "slice channel side side"]
+    labels: UInt8[np.ndarray, "slice side side"]
+    index: Index
+
+    @classmethod
+    def open(cls, directory: Path) -> PreparedSlices:
+        """Return the prepared slices in ``directory``.
+
+        Raises:
+            StudyError: if they are absent or damaged.
+        """
+        try:
+            return cls(
+                images=np.load(directory / IMAGES, mmap_mode="r"),
+                labels=np.load(directory / LABELS, mmap_mode="r"),
+                index=Index.from_json((directory / INDEX).read_bytes()),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(
+                f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
+                "run the search again: it prepares them anew."
+            ) from error
+
+    @property
+    def digest(self) -> str:
+        """Of the data and the settings."""
+        return self.index.digest
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Modality of each image channel."""
+        return self.index.channels
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Foreground classes; a prepared label ``k`` is ``classes[k - 1]``."""
+        return self.index.classes
+
+    @property
+    def volumes(self) -> tuple[PreparedVolume, ...]:
+        """In the order of their slices."""
+        return self.index.volumes
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """All patients, sorted, each once."""
+        return tuple(sorted({volume.patient for volume in self.volumes}))
+
+    @property
+    def volume_of_slice(self) -> Integer[np.ndarray, " slice"]:
+        """For each slice, which of ``volumes`` it belongs to."""
+        counts = [volume.num_slices for volume in self.volumes]
+        return np.repeat(np.arange(len(counts)), counts)
+
+    @property
+    def axis_dims(self) -> dict[str, int]:
+        """For each anatomical axis in the slice's plane its dimension: 0 height, 1 width."""
+        plane = [name for a, name in enumerate(ANATOMICAL_AXES) if a != self.index.slice_axis]
+        return {name: dim for dim, name in enumerate(plane)}
+
+
+def label_values(
+    indices: UInt8[np.ndarray, "*grid"], classes: tuple[LabelClass, ...]
+) -> Integer[np.ndarray, "*grid"]:
+    """Return class indices as the numbers that the dataset's label files hold."""
+    return np.array([0, *(label.value for label in classes)])[indices]
