@@ -218,4 +218,5 @@ def label_values(
     indices: UInt8[np.ndarray, "*grid"], classes: tuple[LabelClass, ...]
 ) -> Integer[np.ndarray, "*grid"]:
     """Return class indices as the numbers that the dataset's label files hold."""
-    return np.array([0, *(label.value for label in classes)])[indices]
+    values: np.ndarray = np.array([0, *(label.value for label in classes)])[indices]
+    return values

@@ -1,0 +1,193 @@
+"""One case under the rules that a search depends on.
+
+The same function serves ``mbnas check``, which reports what it finds in all cases, and
+preparation, which refuses a dataset with any finding: what passes the one passes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Num, UInt8
+
+from mbnas.data.dataset import Case, Dataset
+from mbnas.data.geometry import Geometry
+from mbnas.data.volume import Volume, read_image, read_label
+from mbnas.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about a dataset that a user should know.
+
+    Attributes:
+        severity: An error would stop a search, a warning would not.
+        case: The case concerned, or ``None`` for the dataset.
+        file: The file concerned, if it is one.
+        rule: Short name of the rule, stable, for other programs.
+        message: What is wrong and what to do.
+    """
+
+    severity: Literal["error", "warning"]
+    case: str | None = None
+    file: str | None = None
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """A case as read, and what is wrong with it.
+
+    Attributes:
+        findings: Empty if the case is sound.
+        image: ``None`` if it cannot be read.
+        labels_XYZ: Class indices, 0 for background; ``None`` unless the case is sound.
+    """
+
+    findings: tuple[Finding, ...]
+    image: Volume | None
+    labels_XYZ: UInt8[np.ndarray, "x y z"] | None
+
+
+def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examination:
+    """Read a case and hold it against every rule.
+
+    Args:
+        case: The case to read.
+        dataset: What is declared; its own list of cases is not looked at.
+        allow_empty: Whether a case may be without foreground.
+    """
+    findings: list[Finding] = []
+    image, label = None, None
+    try:
+        image = read_image(case.images)
+    except DatasetError as error:
+        findings.append(_finding(case, case.images[0], "unreadable-image", str(error)))
+    try:
+        label = read_label(case.label)
+    except DatasetError as error:
+        findings.append(_finding(case, case.label, "unreadable-label", str(error)))
+    if image is not None:
+        findings.extend(_image_findings(case, image, dataset))
+    if image is not None and label is not None:
+        findings.extend(_grid_findings(case, image.geometry, label[1]))
+    if label is None:
+        return Examination(findings=tuple(findings), image=image, labels_XYZ=None)
+    findings.extend(_label_findings(case, label[0], dataset, allow_empty=allow_empty))
+    return Examination(
+        findings=tuple(findings),
+        image=image,
+        labels_XYZ=None if findings else class_indices(label[0], dataset),
+    )
+
+
+def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
+    """Raise if there is any finding: say the first, and how many others there are.
+
+    Raises:
+        DatasetError: with the first finding's message.
+    """
+    if not findings:
+        return
+    count = len(findings) - 1
+    others = f" `mbnas check {dataset.root}` shows this and {count} more." if count else ""
+    raise DatasetError(findings[0].message + others)
+
+
+def class_indices(
+    labels_XYZ: Num[np.ndarray, "x y z"], dataset: Dataset
+) -> UInt8[np.ndarray, "x y z"]:
+    """Return the index of each voxel's class, from 1, and 0 for background."""
+    indices = np.zeros(labels_XYZ.shape, np.uint8)
+    for index, label in enumerate(dataset.classes, start=1):
+        indices[labels_XYZ == label.value] = index
+    return indices
+
+
+def _finding(case: Case, file: Path, rule: str, message: str) -> Finding:
+    return Finding(severity="error", case=case.name, file=str(file), rule=rule, message=message)
+
+
+def _image_findings(case: Case, image: Volume, dataset: Dataset) -> Iterator[Finding]:
+    path, num_channels = case.images[0], len(image.voxels)
+    if num_channels != len(dataset.channels):
+        yield _finding(
+            case,
+            path,
+            "channel-count",
+            f"Case {case.name} has {num_channels} image channels, but dataset.json declares "
+            f"{len(dataset.channels)} ({', '.join(dataset.channels)}): all cases have the declared "
+            "channels. Complete the case or correct dataset.json.",
+        )
+    num_bad = image.voxels.size - int(np.isfinite(image.voxels).sum())
+    if num_bad:
+        yield _finding(
+            case,
+            path,
+            "non-finite",
+            f"{path} holds {num_bad} voxels that are not finite (nan or infinite): intensities "
+            "are finite numbers. Replace them or leave the case out.",
+        )
+
+
+def _grid_findings(case: Case, image: Geometry, label: Geometry) -> Iterator[Finding]:
+    if image.shape_xyz != label.shape_xyz:
+        yield _finding(
+            case,
+            case.label,
+            "shape-mismatch",
+            f"{case.label} has shape {label.shape_xyz}, but its image {image.shape_xyz}: both "
+            "are on one grid. Resample the label onto the image.",
+        )
+    elif not image.matches(label):
+        apart = np.abs(np.subtract(image.affine, label.affine)).max()
+        yield _finding(
+            case,
+            case.label,
+            "affine-mismatch",
+            f"{case.label} lies elsewhere than its image: their affines differ by up to "
+            f"{apart:.4g} mm. Resample the label onto the image, or correct the wrong header.",
+        )
+
+
+def _label_findings(
+    case: Case, labels_XYZ: Num[np.ndarray, "x y z"], dataset: Dataset, *, allow_empty: bool
+) -> Iterator[Finding]:
+    values = np.unique(labels_XYZ)
+    whole = np.isfinite(values) & (values == np.round(values))
+    if not whole.all():
+        yield _finding(
+            case,
+            case.label,
+            "label-not-integer",
+            f"{case.label} holds {_shown(values[~whole])}: labels are whole numbers. "
+            "Threshold it, or resample it again by nearest neighbour.",
+        )
+    declared = [0, *(label.value for label in dataset.classes)]
+    strangers = values[whole & ~np.isin(values, declared)]
+    if strangers.size:
+        yield _finding(
+            case,
+            case.label,
+            "label-undeclared",
+            f"{case.label} holds label {_shown(strangers)}, but dataset.json declares "
+            f"{_shown(np.array(declared))}. Declare it or correct the file.",
+        )
+    if not allow_empty and not np.any(values != 0):
+        yield _finding(
+            case,
+            case.label,
+            "empty-case",
+            f"Case {case.name} has no foreground: nothing in {case.label.name} is labelled. "
+            "Leave it out, or set data.allow_empty_cases to true.",
+        )
+
+
+def _shown(values: np.ndarray) -> str:
+    shown = ", ".join(f"{value:g}" for value in values[:5])
+    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} others"

@@ -1,0 +1,163 @@
+"""The passes of preparation over all cases: sample CT intensities, then write the slices.
+
+Files are allocated in full before the first volume is prepared, and each volume is written
+to its place in them, so that a full disk is an error at the start, not a crash at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from mbnas.data.dataset import Case, Dataset
+from mbnas.data.examine import Finding, examine_case, refuse
+from mbnas.data.normalise import Normalisation, fit_normalisation, is_ct, sample_foreground
+from mbnas.data.prepare import prepare_image
+from mbnas.data.slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
+from mbnas.parallel import Progress, map_in_processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """What is to be prepared, and by how many.
+
+    Attributes:
+        dataset: The cases.
+        allow_empty: Whether cases may be without foreground.
+        workers: How many processes.
+        progress: Told of every volume read; CT is read twice.
+    """
+
+    dataset: Dataset
+    allow_empty: bool
+    workers: int
+    progress: Progress | None
+
+    def fit_normalisation(self) -> Normalisation:
+        """Return how each channel is normalised; reads all cases if one is CT.
+
+        Raises:
+            DatasetError: if a case read breaks a rule.
+        """
+        if not self._has_ct:
+            return fit_normalisation(self.dataset.channels, ())
+        task = partial(_sample_case, dataset=self._declared, allow_empty=self.allow_empty)
+        sampled = map_in_processes(
+            task, self.dataset.cases, workers=self.workers, progress=self._progress_from(0)
+        )
+        refuse([finding for case in sampled for finding in case.findings], self.dataset)
+        return fit_normalisation(self.dataset.channels, [case.sample for case in sampled])
+
+    def write_slices(self, folder: Path, index: Index) -> None:
+        """Write the three files of prepared slices into ``folder``.
+
+        Raises:
+            DatasetError: if a case breaks a rule.
+            OSError: if there is no room.
+        """
+        side = index.settings.slice_size
+        shape = (index.num_slices, len(index.channels), side, side)
+        task = partial(
+            _write_volume,
+            dataset=self._declared,
+            allow_empty=self.allow_empty,
+            normalisation=index.normalisation,
+            images=_allocate(folder / IMAGES, shape, np.dtype(np.float32)),
+            labels=_allocate(folder / LABELS, (shape[0], side, side), np.dtype(np.uint8)),
+        )
+        jobs = list(zip(self.dataset.cases, index.volumes, strict=True))
+        done_before = len(jobs) if self._has_ct else 0
+        written = map_in_processes(
+            task, jobs, workers=self.workers, progress=self._progress_from(done_before)
+        )
+        refuse([finding for findings in written for finding in findings], self.dataset)
+        (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
+
+    @property
+    def _has_ct(self) -> bool:
+        return any(map(is_ct, self.dataset.channels))
+
+    @property
+    def _declared(self) -> Dataset:
+        """The dataset without its list of cases: cheap to send to another process."""
+        return replace(self.dataset, cases=())
+
+    def _progress_from(self, done_before: int) -> Progress | None:
+        report = self.progress
+        if report is None:
+            return None
+        total = len(self.dataset.cases) * (2 if self._has_ct else 1)
+        return lambda done, _: report(done_before + done, total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampled:
+    findings: tuple[Finding, ...]
+    sample: Float32[np.ndarray, "channel sample"]
+
+
+def _sample_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _Sampled:
+    seen = examine_case(case, dataset, allow_empty=allow_empty)
+    if seen.image is None or seen.labels_XYZ is None:
+        sample = np.empty((len(dataset.channels), 0), np.float32)
+    else:
+        sample = sample_foreground(seen.image.voxels, seen.labels_XYZ)
+    return _Sampled(findings=seen.findings, sample=sample)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SliceFile:
+    """An array on disk, slice after slice, of which parts are written.
+
+    Attributes:
+        path: The file.
+        start: Where its first slice begins, in bytes.
+        slice_bytes: Length of a slice.
+    """
+
+    path: Path
+    start: int
+    slice_bytes: int
+
+    def write(self, first_slice: int, slices: Shaped[np.ndarray, "slice ..."]) -> None:
+        """Write consecutive slices to their place."""
+        rest = np.ascontiguousarray(slices).data.cast("B")
+        position = self.start + first_slice * self.slice_bytes
+        with self.path.open("r+b", buffering=0) as file:
+            while rest:
+                written = os.pwrite(file.fileno(), rest, position)
+                rest, position = rest[written:], position + written
+
+
+def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _SliceFile:
+    """Create a ``.npy`` file of zeros whose room on the disk is taken already."""
+    header = {"descr": number_type.str, "fortran_order": False, "shape": shape}
+    slice_bytes = int(np.prod(shape[1:])) * number_type.itemsize
+    with path.open("wb", buffering=0) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        os.posix_fallocate(file.fileno(), start, shape[0] * slice_bytes)
+    return _SliceFile(path=path, start=start, slice_bytes=slice_bytes)
+
+
+def _write_volume(
+    job: tuple[Case, PreparedVolume],
+    *,
+    dataset: Dataset,
+    allow_empty: bool,
+    normalisation: Normalisation,
+    images: _SliceFile,
+    labels: _SliceFile,
+) -> tuple[Finding, ...]:
+    case, volume = job
+    seen = examine_case(case, dataset, allow_empty=allow_empty)
+    if seen.image is not None and seen.labels_XYZ is not None:
+        slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
+        images.write(volume.first_slice, slices)
+        labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
+    return seen.findings

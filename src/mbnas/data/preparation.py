@@ -1,0 +1,115 @@
+"""Making prepared slices: only when they are not there yet, and whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mbnas.data.dataset import Dataset
+from mbnas.data.examine import Finding, refuse
+from mbnas.data.fingerprint import preparation_digest
+from mbnas.data.folder import making_folder
+from mbnas.data.geometry import Geometry
+from mbnas.data.normalise import Normalisation
+from mbnas.data.passes import Passes
+from mbnas.data.prepare import PlaneTransform, choose_slice_axis
+from mbnas.data.slices import Index, PreparationSettings, PreparedVolume
+from mbnas.data.volume import read_header
+from mbnas.errors import DatasetError, StudyError
+from mbnas.parallel import Progress
+
+
+def prepare_slices(
+    dataset: Dataset,
+    settings: PreparationSettings,
+    directory: Path,
+    *,
+    patients: Mapping[str, str],
+    allow_empty_cases: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the folder of a dataset's prepared slices, made now unless it exists.
+
+    Args:
+        dataset: What to prepare.
+        settings: How volumes become slices.
+        directory: Where the folder is, named by the digest of data and settings.
+        patients: Patient of each case, as ``group_by_patient`` finds it.
+        allow_empty_cases: Whether cases may be without foreground.
+        workers: How many processes read and prepare volumes.
+        progress: Told of every volume done; CT is read twice and counts twice.
+
+    Raises:
+        DatasetError: if the dataset breaks a rule; nothing is left behind.
+        StudyError: if the slices cannot be written; nothing is left behind.
+    """
+    geometries = _read_geometries(dataset)
+    digest = preparation_digest(dataset, settings, patients)
+    final = directory / digest
+    if final.exists():
+        return final
+    passes = Passes(
+        dataset=dataset, allow_empty=allow_empty_cases, workers=workers, progress=progress
+    )
+    try:
+        with making_folder(final) as folder:
+            if folder is not None:
+                normalisation = passes.fit_normalisation()
+                index = _plan(dataset, settings, geometries, patients, normalisation, digest)
+                passes.write_slices(folder, index)
+    except OSError as error:
+        raise StudyError(
+            f"Prepared slices could not be written to {directory}: {error.strerror}. "
+            "Make room there, or choose another place."
+        ) from error
+    return final
+
+
+def _read_geometries(dataset: Dataset) -> list[Geometry]:
+    """Return the grid of each case from its image's header; look at all other headers too."""
+    geometries, findings = [], []
+    for case in dataset.cases:
+        try:
+            first, *_ = [read_header(path).geometry for path in case.files]
+            geometries.append(first)
+        except DatasetError as error:
+            findings.append(
+                Finding(severity="error", case=case.name, rule="unreadable", message=str(error))
+            )
+    refuse(findings, dataset)
+    return geometries
+
+
+def _plan(
+    dataset: Dataset,
+    settings: PreparationSettings,
+    geometries: Sequence[Geometry],
+    patients: Mapping[str, str],
+    normalisation: Normalisation,
+    digest: str,
+) -> Index:
+    """Return where the slices of every volume will be and how they will be made."""
+    axis = settings.slice_axis
+    if axis is None:
+        axis = choose_slice_axis([geometry.spacing_mm for geometry in geometries])
+    volumes: list[PreparedVolume] = []
+    for case, geometry in zip(dataset.cases, geometries, strict=True):
+        volumes.append(
+            PreparedVolume(
+                case=case.name,
+                patient=patients[case.name],
+                first_slice=volumes[-1].slices.stop if volumes else 0,
+                plane=PlaneTransform.fit(geometry, axis, settings.slice_size),
+                geometry=geometry,
+            )
+        )
+    return Index(
+        digest=digest,
+        settings=settings,
+        slice_axis=axis,
+        channels=dataset.channels,
+        normalisation=normalisation,
+        classes=dataset.classes,
+        volumes=tuple(volumes),
+    )
