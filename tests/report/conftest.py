@@ -1,8 +1,10 @@
 import random
+from datetime import UTC, datetime
 
 import pytest
 
 from mbnas.genotype.genotype import Genotype, Node
+from mbnas.report.summary import EvaluationSummary, FoldScore, SearchSummary
 
 BLOCKS = ("vgg", "residual", "dense", "inception", "swin", "x")
 
@@ -28,3 +30,58 @@ def draw_genotype(rng: random.Random) -> Genotype:
 @pytest.fixture(params=range(40))
 def any_genotype(request) -> Genotype:
     return draw_genotype(random.Random(request.param))
+
+
+def make_evaluation(number: int, score: float | None = 0.8, **fields: object) -> EvaluationSummary:
+    """Return an evaluation of a small network whose trainings lie around its score."""
+    genotype = Genotype.parse(f"0vgg3-1dense{2 * number + 1}-0vgg3")
+    trainings = tuple(
+        FoldScore(
+            fold=fold,
+            initialisation=1,
+            score=None if score is None else score + 0.01 * (fold - 2),
+            error="The loss was not finite." if score is None else None,
+        )
+        for fold in (1, 2, 3)
+    )
+    values: dict[str, object] = {
+        "number": number,
+        "genotype": str(genotype),
+        "digest": genotype.digest,
+        "why": f"start {number}",
+        "score": score,
+        "trainings": trainings,
+        "parameters": 7_763_041,
+        "macs": 12_100_000_000,
+        "wall_s": 75.0,
+    }
+    return EvaluationSummary(**(values | fields))
+
+
+def make_study(*evaluations: EvaluationSummary, **fields: object) -> SearchSummary:
+    """Return a running study of 20 evaluations at most."""
+    values: dict[str, object] = {
+        "study_name": "first study",
+        "dataset_name": "Task04_Hippocampus",
+        "class_names": ("anterior", "posterior"),
+        "state": "running",
+        "updated_at": datetime(2026, 3, 1, 14, 5, tzinfo=UTC),
+        "space_text": "mixed, 10 nodes",
+        "searcher": "local search",
+        "protocol_name": "quick",
+        "budget": 20,
+        "evaluations": evaluations,
+        "configuration_toml": "seed = 7\n",
+        "versions": {"torch": "2.15.0"},
+    }
+    return SearchSummary(**(values | fields))
+
+
+@pytest.fixture
+def evaluation():
+    return make_evaluation
+
+
+@pytest.fixture
+def study():
+    return make_study

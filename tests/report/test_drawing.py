@@ -112,14 +112,13 @@ def test_a_file_of_its_own_is_titled_and_a_drawing_in_a_page_names_no_address():
     assert "http" not in draw_network(genotype, inline=True)
 
 
-def test_rows_can_be_added_so_that_drawings_are_equally_high():
-    shallow, deep = Genotype.parse("0vgg3"), Genotype.parse("1vgg3-2vgg3-3vgg3")
+def test_marked_nodes_have_a_ring():
+    drawing = draw_network(unet_genotype(), marked=(3, 7))
 
-    heights = {
-        ET.fromstring(draw_network(genotype, num_levels=4)).get("height")
-        for genotype in (shallow, deep)
-    }
-    assert len(heights) == 1
+    ringed = [
+        node for node in elements_of(drawing, "net-node") if len(node.findall(f"{SVG}circle")) > 1
+    ]
+    assert [node.get("data-node") for node in ringed] == ["3", "7"]
 
 
 @pytest.mark.skipif(not PICTURE_IN_README.exists(), reason="needs the project's own docs/")

@@ -11,12 +11,12 @@ Source: Bosma et al. 2022 (arXiv 2202.11401), figure 2c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from math import hypot
 
 from mbnas.genotype.genotype import Genotype
 from mbnas.report.lanes import assign_lanes
-from mbnas.report.markup import Content, Markup, element
+from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.symbols import Symbol, symbols_of
 
 _Point = tuple[float, float]
@@ -28,6 +28,7 @@ _MARK = 16.0  # half the side of the input and head marks
 _LANE_LOW, _LANE_HIGH, _LANE_STEP = 31.0, 49.0, 9.0  # of arcs, above the centre of their row
 _LEGEND_ROW = 32.0
 _FAINT, _QUIET = "0.16", "0.65"
+_STROKE = {"fill": "none", "stroke": "currentColor", "stroke_width": "1.5"}
 _STYLE = (
     ".net{color:#1f2328}"
     "@media(prefers-color-scheme:dark){.net{color:#e6edf3}}"
@@ -39,7 +40,7 @@ def draw_network(
     genotype: Genotype,
     *,
     blocks: Iterable[str] = (),
-    num_levels: int = 0,
+    marked: Collection[int] = (),
     inline: bool = False,
 ) -> str:
     """Return a drawing of ``genotype`` as a self-contained SVG document.
@@ -48,22 +49,22 @@ def draw_network(
         genotype: The network to draw.
         blocks: Blocks of other drawings beside this one, so that a further block has
             the same colour in all of them.
-        num_levels: Draw at least so many rows.
+        marked: Numbers of nodes to put a dashed ring around.
         inline: Leave out what only a file of its own needs, the namespace and the
             colour of text and lines: those of the page around it then hold.
     """
     symbols = symbols_of([*blocks, *(node.block for node in genotype.nodes)])
-    plan = _Plan(genotype, num_levels)
+    plan = _Plan(genotype)
     legend, height = _draw_legend(plan, symbols)
     title = f"Network {genotype}"
     return element(
         "svg",
         element("title", title),
         None if inline else element("style", Markup(_STYLE)),
-        *_draw_rows(plan),
-        *_draw_lines(plan),
+        _draw_rows(plan),
+        _draw_lines(plan),
         *_draw_ends(plan),
-        *_draw_nodes(plan, symbols),
+        _draw_nodes(plan, symbols, marked),
         *legend,
         class_="net",
         xmlns=None if inline else "http://www.w3.org/2000/svg",
@@ -74,6 +75,7 @@ def draw_network(
         aria_label=title,
         font_family="ui-sans-serif, system-ui, sans-serif",
         font_size=12,
+        text_anchor="middle",
         fill="currentColor",
     )
 
@@ -81,9 +83,8 @@ def draw_network(
 class _Plan:
     """Where everything stands: columns, rows, radii and the lanes of the arcs."""
 
-    def __init__(self, genotype: Genotype, num_levels: int) -> None:
+    def __init__(self, genotype: Genotype) -> None:
         self.genotype = genotype
-        self.num_levels = max(num_levels, genotype.num_levels)
         self.kernels = sorted({node.kernel for node in genotype.nodes})
         self.skips = [
             (node.skip, number)
@@ -93,8 +94,9 @@ class _Plan:
         self._heights = self._arc_heights()
         over_the_top = [h for skip, h in self._heights.items() if self._level(skip[0]) == 0]
         self.top = max([_MAX_RADIUS, *over_the_top]) + 12
-        self.axis_y = self.top + (self.num_levels - 1) * _ROW + 46
-        self.width = _LEFT + (len(genotype.nodes) + 2) * _COLUMN + _RIGHT
+        self.axis_y = self.top + (genotype.num_levels - 1) * _ROW + 46
+        self.right = _LEFT + (len(genotype.nodes) + 2) * _COLUMN
+        self.width = self.right + _RIGHT
 
     def x(self, number: int) -> float:
         """Return the centre of a node's column; 0 is the input, N + 1 the head."""
@@ -140,37 +142,50 @@ class _Plan:
         return heights
 
 
-def _draw_rows(plan: _Plan) -> Iterator[Markup]:
-    """Yield the two axes: a faint line with its resolution per level, a number per node."""
-    for level in range(plan.num_levels):
-        y = plan.y(level)
-        yield _text(_LEFT - 8, y, f"1/{2**level}" if level else "1", "end", opacity=_QUIET)
-        yield element(
-            "path",
-            d=f"M{_number(_LEFT)} {_number(y)}H{_number(plan.width - _RIGHT)}",
-            stroke="currentColor",
-            stroke_opacity=_FAINT,
-            stroke_dasharray="1 5",
-            stroke_linecap="round",
-        )
-    middle = (plan.y(0) + plan.y(plan.num_levels - 1)) / 2
+def _draw_rows(plan: _Plan) -> Markup:
+    """Return the two axes: a faint line with its resolution per level, a number per node."""
+    levels = range(plan.genotype.num_levels)
+    lines = (
+        element("path", d=f"M{_number(_LEFT)} {_number(plan.y(level))}H{_number(plan.right)}")
+        for level in levels
+    )
+    resolutions = (
+        _text(_LEFT - 8, plan.y(level), f"1/{2**level}" if level else "1", text_anchor="end")
+        for level in levels
+    )
+    middle = (plan.y(0) + plan.y(levels[-1])) / 2
     turn = f"rotate(-90 14 {_number(middle)})"
-    yield _text(14.0, middle, "resolution", "middle", transform=turn, opacity=_QUIET)
-    for number in range(1, len(plan.genotype.nodes) + 1):
-        yield _text(plan.x(number), plan.axis_y, number, "middle", opacity=_QUIET)
-    yield _text(_LEFT - 8, plan.axis_y, "node", "end", opacity=_QUIET)
+    numbers = range(1, len(plan.genotype.nodes) + 1)
+    words = (
+        *resolutions,
+        _text(14.0, middle, "resolution", transform=turn),
+        _text(_LEFT - 8, plan.axis_y, "node", text_anchor="end"),
+        *(_text(plan.x(number), plan.axis_y, number) for number in numbers),
+    )
+    faint = {"stroke": "currentColor", "stroke_opacity": _FAINT, "stroke_dasharray": "1 5"}
+    return fragment(
+        element("g", *lines, stroke_linecap="round", **faint),
+        element("g", *words, opacity=_QUIET),
+    )
 
 
-def _draw_lines(plan: _Plan) -> Iterator[Markup]:
-    """Yield an arrow from each node to the next and an arc for each skip."""
-    style = {"fill": "none", "stroke": "currentColor", "stroke_width": "1.5"}
-    for number in range(len(plan.genotype.nodes) + 1):
-        path = _arrow(plan.stop(number), plan.stop(number + 1))
-        yield element("path", class_="net-edge", d=path, stroke_linecap="round", **style)
-    for skip in plan.skips:
-        label = element("title", f"Skip from node {skip[0]} to node {skip[1]}")
-        path = _arc(plan, skip)
-        yield element("path", label, class_="net-skip", d=path, stroke_opacity=_QUIET, **style)
+def _draw_lines(plan: _Plan) -> Markup:
+    """Return an arrow from each node to the next and an arc for each skip."""
+    edges = (
+        element("path", class_="net-edge", d=_arrow(plan.stop(number), plan.stop(number + 1)))
+        for number in range(len(plan.genotype.nodes) + 1)
+    )
+    skips = (
+        element(
+            "path",
+            element("title", f"Skip from node {first} to node {last}"),
+            class_="net-skip",
+            d=_arc(plan, (first, last)),
+        )
+        for first, last in plan.skips
+    )
+    quiet = element("g", *skips, stroke_opacity=_QUIET)
+    return element("g", *edges, quiet, stroke_linecap="round", **_STROKE)
 
 
 def _arrow(start: tuple[float, float, float], end: tuple[float, float, float]) -> str:
@@ -218,13 +233,13 @@ def _draw_ends(plan: _Plan) -> Iterator[Markup]:
     x, y, _ = plan.stop(0)
     for offset in (4.0, 0.0, -4.0):
         yield _mark(x + offset, y - offset, 12.0)
-    yield _text(x, y + 32, "input", "middle", opacity=_QUIET)
+    yield _text(x, y + 32, "input", opacity=_QUIET)
     x, y, _ = plan.stop(len(plan.genotype.nodes) + 1)
     yield _mark(x, y, _MARK)
-    yield _text(x, y, "1×1", "middle")
-    yield _text(x, y + 32, "head", "middle", opacity=_QUIET)
+    yield _text(x, y, "1×1")
+    yield _text(x, y + 32, "head", opacity=_QUIET)
     if level := plan.genotype.nodes[-1].level:
-        yield _text(x, y + 46, f"then ×{2**level}", "middle", opacity=_QUIET)
+        yield _text(x, y + 46, f"then ×{2**level}", opacity=_QUIET)
 
 
 def _mark(x: float, y: float, half: float) -> Markup:
@@ -240,23 +255,32 @@ def _mark(x: float, y: float, half: float) -> Markup:
     )
 
 
-def _draw_nodes(plan: _Plan, symbols: dict[str, Symbol]) -> Iterator[Markup]:
-    for number, node in enumerate(plan.genotype.nodes, start=1):
-        symbol = symbols[node.block]
-        x, y, radius = plan.stop(number)
-        source = "" if node.skip is None else f", skip from node {node.skip}"
-        yield element(
-            "g",
-            element(
-                "title",
-                f"Node {number}: {symbol.name}, kernel {node.kernel}×{node.kernel}, "
-                f"at 1/{2**node.level} of the input's resolution{source}",
-            ),
-            element("circle", cx=x, cy=y, r=radius, fill=symbol.fill),
-            _text(x, y, symbol.letters, "middle", fill=symbol.ink, font_weight="600"),
-            class_="net-node",
-            data_node=number,
-        )
+def _draw_nodes(plan: _Plan, symbols: dict[str, Symbol], marked: Collection[int]) -> Markup:
+    nodes = (
+        _draw_node(plan, number, symbols[node.block], number in marked)
+        for number, node in enumerate(plan.genotype.nodes, start=1)
+    )
+    return element("g", *nodes, font_weight="600")
+
+
+def _draw_node(plan: _Plan, number: int, symbol: Symbol, marked: bool) -> Markup:
+    node = plan.genotype.nodes[number - 1]
+    x, y, radius = plan.stop(number)
+    source = "" if node.skip is None else f", skip from node {node.skip}"
+    ring = element("circle", cx=x, cy=y, r=radius + 5, stroke_dasharray="3 3", **_STROKE)
+    return element(
+        "g",
+        element(
+            "title",
+            f"Node {number}: {symbol.name}, kernel {node.kernel}×{node.kernel}, "
+            f"at 1/{2**node.level} of the input's resolution{source}",
+        ),
+        element("circle", cx=x, cy=y, r=radius, fill=symbol.fill),
+        _text(x, y, symbol.letters, fill=symbol.ink),
+        ring if marked else None,
+        class_="net-node",
+        data_node=number,
+    )
 
 
 def _draw_legend(plan: _Plan, symbols: dict[str, Symbol]) -> tuple[list[Markup], float]:
@@ -266,7 +290,7 @@ def _draw_legend(plan: _Plan, symbols: dict[str, Symbol]) -> tuple[list[Markup],
     for block, symbol in symbols.items():
         if block in used:
             dot = element("circle", r=8, fill=symbol.fill)
-            letters = _text(0.0, 0.0, symbol.letters, "middle", fill=symbol.ink, font_size=10)
+            letters = _text(0.0, 0.0, symbol.letters, fill=symbol.ink, font_size=10)
             items.append((Markup(dot + letters), symbol.name, 8.0))
     for kernel in plan.kernels:
         radius = plan.radius(kernel)
@@ -276,8 +300,7 @@ def _draw_legend(plan: _Plan, symbols: dict[str, Symbol]) -> tuple[list[Markup],
         items.append((ring, f"{kernel}×{kernel}", radius))
     if plan.skips:
         arc = "M-14 6C-12-5-9-5-5-5H5C9-5 12-5 14 6"
-        style = {"fill": "none", "stroke": "currentColor", "stroke_width": "1.5"}
-        items.append((element("path", d=arc, stroke_opacity=_QUIET, **style), "skip", 14.0))
+        items.append((element("path", d=arc, stroke_opacity=_QUIET, **_STROKE), "skip", 14.0))
     legend = []
     x, y = _LEFT, plan.axis_y + 46.0
     for sign, words, radius in items:
@@ -286,16 +309,14 @@ def _draw_legend(plan: _Plan, symbols: dict[str, Symbol]) -> tuple[list[Markup],
             x, y = _LEFT, y + _LEGEND_ROW + 8
         place = f"translate({_number(x + radius)} {_number(y)})"
         legend.append(element("g", sign, transform=place))
-        legend.append(_text(x + 2 * radius + 8, y, words, "start"))
+        legend.append(_text(x + 2 * radius + 8, y, words, text_anchor="start"))
         x += width
     return legend, y + _LEGEND_ROW
 
 
-def _text(
-    x: float, y: float, words: str | int, anchor: str, **attributes: str | int | float | None
-) -> Markup:
+def _text(x: float, y: float, words: str | int, **attributes: str | int | float | None) -> Markup:
     """Return a text whose middle line runs at ``y``."""
-    return element("text", words, x=x, y=y + 4, text_anchor=anchor, **attributes)
+    return element("text", words, x=x, y=y + 4, **attributes)
 
 
 def _pair(point: _Point) -> str:

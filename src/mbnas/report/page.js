@@ -1,0 +1,132 @@
+"use strict";
+// Every evaluation is written out in a <template>; this only shows what is there.
+(() => {
+  const figure = document.querySelector(".progress");
+  const pinned = document.querySelector(".pinned");
+  const contents = (number, part) =>
+    document.getElementById(`evaluation-${number}`)?.content.querySelector(part)?.cloneNode(true);
+  const pointsOf = (number) => document.querySelectorAll(`.point[data-number="${number}"]`);
+
+  function prepareCopying(root) {
+    for (const button of root.querySelectorAll("button.copy")) {
+      button.hidden = false;
+      button.addEventListener("click", () => copy(button));
+    }
+  }
+
+  async function copy(button) {
+    const code = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      getSelection().selectAllChildren(code);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  }
+
+  prepareCopying(document);
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details.printed")) details.open = true;
+  });
+  if (!figure) return;
+
+  const tip = figure.querySelector(".tip");
+  let shown = null;
+  let pin = null;
+
+  function show(point) {
+    if (shown === point) return;
+    hide();
+    shown = point;
+    point.classList.add("shown");
+    tip.replaceChildren(...contents(point.dataset.number, ".for-tip").childNodes);
+    tip.hidden = false;
+    const frame = figure.getBoundingClientRect();
+    const [x, y] = placeOf(point).map((value, index) => value - [frame.left, frame.top][index]);
+    const left = Math.min(Math.max(x - tip.offsetWidth / 2, 0), frame.width - tip.offsetWidth);
+    const above = y - tip.offsetHeight - 16;
+    const fits = above + frame.top > 0;
+    tip.style.translate = `${left}px ${fits ? above : y + 16}px`;
+  }
+
+  function hide() {
+    shown?.classList.remove("shown");
+    shown = null;
+    tip.hidden = true;
+  }
+
+  function placeOf(point) {
+    const chart = point.ownerSVGElement;
+    const frame = chart.getBoundingClientRect();
+    const scale = frame.width / chart.viewBox.baseVal.width;
+    return [frame.left + point.dataset.x * scale, frame.top + point.dataset.y * scale];
+  }
+
+  function nearest(chart, event, reach) {
+    let best = null;
+    for (const point of chart.querySelectorAll(".point")) {
+      const [x, y] = placeOf(point);
+      const distance = Math.hypot(x - event.clientX, y - event.clientY);
+      if (distance < reach) [best, reach] = [point, distance];
+    }
+    return best;
+  }
+
+  function setPin(number) {
+    for (const point of document.querySelectorAll(".point.pinned")) point.classList.remove("pinned");
+    const panel = number === null ? null : contents(number, ".for-panel");
+    pin = panel ? number : null;
+    pinned.hidden = !panel;
+    pinned.replaceChildren(...(panel ? panel.childNodes : []));
+    history.replaceState(null, "", panel ? `#evaluation-${number}` : location.pathname + location.search);
+    if (!panel) return;
+    for (const point of pointsOf(number)) point.classList.add("pinned");
+    prepareCopying(pinned);
+    const close = pinned.querySelector("button.close");
+    close.hidden = false;
+    close.addEventListener("click", () => setPin(null));
+  }
+
+  for (const chart of figure.querySelectorAll(".chart")) {
+    const points = [...chart.querySelectorAll(".point")];
+    points.forEach((point, index) => {
+      point.setAttribute("tabindex", index === points.length - 1 ? "0" : "-1");
+    });
+    chart.addEventListener("pointermove", (event) => {
+      const point = nearest(chart, event, 32);
+      if (point) show(point); else hide();
+    });
+    chart.addEventListener("pointerleave", hide);
+    chart.addEventListener("focusin", (event) => show(event.target.closest(".point")));
+    chart.addEventListener("focusout", hide);
+    chart.addEventListener("click", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      const point = event.detail ? nearest(chart, event, 32) : event.target.closest(".point");
+      if (point) setPin(point.dataset.number === pin ? null : point.dataset.number);
+    });
+    chart.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const next = points[points.indexOf(document.activeElement) + step];
+      if (!step || !next) return;
+      event.preventDefault();
+      for (const point of points) point.setAttribute("tabindex", point === next ? "0" : "-1");
+      next.focus();
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { hide(); if (pin !== null) setPin(null); }
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#evaluation-"]');
+    if (!link) return;
+    event.preventDefault();
+    setPin(link.hash.slice("#evaluation-".length));
+    figure.scrollIntoView({ behavior: "smooth" });
+  });
+  const asked = /^#evaluation-(\d+)$/.exec(location.hash);
+  if (asked) setPin(asked[1]);
+})();

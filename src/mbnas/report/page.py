@@ -1,0 +1,286 @@
+"""The report of a study as one page: no network, no other file, light and dark.
+
+Every text is written out here, in Python; the page's script only shows and hides.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from mbnas.files import write_text
+from mbnas.report.chart import draw_key, draw_progress
+from mbnas.report.markup import Content, Markup, element, fragment
+from mbnas.report.panel import Panels
+from mbnas.report.summary import SearchSummary
+from mbnas.report.tables import comparison_table, evaluations_table, troubles_table
+from mbnas.report.wording import (
+    count_text,
+    counted,
+    difference_text,
+    duration_text,
+    moment_text,
+    score_text,
+)
+
+_FEW_TROUBLES = 12
+
+
+def write_report(summary: SearchSummary, path: Path) -> None:
+    """Write the page to ``path``, whole or not at all."""
+    write_text(path, render_page(summary))
+
+
+def render_page(summary: SearchSummary) -> str:
+    """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
+    panels = Panels(summary)
+    sections = (
+        _heading(summary),
+        _progress(summary),
+        _best(summary, panels),
+        _comparison(summary),
+        _troubles(summary),
+        _everything(summary),
+        _provenance(summary),
+    )
+    return Template(_text_of("page.html")).substitute(
+        title=fragment(f"{summary.study_name} · mbnas"),
+        style=_text_of("page.css"),
+        script=_text_of("page.js"),
+        sections=fragment(*sections),
+        templates=fragment(*(panels.template(e) for e in summary.evaluations)),
+    )
+
+
+def _text_of(name: str) -> str:
+    return (files("mbnas.report") / name).read_text(encoding="utf-8").rstrip()
+
+
+def _heading(summary: SearchSummary) -> Markup:
+    done = len(summary.evaluations)
+    word = {"running": "Running", "finished": "Finished", "stopped": "Stopped"}[summary.state]
+    share = min(1.0, done / max(1, summary.budget))
+    moment = element(
+        "time",
+        moment_text(summary.updated_at),
+        datetime=summary.updated_at.isoformat("T", "seconds"),
+    )
+    return element(
+        "header",
+        element("p", "mbnas · architecture search", class_="quiet small"),
+        element("h1", summary.study_name),
+        element("p", _description(summary), class_="quiet"),
+        element(
+            "p",
+            element("span", word, class_="badge"),
+            element("span", f"{done} of {counted(summary.budget, 'evaluation')}"),
+            element("span", "updated ", moment, class_="quiet"),
+            class_=f"state {summary.state}",
+        ),
+        element("p", _advice(summary), class_="quiet small hint"),
+        _meter(share) if summary.state != "finished" else None,
+        _figures(summary),
+    )
+
+
+def _description(summary: SearchSummary) -> str:
+    classes = ", ".join(summary.class_names)
+    return (
+        f"Dataset {summary.dataset_name}" + (f" ({classes})" if classes else "") + f". "
+        f"Space: {summary.space_text}. Searcher: {summary.searcher}. "
+        f"Protocol: {summary.protocol_name}."
+    )
+
+
+def _advice(summary: SearchSummary) -> str | None:
+    if summary.state == "running":
+        return (
+            "The search is running; this page is rewritten after every evaluation. "
+            "Reload it to see newer results."
+        )
+    if summary.state == "stopped":
+        return "The search was ended before its budget was spent; the same command resumes it."
+    return None
+
+
+def _meter(share: float) -> Markup:
+    return element("div", element("div", style=f"width:{100 * share:.1f}%"), class_="meter")
+
+
+def _figures(summary: SearchSummary) -> Markup | None:
+    """Return the numbers that one asks for first."""
+    best, unet = summary.best, summary.unet
+    if best is None or best.score is None:
+        return None
+    figures: list[tuple[str, Content, Content]] = [
+        (
+            "Best score",
+            score_text(best.score),
+            f"± {best.sd:.3f} over trainings" if best.sd else None,
+        )
+    ]
+    if unet is not None and unet.score is not None:
+        difference = difference_text(best.score - unet.score)
+        figures.append(
+            ("Against the U-Net", difference, f"U-Net {score_text(unet.score, unet.sd)}")
+        )
+    figures += [
+        ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
+        ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
+    ]
+    spent = sum(evaluation.wall_s or 0.0 for evaluation in summary.evaluations)
+    num_trainings = sum(len(evaluation.trainings) for evaluation in summary.evaluations)
+    figures.append(("Time", duration_text(spent), counted(num_trainings, "training")))
+    return element(
+        "dl",
+        *(
+            element("div", element("dt", name), element("dd", value, element("small", note)))
+            for name, value, note in figures
+        ),
+        class_="figures",
+    )
+
+
+def _beside(count: int | None) -> str | None:
+    return None if count is None else f"U-Net {count_text(count)}"
+
+
+def _progress(summary: SearchSummary) -> Markup:
+    title = element("h2", "The search")
+    if not summary.evaluations:
+        words = "No network has been evaluated yet."
+        return element("section", title, element("p", words, class_="quiet"))
+    return element(
+        "section",
+        title,
+        element(
+            "p",
+            "Each mark is one network; its score is the mean validation Dice of its trainings, "
+            "which is what the search climbs.",
+            class_="quiet",
+        ),
+        element(
+            "figure",
+            draw_progress(summary, "broad"),
+            draw_progress(summary, "narrow"),
+            draw_key(summary),
+            element("div", class_="tip", hidden="", role="status"),
+            class_="progress",
+        ),
+        element(
+            "p",
+            "Point at a network to see what was probed; click it to draw it here.",
+            class_="quiet small hint",
+        ),
+        element("div", class_="pinned", hidden=""),
+    )
+
+
+def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
+    best = summary.best
+    if best is None:
+        return None
+    so_far = "" if summary.state == "finished" else " so far"
+    return element(
+        "section",
+        element(
+            "div",
+            element("h2", f"The best network{so_far}"),
+            element("span", f"evaluation {best.number}", class_="quiet"),
+            class_="title",
+        ),
+        element(
+            "p",
+            "A node stands at the resolution of its output; its colour is the block, its size the "
+            "kernel. An arc brings an earlier node’s output along.",
+            class_="quiet",
+        ),
+        panels.panel(best),
+        element("p", _caution(summary), class_="quiet small"),
+    )
+
+
+def _caution(summary: SearchSummary) -> str:
+    words = "As the highest of many noisy scores it flatters the network"
+    if summary.comparison:
+        return f"{words}; the comparison below trains it anew."
+    return f"{words}; only trainings on fresh initialisations tell how good it is."
+
+
+def _comparison(summary: SearchSummary) -> Markup | None:
+    if not summary.comparison:
+        return None
+    return element(
+        "section",
+        element("h2", "Trained anew"),
+        element("p", summary.comparison_note, class_="quiet") if summary.comparison_note else None,
+        comparison_table(summary.comparison, summary.class_names),
+    )
+
+
+def _troubles(summary: SearchSummary) -> Markup | None:
+    """Return how many trainings collapsed or failed, what that means, and which."""
+    num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
+    num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
+    if not num_collapsed + num_failed:
+        return None
+    of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
+    collapsed = (
+        f"{num_collapsed} {of_all} collapsed: a class was never predicted in any scored epoch. "
+        "Such a score says more about that training than about its network."
+    )
+    failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
+    many = num_collapsed + num_failed > _FEW_TROUBLES
+    return element(
+        "section",
+        element("h2", "Collapsed and failed trainings"),
+        element("p", collapsed) if num_collapsed else None,
+        element("p", failed) if num_failed else None,
+        element(
+            "details",
+            element("summary", "Which they are"),
+            troubles_table(summary),
+            open=None if many else "",
+        ),
+    )
+
+
+def _everything(summary: SearchSummary) -> Markup | None:
+    if not summary.evaluations:
+        return None
+    return element(
+        "section",
+        element("h2", "All evaluations"),
+        element(
+            "details",
+            element("summary", f"Show {counted(len(summary.evaluations), 'evaluation')}"),
+            evaluations_table(summary),
+            class_="printed",
+        ),
+    )
+
+
+def _provenance(summary: SearchSummary) -> Markup:
+    versions = fragment(
+        *(
+            fragment(element("dt", name), element("dd", version))
+            for name, version in summary.versions.items()
+        )
+    )
+    return element(
+        "section",
+        element("h2", "How it was made"),
+        element(
+            "details",
+            element("summary", "Configuration"),
+            element("pre", summary.configuration_toml.strip()),
+            class_="printed",
+        ),
+        element(
+            "details",
+            element("summary", "Versions"),
+            element("dl", versions, class_="facts"),
+            class_="printed",
+        ),
+    )

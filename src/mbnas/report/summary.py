@@ -1,0 +1,240 @@
+"""What a report tells of a study, as one value: no disk, no clock, no database behind it.
+
+Whoever drives a search fills it in; the page and every other output only read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+from statistics import stdev
+from typing import Literal
+
+from mbnas.genotype.genotype import GENES, Gene, Genotype
+
+State = Literal["running", "finished", "stopped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldScore:
+    """One training and what came of it.
+
+    Attributes:
+        fold: Number of the fold, from 1.
+        initialisation: Number of the initialisation, from 1.
+        score: Validation Dice of the training, or ``None`` if it failed.
+        collapsed: Names of the classes that were never predicted in any scored epoch.
+        error: Why it failed, or ``None``.
+    """
+
+    fold: int
+    initialisation: int
+    score: float | None
+    collapsed: tuple[str, ...] = ()
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_finite("score", self.score)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One gene in which a network differs from the one that it was made from."""
+
+    node: int
+    gene: Gene
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"node {self.node}: {self.gene} {self.before} → {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSummary:
+    """One network and its score.
+
+    Attributes:
+        number: Place in the order of evaluations, from 1; any number for a network
+            that stands outside the search, such as a reference.
+        genotype: Text of the genotype.
+        digest: What the ledger knows the network by.
+        why: What the searcher probed, such as ``"start 1"`` or ``"node 3 level"``.
+        incumbent: Text of the genotype that this one was made from, or ``None``.
+        score: Mean over its trainings, or ``None`` if it could not be scored.
+        trainings: Score per fold and initialisation.
+        parameters: How many, or ``None`` if not known.
+        macs: Multiply-accumulates for one slice, or ``None`` if not known.
+        wall_s: Time that the evaluation took, or ``None`` if not known.
+
+    Raises:
+        GenotypeError: if a genotype's text cannot be read.
+        ValueError: if a number is not finite.
+    """
+
+    number: int
+    genotype: str
+    digest: str
+    why: str
+    incumbent: str | None = None
+    score: float | None
+    trainings: tuple[FoldScore, ...] = ()
+    parameters: int | None = None
+    macs: int | None = None
+    wall_s: float | None = None
+
+    def __post_init__(self) -> None:
+        Genotype.parse(self.genotype)
+        if self.incumbent is not None:
+            Genotype.parse(self.incumbent)
+        _check_finite("score", self.score)
+        _check_finite("wall_s", self.wall_s)
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation of the score over trainings, or ``None`` below two of them."""
+        scores = [training.score for training in self.trainings if training.score is not None]
+        return stdev(scores) if len(scores) > 1 else None
+
+    @property
+    def num_collapsed(self) -> int:
+        """How many trainings never predicted one of the classes."""
+        return sum(bool(training.collapsed) for training in self.trainings)
+
+    @property
+    def num_failed(self) -> int:
+        """How many trainings ended without a score."""
+        return sum(training.score is None for training in self.trainings)
+
+    @property
+    def is_start(self) -> bool:
+        """Whether the search began anew with this network, rather than from another."""
+        return self.incumbent is None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """In which genes the network differs from its incumbent, in order."""
+        if self.incumbent is None:
+            return ()
+        pairs = zip(
+            Genotype.parse(self.incumbent).nodes, Genotype.parse(self.genotype).nodes, strict=False
+        )
+        return tuple(
+            Change(node=number, gene=gene, before=_gene(old, gene), after=_gene(new, gene))
+            for number, (old, new) in enumerate(pairs, start=1)
+            for gene in GENES
+            if getattr(old, gene) != getattr(new, gene)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRow:
+    """One network of a comparison on fresh initialisations.
+
+    Attributes:
+        name: Such as ``"Best network"`` or ``"U-Net"``.
+        genotype: Text of its genotype, or ``None`` where it has none.
+        mean: Mean score.
+        sd: Standard deviation of the score over trainings, or ``None``.
+        per_class: Mean score per class, as many as the study has classes; ``None``
+            where it is not defined.
+        parameters: How many, or ``None`` if not known.
+        macs: Multiply-accumulates for one slice, or ``None`` if not known.
+    """
+
+    name: str
+    genotype: str | None = None
+    mean: float | None
+    sd: float | None = None
+    per_class: tuple[float | None, ...]
+    parameters: int | None = None
+    macs: int | None = None
+
+    def __post_init__(self) -> None:
+        for score in (self.mean, self.sd, *self.per_class):
+            _check_finite("score", score)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSummary:
+    """A study at one moment.
+
+    Attributes:
+        study_name: Name of the study.
+        dataset_name: Name of the dataset.
+        class_names: Names of the foreground classes.
+        state: Whether the search runs, has spent its budget, or was ended before.
+        updated_at: When this was so; with a time zone.
+        space_text: The search space in a few words.
+        searcher: Name of the searcher.
+        protocol_name: Name of the protocol.
+        budget: How many networks the search may evaluate.
+        evaluations: Every network evaluated, in order.
+        unet: The standard U-Net under the same protocol, if it was evaluated.
+        comparison: Networks trained anew on fresh initialisations, if any were.
+        comparison_note: What the comparison does and does not show.
+        configuration_toml: The whole configuration.
+        versions: Version of each program that took part.
+
+    Raises:
+        ValueError: if the time has no zone, if evaluations are out of order, or if a row
+            of the comparison has not one score for each class.
+    """
+
+    study_name: str
+    dataset_name: str
+    class_names: tuple[str, ...]
+    state: State
+    updated_at: datetime
+    space_text: str
+    searcher: str
+    protocol_name: str
+    budget: int
+    evaluations: tuple[EvaluationSummary, ...] = ()
+    unet: EvaluationSummary | None = None
+    comparison: tuple[ComparisonRow, ...] = ()
+    comparison_note: str = ""
+    configuration_toml: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.updated_at.tzinfo is None:
+            raise ValueError(f"updated_at (={self.updated_at}) must name its time zone.")
+        numbers = [evaluation.number for evaluation in self.evaluations]
+        if numbers != sorted(set(numbers)):
+            raise ValueError(f"Evaluations (={numbers}) must be in order, each with its number.")
+        for row in self.comparison:
+            if len(row.per_class) != len(self.class_names):
+                raise ValueError(
+                    f"Row {row.name!r} of the comparison has {len(row.per_class)} scores by class: "
+                    f"it must have one for each of the {len(self.class_names)} classes."
+                )
+
+    @property
+    def best(self) -> EvaluationSummary | None:
+        """The network of the highest score, the first of equals; ``None`` without a score."""
+        scored = self.improvements
+        return scored[-1] if scored else None
+
+    @property
+    def improvements(self) -> tuple[EvaluationSummary, ...]:
+        """The networks that were better than all before them, in order."""
+        improvements: list[EvaluationSummary] = []
+        best = float("-inf")
+        for evaluation in self.evaluations:
+            if evaluation.score is not None and evaluation.score > best:
+                improvements.append(evaluation)
+                best = evaluation.score
+        return tuple(improvements)
+
+
+def _gene(node: object, gene: Gene) -> str:
+    value = getattr(node, gene)
+    return "none" if value is None else str(value)
+
+
+def _check_finite(name: str, value: float | None) -> None:
+    if value is not None and not isfinite(value):
+        raise ValueError(f"A {name} (={value}) must be finite: None says that there is none.")

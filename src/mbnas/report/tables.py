@@ -1,0 +1,105 @@
+"""The tables of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mbnas.report.markup import Content, Markup, element, fragment
+from mbnas.report.panel import changes_in_words, genotype_text, troubles_of
+from mbnas.report.summary import ComparisonRow, EvaluationSummary, FoldScore, SearchSummary
+from mbnas.report.wording import count_text, duration_text, score_text
+
+_CHANGES = 6
+
+
+def comparison_table(rows: Sequence[ComparisonRow], class_names: Sequence[str]) -> Markup:
+    """Return the networks of a comparison, a column per class; the highest mean is bold."""
+    highest = max((row.mean for row in rows if row.mean is not None), default=None)
+    body = [
+        element(
+            "tr",
+            element(
+                "th",
+                row.name,
+                _small(row.genotype and genotype_text(row.genotype)),
+                scope="row",
+                class_="words",
+            ),
+            element("td", score_text(row.mean, row.sd)),
+            *(element("td", score_text(score)) for score in row.per_class),
+            element("td", count_text(row.parameters)),
+            element("td", count_text(row.macs)),
+            class_="strong" if row.mean is not None and row.mean == highest else None,
+        )
+        for row in rows
+    ]
+    return _table(["", "Dice", *class_names, "parameters", "MACs"], body)
+
+
+def evaluations_table(summary: SearchSummary) -> Markup:
+    """Return every evaluation in order, what was probed, and what came of it."""
+    improved = {evaluation.number for evaluation in summary.improvements}
+    body = [
+        element(
+            "tr",
+            element("td", _link(evaluation), class_="words"),
+            element("td", evaluation.why, _changes(evaluation), class_="words"),
+            element("td", score_text(evaluation.score, evaluation.sd)),
+            element("td", count_text(evaluation.parameters)),
+            element("td", count_text(evaluation.macs)),
+            element("td", duration_text(evaluation.wall_s)),
+            element("td", "; ".join(troubles_of(evaluation)), class_="words warn"),
+            class_="strong" if evaluation.number in improved else None,
+        )
+        for evaluation in summary.evaluations
+    ]
+    return _table(
+        ["number", "probed", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
+    )
+
+
+def troubles_table(summary: SearchSummary) -> Markup:
+    """Return every training that collapsed or failed, and what is known of it."""
+    body = [
+        element(
+            "tr",
+            element("td", _link(evaluation), class_="words"),
+            element("td", training.fold),
+            element("td", training.initialisation),
+            element("td", score_text(training.score)),
+            element("td", trouble_of(training), class_="words"),
+        )
+        for evaluation in summary.evaluations
+        for training in evaluation.trainings
+        if training.collapsed or training.score is None
+    ]
+    return _table(["evaluation", "fold", "initialisation", "score", "what happened"], body, (0, 4))
+
+
+def trouble_of(training: FoldScore) -> str:
+    """Return in words why a training has no score, or which classes it never predicted."""
+    if training.score is None:
+        return f"failed: {training.error or 'no reason on record'}"
+    return f"collapsed: never predicted {', '.join(training.collapsed)}"
+
+
+def _table(heads: Sequence[str], body: Iterable[Markup], words: Sequence[int] = (0,)) -> Markup:
+    """Return a table that scrolls by itself where the screen is narrow."""
+    cells = (
+        element("th", head, scope="col", class_="words" if column in words else None)
+        for column, head in enumerate(heads)
+    )
+    head = element("thead", element("tr", *cells))
+    return element("div", element("table", head, element("tbody", *body)), class_="wide")
+
+
+def _link(evaluation: EvaluationSummary) -> Markup:
+    return element("a", evaluation.number, href=f"#evaluation-{evaluation.number}")
+
+
+def _changes(evaluation: EvaluationSummary) -> Markup | None:
+    return _small("; ".join(changes_in_words(evaluation, _CHANGES)))
+
+
+def _small(text: Content) -> Markup | None:
+    return fragment(" ", element("small", text)) if text else None

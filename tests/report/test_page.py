@@ -1,0 +1,185 @@
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from mbnas.report.page import render_page, write_report
+from mbnas.report.summary import ComparisonRow, FoldScore
+
+VOID = {"meta", "link", "br", "wbr"}
+ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its texts outside templates, its elements, whether all are closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"template", "script", "style"} & set(self._open):
+            self.texts.append(data)
+
+
+@pytest.fixture
+def full_study(study, evaluation):
+    collapsed = FoldScore(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
+    first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed))
+    return study(
+        first,
+        evaluation(2, 0.8577, why="node 2 kernel", incumbent=first.genotype),
+        evaluation(3, None, why="node 3 block", incumbent=first.genotype),
+        unet=evaluation(0, 0.8461, genotype="0vgg3", why="reference"),
+        comparison=(ComparisonRow(name="ResU-Net", mean=0.8333, sd=0.02, per_class=(0.9, None)),),
+        comparison_note="Fresh initialisations, same patients.",
+    )
+
+
+def test_the_page_tells_all_of_the_study(full_study):
+    page = Page(render_page(full_study))
+
+    for words in (
+        "first study",
+        "Task04_Hippocampus",
+        "3 of 20 evaluations",
+        "1 March 2026, 14:05 UTC",
+        "0.858",
+        "+0.012",
+        "7.76 M",
+        "12.1 G",
+        "node 2: kernel 3 → 5",
+        "collapsed: never predicted posterior",
+        "failed: The loss was not finite.",
+        "ResU-Net",
+        "0.833 ± 0.020",
+        "Fresh initialisations, same patients.",
+        "seed = 7",
+        "2.15.0",
+        "no medical device",
+    ):
+        assert words in page.text
+    best = full_study.best.genotype
+    assert best in page.text.replace("- ", "-")
+
+
+def test_every_evaluation_can_be_pinned(full_study):
+    elements = Page(render_page(full_study)).elements
+
+    templates = {values["id"] for tag, values in elements if tag == "template"}
+    links = {values["href"] for tag, values in elements if tag == "a"}
+    assert templates == {"evaluation-1", "evaluation-2", "evaluation-3"}
+    assert links == {f"#{name}" for name in templates}
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "unsaid"),
+    [
+        ("running", ("Running", "Reload it", "best network so far"), ("Finished", "Stopped")),
+        ("finished", ("Finished", "The best network"), ("Running", "Reload", "so far ")),
+        ("stopped", ("Stopped", "the same command resumes it"), ("Running", "Finished")),
+    ],
+)
+def test_the_page_says_whether_the_search_runs(study, evaluation, state, said, unsaid):
+    text = Page(render_page(study(evaluation(1), state=state))).text.replace("best so far", "")
+
+    assert all(words in text for words in said)
+    assert not any(words in text for words in unsaid)
+
+
+def test_a_study_without_evaluations_has_a_page(study):
+    page = Page(render_page(study()))
+
+    assert "0 of 20 evaluations" in page.text
+    assert "No network has been evaluated yet." in page.text
+
+
+def test_a_study_in_which_nothing_could_be_scored_has_a_page(study, evaluation):
+    page = Page(render_page(study(evaluation(1, None, trainings=()))))
+
+    assert "could not be scored" in page.text
+
+
+def test_names_cannot_become_markup(study, evaluation):
+    evil = "<script>alert('x')</script>\"&$title${style}"
+    bad = FoldScore(fold=1, initialisation=1, score=None, collapsed=(evil,), error=evil)
+    worse = FoldScore(fold=2, initialisation=1, score=0.5, collapsed=(evil,))
+    html = render_page(
+        study(
+            evaluation(1, 0.5, why=evil, digest=evil, trainings=(bad, worse)),
+            study_name=evil,
+            dataset_name=evil,
+            class_names=(evil, "<b>"),
+            space_text=evil,
+            searcher=evil,
+            protocol_name=evil,
+            configuration_toml=evil,
+            comparison_note=evil,
+            comparison=(ComparisonRow(name=evil, mean=0.5, per_class=(0.5, 0.5)),),
+            versions={evil: evil},
+        )
+    )
+
+    page = Page(html)
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("script") == 1
+    assert "b" not in tags
+    assert "<script>alert" not in html
+    assert unescape(evil) in page.text
+
+
+def test_the_page_fetches_nothing(full_study):
+    html = render_page(full_study)
+
+    for tag, values in Page(html).elements:
+        for name in ADDRESSED & values.keys():
+            assert (values[name] or "").startswith(("#", "data:")), (tag, name)
+    assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttpRequest|import\(", html)
+    assert "default-src 'none'" in html
+
+
+def test_every_network_of_a_long_search_is_drawn_within_two_megabytes(study, evaluation):
+    nodes = "0inception7-1residual7-1inception7-1residual7@2-1inception7@2-1residual7@2"
+    genotype = f"{nodes}-1inception7@2-1residual7@2-1inception7@2-1inception7@2"
+    trainings = tuple(
+        FoldScore(fold=fold, initialisation=initialisation, score=0.8)
+        for fold in range(1, 6)
+        for initialisation in range(1, 4)
+    )
+    evaluations = (
+        evaluation(n, genotype=genotype, incumbent=genotype, trainings=trainings)
+        for n in range(1, 151)
+    )
+
+    html = render_page(study(*evaluations, budget=150))
+
+    assert html.count('<svg class="net"') == 151
+    assert len(html.encode()) < 2_000_000
+
+
+def test_the_page_replaces_the_one_before(study, evaluation, tmp_path):
+    path = tmp_path / "report.html"
+
+    write_report(study(), path)
+    write_report(study(evaluation(1)), path)
+
+    assert "1 of 20 evaluations" in Page(path.read_text(encoding="utf-8")).text
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
