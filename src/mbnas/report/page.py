@@ -256,7 +256,6 @@ def _everything(summary: SearchSummary) -> Markup | None:
             "details",
             element("summary", f"Show {counted(len(summary.evaluations), 'evaluation')}"),
             evaluations_table(summary),
-            class_="printed",
         ),
     )
 

@@ -150,10 +150,12 @@ def _scores(evaluation: EvaluationSummary) -> Markup:
         return element("p", "No training on record.", class_="quiet")
     cells = {(t.fold, t.initialisation): t for t in evaluation.trainings}
     columns = sorted({initialisation for _, initialisation in cells})
-    head = element(
-        "tr",
-        element("th", "", class_="words"),
-        *(element("th", f"initialisation {column}", scope="col") for column in columns),
+    over = element("th", "initialisation", colspan=len(columns), scope="colgroup")
+    head = fragment(
+        element("tr", element("td", ""), over),
+        element(
+            "tr", element("td", ""), *(element("th", column, scope="col") for column in columns)
+        ),
     )
     rows = [
         element(
