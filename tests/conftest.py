@@ -8,4 +8,4 @@ settings.register_profile(
 )
 settings.load_profile("mbnas")
 
-_hook = install_import_hook("mbnas", "beartype.beartype")
+install_import_hook("mbnas", "beartype.beartype")

@@ -49,7 +49,7 @@ def check_dataset(
     task = partial(_check_case, dataset=declared, allow_empty=allow_empty_cases)
     checked = map_in_processes(task, dataset.cases, workers=workers, progress=progress)
     return (
-        *_patient_findings(dataset, num_folds, patient_pattern, patient_table),
+        *patient_findings(dataset, num_folds, patient_pattern, patient_table),
         *_class_findings(dataset, checked),
         *(finding for case in checked for finding in case.findings),
     )
@@ -72,9 +72,17 @@ def _check_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _CheckedC
     )
 
 
-def _patient_findings(
+def patient_findings(
     dataset: Dataset, num_folds: int, pattern: str | None, table: Mapping[str, str] | None
 ) -> list[Finding]:
+    """Return what is wrong, or looks wrong, with how cases belong to patients.
+
+    Args:
+        dataset: Its cases' names are looked at, and no file.
+        num_folds: How many folds its patients are to fill.
+        pattern: Which patient a case belongs to, by its name.
+        table: The same as a table; comes before the pattern.
+    """
     names = [case.name for case in dataset.cases]
     try:
         patients = group_by_patient(names, pattern, table)

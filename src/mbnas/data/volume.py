@@ -213,7 +213,7 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _image_class(path: Path, start: bytes) -> Any:  # noqa: ANN401 -- nibabel has no types
+def _image_class(path: Path, start: bytes) -> Any:
     """Return nibabel's class for the kind of NIfTI that the first bytes announce."""
     sizes = [int.from_bytes(start[:4], order) for order in ("little", "big")]
     image_class = next((_IMAGE_CLASSES[size] for size in sizes if size in _IMAGE_CLASSES), None)

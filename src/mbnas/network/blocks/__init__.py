@@ -1,0 +1,59 @@
+"""The blocks a node can hold, by the name that a genotype gives them.
+
+A block is an ``nn.Module`` class called with ``(in_channels, out_channels, kernel)``
+that keeps height and width. A further block is one file here and one line in
+:data:`BLOCKS`; another package adds its own through the entry-point group
+``mbnas.blocks``, name to class, and it is found without a change here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from torch import nn
+
+from mbnas.errors import ConfigurationError
+from mbnas.network.blocks.dense import DenseBlock
+from mbnas.network.blocks.inception import InceptionBlock
+from mbnas.network.blocks.residual import ResidualBlock
+from mbnas.network.blocks.vgg import VGGBlock
+
+BlockClass = Callable[[int, int, int], nn.Module]
+
+BLOCKS: dict[str, BlockClass] = {
+    "vgg": VGGBlock,
+    "residual": ResidualBlock,
+    "dense": DenseBlock,
+    "inception": InceptionBlock,
+}
+
+
+def block_class(name: str) -> BlockClass:
+    """Return the class behind a block's name.
+
+    Raises:
+        ConfigurationError: if neither mbnas nor an installed package offers the name.
+    """
+    if name in BLOCKS:
+        return BLOCKS[name]
+    offered = {point.name: point for point in entry_points(group="mbnas.blocks")}
+    if name not in offered:
+        known = ", ".join([*BLOCKS, *sorted(offered)])
+        raise ConfigurationError(
+            f"There is no block {name!r}: use one of {known}, or install a package that "
+            "offers it under the entry-point group mbnas.blocks."
+        )
+    loaded: BlockClass = offered[name].load()
+    return loaded
+
+
+__all__ = [
+    "BLOCKS",
+    "BlockClass",
+    "DenseBlock",
+    "InceptionBlock",
+    "ResidualBlock",
+    "VGGBlock",
+    "block_class",
+]

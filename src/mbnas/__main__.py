@@ -1,0 +1,8 @@
+"""``python -m mbnas`` is ``mbnas``."""
+
+import sys
+
+from mbnas.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""What can be typed: commands, their options, and the nearest option to a mistyped one."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from mbnas.version import __version__
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence that names the nearest option."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and exit with status 2."""
+        print(
+            f"mbnas: {message[:1].upper()}{message[1:]}. See {self.prog} --help.", file=sys.stderr
+        )
+        raise SystemExit(2)
+
+    def options(self) -> list[str]:
+        """Return every option that this parser knows."""
+        return list(self._option_string_actions)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of one command, with the function to call as ``command``.
+
+    Prints and exits for ``--help``, ``--version`` and errors.
+    """
+    parser, commands = _parser()
+    namespace, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        chosen = commands[namespace.command_name]
+        option = unknown[0].split("=")[0]
+        near = difflib.get_close_matches(option, chosen.options(), n=1, cutoff=0.5)
+        nearest = f"; the nearest that does is {near[0]}" if near else ""
+        kind = "the option" if option.startswith("-") else "the argument"
+        chosen.error(f"{kind} {option} does not exist{nearest}")
+    return namespace
+
+
+def _later(module: str, function: str) -> Command:
+    """Return a command whose module is imported when it is called: help stays quick."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        command: Command = getattr(import_module(f"mbnas.cli.{module}"), function)
+        return command(arguments)
+
+    return run
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="mbnas",
+        allow_abbrev=False,
+        description="Finds the segmentation network a medical dataset deserves, and proves it. "
+        "Research software, no medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"mbnas {__version__}")
+    subparsers = parser.add_subparsers(
+        dest="command_name", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    commands: dict[str, Parser] = {}
+
+    def command(name: str, module: str, text: str) -> Parser:
+        added = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(command=_later(module, name))
+        commands[name] = added
+        return added
+
+    _demo(command("demo", "demo", "A synthetic study end to end, in five minutes on two cores."))
+    _check(command("check", "data", "Is this dataset sound? Says what is wrong and where."))
+    _search(command("search", "search", "Search a network; run again on the same STUDY to resume."))
+    _status(command("status", "study", "Where a search stands."))
+    _compare(
+        command(
+            "compare",
+            "study",
+            "Train the best network and the U-Net anew on fresh initialisations.",
+        )
+    )
+    _report(command("report", "study", "Write the study's one self-contained HTML page."))
+    _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
+    _cost(command("cost", "networks", "Parameters, multiply-accumulates and latency of a network."))
+    return parser, commands
+
+
+def _demo(parser: Parser) -> None:
+    parser.add_argument(
+        "directory", nargs="?", type=Path, metavar="DIR", default=Path("mbnas-demo")
+    )
+    parser.add_argument("--seed", type=int, default=0, help="root of all randomness (default 0)")
+
+
+def _check(parser: Parser) -> None:
+    _dataset(parser)
+    _configuration(parser)
+    _json(parser)
+
+
+def _search(parser: Parser) -> None:
+    _dataset(parser)
+    _study(parser, "directory of the study; made if it is not there")
+    parser.add_argument("--searcher", choices=("local", "random"), help="default local")
+    parser.add_argument(
+        "--evaluations", type=int, metavar="N", help="budget of distinct networks (default 150)"
+    )
+    parser.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="paper or quick (default: paper where there is a GPU, quick elsewhere)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="root of all randomness (default 0)")
+    _workers(parser)
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:0 … (default auto)")
+    _configuration(parser)
+    _json(parser)
+
+
+def _status(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    _json(parser)
+
+
+def _compare(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    parser.add_argument(
+        "--initialisations", type=int, default=3, metavar="N", help="fresh ones (default 3)"
+    )
+    parser.add_argument(
+        "--network",
+        action="append",
+        default=[],
+        metavar="GENOTYPE",
+        help="compare this one too; may be repeated",
+    )
+    _workers(parser)
+    _json(parser)
+
+
+def _report(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+
+
+def _space(parser: Parser) -> None:
+    parser.add_argument("--nodes", type=int, default=10, help="default 10")
+    parser.add_argument("--levels", type=int, default=5, help="default 5")
+    parser.add_argument("--sample", type=int, default=1, metavar="N", help="genotypes to draw")
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    _json(parser)
+
+
+def _cost(parser: Parser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="a genotype's text, or unet-genotype")
+    parser.add_argument("--in-channels", type=int, default=1, help="image channels (default 1)")
+    parser.add_argument(
+        "--classes", type=int, default=2, help="channels of the logits, background included"
+    )
+    parser.add_argument("--size", type=int, default=128, help="side of the input in pixels")
+    parser.add_argument("--base-channels", type=int, default=32, help="default 32")
+    parser.add_argument("--device", default="cpu", help="where latency is measured (default cpu)")
+    _json(parser)
+
+
+def _dataset(parser: Parser) -> None:
+    parser.add_argument(
+        "dataset", type=Path, metavar="DATASET", help="folder in MSD or nnU-Net v2 raw layout"
+    )
+
+
+def _study(parser: Parser, text: str) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help=text)
+
+
+def _workers(parser: Parser) -> None:
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="trainings at a time (default: one a core or GPU)"
+    )
+
+
+def _configuration(parser: Parser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.toml", help="settings, in the form of study.toml"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, such as training.epochs=50; may be repeated",
+    )
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -1,0 +1,48 @@
+"""``mbnas demo``: a synthetic study end to end, small enough for two cores and five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mbnas.cli.display import say
+from mbnas.cli.search import holding, run_search
+from mbnas.cli.study import compare_networks
+from mbnas.cli.tables import console, print_comparison
+from mbnas.data.phantom.dataset import write_phantom
+from mbnas.study.study import resolve
+
+NUM_PATIENTS = 12
+FRESH_INITIALISATIONS = 2
+SETTINGS = {
+    "preparation": {"slice_size": 32},
+    "protocol": {"folds": 2, "initialisations": 1},
+    "training": {"epochs": 10, "steps_per_epoch": 30, "base_channels": 8},
+    "space": {"num_nodes": 8, "num_levels": 4},
+    "search": {"evaluations": 10},
+}
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Make a phantom dataset, search it, train the best network and the U-Net anew."""
+    directory: Path = arguments.directory
+    dataset, study_path = directory / "prostate", directory / "study"
+    if not dataset.exists():
+        say(f"[bold]1[/] Writing {NUM_PATIENTS} synthetic patients to {dataset}.")
+        write_phantom("prostate", dataset, num_patients=NUM_PATIENTS, seed=arguments.seed)
+    say("[bold]2[/] Searching.")
+    study = resolve(
+        study_path,
+        dataset,
+        protocol="quick",
+        default_protocol="quick",
+        options={"seed": arguments.seed, **SETTINGS},
+    )
+    run_search(study)
+    say("[bold]3[/] Training the best network and the U-Net anew, on fresh initialisations.")
+    with holding(study) as held:
+        contenders = compare_networks(held, [], initialisations=FRESH_INITIALISATIONS)
+        print_comparison(contenders, json.loads(held.ledger.facts()["classes"]), as_json=False)
+    console().print(f"\nReport: {study.report.resolve()}")
+    return 0

@@ -1,0 +1,58 @@
+"""The entry point: run a command, and say in one sentence what went wrong.
+
+Results go to standard output, progress to standard error. Exit status: 0 done, 1 failed,
+2 misused; 130 and 143 after Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from mbnas.cli.arguments import parse
+from mbnas.errors import MbnasError
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as batch systems send before they take the machine away."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status.
+
+    Args:
+        arguments: As after ``mbnas`` on the command line; those of the process if ``None``.
+    """
+    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status: int = parsed.command(parsed)
+        sys.stdout.flush()
+    except MbnasError as error:
+        return _fail(str(error), error.exit_status)
+    except Terminated:
+        return _fail("Ended by SIGTERM.", 143)
+    except KeyboardInterrupt:
+        return _fail("Stopped.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at exit
+        return 1
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _fail(f"The system refused{where}: {error.strerror or error}.", 1)
+    else:
+        return status
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"mbnas: {message}", file=sys.stderr)
+    return status
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,48 @@
+"""From parsed options to a study: files, flags and --set as layers over one another."""
+
+from __future__ import annotations
+
+import argparse
+
+from mbnas.study.configuration import Layer, assignment_layer, merge, read_configuration_file
+from mbnas.study.study import Study, resolve
+from mbnas.training.device import visible_devices
+
+_FLAGS = {
+    "seed": "seed",
+    "searcher": "search.searcher",
+    "evaluations": "search.evaluations",
+    "workers": "run.workers",
+    "device": "run.device",
+}
+
+
+def options_layer(arguments: argparse.Namespace) -> Layer:
+    """Return what a command's configuration file, flags and --set ask for, in that order."""
+    layers: list[Layer] = []
+    if getattr(arguments, "config", None) is not None:
+        layers.append(read_configuration_file(arguments.config))
+    for flag, key in _FLAGS.items():
+        value = getattr(arguments, flag, None)
+        if value is not None:
+            layers.append(_nested(key, value))
+    layers += [assignment_layer(each) for each in getattr(arguments, "set", [])]
+    return merge(*layers)
+
+
+def study_of(arguments: argparse.Namespace) -> Study:
+    """Return the study that a search is to begin or resume."""
+    return resolve(
+        arguments.study,
+        arguments.dataset,
+        protocol=arguments.protocol,
+        default_protocol="paper" if visible_devices() else "quick",
+        options=options_layer(arguments),
+    )
+
+
+def _nested(key: str, value: object) -> Layer:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value

@@ -1,0 +1,177 @@
+"""Results on standard output: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mbnas.report.terminal import draw_in_terminal
+from mbnas.study.comparison import Contender, in_words
+from mbnas.study.standing import Evaluation, Standing
+from mbnas.study.study import Study
+
+
+def console() -> Console:
+    """Return the console on standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2))
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table; columns after the first are aligned to the right."""
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="right" if index else "left")
+    return made
+
+
+def score_text(score: float | None) -> str:
+    """Return a score with the digits that mean something, or a dash."""
+    return "–" if score is None else f"{score:.4f}"
+
+
+def count_text(count: int | None) -> str:
+    """Return a large count in thousands or millions, or a dash.
+
+    >>> count_text(1_871_747)
+    '1.87 M'
+    """
+    if count is None:
+        return "–"
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return str(count)
+
+
+def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
+    """Print where a search stands, and its best network."""
+    if as_json:
+        print_json(standing_as_json(study.path, standing))
+        return
+    out = console()
+    done, asked = len(standing.complete), len(standing.evaluations)
+    out.print(
+        f"[bold]{study.path}[/]: {standing.state}, {done} of {standing.budget} networks evaluated"
+        + (f", {asked - done} under way" if asked > done else "")
+    )
+    for number, what in (
+        (standing.num_failed, "failed"),
+        (standing.num_collapsed, "collapsed: a class was never predicted in a scored epoch"),
+        (standing.num_repeated, "were repeated from another initialisation after a collapse"),
+    ):
+        if number:
+            out.print(f"{number} of {len(standing.trainings)} trainings {what}")
+    best = standing.best
+    if best is None:
+        out.print("No network has a score yet.")
+        return
+    out.print(f"\nBest: network {best.record.number}, Dice [bold]{score_text(best.score)}[/]")
+    out.print(str(best.genotype))
+    out.print(
+        f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "
+        "for one slice\n"
+    )
+    out.print(draw_in_terminal(best.genotype), markup=False)
+    out.print(f"\nReport: {study.report}")
+
+
+def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:
+    """Return where a search stands, with stable keys."""
+    return {
+        "study": str(path),
+        "state": standing.state,
+        "budget": standing.budget,
+        "evaluated": len(standing.complete),
+        "under_way": len(standing.evaluations) - len(standing.complete),
+        "trainings": len(standing.trainings),
+        "trainings_failed": standing.num_failed,
+        "trainings_collapsed": standing.num_collapsed,
+        "trainings_repeated": standing.num_repeated,
+        "best": None if standing.best is None else _evaluation_as_json(standing.best),
+        "evaluations": [_evaluation_as_json(each) for each in standing.evaluations],
+    }
+
+
+def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "number": evaluation.record.number,
+        "genotype": str(evaluation.genotype),
+        "digest": evaluation.record.network,
+        "why": evaluation.record.why,
+        "score": evaluation.score,
+        "parameters": evaluation.parameters,
+        "multiply_accumulates": evaluation.macs,
+        "trainings": [
+            {
+                "fold": record.key.fold,
+                "initialisation": record.key.initialisation,
+                "score": record.score,
+                "collapsed": list(record.collapsed),
+                "attempts": record.attempts,
+                "error": record.error,
+            }
+            for record in evaluation.trainings
+        ],
+    }
+
+
+def print_comparison(
+    contenders: Sequence[Contender], class_names: Sequence[str], *, as_json: bool
+) -> None:
+    """Print networks trained on fresh initialisations, and what their pairs say."""
+    if as_json:
+        print_json([_contender_as_json(each, class_names) for each in contenders])
+        return
+    shown = table("Network", "Dice", "± sd", *class_names, "Parameters", "MACs")
+    for each in contenders:
+        class_means = each.class_means or (None,) * len(class_names)
+        shown.add_row(
+            each.name,
+            score_text(each.mean),
+            score_text(each.sd),
+            *map(score_text, class_means),
+            count_text(each.parameters),
+            count_text(each.macs),
+        )
+    out = console()
+    out.print(shown)
+    trainings = len(contenders[0].trainings) if contenders else 0
+    out.print(
+        f"Validation Dice, mean over {trainings} trainings on initialisations that the search "
+        "never saw; sd over initialisations."
+    )
+    for each in contenders[1:]:
+        out.print(in_words(contenders[0], each))
+
+
+def _contender_as_json(contender: Contender, class_names: Sequence[str]) -> dict[str, Any]:
+    class_means = contender.class_means or (None,) * len(class_names)
+    return {
+        "name": contender.name,
+        "genotype": str(contender.genotype),
+        "dice": contender.mean,
+        "dice_sd": contender.sd,
+        "dice_by_class": dict(zip(class_names, class_means, strict=True)),
+        "parameters": contender.parameters,
+        "multiply_accumulates": contender.macs,
+        "trainings": [
+            {
+                "fold": record.key.fold,
+                "initialisation": record.key.initialisation,
+                "score": record.score,
+                "error": record.error,
+            }
+            for record in contender.trainings
+        ],
+    }

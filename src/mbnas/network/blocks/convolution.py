@@ -1,0 +1,52 @@
+"""A convolution that keeps height and width, followed by normalisation and ReLU."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mbnas.errors import ConfigurationError
+
+
+def convolution(
+    in_channels: int, out_channels: int, kernel: int, *, bias: bool = False
+) -> nn.Conv2d:
+    """Return a stride-1 convolution with "same" padding, by default without bias."""
+    return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
+
+
+class ConvolutionNormReLU(nn.Sequential):
+    """Convolution, batch normalisation, ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+        super().__init__(
+            convolution(in_channels, out_channels, kernel),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class NormReLUConvolution(nn.Sequential):
+    """Batch normalisation, ReLU, convolution: the pre-activation order of dense blocks."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, *, bias: bool = False
+    ) -> None:
+        super().__init__(
+            nn.BatchNorm2d(in_channels),
+            nn.ReLU(inplace=False),
+            convolution(in_channels, out_channels, kernel, bias=bias),
+        )
+
+
+def quarter(out_channels: int, block: str) -> int:
+    """Return a quarter of the channels, the width of a branch or of a dense layer.
+
+    Raises:
+        ConfigurationError: if four does not divide the channels.
+    """
+    if out_channels % 4:
+        raise ConfigurationError(
+            f"The {block} block's out_channels (={out_channels}) must be divisible by 4: "
+            "set training.base_channels to a multiple of 4."
+        )
+    return out_channels // 4

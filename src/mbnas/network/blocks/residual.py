@@ -1,0 +1,40 @@
+"""The residual block: two convolutions and a shortcut around them."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mbnas.network.blocks.convolution import ConvolutionNormReLU, convolution
+
+
+class ResidualBlock(nn.Module):
+    """ReLU of (convolution, norm, ReLU, convolution, norm) plus the input.
+
+    Where the channels differ, the input passes a 1×1 convolution and normalisation.
+
+    Source: He et al. 2016, figure 2 and option B of section 3.3.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            ConvolutionNormReLU(in_channels, out_channels, kernel),
+            convolution(out_channels, out_channels, kernel),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.shortcut = (
+            nn.Identity()
+            if in_channels == out_channels
+            else nn.Sequential(
+                convolution(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels)
+            )
+        )
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(
+        self, maps: Float[Tensor, "batch in_channels height width"]
+    ) -> Float[Tensor, "batch out_channels height width"]:
+        """Return the block's feature maps."""
+        output: Tensor = self.relu(self.residual(maps) + self.shortcut(maps))
+        return output

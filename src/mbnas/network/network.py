@@ -1,0 +1,102 @@
+"""From genotype to torch: cells, nodes, head.
+
+Shape suffixes: B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mbnas.errors import ConfigurationError
+from mbnas.genotype.genotype import Genotype, Node
+from mbnas.network.blocks import block_class
+
+
+class Cell(nn.Sequential):
+    """A block, with pooling before it or upsampling after it as the levels ask.
+
+    Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling.
+
+    Source: Bosma et al. 2022, section 2.1.
+    """
+
+    def __init__(
+        self, node: Node, *, level_before: int, in_channels: int, out_channels: int
+    ) -> None:
+        layers: list[nn.Module] = []
+        if node.level > level_before:
+            layers.append(nn.MaxPool2d(2))
+        layers.append(block_class(node.block)(in_channels, out_channels, node.kernel))
+        if node.level < level_before:
+            layers.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False))
+        super().__init__(*layers)
+
+
+class Network(nn.Module):
+    """The network that a genotype describes, giving raw logits at the input's size.
+
+    Any input size works: it is padded with zeros to a multiple of
+    ``2 ** (genotype.num_levels - 1)`` and the logits are cropped back.
+
+    Args:
+        genotype: The architecture.
+        in_channels: Channels of the images.
+        num_classes: Channels of the logits, background included.
+        base_channels: Channels at level 0; each level doubles them. A multiple of 4 where
+            a dense or inception block is used.
+
+    Raises:
+        ConfigurationError: if a number is below 1 or a block cannot have its width.
+    """
+
+    def __init__(
+        self, genotype: Genotype, *, in_channels: int, num_classes: int, base_channels: int
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("in_channels", in_channels),
+            ("num_classes", num_classes),
+            ("base_channels", base_channels),
+        ):
+            if value < 1:
+                raise ConfigurationError(f"{name} (={value}) must be 1 or more.")
+        self.genotype = genotype
+        self.multiple = 2 ** (genotype.num_levels - 1)
+        channels = [base_channels * 2**node.level for node in genotype.nodes]
+        self.cells = nn.ModuleList()
+        for number, node in enumerate(genotype.nodes, start=1):
+            arriving = in_channels if number == 1 else channels[number - 2]
+            if node.skip is not None:
+                arriving += channels[node.skip - 1]
+            self.cells.append(
+                Cell(
+                    node,
+                    level_before=genotype.level_before(number),
+                    in_channels=arriving,
+                    out_channels=channels[number - 1],
+                )
+            )
+        self.head = nn.Conv2d(channels[-1], num_classes, 1)
+
+    def forward(
+        self, images_BCHW: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch classes height width"]:
+        """Return the logits of every class at every pixel."""
+        height, width = images_BCHW.shape[-2:]
+        maps = functional.pad(images_BCHW, (0, -width % self.multiple, 0, -height % self.multiple))
+        padded_size = maps.shape[-2:]
+        outputs: list[Tensor] = []
+        for node, cell in zip(self.genotype.nodes, self.cells, strict=True):
+            if node.skip is not None:
+                maps = torch.cat([maps, outputs[node.skip - 1]], dim=1)
+            maps = cell(maps)
+            outputs.append(maps)
+        logits: Tensor = self.head(maps)
+        if logits.shape[-2:] != padded_size:
+            logits = functional.interpolate(
+                logits, size=padded_size, mode="bilinear", align_corners=False
+            )
+        return logits[..., :height, :width]

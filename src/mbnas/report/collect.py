@@ -1,0 +1,97 @@
+"""From a study's ledger to the value that a report shows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from mbnas.report.summary import (
+    ComparisonRow,
+    EvaluationSummary,
+    FoldScore,
+    SearchSummary,
+    State,
+)
+from mbnas.study.comparison import Contender, in_words, read_comparison
+from mbnas.study.ledger import Ledger
+from mbnas.study.standing import Evaluation, read_standing
+from mbnas.study.study import Study
+from mbnas.training.record import TrainingRecord
+
+_STATES: dict[str, State] = {"running": "running", "finished": "finished", "stopped": "stopped"}
+
+
+def collect(study: Study, ledger: Ledger) -> SearchSummary:
+    """Return what a study has to tell at this moment.
+
+    Args:
+        study: Its directory and configuration.
+        ledger: Its ledger, open for reading at least.
+    """
+    configuration, facts = study.configuration, ledger.facts()
+    standing = read_standing(
+        ledger,
+        folds=configuration.protocol.folds,
+        initialisations=configuration.protocol.initialisations,
+    )
+    class_names = tuple(json.loads(facts["classes"]))
+    contenders = read_comparison(ledger, standing)
+    space = configuration.space
+    return SearchSummary(
+        study_name=study.path.resolve().name,
+        dataset_name=facts["dataset name"],
+        class_names=class_names,
+        state=_STATES[standing.state],
+        updated_at=datetime.now(UTC),
+        space_text=f"{space.num_nodes} nodes, {space.num_levels} levels, {space.count:,} genotypes",
+        searcher=configuration.search.searcher,
+        protocol_name=configuration.protocol.name,
+        budget=standing.budget,
+        evaluations=tuple(_evaluation(each, class_names) for each in standing.complete),
+        comparison=tuple(_row(each, len(class_names)) for each in contenders),
+        comparison_note=" ".join(in_words(contenders[0], each) for each in contenders[1:]),
+        configuration_toml=configuration.to_toml(),
+        versions={
+            key.removeprefix("version of "): value
+            for key, value in facts.items()
+            if key.startswith("version of ")
+        },
+    )
+
+
+def _evaluation(evaluation: Evaluation, class_names: tuple[str, ...]) -> EvaluationSummary:
+    record = evaluation.record
+    return EvaluationSummary(
+        number=record.number,
+        genotype=str(record.genotype),
+        digest=record.network,
+        why=record.why,
+        incumbent=None if record.incumbent is None else str(record.incumbent),
+        score=evaluation.score,
+        trainings=tuple(_fold_score(each, class_names) for each in evaluation.trainings),
+        parameters=evaluation.parameters,
+        macs=evaluation.macs,
+        wall_s=sum((each.wall_s for each in evaluation.trainings), 0.0),
+    )
+
+
+def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldScore:
+    return FoldScore(
+        fold=record.key.fold + 1,
+        initialisation=record.key.initialisation + 1,
+        score=record.score,
+        collapsed=tuple(class_names[index - 1] for index in record.collapsed),
+        error=record.error,
+    )
+
+
+def _row(contender: Contender, num_classes: int) -> ComparisonRow:
+    return ComparisonRow(
+        name=contender.name,
+        genotype=str(contender.genotype),
+        mean=contender.mean,
+        sd=contender.sd,
+        per_class=contender.class_means or (None,) * num_classes,
+        parameters=contender.parameters,
+        macs=contender.macs,
+    )

@@ -1,0 +1,295 @@
+"""The whole configuration of a study: sections of settings, presets, and layers over them.
+
+A configuration is resolved once, from a preset, a file and options, each laid over the one
+before, and written to ``study.toml``. Every key names a field of a settings class below it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from mbnas.data.augment import AugmentationSettings
+from mbnas.data.slices import PreparationSettings
+from mbnas.errors import ConfigurationError
+from mbnas.genotype.space import Space
+from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSettings
+
+Layer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Which volumes take part, and whose they are: the ``[data]`` section.
+
+    Attributes:
+        max_patients: Use this many patients, drawn by the seed; ``None`` uses all.
+        patient_pattern: Regular expression whose first group is the patient's name in a
+            case's name; ``None`` makes every case its own patient.
+        patient_table: CSV file of case and patient, in place of a pattern.
+        allow_empty_cases: Accept cases without any foreground voxel.
+    """
+
+    max_patients: int | None = None
+    patient_pattern: str | None = None
+    patient_table: str | None = None
+    allow_empty_cases: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_patients is not None and self.max_patients < 2:
+            raise ConfigurationError(f"data.max_patients (={self.max_patients}) must be 2 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """How the space is searched: the ``[search]`` section.
+
+    Attributes:
+        searcher: ``local`` or ``random``.
+        evaluations: Budget of distinct networks; a resumed study may be given another.
+    """
+
+    searcher: Literal["local", "random"] = "local"
+    evaluations: int = 150
+
+    def __post_init__(self) -> None:
+        if self.evaluations < 1:
+            raise ConfigurationError(f"search.evaluations (={self.evaluations}) must be 1 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Where the work is done: the ``[run]`` section.
+
+    Attributes:
+        device: ``auto``, or a device as torch names it. A study stays on one kind.
+        workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
+        executor: ``processes``, or ``inline`` to train in the process that searches.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    executor: Literal["processes", "inline"] = "processes"
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigurationError(f"run.workers (={self.workers}) must be 1 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Every setting of a study.
+
+    Attributes:
+        dataset: The dataset's folder, absolute.
+        seed: Root seed of the search, the folds and the trainings.
+    """
+
+    dataset: str
+    seed: int = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    preparation: PreparationSettings = field(default_factory=PreparationSettings)
+    protocol: EvaluationSettings = field(default_factory=EvaluationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    space: Space = field(default_factory=Space)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def to_toml(self) -> str:
+        """Return the text of ``study.toml``; keys without a value are left out."""
+        return tomli_w.dumps(_without_none(asdict(self)))
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str) -> Configuration:
+        """Return the configuration that a text spells in full.
+
+        Raises:
+            ConfigurationError: if it is no TOML, or a key or value is wrong.
+        """
+        return build(parse_toml(text, source=source))
+
+
+def preset_layer(name: str) -> Layer:
+    """Return what a protocol's preset sets.
+
+    Raises:
+        ConfigurationError: if there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigurationError(
+            f"There is no protocol {name!r}: use {' or '.join(PRESETS)}, and change single "
+            "settings with --set."
+        )
+    return merge(PRESETS[name], {"protocol": {"name": name}})
+
+
+def parse_toml(text: str, *, source: str) -> dict[str, Any]:
+    """Return the tables of a TOML text.
+
+    Raises:
+        ConfigurationError: if it cannot be read; the message names ``source``.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source} is no TOML: {error}.") from error
+
+
+def assignment_layer(assignment: str) -> Layer:
+    """Return what one ``section.key=value`` sets; the value is TOML, or else a plain word.
+
+    >>> assignment_layer("training.epochs=50")
+    {'training': {'epochs': 50}}
+    >>> assignment_layer("training.loss=dice")
+    {'training': {'loss': 'dice'}}
+
+    Raises:
+        ConfigurationError: if there is no ``=``.
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigurationError(
+            f"--set {assignment} sets nothing: write section.key=value, such as training.epochs=50."
+        )
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    layer: Any = value
+    for key in reversed(path.strip().split(".")):
+        layer = {key: layer}
+    return dict(layer)
+
+
+def merge(*layers: Layer) -> dict[str, Any]:
+    """Return the layers laid over one another, later ones on top.
+
+    >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
+    {'a': {'b': 3, 'c': 2}}
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            below = merged.get(key)
+            if isinstance(below, Mapping) and isinstance(value, Mapping):
+                merged[key] = merge(below, value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def build(layer: Layer) -> Configuration:
+    """Return the configuration that a layer describes, with defaults for what it leaves out.
+
+    Raises:
+        ConfigurationError: if a key does not exist (the nearest that does is named), or a
+            value is of the wrong type or breaks its rule.
+    """
+    configuration = _build(Configuration, layer, path="")
+    assert isinstance(configuration, Configuration)
+    return configuration
+
+
+def differences(old: Configuration, new: Configuration) -> dict[str, tuple[object, object]]:
+    """Return the settings in which two configurations differ, by key, old and new."""
+    flat_old, flat_new = dict(_flatten(asdict(old))), dict(_flatten(asdict(new)))
+    return {
+        key: (flat_old[key], flat_new[key]) for key in flat_old if flat_old[key] != flat_new[key]
+    }
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _build(cls: type, table: object, *, path: str) -> object:
+    if not isinstance(table, Mapping):
+        raise ConfigurationError(f"{path.rstrip('.')} (={table!r}) must be a section of keys.")
+    hints = get_type_hints(cls)
+    known = {each.name: each for each in fields(cls)}
+    for key in table:
+        if key not in known:
+            raise ConfigurationError(_unknown_key(f"{path}{key}"))
+    for name, each in known.items():
+        if each.default is MISSING and each.default_factory is MISSING and name not in table:
+            raise ConfigurationError(f"{path}{name} is missing: it has no default.")
+    return cls(
+        **{
+            key: _build(hints[key], value, path=f"{path}{key}.")
+            if is_dataclass(hints[key]) and isinstance(hints[key], type)
+            else _convert(value, hints[key], f"{path}{key}")
+            for key, value in table.items()
+        }
+    )
+
+
+def _unknown_key(key: str) -> str:
+    known = [name for name, _ in _flatten(asdict(Configuration(dataset="")))]
+    tails = {name.rsplit(".", 1)[-1]: name for name in known}
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    near = near or [
+        tails[tail] for tail in difflib.get_close_matches(key.rsplit(".", 1)[-1], tails, n=1)
+    ]
+    nearest = f" The nearest that does is {near[0]}." if near else ""
+    return f"The configuration key {key} does not exist.{nearest}"
+
+
+def _convert(value: object, hint: Any, key: str) -> object:
+    """Return a TOML value as a field's type, lists as tuples and integers as floats."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        if value is None:
+            return None
+        return _convert(value, next(each for each in arguments if each is not NoneType), key)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigurationError(f"{key} (={value!r}) must be {_alternatives(arguments)}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigurationError(f"{key} (={value!r}) must be a list, such as [...].")
+        return tuple(_convert(each, arguments[0], key) for each in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigurationError(f"{key} (={value!r}) must be of type {hint.__name__}.")
+    return value
+
+
+def _alternatives(values: tuple[object, ...]) -> str:
+    return " or ".join(map(str, values))
+
+
+def read_configuration_file(path: Path) -> dict[str, Any]:
+    """Return the layer that a ``--config`` file holds.
+
+    Raises:
+        ConfigurationError: if the file is absent or no TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The configuration file {path} cannot be read: {error}."
+        ) from None
+    return parse_toml(text, source=str(path))

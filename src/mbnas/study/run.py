@@ -1,0 +1,293 @@
+"""A search from a dataset's files to a finished study, and the ways in and out of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from mbnas.data.check import patient_findings
+from mbnas.data.dataset import Dataset, read_dataset
+from mbnas.data.patient_table import read_patient_table
+from mbnas.data.patients import group_by_patient
+from mbnas.data.preparation import prepare_slices
+from mbnas.data.slices import PreparedSlices
+from mbnas.errors import DatasetError, StudyError
+from mbnas.genotype.genotype import Genotype
+from mbnas.network.complexity import complexity
+from mbnas.network.network import Network
+from mbnas.search.local import local_search
+from mbnas.search.random_search import random_search
+from mbnas.search.searcher import Searcher
+from mbnas.seeds import generator
+from mbnas.study.configuration import Configuration
+from mbnas.study.driver import Moment, drive
+from mbnas.study.driver import ignore as ignore_moment
+from mbnas.study.evaluator import Evaluator
+from mbnas.study.executors import InlineExecutor, ProcessExecutor
+from mbnas.study.ledger import Ledger
+from mbnas.study.lock import study_lock
+from mbnas.study.study import Study, claimed_directory
+from mbnas.training.device import resolve_device, resolve_precision, take_device, visible_devices
+from mbnas.training.protocol import Protocol
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStudy:
+    """A study held by this process, its slices prepared, its ledger open for writing.
+
+    Attributes:
+        study: Its directory and configuration, everything automatic resolved.
+        slices: Directory of the prepared slices.
+        prepared: What the slices are.
+        ledger: The open ledger.
+        protocol: What its trainings follow.
+    """
+
+    study: Study
+    slices: Path
+    prepared: PreparedSlices
+    ledger: Ledger
+    protocol: Protocol
+
+    def evaluator(self, executor: Executor, initialisations: range) -> Evaluator:
+        """Return what scores networks in this study over some initialisations."""
+        return Evaluator(
+            self.ledger,
+            executor,
+            protocol=self.protocol,
+            slices=self.slices,
+            device=self.study.configuration.run.device,
+            initialisations=initialisations,
+        )
+
+    def record_cost(self, genotype: Genotype) -> None:
+        """Write a network's parameters and multiply-accumulates into the ledger."""
+        configuration = self.study.configuration
+        cost = complexity(
+            lambda: Network(
+                genotype,
+                in_channels=len(self.prepared.channels),
+                num_classes=1 + len(self.prepared.classes),
+                base_channels=configuration.training.base_channels,
+            ),
+            in_channels=len(self.prepared.channels),
+            size=configuration.preparation.slice_size,
+        )
+        self.ledger.record_network(
+            genotype, parameters=cost.parameters, macs=cost.multiply_accumulates
+        )
+
+
+@contextmanager
+def opened(
+    study: Study,
+    *,
+    command: str,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[OpenStudy]:
+    """Hold a study, new or old, with everything ready for trainings.
+
+    What a new study needs is made in an order that leaves nothing behind on failure:
+    slices, ledger, and last ``study.toml``.
+
+    Args:
+        study: As resolved from options.
+        command: What the user started, for whoever finds the study taken.
+        progress: Told how many volumes are prepared, of how many.
+        warn: Told what a user should know and that does not stop a search.
+
+    Raises:
+        DatasetError: if the dataset cannot be used.
+        StudyError: if the study cannot be held, read or written, or its data changed.
+    """
+    study = replace(study, configuration=_automatic_resolved(study.configuration))
+    configuration = study.configuration
+    dataset, patients = _chosen_patients(read_dataset(Path(configuration.dataset)), configuration)
+    for finding in patient_findings(dataset, configuration.protocol.folds, None, patients):
+        if finding.severity == "error":
+            raise DatasetError(finding.message)
+        warn(finding.message)
+    with claimed_directory(study.path), study_lock(study.path, command):
+        slices = prepare_slices(
+            dataset,
+            configuration.preparation,
+            study.slices,
+            patients=patients,
+            allow_empty_cases=configuration.data.allow_empty_cases,
+            workers=os.cpu_count() or 1,
+            progress=progress,
+        )
+        prepared = PreparedSlices.open(slices)
+        protocol = Protocol(
+            evaluation=configuration.protocol,
+            training=configuration.training,
+            augmentation=configuration.augmentation,
+            preparation=configuration.preparation,
+            seed=configuration.seed,
+            data=prepared.digest,
+        )
+        is_new = not study.is_begun
+        with _ledger(study, is_new=is_new) as ledger:
+            if is_new:
+                _write_facts(ledger, study, dataset.name, prepared, protocol)
+                study.write_configuration()
+            _check_unchanged(ledger, study, protocol)
+            yield OpenStudy(
+                study=study, slices=slices, prepared=prepared, ledger=ledger, protocol=protocol
+            )
+
+
+def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment) -> None:
+    """Run or resume a study's search until its budget is spent.
+
+    However it ends, running trainings are ended with it and the ledger says how it stands.
+
+    Args:
+        study: Held by this process.
+        watch: Told at every batch and after every training.
+    """
+    configuration, ledger = study.study.configuration, study.ledger
+    ledger.set_fact("budget", str(configuration.search.evaluations))
+    ledger.set_fact("state", "running")
+
+    def record_and_pass_on(moment: Moment) -> None:
+        if moment.progress.complete is not None:
+            study.record_cost(moment.progress.complete)
+        watch(moment)
+
+    try:
+        with executor_of(configuration) as executor:
+            drive(
+                _searcher(configuration),
+                study.evaluator(executor, range(configuration.protocol.initialisations)),
+                ledger,
+                budget=configuration.search.evaluations,
+                watch=record_and_pass_on,
+            )
+    except BaseException:
+        ledger.set_fact("state", "stopped")
+        raise
+    ledger.set_fact("state", "finished")
+
+
+@contextmanager
+def executor_of(configuration: Configuration) -> Iterator[Executor]:
+    """Yield the executor that a configuration asks for; an error ends its running calls."""
+    run = configuration.run
+    if run.executor == "inline":
+        yield InlineExecutor()
+        return
+    workers = run.workers or default_workers(configuration)
+    executor = ProcessExecutor(
+        workers,
+        initializer=take_device,
+        slot_arguments=[(run.device, slot) for slot in range(workers)],
+    )
+    try:
+        yield executor
+    except BaseException:
+        executor.terminate()
+        raise
+    executor.shutdown()
+
+
+def default_workers(configuration: Configuration) -> int:
+    """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
+    if configuration.run.device.startswith("cuda"):
+        return visible_devices()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // configuration.training.threads)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which a score may depend."""
+    packages = ("mbnas", "torch", "numpy", "monai", "nibabel", "pillow")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _searcher(configuration: Configuration) -> Searcher:
+    rng = generator(configuration.seed, "search")
+    if configuration.search.searcher == "random":
+        return random_search(configuration.space, rng)
+    return local_search(configuration.space, rng)
+
+
+def _automatic_resolved(configuration: Configuration) -> Configuration:
+    device = resolve_device(configuration.run.device)
+    precision = resolve_precision(configuration.training.precision, device)
+    return replace(
+        configuration,
+        run=replace(configuration.run, device=device),
+        training=replace(configuration.training, precision=precision),
+    )
+
+
+def _chosen_patients(
+    dataset: Dataset, configuration: Configuration
+) -> tuple[Dataset, dict[str, str]]:
+    """Return the dataset's cases of the patients that take part, and whose each is."""
+    data = configuration.data
+    table = read_patient_table(Path(data.patient_table)) if data.patient_table else None
+    names = [case.name for case in dataset.cases]
+    patient_of_case = group_by_patient(names, data.patient_pattern, table)
+    patients = sorted(set(patient_of_case.values()))
+    wanted = data.max_patients
+    if wanted is not None and wanted > len(patients):
+        raise DatasetError(
+            f"data.max_patients (={wanted}) asks for more patients than the dataset's "
+            f"{len(patients)}: lower it or leave it out."
+        )
+    rng = generator(configuration.seed, "patients")
+    chosen = {patients[index] for index in rng.permutation(len(patients))[:wanted]}
+    cases = tuple(case for case in dataset.cases if patient_of_case[case.name] in chosen)
+    return replace(dataset, cases=cases), {case.name: patient_of_case[case.name] for case in cases}
+
+
+def _ledger(study: Study, *, is_new: bool) -> Ledger:
+    if not is_new:
+        return Ledger.open(study.ledger)
+    study.ledger.unlink(missing_ok=True)  # of a study that was killed before it began
+    return Ledger.create(study.ledger)
+
+
+def _write_facts(
+    ledger: Ledger, study: Study, dataset: str, prepared: PreparedSlices, protocol: Protocol
+) -> None:
+    facts = {
+        "protocol": protocol.digest,
+        "data": protocol.data,
+        "dataset name": dataset,
+        "classes": json.dumps([each.name for each in prepared.classes]),
+        "state": "stopped",
+        "budget": str(study.configuration.search.evaluations),
+    }
+    facts |= {f"version of {name}": number for name, number in versions().items()}
+    for key, value in facts.items():
+        ledger.set_fact(key, value)
+
+
+def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:
+    facts = ledger.facts()
+    if facts["data"] != protocol.data:
+        raise StudyError(
+            f"The dataset {study.configuration.dataset} is not the one that {study.path} was "
+            "begun with: files were added, removed or changed. Restore them, or search into a "
+            "new directory."
+        )
+    if facts["protocol"] != protocol.digest:
+        raise StudyError(
+            f"{study.path} was begun under protocol {facts['protocol']}, and its study.toml now "
+            f"describes {protocol.digest}: it was edited, or written by another version of mbnas. "
+            "Restore it, or search into a new directory."
+        )

@@ -1,0 +1,198 @@
+"""A study directory: where its parts lie, and which configuration it holds.
+
+``study.toml`` is written once, last of all that a new study needs, so a directory that
+has one is a study and one that has none is not yet.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mbnas.errors import StudyError
+from mbnas.files import write_text
+from mbnas.study.configuration import (
+    Configuration,
+    Layer,
+    build,
+    differences,
+    merge,
+    parse_toml,
+    preset_layer,
+)
+from mbnas.study.lock import LOCK_NAME
+
+CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
+_OURS = {CONFIGURATION, LEDGER, SLICES, REPORT, LOCK_NAME, "weights"}
+_MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A directory and the configuration of its search.
+
+    Attributes:
+        path: The directory.
+        configuration: Resolved in full.
+    """
+
+    path: Path
+    configuration: Configuration
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file of networks, trainings and epochs."""
+        return self.path / LEDGER
+
+    @property
+    def slices(self) -> Path:
+        """The folder of prepared slices, one folder a digest."""
+        return self.path / SLICES
+
+    @property
+    def report(self) -> Path:
+        """The page that a person reads."""
+        return self.path / REPORT
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the directory is a study already."""
+        return (self.path / CONFIGURATION).exists()
+
+    @classmethod
+    def open(cls, path: Path) -> Study:
+        """Return the study at ``path``.
+
+        Raises:
+            StudyError: if there is none.
+            ConfigurationError: if its ``study.toml`` was damaged.
+        """
+        file = path / CONFIGURATION
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise StudyError(
+                f"{path} is no study: it has no {CONFIGURATION}. "
+                f"Begin one with: mbnas search DATASET {path}"
+            ) from None
+        except OSError as error:
+            raise StudyError(f"{file} cannot be read: {error.strerror}.") from error
+        configuration = build(parse_toml(text, source=str(file)))
+        return cls(path=path, configuration=configuration)
+
+    def write_configuration(self) -> None:
+        """Write ``study.toml``, which makes the directory a study.
+
+        Raises:
+            StudyError: if it cannot be written.
+        """
+        try:
+            write_text(self.path / CONFIGURATION, self.configuration.to_toml())
+        except OSError as error:
+            raise StudyError(
+                f"{self.path / CONFIGURATION} cannot be written: {error.strerror}. "
+                "Free some space or choose another STUDY."
+            ) from error
+
+
+def resolve(
+    path: Path, dataset: Path, *, protocol: str | None, default_protocol: str, options: Layer
+) -> Study:
+    """Return the study at ``path``, new or resumed, with options laid over its configuration.
+
+    A new study starts from a preset. A resumed one starts from its own ``study.toml``, so
+    options need not be repeated, and those that are must agree with it.
+
+    Args:
+        path: The study's directory, which need not exist.
+        dataset: The dataset's folder.
+        protocol: The preset asked for, if any.
+        default_protocol: The preset of a new study for which none was asked.
+        options: What a configuration file and options set.
+
+    Raises:
+        StudyError: if the directory holds something else, or a study of another
+            configuration; the message lists the differences.
+        ConfigurationError: if an option is wrong.
+    """
+    asked = merge(preset_layer(protocol) if protocol else {}, options)
+    place = {"dataset": os.path.abspath(dataset)}  # noqa: PTH100 - links are kept as named
+    if not (path / CONFIGURATION).exists():
+        _check_unused(path)
+        preset = preset_layer(protocol or default_protocol)
+        return Study(path=path, configuration=build(merge(preset, asked, place)))
+    old = Study.open(path).configuration
+    new = build(merge(tomllib.loads(old.to_toml()), asked, place))
+    new = replace(new, run=replace(new.run, device=_kind(old.run.device, new.run.device)))
+    differing = {
+        key: values for key, values in differences(old, new).items() if key not in _MAY_DIFFER
+    }
+    if differing:
+        lines = "\n".join(
+            f"  {key}: {_shown(before)} in the study, {_shown(after)} asked for"
+            for key, (before, after) in differing.items()
+        )
+        raise StudyError(
+            f"{path} is a study of another configuration:\n{lines}\n"
+            "Leave these options out to resume it, or search into a new directory."
+        )
+    return Study(path=path, configuration=new)
+
+
+@contextmanager
+def claimed_directory(path: Path) -> Iterator[None]:
+    """Make a study's directory; unless it becomes a study, remove what was made of it.
+
+    Raises:
+        StudyError: if the directory cannot be made.
+    """
+    existed = path.exists()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            f"STUDY (={path}) cannot be made: {error.strerror}. Choose a place you can write to."
+        ) from error
+    try:
+        yield
+    finally:
+        if not (path / CONFIGURATION).exists():
+            _remove_traces(path, also_directory=not existed)
+
+
+def _remove_traces(path: Path, *, also_directory: bool) -> None:
+    """Remove what a study that never began left: an empty slices folder, a lock, a ledger."""
+    for name in (LOCK_NAME, LEDGER):
+        (path / name).unlink(missing_ok=True)
+    folders = [path / SLICES] + ([path] if also_directory else [])
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _check_unused(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise StudyError(f"STUDY (={path}) is a file: name a directory.")
+    foreign = (
+        sorted(each.name for each in path.iterdir() if each.name not in _OURS)
+        if (path.is_dir())
+        else []
+    )
+    if foreign:
+        raise StudyError(
+            f"STUDY (={path}) is no study and holds other files (such as {foreign[0]}): "
+            "name a new or an empty directory."
+        )
+
+
+def _kind(old: str, new: str) -> str:
+    """Return the device of a study: any number of the same kind is the same."""
+    return old if new == "auto" or new.partition(":")[0] == old.partition(":")[0] else new
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)

@@ -1,0 +1,124 @@
+"""Where trainings run, and how a process is made ready for them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+
+from mbnas.errors import ConfigurationError
+from mbnas.training.protocol import Precision
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_LARGEST_INT = 2**31 - 1
+_TOP_PAD_BYTES = 2**26
+
+
+def prepare_process(threads: int) -> None:
+    """Make this process ready to train: threads, allocator, determinism.
+
+    The same training then gives the same weights bit for bit on one machine and device.
+
+    Args:
+        threads: CPU threads that torch may use inside an operation.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    _keep_large_blocks()
+
+
+def _keep_large_blocks() -> None:
+    """Tell glibc to keep freed memory instead of returning it to the kernel.
+
+    A training step frees and asks for the same large blocks every time; returning them
+    costs a page fault per page and step, up to half of the time on a CPU.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # absent from musl
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT)
+        mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+        mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
+
+
+def resolve_device(name: str) -> str:
+    """Return the device that a name stands for: ``auto`` is CUDA where there is one.
+
+    Raises:
+        ConfigurationError: if torch knows no such device or this machine has none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigurationError(
+            f"run.device (={name!r}) is no device: use auto, cpu, cuda or cuda:0."
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigurationError(
+            f"run.device (={name!r}) is not on this machine, which has "
+            f"{torch.cuda.device_count()} CUDA devices: use cpu or auto."
+        )
+    return name
+
+
+def resolve_precision(precision: Precision, device: str) -> Precision:
+    """Return the precision that ``auto`` stands for on a device.
+
+    It is bfloat16 on CUDA devices that compute in it and on processors with AVX512-BF16 or
+    AMX, float32 elsewhere.
+    """
+    if precision != "auto":
+        return precision
+    if torch.device(device).type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & processor_flags() else "float32"
+
+
+def processor_flags() -> frozenset[str]:
+    """Return the instruction sets that Linux reports, none on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split()[2:] for line in lines if line.startswith("flags")), ()))
+
+
+def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
+    """Return the context in which a network computes at a precision."""
+    return torch.autocast(
+        torch.device(device).type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
+    )
+
+
+def worker_name(device: str) -> str:
+    """Return where this process trains, for people: host, process and device."""
+    return f"{socket.gethostname()}:{os.getpid()} {device}"
+
+
+def visible_devices() -> int:
+    """Return how many CUDA devices this process sees."""
+    return torch.cuda.device_count()
+
+
+def take_device(device: str, slot: int) -> None:
+    """Give the worker of a slot a device of its own, before it first uses one.
+
+    With ``cuda`` the slots take the machine's devices in turn; ``cuda:1`` keeps to that one.
+
+    Args:
+        device: As the study names it.
+        slot: Number of the worker, from 0.
+    """
+    if device == "cuda":
+        torch.cuda.set_device(slot % torch.cuda.device_count())

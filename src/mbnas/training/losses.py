@@ -1,0 +1,55 @@
+"""The losses that a protocol can name.
+
+Both are MONAI's. The Dice is soft, over the foreground classes, and taken over the whole
+batch: a class absent from one slice then still has a denominator from the others.
+
+Source: Milletari et al. 2016 (soft Dice); Isensee et al. 2021 (Dice with cross-entropy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, UInt8
+from monai.losses import DiceCELoss, DiceLoss
+from torch import Tensor
+
+from mbnas.errors import ConfigurationError
+
+Loss = Callable[
+    [Float[Tensor, "batch classes height width"], UInt8[Tensor, "batch height width"]],
+    Float[Tensor, ""],
+]
+
+LOSSES = {
+    "dice": lambda: DiceLoss(include_background=False, softmax=True, batch=True),
+    "dice+cross-entropy": lambda: DiceCELoss(include_background=False, softmax=True, batch=True),
+}
+
+
+def make_loss(name: str) -> Loss:
+    """Return the loss of logits and class indices behind a name of the configuration.
+
+    Targets are passed on one-hot, for which torch's cross-entropy is deterministic on every
+    device.
+
+    Raises:
+        ConfigurationError: if there is no loss of that name.
+    """
+    if name not in LOSSES:
+        raise ConfigurationError(
+            f"training.loss (={name!r}) is no loss: use {' or '.join(map(repr, LOSSES))}."
+        )
+    loss = LOSSES[name]()
+
+    def of_indices(
+        logits_BKHW: Float[Tensor, "batch classes height width"],
+        labels_BHW: UInt8[Tensor, "batch height width"],
+    ) -> Float[Tensor, ""]:
+        classes = torch.arange(logits_BKHW.shape[1], device=labels_BHW.device)
+        one_hot_BKHW = (labels_BHW[:, None] == classes[:, None, None]).to(logits_BKHW.dtype)
+        value: Tensor = loss(logits_BKHW, one_hot_BKHW)
+        return value
+
+    return of_indices

@@ -1,0 +1,169 @@
+"""The protocol: every choice that a score depends on, and its digest.
+
+Scores of different protocols never mix. Two presets span the range: ``paper`` is the
+paper's protocol, ``quick`` gives steady scores on a machine without a GPU.
+
+Source: Bosma et al. 2022 (arXiv 2202.11401), section 3.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from mbnas.data.augment import AugmentationSettings
+from mbnas.data.slices import PreparationSettings
+from mbnas.errors import ConfigurationError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """How a network is scored: the ``[protocol]`` section of a configuration.
+
+    Attributes:
+        name: The preset that the protocol grew from; for people, not part of the digest.
+        folds: Parts into which the patients are split for cross-validation, 2 or more.
+        initialisations: Trainings per fold, each from weights of its own.
+        scored_fraction: The last part of the epochs, over which the score is averaged.
+    """
+
+    name: str = "paper"
+    folds: int = 5
+    initialisations: int = 3
+    scored_fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        _at_least("protocol", self, folds=2, initialisations=1)
+        if not 0 < self.scored_fraction <= 1:
+            raise ConfigurationError(
+                f"protocol.scored_fraction (={self.scored_fraction}) must be above 0 and at most 1."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """How one training goes: the ``[training]`` section of a configuration.
+
+    Attributes:
+        epochs: Number of epochs.
+        steps_per_epoch: Optimiser steps in an epoch; ``None`` is one pass over the slices.
+            A fixed number makes a training's length independent of the dataset's size.
+        batch_size: Slices per step.
+        learning_rate: Adam's, at its peak.
+        decay_exponent: Of the polynomial decay, ``(1 - step / steps) ** decay_exponent``.
+        warmup_steps: First steps, over which the learning rate rises linearly.
+        loss: A name of :mod:`mbnas.training.losses`.
+        base_channels: Channels at level 0.
+        collapse_repeats: How often a collapsed training is repeated from another
+            initialisation before its result stands.
+        precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
+            once for its device.
+        threads: CPU threads of a training; a score depends on them, so they are a setting.
+    """
+
+    epochs: int = 100
+    steps_per_epoch: int | None = None
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    decay_exponent: float = 0.9
+    warmup_steps: int = 0
+    loss: str = "dice"
+    base_channels: int = 32
+    collapse_repeats: int = 0
+    precision: Precision = "auto"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least(
+            "training",
+            self,
+            epochs=1,
+            batch_size=1,
+            base_channels=1,
+            warmup_steps=0,
+            collapse_repeats=0,
+            threads=1,
+        )
+        if self.steps_per_epoch is not None:
+            _at_least("training", self, steps_per_epoch=1)
+        if self.learning_rate <= 0:
+            raise ConfigurationError(
+                f"training.learning_rate (={self.learning_rate}) must be above 0."
+            )
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ConfigurationError(
+                f"training.precision (={self.precision!r}) must be auto, float32 or bfloat16."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Every choice that a score depends on.
+
+    Attributes:
+        evaluation: Folds, initialisations, scored epochs.
+        training: The loop.
+        augmentation: The variation of training slices.
+        preparation: From volumes to slices.
+        seed: Root of folds, initialisations and batches.
+        data: Digest of the prepared slices and of who belongs to which patient.
+    """
+
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    preparation: PreparationSettings = field(default_factory=PreparationSettings)
+    seed: int = 0
+    data: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change with any choice.
+
+        How many initialisations are averaged is none of a single training's choices, so
+        studies that differ in that alone share their trainings.
+        """
+        choices = asdict(self)
+        del choices["evaluation"]["name"], choices["evaluation"]["initialisations"]
+        text = json.dumps(choices, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def first_scored_epoch(self) -> int:
+        """The first epoch (from 1) whose validation counts; later ones all do."""
+        epochs = self.training.epochs
+        return epochs - max(1, round(epochs * self.evaluation.scored_fraction)) + 1
+
+
+PRESETS: dict[str, dict[str, dict[str, object]]] = {
+    "paper": {
+        "preparation": {"slice_size": 128},
+        "protocol": {"folds": 5, "initialisations": 3},
+        "training": {"epochs": 100, "batch_size": 32, "base_channels": 32, "loss": "dice"},
+    },
+    "quick": {
+        "preparation": {"slice_size": 64},
+        "protocol": {"folds": 3, "initialisations": 1},
+        "training": {
+            "epochs": 24,
+            "steps_per_epoch": 60,
+            "batch_size": 8,
+            "base_channels": 8,
+            "loss": "dice+cross-entropy",
+            "warmup_steps": 120,
+            "collapse_repeats": 1,
+        },
+    },
+}
+"""What each preset sets, by section and key; everything else keeps its default."""
+
+
+def _at_least(section: str, settings: object, **bounds: int) -> None:
+    for name, bound in bounds.items():
+        value = getattr(settings, name)
+        if value < bound:
+            raise ConfigurationError(f"{section}.{name} (={value}) must be {bound} or more.")

@@ -1,0 +1,319 @@
+"""One training: one network, one fold, one initialisation.
+
+The same task gives the same weights bit for bit on one machine and device, whatever else
+runs there: its seeds follow from its key, its threads and precision are settings, and
+nothing is shared with other trainings but the read-only slices. Seeds do not depend on
+the network, so networks are compared on the same batches and augmentations.
+
+Shape suffixes: B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mbnas.data.augment import apply_augmentation, draw_augmentation
+from mbnas.data.folds import make_folds
+from mbnas.errors import TrainingError
+from mbnas.genotype.genotype import Genotype
+from mbnas.network.network import Network
+from mbnas.scoring.metrics import OverlapCounts, mean_defined
+from mbnas.seeds import derive_seed, generator
+from mbnas.training.batches import shuffled_batches
+from mbnas.training.device import autocast, prepare_process, worker_name
+from mbnas.training.losses import make_loss
+from mbnas.training.protocol import Protocol, TrainingSettings
+from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
+from mbnas.training.resident import ResidentSlices, load_resident
+from mbnas.training.validate import count_overlap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTask:
+    """All that a worker needs for one training; small, and picklable.
+
+    Attributes:
+        genotype: The network.
+        protocol: Every choice the score depends on, precision resolved.
+        fold: Which fold validates, from 0.
+        initialisation: Which initialisation, from 0.
+        slices: Directory of the prepared slices.
+        device: Where to train, as torch names it.
+    """
+
+    genotype: Genotype
+    protocol: Protocol
+    fold: int
+    initialisation: int
+    slices: Path
+    device: str
+
+    @property
+    def key(self) -> TrainingKey:
+        """The training's name in the ledger."""
+        return TrainingKey(
+            network=self.genotype.digest,
+            protocol=self.protocol.digest,
+            fold=self.fold,
+            initialisation=self.initialisation,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One run of the loop from one initialisation.
+
+    Attributes:
+        network: As trained.
+        epochs: One record per epoch.
+        score: Mean Dice over the scored epochs.
+        collapsed: Classes that are in the reference and that no scored epoch predicted.
+        slices_per_s: Training slices per second, validation left out.
+    """
+
+    network: nn.Module
+    epochs: tuple[EpochRecord, ...]
+    score: float
+    collapsed: tuple[int, ...]
+    slices_per_s: float
+
+
+def run_training(task: TrainingTask) -> TrainingRecord:
+    """Return a training's record; one that cannot be finished carries its error.
+
+    A collapsed training is repeated from another initialisation as often as the protocol
+    says, and the best attempt counts.
+    """
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    start = time.perf_counter()
+    settings = task.protocol.training
+    prepare_process(settings.threads)
+    attempts: list[Attempt] = []
+    record = TrainingRecord(
+        key=task.key,
+        score=None,
+        error="not run",
+        wall_s=0.0,
+        worker=worker_name(task.device),
+        started_at=started_at,
+    )
+    try:
+        data = load_resident(task.slices, task.device)
+        while len(attempts) <= settings.collapse_repeats:
+            attempts.append(train_once(task, data, attempt=len(attempts)))
+            if not attempts[-1].collapsed:
+                break
+    except TrainingError as error:
+        return replace(
+            record,
+            error=str(error),
+            attempts=len(attempts) + 1,
+            wall_s=time.perf_counter() - start,
+        )
+    best = max(attempts, key=lambda attempt: (-len(attempt.collapsed), attempt.score))
+    return replace(
+        record,
+        score=best.score,
+        error=None,
+        collapsed=best.collapsed,
+        attempts=len(attempts),
+        wall_s=time.perf_counter() - start,
+        slices_per_s=best.slices_per_s,
+        epochs=best.epochs,
+    )
+
+
+def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) -> Attempt:
+    """Train from one initialisation, to the end.
+
+    Args:
+        task: What to train.
+        data: Its slices, on its device.
+        attempt: Which attempt, from 0; each has an initialisation and batches of its own.
+
+    Raises:
+        TrainingError: if the loss stops being finite, the device's memory runs out, or no
+            class of the validation patients has a defined Dice.
+    """
+    try:
+        return _train_once(task, data, attempt)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(f"Memory ran out on {task.device}: {_first_line(error)}") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise TrainingError(f"Memory ran out: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _train_once(task: TrainingTask, data: ResidentSlices, attempt: int) -> Attempt:
+    protocol, settings = task.protocol, task.protocol.training
+    folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
+    training_slices, validation_slices = data.split(folds[task.fold])
+    network = initialised_network(task, data, attempt)
+    loop = TrainingLoop(
+        network,
+        data,
+        training_slices,
+        protocol,
+        generator(protocol.seed, "batches", task.fold, task.initialisation, attempt),
+    )
+    epochs: list[EpochRecord] = []
+    counts: list[OverlapCounts] = []
+    training_s = 0.0
+    for epoch in range(1, settings.epochs + 1):
+        start = time.perf_counter()
+        mean_loss = loop.run_epoch()
+        training_s += time.perf_counter() - start
+        class_dice = None
+        if not np.isfinite(mean_loss):
+            raise TrainingError(
+                f"The loss stopped being finite (={mean_loss}) in epoch {epoch} of "
+                f"{settings.epochs}: try a smaller training.learning_rate or float32."
+            )
+        if epoch >= protocol.first_scored_epoch:
+            counts.append(count_overlap(network, data, validation_slices, settings.precision))
+            class_dice = counts[-1].class_dice()
+        epochs.append(
+            EpochRecord(
+                epoch=epoch,
+                learning_rate=loop.learning_rate,
+                loss=mean_loss,
+                class_dice=class_dice,
+            )
+        )
+    return Attempt(
+        network=network,
+        epochs=tuple(epochs),
+        score=_score(epochs, task.fold),
+        collapsed=collapsed_classes(counts),
+        slices_per_s=loop.step * settings.batch_size / training_s,
+    )
+
+
+def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> Network:
+    """Return a task's network with the weights that training starts from."""
+    with torch.random.fork_rng():
+        seed = task.protocol.seed
+        index = (task.fold, task.initialisation, attempt)
+        torch.manual_seed(derive_seed(seed, "initialisation", *index))
+        network = Network(
+            task.genotype,
+            in_channels=data.in_channels,
+            num_classes=data.num_classes,
+            base_channels=task.protocol.training.base_channels,
+        )
+    return network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+class TrainingLoop:
+    """Steps of Adam over augmented batches of resident slices.
+
+    Nothing in a step waits for the device; the mean loss is read once an epoch.
+
+    Attributes:
+        step: How many steps were made.
+        learning_rate: Of the last step.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: ResidentSlices,
+        slices: np.ndarray,
+        protocol: Protocol,
+        rng: np.random.Generator,
+    ) -> None:
+        self._network = network
+        self._data = data
+        self._settings = protocol.training
+        self._augmentation = protocol.augmentation
+        self._rng = rng
+        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
+        self._loss = make_loss(self._settings.loss)
+        self._optimiser = torch.optim.Adam(
+            network.parameters(), lr=self._settings.learning_rate, fused=True
+        )
+        per_pass = -(-len(slices) // self._settings.batch_size)
+        self._steps_per_epoch = self._settings.steps_per_epoch or per_pass
+        self._num_steps = self._settings.epochs * self._steps_per_epoch
+        self.step = 0
+        self.learning_rate = 0.0
+
+    def run_epoch(self) -> float:
+        """Make one epoch's steps and return their mean loss."""
+        self._network.train()
+        total = torch.zeros((), device=self._data.images_NCHW.device)
+        for _ in range(self._steps_per_epoch):
+            total += self.run_step(*self._next_batch())
+        return total.item() / self._steps_per_epoch
+
+    def run_step(self, images_BCHW: Tensor, labels_BHW: Tensor) -> Tensor:
+        """Make one step on a batch and return its loss."""
+        self.learning_rate = learning_rate_at(self.step, self._num_steps, self._settings)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.learning_rate
+        self._optimiser.zero_grad(set_to_none=True)
+        with autocast(images_BCHW.device.type, self._settings.precision):
+            logits_BKHW = self._network(images_BCHW)
+        loss = self._loss(logits_BKHW.float(), labels_BHW)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        self.step += 1
+        return loss.detach()
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        images_NCHW = self._data.images_NCHW
+        batch = next(self._batches)
+        parameters = draw_augmentation(
+            self._augmentation,
+            self._rng,
+            batch=len(batch),
+            channels=self._data.in_channels,
+            flip_dims=self._data.flip_dims(self._augmentation.flip_axes),
+        )
+        indices = torch.from_numpy(batch).to(images_NCHW.device)
+        images_BCHW, labels_BHW = apply_augmentation(
+            parameters, images_NCHW[indices], self._data.labels_NHW[indices]
+        )
+        return images_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW
+
+
+def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:
+    """Return the learning rate of a step (from 0): linear warm-up, polynomial decay.
+
+    >>> settings = TrainingSettings(learning_rate=1.0, decay_exponent=0.5, warmup_steps=2)
+    >>> [round(learning_rate_at(step, 4, settings), 3) for step in range(4)]
+    [0.5, 0.866, 0.707, 0.5]
+    """
+    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    decay = (1.0 - step / num_steps) ** settings.decay_exponent
+    return float(settings.learning_rate * warmup * decay)
+
+
+def collapsed_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
+    """Return the classes (from 1) that are in the reference but in no scored prediction."""
+    predicted = sum(counts.predicted.sum(axis=0) for counts in scored)
+    reference = sum(counts.reference.sum(axis=0) for counts in scored)
+    return tuple(int(index) + 1 for index in np.flatnonzero((reference > 0) & (predicted == 0)))
+
+
+def _score(epochs: list[EpochRecord], fold: int) -> float:
+    dice = [mean_defined(epoch.class_dice) for epoch in epochs if epoch.class_dice is not None]
+    score = mean_defined(tuple(dice))
+    if score is None:
+        raise TrainingError(
+            f"Fold {fold} has no score: none of its validation patients has a foreground voxel, "
+            "and none was predicted. Use fewer folds or leave such patients out."
+        )
+    return score

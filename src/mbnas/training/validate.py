@@ -1,0 +1,49 @@
+"""Predictions for validation slices, counted per patient.
+
+Shape suffixes: B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from mbnas.scoring.metrics import OverlapCounts
+from mbnas.training.device import autocast
+from mbnas.training.protocol import Precision
+from mbnas.training.resident import ResidentSlices
+
+BATCH = 64
+
+
+@torch.no_grad()
+def count_overlap(
+    network: nn.Module, data: ResidentSlices, slices: np.ndarray, precision: Precision
+) -> OverlapCounts:
+    """Return the voxel counts of a network's predictions over whole volumes.
+
+    Args:
+        network: Gives logits; it is left in evaluation mode.
+        data: Where the slices lie.
+        slices: Indices of the slices to predict, all those of their patients.
+        precision: In which the network computes.
+    """
+    network.eval()
+    patients, row_of_slice = np.unique(data.patient_N[slices], return_inverse=True)
+    num_classes, device = data.num_classes, data.images_NCHW.device
+    counts = torch.zeros(3, len(patients), num_classes - 1, dtype=torch.int64, device=device)
+    for start in range(0, len(slices), BATCH):
+        batch = torch.from_numpy(slices[start : start + BATCH]).to(device)
+        rows = torch.from_numpy(row_of_slice[start : start + BATCH]).to(device)
+        images_BCHW = data.images_NCHW[batch].contiguous(memory_format=torch.channels_last)
+        with autocast(device.type, precision):
+            predicted_BHW = network(images_BCHW).argmax(dim=1)
+        reference_BHW = data.labels_NHW[batch]
+        for foreground in range(num_classes - 1):
+            predicted = predicted_BHW == foreground + 1
+            reference = reference_BHW == foreground + 1
+            of_slice = torch.stack([predicted & reference, predicted, reference]).sum(dim=(2, 3))
+            counts[:, :, foreground].index_add_(1, rows, of_slice)
+    overlap, predicted_size, reference_size = counts.cpu().numpy()
+    return OverlapCounts(overlap=overlap, predicted=predicted_size, reference=reference_size)
