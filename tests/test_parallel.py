@@ -57,7 +57,8 @@ if __name__ == "__main__":
     (tmp_path / "program.py").write_text(program)
     marks = tmp_path / "marks"
     marks.mkdir()
-    parent = subprocess.Popen([sys.executable, tmp_path / "program.py", marks])
+    command = [sys.executable, tmp_path / "program.py", marks]
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     wait_until(lambda: len(list(marks.iterdir())) == 2)
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbnas.data.geometry import Geometry
 from mbnas.data.volume import read_header, read_image, read_label, write_image, write_label
 from mbnas.errors import DatasetError
 
@@ -80,10 +81,19 @@ def test_scaled_integers_are_read_at_their_value(tmp_path):
     )
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_both_versions_of_nifti_are_read_in_either_byte_order(tmp_path, kind, order):
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    header = kind.header_class(endianness=order)
+    header.set_data_dtype(np.dtype(np.int16).newbyteorder(order))
+    nib.save(kind(voxels, np.eye(4), header), tmp_path / "image.nii.gz")
+    assert np.array_equal(read_image((tmp_path / "image.nii.gz",)).voxels[0], voxels)
+    assert read_header(tmp_path / "image.nii.gz").geometry.shape_xyz == (2, 3, 4)
+
+
 @given(st.sampled_from(ORIENTATIONS), st.tuples(*[st.integers(1, 4)] * 3))
 def test_reorientation_and_its_undoing_are_inverse(orientation, shape):
-    from mbnas.data.geometry import Geometry
-
     geometry = Geometry(
         shape_xyz=shape,
         affine=tuple(map(tuple, np.eye(4).tolist())),

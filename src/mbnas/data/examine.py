@@ -27,7 +27,7 @@ class Finding:
     Attributes:
         severity: An error would stop a search, a warning would not.
         case: The case concerned, or ``None`` for the dataset.
-        file: The file concerned, if it is one.
+        file: The file concerned, where one alone is known to be.
         rule: Short name of the rule, stable, for other programs.
         message: What is wrong and what to do.
     """
@@ -67,7 +67,8 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
     try:
         image = read_image(case.images)
     except DatasetError as error:
-        findings.append(_finding(case, case.images[0], "unreadable-image", str(error)))
+        file = case.images[0] if len(case.images) == 1 else None
+        findings.append(_finding(case, file, "unreadable-image", str(error)))
     try:
         label = read_label(case.label)
     except DatasetError as error:
@@ -109,8 +110,9 @@ def class_indices(
     return indices
 
 
-def _finding(case: Case, file: Path, rule: str, message: str) -> Finding:
-    return Finding(severity="error", case=case.name, file=str(file), rule=rule, message=message)
+def _finding(case: Case, file: Path | None, rule: str, message: str) -> Finding:
+    name = None if file is None else str(file)
+    return Finding(severity="error", case=case.name, file=name, rule=rule, message=message)
 
 
 def _image_findings(case: Case, image: Volume, dataset: Dataset) -> Iterator[Finding]:
