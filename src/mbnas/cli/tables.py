@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mbnas.report.terminal import draw_in_terminal
-from mbnas.study.comparison import Contender, in_words
+from mbnas.study.contenders import Contender, in_words
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.study.study import Study
 

@@ -12,7 +12,7 @@ from mbnas.report.summary import (
     SearchSummary,
     State,
 )
-from mbnas.study.comparison import Contender, in_words, read_comparison
+from mbnas.study.contenders import Contender, in_words, read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Evaluation, read_standing
 from mbnas.study.study import Study

@@ -1,74 +1,16 @@
-"""Networks trained anew, on initialisations that no search has seen.
-
-The score by which a search picked a network is optimistic: it is the best of many noisy
-ones. Fresh initialisations, on the same folds, are not picked by anyone.
-"""
+"""Training networks anew, on initialisations that no search has seen."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from mbnas.genotype.genotype import Genotype, unet_genotype
-from mbnas.scoring.metrics import mean_defined
+from mbnas.genotype.genotype import Genotype
+from mbnas.study.contenders import FIRST_FRESH
 from mbnas.study.evaluator import Progress, ignore
-from mbnas.study.ledger import Ledger
 from mbnas.study.run import OpenStudy, executor_of
-from mbnas.study.standing import Standing
-from mbnas.training.record import TrainingRecord
-
-FIRST_FRESH = 1000
-"""Initialisations from here on are kept from every search."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """One network of a comparison.
-
-    Attributes:
-        name: What to call it.
-        genotype: The network.
-        trainings: On fresh initialisations, by initialisation, then fold.
-        parameters: Of the network.
-        macs: Multiply-accumulates for one slice.
-    """
-
-    name: str
-    genotype: Genotype
-    trainings: tuple[TrainingRecord, ...]
-    parameters: int | None
-    macs: int | None
-
-    @property
-    def mean(self) -> float | None:
-        """Mean score over trainings; ``None`` if one failed."""
-        scores = [each.score for each in self.trainings]
-        return None if None in scores else mean_defined(tuple(scores))
-
-    @property
-    def sd(self) -> float | None:
-        """Standard deviation over initialisations of the mean over folds; needs two."""
-        by_initialisation: dict[int, list[float]] = {}
-        for each in self.trainings:
-            if each.score is not None:
-                by_initialisation.setdefault(each.key.initialisation, []).append(each.score)
-        means = [statistics.fmean(scores) for scores in by_initialisation.values()]
-        return statistics.stdev(means) if len(means) > 1 and self.mean is not None else None
-
-    @property
-    def class_means(self) -> tuple[float | None, ...]:
-        """Mean Dice of every foreground class over scored epochs and trainings."""
-        dice = [
-            epoch.class_dice
-            for each in self.trainings
-            for epoch in each.epochs
-            if epoch.class_dice is not None
-        ]
-        return tuple(mean_defined(of_class) for of_class in zip(*dice, strict=True))
-
-
-def compare(
+def train_anew(
     study: OpenStudy,
     contenders: Iterable[Genotype],
     *,
@@ -89,57 +31,3 @@ def compare(
     with executor_of(study.study.configuration) as executor:
         evaluator = study.evaluator(executor, range(FIRST_FRESH, FIRST_FRESH + initialisations))
         evaluator.evaluate(genotypes, watch)
-
-
-def read_comparison(ledger: Ledger, standing: Standing) -> tuple[Contender, ...]:
-    """Return the networks that the ledger holds fresh trainings of, the best found first."""
-    fresh: dict[str, list[TrainingRecord]] = {}
-    for record in ledger.trainings(protocol=ledger.facts()["protocol"]):
-        if record.key.initialisation >= FIRST_FRESH:
-            fresh.setdefault(record.key.network, []).append(record)
-    networks = ledger.networks()
-    best = standing.best.genotype.digest if standing.best else None
-    return tuple(
-        Contender(
-            name=_name(networks[digest].genotype, is_best=digest == best),
-            genotype=networks[digest].genotype,
-            trainings=tuple(
-                sorted(fresh[digest], key=lambda each: (each.key.initialisation, each.key.fold))
-            ),
-            parameters=networks[digest].parameters,
-            macs=networks[digest].macs,
-        )
-        for digest in sorted(fresh, key=lambda digest: digest != best)
-    )
-
-
-def in_words(first: Contender, second: Contender) -> str:
-    """Return what the trainings that two networks have in common say, with the numbers."""
-    pairs = paired_differences(first, second)
-    if len(pairs) < 2:
-        return "Too few trainings in common to compare."
-    mean, spread = statistics.fmean(pairs), statistics.stdev(pairs)
-    wins = sum(difference > 0 for difference in pairs)
-    return (
-        f"{first.name} minus {second.name}: {mean:+.4f} Dice on average over {len(pairs)} pairs of "
-        f"trainings on the same fold and initialisation seed (standard deviation {spread:.4f}), "
-        f"higher in {wins} of them."
-    )
-
-
-def paired_differences(first: Contender, second: Contender) -> tuple[float, ...]:
-    """Return the score differences over the (fold, initialisation) that both were trained on."""
-    other = {(each.key.fold, each.key.initialisation): each.score for each in second.trainings}
-    differences = []
-    for each in first.trainings:
-        score = other.get((each.key.fold, each.key.initialisation))
-        if score is not None and each.score is not None:
-            differences.append(each.score - score)
-    return tuple(differences)
-
-
-def _name(genotype: Genotype, *, is_best: bool) -> str:
-    unet = unet_genotype(genotype.num_levels)
-    if genotype == unet:
-        return "U-Net genotype (the best found)" if is_best else "U-Net genotype"
-    return "Best found" if is_best else f"Network {genotype.digest[:8]}"

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
-from mbnas.data.augment import AugmentationSettings
+from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.space import Space

@@ -13,7 +13,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from mbnas.data.augment import AugmentationSettings
+from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 
@@ -58,6 +58,9 @@ class TrainingSettings:
         warmup_steps: First steps, over which the learning rate rises linearly.
         loss: A name of :mod:`mbnas.training.losses`.
         base_channels: Channels at level 0.
+        head_bias: How the head's bias starts: as torch draws it, or at the logarithm of how
+            frequent each class is. The latter keeps a network from switching its last
+            features off to say "background", after which a class can stay unlearnt.
         collapse_repeats: How often a collapsed training is repeated from another
             initialisation before its result stands.
         precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
@@ -73,6 +76,7 @@ class TrainingSettings:
     warmup_steps: int = 0
     loss: str = "dice"
     base_channels: int = 32
+    head_bias: Literal["random", "class-frequencies"] = "random"
     collapse_repeats: int = 0
     precision: Precision = "auto"
     threads: int = 1
@@ -93,6 +97,10 @@ class TrainingSettings:
         if self.learning_rate <= 0:
             raise ConfigurationError(
                 f"training.learning_rate (={self.learning_rate}) must be above 0."
+            )
+        if self.head_bias not in ("random", "class-frequencies"):
+            raise ConfigurationError(
+                f"training.head_bias (={self.head_bias!r}) must be random or class-frequencies."
             )
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ConfigurationError(
@@ -155,6 +163,7 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
             "base_channels": 8,
             "loss": "dice+cross-entropy",
             "warmup_steps": 120,
+            "head_bias": "class-frequencies",
             "collapse_repeats": 1,
         },
     },

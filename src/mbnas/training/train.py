@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mbnas.data.augment import apply_augmentation, draw_augmentation
+from mbnas.data.augment import apply_augmentation
+from mbnas.data.augmentation import draw_augmentation
 from mbnas.data.folds import make_folds
 from mbnas.errors import TrainingError
 from mbnas.genotype.genotype import Genotype
@@ -161,6 +162,9 @@ def _train_once(task: TrainingTask, data: ResidentSlices, attempt: int) -> Attem
     folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
     training_slices, validation_slices = data.split(folds[task.fold])
     network = initialised_network(task, data, attempt)
+    if settings.head_bias == "class-frequencies":
+        bias_head_to_frequencies(network, data.labels_NHW[torch.from_numpy(training_slices)])
+    network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     loop = TrainingLoop(
         network,
         data,
@@ -202,18 +206,33 @@ def _train_once(task: TrainingTask, data: ResidentSlices, attempt: int) -> Attem
 
 
 def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> Network:
-    """Return a task's network with the weights that training starts from."""
+    """Return a task's network with random weights, the same for the same task and attempt."""
     with torch.random.fork_rng():
         seed = task.protocol.seed
         index = (task.fold, task.initialisation, attempt)
         torch.manual_seed(derive_seed(seed, "initialisation", *index))
-        network = Network(
+        return Network(
             task.genotype,
             in_channels=data.in_channels,
             num_classes=data.num_classes,
             base_channels=task.protocol.training.base_channels,
         )
-    return network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def bias_head_to_frequencies(network: Network, labels_NHW: Tensor) -> None:
+    """Set the head's bias so that, before training, it predicts how frequent each class is.
+
+    Without it the first steps teach a network with few last features to say "background"
+    by switching them all off; pixels of a class that went with them then pass no gradient
+    through the last ReLU, and the class is never learned.
+
+    Source: Lin et al. 2017 (focal loss), section 3.3, for the prior in the last bias.
+    """
+    num_classes = network.head.out_channels
+    counts = torch.stack([(labels_NHW == index).sum() for index in range(num_classes)]) + 1.0
+    assert network.head.bias is not None
+    with torch.no_grad():
+        network.head.bias.copy_((counts / counts.sum()).log())
 
 
 class TrainingLoop:
