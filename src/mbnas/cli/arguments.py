@@ -83,7 +83,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _compare(
         command(
             "compare",
-            "study",
+            "compare",
             "Train the best network and the U-Net anew on fresh initialisations.",
         )
     )

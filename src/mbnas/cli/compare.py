@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mbnas.cli.display import training_bar
 from mbnas.cli.networks import network_named
 from mbnas.cli.search import holding, standing_of
+from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_comparison
 from mbnas.errors import StudyError, UsageError
 from mbnas.genotype.genotype import Genotype, unet_genotype

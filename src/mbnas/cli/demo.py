@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
+from mbnas.cli.compare import compare_networks
 from mbnas.cli.display import say
 from mbnas.cli.search import holding, run_search
-from mbnas.cli.study import compare_networks
 from mbnas.cli.tables import console, print_comparison
 from mbnas.data.phantom.dataset import write_phantom
 from mbnas.study.study import resolve

@@ -1,12 +1,10 @@
-"""From parsed options to a study: files, flags and --set as layers over one another."""
+"""From parsed options to a layer of configuration: file, flags and --set over one another."""
 
 from __future__ import annotations
 
 import argparse
 
 from mbnas.study.configuration import Layer, assignment_layer, merge, read_configuration_file
-from mbnas.study.study import Study, resolve
-from mbnas.training.device import visible_devices
 
 _FLAGS = {
     "seed": "seed",
@@ -28,17 +26,6 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
             layers.append(_nested(key, value))
     layers += [assignment_layer(each) for each in getattr(arguments, "set", [])]
     return merge(*layers)
-
-
-def study_of(arguments: argparse.Namespace) -> Study:
-    """Return the study that a search is to begin or resume."""
-    return resolve(
-        arguments.study,
-        arguments.dataset,
-        protocol=arguments.protocol,
-        default_protocol="paper" if visible_devices() else "quick",
-        options=options_layer(arguments),
-    )
 
 
 def _nested(key: str, value: object) -> Layer:

@@ -8,20 +8,28 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from mbnas.cli.display import SearchDisplay, counting, say, warn
-from mbnas.cli.options import study_of
+from mbnas.cli.display import counting, say, warn
+from mbnas.cli.options import options_layer
+from mbnas.cli.search_display import SearchDisplay
 from mbnas.cli.tables import print_standing
 from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.study import run
 from mbnas.study.driver import Moment
 from mbnas.study.standing import Standing, read_standing
-from mbnas.study.study import Study
+from mbnas.study.study import Study, resolve
+from mbnas.training.device import visible_devices
 
 
 def search(arguments: argparse.Namespace) -> int:
     """Begin or resume a search, keep its report fresh, and print where it ends."""
-    study = study_of(arguments)
+    study = resolve(
+        arguments.study,
+        arguments.dataset,
+        protocol=arguments.protocol,
+        default_protocol="paper" if visible_devices() else "quick",
+        options=options_layer(arguments),
+    )
     standing = run_search(study)
     print_standing(study, standing, as_json=arguments.json)
     return 0

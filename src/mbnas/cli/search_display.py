@@ -1,0 +1,64 @@
+"""The progress of trainings, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mbnas.cli.display import counting, progress_bar
+from mbnas.study.driver import Moment
+from mbnas.study.evaluator import Progress
+from mbnas.study.standing import Standing
+
+
+class SearchDisplay:
+    """A search's progress: evaluations, trainings in flight, the best network, time left.
+
+    Use it in a ``with``; give :meth:`watch` to the search.
+
+    Args:
+        budget: Distinct networks that the search may evaluate.
+        per_evaluation: Trainings that make one score.
+        workers: Trainings that may run at a time.
+        standing: Reads where the search stands; called when an evaluation is complete.
+    """
+
+    def __init__(
+        self, *, budget: int, per_evaluation: int, workers: int, standing: Callable[[], Standing]
+    ) -> None:
+        self._per_evaluation = per_evaluation
+        self._workers = workers
+        self._standing = standing
+        self._progress = progress_bar()
+        self._task = self._progress.add_task(
+            "Evaluations", total=budget * per_evaluation, note="", per=per_evaluation
+        )
+        self._best = ""
+
+    def __enter__(self) -> SearchDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def watch(self, moment: Moment) -> None:
+        """Show a moment of the search."""
+        trainings = moment.progress
+        if trainings.finished is None or trainings.complete is not None:
+            best = self._standing().best
+            if best is not None:
+                self._best = f"best {best.score:.4f} (network {best.record.number})"
+        missing = trainings.total - trainings.done
+        self._progress.update(
+            self._task,
+            completed=moment.asked * self._per_evaluation - missing,
+            note=f"{min(missing, self._workers)} in flight, {moment.batch.why}; {self._best}",
+        )
+
+
+@contextmanager
+def training_bar(label: str) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar for the trainings of one request; yields what to give as ``watch``."""
+    with counting(label) as show:
+        yield lambda trainings: show(trainings.done, trainings.total)
