@@ -1,0 +1,42 @@
+# What a person and continuous integration run. Each target sets up .venv on first use and reuses
+# it after; it is brought up to date when pyproject.toml changes.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check docs clean
+
+demo: $(READY)
+	$(BIN)/mbnas demo mbnas-demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term
+
+docs: $(READY)
+	$(BIN)/python docs/build.py site
+
+# The environment stays: it is slow to make. Remove .venv to begin anew.
+clean:
+	rm -rf site mbnas-demo .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache
+
+$(READY): pyproject.toml | $(BIN)/pip
+	@echo "Installing mbnas into .venv; the first time downloads PyTorch, which takes minutes."
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Made last of all that a new environment has, so a half-made one is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "mbnas needs Python 3.11 or newer, which $(PYTHON) is not:" \
+	    "name one, as in make test PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { \
+	  echo "$(PYTHON) cannot make virtual environments:" \
+	    "install its venv module, on Debian with apt install python3-venv." >&2; exit 1; }
