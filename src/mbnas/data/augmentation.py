@@ -8,6 +8,7 @@ the ranges are ours.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +47,9 @@ class AugmentationSettings:
         if not 0 <= self.scale < 1:
             raise ConfigurationError(f"augmentation.scale (={self.scale}) must be in [0, 1).")
         for name in ("shift", "rotation_degrees", "brightness"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigurationError(
-                    f"augmentation.{name} (={getattr(self, name)}) must be 0 or more."
+                    f"augmentation.{name} (={getattr(self, name)}) must be 0 or more and finite."
                 )
         for axis in self.flip_axes:
             if axis not in ANATOMICAL_AXES:
