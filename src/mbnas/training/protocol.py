@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -94,9 +95,13 @@ class TrainingSettings:
         )
         if self.steps_per_epoch is not None:
             _at_least("training", self, steps_per_epoch=1)
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < math.inf:
             raise ConfigurationError(
-                f"training.learning_rate (={self.learning_rate}) must be above 0."
+                f"training.learning_rate (={self.learning_rate}) must be above 0 and finite."
+            )
+        if not 0 <= self.decay_exponent < math.inf:
+            raise ConfigurationError(
+                f"training.decay_exponent (={self.decay_exponent}) must be 0 or more and finite."
             )
         if self.head_bias not in ("random", "class-frequencies"):
             raise ConfigurationError(

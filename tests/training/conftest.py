@@ -1,0 +1,68 @@
+"""A tiny phantom to train on, and torch's settings as they were before a training."""
+
+import pytest
+import torch
+
+from mbnas.data.augmentation import AugmentationSettings
+from mbnas.data.dataset import read_dataset
+from mbnas.data.patients import group_by_patient
+from mbnas.data.phantom import write_phantom
+from mbnas.data.preparation import prepare_slices
+from mbnas.data.slices import PreparationSettings
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
+from mbnas.training.resident import load_resident
+from mbnas.training.train import TrainingTask
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_before():
+    """Undo what preparing a process for training changes in it."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def slices(tmp_path_factory):
+    """The folder of four patients' slices of 16 by 16 pixels."""
+    root = tmp_path_factory.mktemp("phantom")
+    dataset = read_dataset(write_phantom("prostate", root / "dataset", num_patients=4))
+    patients = group_by_patient([case.name for case in dataset.cases], None, None)
+    settings = PreparationSettings(slice_size=16)
+    return prepare_slices(dataset, settings, root / "slices", patients=patients)
+
+
+@pytest.fixture
+def data(slices):
+    """The same slices as tensors."""
+    return load_resident(slices, "cpu")
+
+
+@pytest.fixture
+def task(slices):
+    """A training of four epochs, of which the last two are scored."""
+    protocol = Protocol(
+        evaluation=EvaluationSettings(folds=2, initialisations=1, scored_fraction=0.5),
+        training=TrainingSettings(
+            epochs=4,
+            steps_per_epoch=2,
+            batch_size=4,
+            base_channels=4,
+            loss="dice+cross-entropy",
+            head_bias="class-frequencies",
+            precision="float32",
+        ),
+        augmentation=AugmentationSettings(),
+        preparation=PreparationSettings(slice_size=16),
+    )
+    return TrainingTask(
+        genotype=unet_genotype(3),
+        protocol=protocol,
+        fold=0,
+        initialisation=0,
+        slices=slices,
+        device="cpu",
+    )
