@@ -11,6 +11,8 @@ Shape suffixes: B batch, C channels, H height, W width.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,11 +108,12 @@ def run_training(task: TrainingTask) -> TrainingRecord:
         started_at=started_at,
     )
     try:
-        data = load_resident(task.slices, task.device)
-        while len(attempts) <= settings.collapse_repeats:
-            attempts.append(train_once(task, data, attempt=len(attempts)))
-            if not attempts[-1].collapsed:
-                break
+        with memory_errors(task.device):
+            data = load_resident(task.slices, task.device)
+            while len(attempts) <= settings.collapse_repeats:
+                attempts.append(train_once(task, data, attempt=len(attempts)))
+                if not attempts[-1].collapsed:
+                    break
     except TrainingError as error:
         return replace(
             record,
@@ -140,24 +143,9 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
         attempt: Which attempt, from 0; each has an initialisation and batches of its own.
 
     Raises:
-        TrainingError: if the loss stops being finite, the device's memory runs out, or no
-            class of the validation patients has a defined Dice.
+        TrainingError: if the loss stops being finite, or no class of the validation patients
+            has a defined Dice.
     """
-    try:
-        return _train_once(task, data, attempt)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(f"Memory ran out on {task.device}: {_first_line(error)}") from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise TrainingError(f"Memory ran out: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _train_once(task: TrainingTask, data: ResidentSlices, attempt: int) -> Attempt:
     protocol, settings = task.protocol, task.protocol.training
     folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
     training_slices, validation_slices = data.split(folds[task.fold])
@@ -205,12 +193,29 @@ def _train_once(task: TrainingTask, data: ResidentSlices, attempt: int) -> Attem
     )
 
 
+@contextmanager
+def memory_errors(device: str) -> Iterator[None]:
+    """Turn memory that runs out, here or on the device, into a :class:`TrainingError`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(f"Memory ran out on {device}: {_first_line(error)}") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise TrainingError(f"Memory ran out: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
 def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> Network:
     """Return a task's network with random weights, the same for the same task and attempt."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU alone
         seed = task.protocol.seed
         index = (task.fold, task.initialisation, attempt)
-        torch.manual_seed(derive_seed(seed, "initialisation", *index))
+        torch.default_generator.manual_seed(derive_seed(seed, "initialisation", *index))
         return Network(
             task.genotype,
             in_channels=data.in_channels,

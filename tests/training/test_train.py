@@ -1,0 +1,266 @@
+"""One training on a tiny phantom: the same bit for bit, and honest where it fails."""
+
+import math
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mbnas.data.folds import make_folds
+from mbnas.genotype.genotype import Genotype
+from mbnas.scoring.metrics import OverlapCounts, mean_defined
+from mbnas.study.executors import ProcessExecutor
+from mbnas.training import train
+from mbnas.training.device import prepare_process
+from mbnas.training.train import (
+    Attempt,
+    bias_head_to_frequencies,
+    collapsed_classes,
+    initialised_network,
+    run_training,
+    train_once,
+)
+
+
+def with_training(task, **changes):
+    """The same task with other settings of the loop."""
+    training = replace(task.protocol.training, **changes)
+    return replace(task, protocol=replace(task.protocol, training=training))
+
+
+def assert_same_weights(first, second):
+    one, other = first.network.state_dict(), second.network.state_dict()
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def test_a_training_is_the_same_bit_for_bit_here_and_in_another_process(task, data):
+    prepare_process(1)
+    first = train_once(task, data)
+    torch.rand(7)  # whatever else draws random numbers makes no difference
+    np.random.default_rng(0).random(3)
+    again = train_once(task, data)
+    assert_same_weights(first, again)
+    with ProcessExecutor(1, initializer=prepare_process, slot_arguments=[(1,)]) as executor:
+        weights = executor.submit(train_once, task, data)
+        record = executor.submit(run_training, task)
+        assert_same_weights(first, weights.result())
+        assert record.result().epochs == first.epochs
+        assert record.result().score == first.score
+
+
+def test_a_record_tells_of_every_epoch_but_validates_only_the_scored(task, monkeypatch):
+    validated = []
+    count = train.count_overlap
+
+    def counting(network, data, slices, precision):
+        validated.append(sorted({data.patients[number] for number in data.patient_N[slices]}))
+        return count(network, data, slices, precision)
+
+    monkeypatch.setattr(train, "count_overlap", counting)
+    record = run_training(task)
+    assert (record.key, record.error, record.attempts) == (task.key, None, 1)
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2, 3, 4]
+    assert [epoch.class_dice is not None for epoch in record.epochs] == [False, False, True, True]
+    assert len(validated) == 2
+    assert record.score == mean_defined(
+        tuple(mean_defined(epoch.class_dice) for epoch in record.epochs[2:])
+    )
+    assert record.slices_per_s > 0
+
+
+def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
+    validated, trained = set(), set()
+    batches = train.shuffled_batches
+
+    def spying(indices, batch_size, rng):
+        trained.update(data.patients[number] for number in data.patient_N[indices])
+        return batches(indices, batch_size, rng)
+
+    def counting(_network, data, slices, _precision):
+        validated.update(data.patients[number] for number in data.patient_N[slices])
+        ones = np.ones((2, data.num_classes - 1), np.int64)
+        return OverlapCounts(overlap=ones, predicted=ones, reference=ones)
+
+    monkeypatch.setattr(train, "shuffled_batches", spying)
+    monkeypatch.setattr(train, "count_overlap", counting)
+    train_once(task, data)
+    fold = make_folds(data.patients, 2, seed=0)[0]
+    assert (trained, validated) == (set(fold.train), set(fold.validation))
+
+
+def test_training_lowers_the_loss(task):
+    longer = with_training(task, epochs=8, steps_per_epoch=8, learning_rate=0.01)
+    losses = [epoch.loss for epoch in run_training(longer).epochs]
+    assert losses[-1] < losses[0] - 0.1, losses
+
+
+def test_without_a_number_of_steps_an_epoch_is_one_pass(task, data):
+    attempt = train_once(with_training(task, steps_per_epoch=None, epochs=1), data)
+    fold = make_folds(data.patients, 2, seed=0)[0]
+    steps = -(-len(data.slices_of(fold.train)) // 4)
+    expected = task.protocol.training.learning_rate * (1 - (steps - 1) / steps) ** 0.9
+    assert attempt.epochs[0].learning_rate == pytest.approx(expected)
+
+
+def test_networks_are_compared_on_the_same_batches(task, data, monkeypatch):
+    seen = []
+    step = train.TrainingLoop.run_step
+
+    def spying(self, images_BCHW, labels_BHW):
+        seen.append((images_BCHW.clone(), labels_BHW.clone()))
+        return step(self, images_BCHW, labels_BHW)
+
+    monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
+    train_once(task, data)
+    train_once(replace(task, genotype=Genotype.parse("0residual3-0inception3")), data)
+    first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+def test_a_loss_that_is_not_finite_is_an_error_and_no_score(task):
+    record = run_training(with_training(task, learning_rate=1e30))
+    assert record.score is None
+    assert "The loss stopped being finite (=" in record.error
+    assert record.error.endswith("try a smaller training.learning_rate or float32.")
+
+
+@pytest.mark.parametrize("where", ["load_resident", "count_overlap", "make_loss"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee there."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes."),
+    ],
+    ids=["device", "host"],
+)
+def test_memory_that_runs_out_is_an_error_and_no_score(task, monkeypatch, where, error):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(train, where, full)
+    record = run_training(task)
+    assert (record.score, record.attempts) == (None, 1)
+    assert record.error.startswith("Memory ran out")
+    assert "\n" not in record.error
+
+
+def test_a_mistake_in_the_program_is_not_recorded(task, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(train, "count_overlap", broken)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        run_training(task)
+
+
+def test_validation_patients_without_any_foreground_are_an_error(task, monkeypatch):
+    def nothing(_network, data, _slices, _precision):
+        zeros = np.zeros((2, data.num_classes - 1), np.int64)
+        return OverlapCounts(overlap=zeros, predicted=zeros, reference=zeros)
+
+    monkeypatch.setattr(train, "count_overlap", nothing)
+    assert run_training(task).error.startswith("Fold 0 has no score: none of its validation")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "repeats", "attempts", "score", "collapsed"),
+    [
+        ([((), 0.5)], 2, 1, 0.5, ()),
+        ([((1,), 0.5)], 0, 1, 0.5, (1,)),
+        ([((1,), 0.5), ((), 0.4)], 2, 2, 0.4, ()),
+        ([((1, 2), 0.0), ((1,), 0.3), ((2,), 0.4)], 2, 3, 0.4, (2,)),
+        ([((1,), 0.3), ((1, 2), 0.9)], 1, 2, 0.3, (1,)),
+    ],
+)
+def test_a_collapsed_training_is_repeated_and_the_best_attempt_counts(
+    task, monkeypatch, outcomes, repeats, attempts, score, collapsed
+):
+    tried = []
+
+    def outcome(_task, _data, *, attempt):
+        tried.append(attempt)
+        classes, dice = outcomes[attempt]
+        return Attempt(
+            network=torch.nn.Identity(),
+            epochs=(),
+            score=dice,
+            collapsed=classes,
+            slices_per_s=1.0,
+        )
+
+    monkeypatch.setattr(train, "train_once", outcome)
+    record = run_training(with_training(task, collapse_repeats=repeats))
+    assert tried == list(range(attempts))
+    assert (record.attempts, record.score, record.collapsed) == (attempts, score, collapsed)
+
+
+def test_a_class_collapses_if_no_scored_epoch_predicts_it():
+    def counts(predicted, reference):
+        zeros = np.zeros((1, 3), np.int64)
+        return OverlapCounts(
+            overlap=zeros, predicted=np.array([predicted]), reference=np.array([reference])
+        )
+
+    # the first is predicted once, the second never, the third is not there to predict
+    epochs = [counts([0, 0, 0], [5, 5, 0]), counts([1, 0, 0], [5, 5, 0])]
+    assert collapsed_classes(epochs) == (2,)
+
+
+def test_every_initialisation_and_attempt_has_weights_of_its_own(task, data):
+    tasks = [(task, 0), (task, 1), (replace(task, initialisation=1), 0), (replace(task, fold=1), 0)]
+    weights = {initialised_network(one, data, n).head.weight.sum().item() for one, n in tasks}
+    assert len(weights) == len(tasks)
+    again = initialised_network(task, data, 0).head.weight.sum().item()
+    assert again in weights
+
+
+def test_initialising_leaves_the_random_state_alone(task, data):
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    initialised_network(task, data, 0)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_initialising_does_not_touch_the_devices_of_the_machine(task, data, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.random, "_fork_rng_warned_already", False)
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        initialised_network(task, data, 0)
+    assert seeded == []
+
+
+def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
+    network = initialised_network(task, data, 0)
+    bias_head_to_frequencies(network, data.labels_NHW)
+    counts = np.bincount(data.labels_NHW.numpy().ravel(), minlength=data.num_classes)
+    frequencies = counts / counts.sum()
+    torch.nn.init.zeros_(network.head.weight)
+    with torch.no_grad():
+        predicted = network(data.images_NCHW[:2]).softmax(dim=1).mean(dim=(0, 2, 3))
+    assert predicted.tolist() == pytest.approx(frequencies.tolist(), rel=5e-3)
+
+
+def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
+    network = initialised_network(task, data, 0)
+    bias_head_to_frequencies(network, torch.zeros_like(data.labels_NHW))
+    assert all(math.isfinite(bias) for bias in network.head.bias.tolist())
+
+
+def test_the_head_starts_as_torch_draws_it_unless_asked(task, data, monkeypatch):
+    called = []
+    monkeypatch.setattr(train, "bias_head_to_frequencies", lambda *_: called.append(1))
+    short = with_training(task, epochs=1, steps_per_epoch=1, head_bias="random")
+    train_once(short, data)
+    assert called == []
+    train_once(with_training(short, head_bias="class-frequencies"), data)
+    assert called == [1]
