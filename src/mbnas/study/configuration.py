@@ -160,12 +160,12 @@ def assignment_layer(assignment: str) -> Layer:
             f"--set {assignment} sets nothing: write section.key=value, such as training.epochs=50."
         )
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
+        parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        value = text
-    layer: Any = value
-    for key in reversed(path.strip().split(".")):
-        layer = {key: layer}
+        parsed = {}
+    layer: Any = parsed["value"] if parsed.keys() == {"value"} else text
+    for key in reversed(path.split(".")):
+        layer = {key.strip(): layer}
     return dict(layer)
 
 
@@ -227,9 +227,10 @@ def _build(cls: type, table: object, *, path: str) -> object:
         raise ConfigurationError(f"{path.rstrip('.')} (={table!r}) must be a section of keys.")
     hints = get_type_hints(cls)
     known = {each.name: each for each in fields(cls)}
-    for key in table:
+    for key, value in table.items():
         if key not in known:
-            raise ConfigurationError(_unknown_key(f"{path}{key}"))
+            leaf, _ = next(_flatten({key: value}), (key, None))  # of a section its first key
+            raise ConfigurationError(_unknown_key(f"{path}{leaf}"))
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in table:
             raise ConfigurationError(f"{path}{name} is missing: it has no default.")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mbnas.errors import StudyError
+from mbnas.errors import ConfigurationError, StudyError
 from mbnas.files import write_text
 from mbnas.study.configuration import (
     Configuration,
@@ -81,6 +81,8 @@ class Study:
             ) from None
         except OSError as error:
             raise StudyError(f"{file} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{file} is no TOML: {error}.") from error
         configuration = build(parse_toml(text, source=str(file)))
         return cls(path=path, configuration=configuration)
 

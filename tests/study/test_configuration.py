@@ -1,0 +1,194 @@
+"""Configurations: layers, text and back, and the sentence for each thing that cannot be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbnas.errors import ConfigurationError
+from mbnas.study.configuration import (
+    Configuration,
+    assignment_layer,
+    build,
+    differences,
+    merge,
+    preset_layer,
+    read_configuration_file,
+)
+
+KEYS = st.sampled_from("abc")
+LAYERS = st.dictionaries(KEYS, st.integers() | st.dictionaries(KEYS, st.integers()), max_size=3)
+
+
+def test_a_preset_sets_its_keys_and_leaves_the_rest():
+    built = build(merge(preset_layer("quick"), {"dataset": "/data"}))
+    assert (built.protocol.name, built.protocol.folds, built.training.batch_size) == ("quick", 3, 8)
+    assert built.augmentation == Configuration(dataset="").augmentation
+
+
+def test_later_layers_lie_on_top():
+    below = {"dataset": "/data", "training": {"epochs": 7, "batch_size": 5}}
+    built = build(merge(preset_layer("paper"), below, {"training": {"epochs": 9}}))
+    assert (built.training.epochs, built.training.batch_size) == (9, 5)
+    assert built.training.loss == "dice"
+
+
+@given(LAYERS, LAYERS, LAYERS)
+def test_layers_are_laid_one_after_another_and_stay_as_they_were(first, second, third):
+    kept = str((first, second, third))
+    assert merge(first, second, third) == merge(merge(first, second), third)
+    assert merge(first, second).keys() == first.keys() | second.keys()
+    assert str((first, second, third)) == kept
+
+
+def test_merging_a_layer_with_itself_is_that_layer():
+    layer = preset_layer("quick")
+    assert merge(layer, layer) == layer
+
+
+@given(
+    seed=st.integers(0, 2**40),
+    folds=st.integers(2, 9),
+    kernels=st.lists(st.sampled_from([1, 3, 5, 7]), min_size=1, unique=True),
+    learning_rate=st.floats(1e-9, 1.0),
+    steps=st.none() | st.integers(1, 100),
+    pattern=st.none() | st.text(st.characters(codec="utf-8"), max_size=20),
+    searcher=st.sampled_from(["local", "random"]),
+)
+def test_text_and_back_is_the_same_configuration(
+    seed, folds, kernels, learning_rate, steps, pattern, searcher
+):
+    made = build(
+        {
+            "dataset": "/a b/ö",
+            "seed": seed,
+            "data": {"patient_pattern": pattern},
+            "protocol": {"folds": folds},
+            "training": {"learning_rate": learning_rate, "steps_per_epoch": steps},
+            "space": {"kernels": kernels},
+            "search": {"searcher": searcher},
+        }
+    )
+    assert Configuration.from_toml(made.to_toml(), source="study.toml") == made
+
+
+@pytest.mark.parametrize("preset", ["paper", "quick"])
+def test_presets_survive_the_text(preset):
+    made = build(merge(preset_layer(preset), {"dataset": "/data"}))
+    assert Configuration.from_toml(made.to_toml(), source="study.toml") == made
+
+
+def test_differences_are_named_by_key():
+    old, new = Configuration(dataset="/a"), build({"dataset": "/a", "training": {"epochs": 3}})
+    assert differences(old, new) == {"training.epochs": (100, 3)}
+    assert differences(old, old) == {}
+
+
+# --set
+
+
+@pytest.mark.parametrize(
+    ("text", "layer"),
+    [
+        ("seed=3", {"seed": 3}),
+        ("training.loss=dice", {"training": {"loss": "dice"}}),
+        ('training.loss="dice"', {"training": {"loss": "dice"}}),
+        ("training.learning_rate=1e-3", {"training": {"learning_rate": 0.001}}),
+        ("space.kernels=[3, 5]", {"space": {"kernels": [3, 5]}}),
+        ("data.allow_empty_cases=true", {"data": {"allow_empty_cases": True}}),
+        ("data.patient_pattern=a=b", {"data": {"patient_pattern": "a=b"}}),
+        ("training . epochs = 5", {"training": {"epochs": 5}}),
+    ],
+)
+def test_an_assignment_is_a_layer(text, layer):
+    assert assignment_layer(text) == layer
+
+
+def test_a_value_that_spans_lines_is_one_plain_word():
+    layer = assignment_layer("data.patient_pattern=1\nvalue2 = 3")
+    assert layer == {"data": {"patient_pattern": "1\nvalue2 = 3"}}
+
+
+def test_an_assignment_needs_an_equals_sign():
+    with pytest.raises(ConfigurationError, match=r"--set training\.epochs sets nothing: write"):
+        assignment_layer("training.epochs")
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("training.epoch", "training.epochs"),
+        ("trainig.epochs", "training.epochs"),
+        ("epochs", "training.epochs"),
+        ("slice_size", "preparation.slice_size"),
+        ("search.evaluation", "search.evaluations"),
+        ("sed", "seed"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(key, nearest):
+    with pytest.raises(ConfigurationError) as raised:
+        build(merge({"dataset": "/data"}, assignment_layer(f"{key}=1")))
+    message = str(raised.value)
+    assert message.startswith("The configuration key ")
+    assert message.endswith(f" does not exist. The nearest that does is {nearest}.")
+
+
+def test_a_key_like_no_other_names_none():
+    with pytest.raises(ConfigurationError, match=r"key qqqqqqq does not exist\.$"):
+        build({"dataset": "/data", "qqqqqqq": 1})
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("training.epochs=0", r"training\.epochs \(=0\) must be 1 or more\."),
+        ("training.epochs=many", r"training\.epochs \(='many'\) must be of type int\."),
+        ("training.epochs=true", r"training\.epochs \(=True\) must be of type int\."),
+        ("training.epochs=1.5", r"training\.epochs \(=1\.5\) must be of type int\."),
+        ("training.learning_rate=0", r"training\.learning_rate \(=0\.0\) must be above 0 and"),
+        ("training.learning_rate=nan", r"training\.learning_rate \(=nan\) must be above 0"),
+        ("protocol.folds=1", r"protocol\.folds \(=1\) must be 2 or more\."),
+        ("protocol.scored_fraction=0", r"scored_fraction \(=0\.0\) must be above 0"),
+        ("search.searcher=climb", r"search\.searcher \(='climb'\) must be local or random\."),
+        ("search.evaluations=0", r"search\.evaluations \(=0\) must be 1 or more\."),
+        ("run.workers=0", r"run\.workers \(=0\) must be 1 or more\."),
+        ("data.max_patients=1", r"data\.max_patients \(=1\) must be 2 or more\."),
+        ("space.kernels=3", r"space\.kernels \(=3\) must be a list"),
+        ("space.kernels=[4]", r"kernel \(=4\) must be odd"),
+        ("training=5", r"training \(=5\) must be a section of keys\."),
+        ("dataset=5", r"dataset \(=5\) must be of type str\."),
+    ],
+)
+def test_each_wrong_value_has_its_sentence(assignment, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        build(merge({"dataset": "/data"}, assignment_layer(assignment)))
+
+
+def test_the_dataset_has_no_default():
+    with pytest.raises(ConfigurationError, match="dataset is missing"):
+        build({})
+
+
+def test_an_unknown_protocol_is_told_the_two_there_are():
+    with pytest.raises(ConfigurationError, match="no protocol 'fast': use paper or quick"):
+        preset_layer("fast")
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("epochs: 3")
+    with pytest.raises(ConfigurationError, match=r"mine\.toml is no TOML: "):
+        read_configuration_file(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"mine\.toml cannot be read: "):
+        read_configuration_file(tmp_path / "mine.toml")
+
+
+def test_a_file_is_a_layer(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("seed = 2\n[training]\nepochs = 3\n")
+    assert read_configuration_file(file) == {"seed": 2, "training": {"epochs": 3}}

@@ -1,0 +1,190 @@
+"""Study directories: new, resumed, refused; nothing left of one that never began."""
+
+import os
+
+import pytest
+
+from mbnas.errors import ConfigurationError, StudyError
+from mbnas.study.study import Study, claimed_directory, resolve
+
+
+def resolved(path, *, protocol=None, dataset="/data", **options):
+    return resolve(
+        path,
+        dataset=path.parent / dataset,
+        protocol=protocol,
+        default_protocol="quick",
+        options=options,
+    )
+
+
+def begun(path, **options):
+    """A study whose configuration is written."""
+    study = resolved(path, **options)
+    path.mkdir()
+    study.write_configuration()
+    return study
+
+
+def test_a_new_study_starts_from_the_default_preset(tmp_path):
+    study = resolved(tmp_path / "study", seed=4)
+    assert study.configuration.protocol.name == "quick"
+    assert study.configuration.seed == 4
+    assert not study.is_begun
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_new_study_starts_from_the_preset_asked_for(tmp_path):
+    study = resolved(tmp_path / "study", protocol="paper", training={"epochs": 3})
+    training = study.configuration.training
+    assert (training.epochs, training.base_channels) == (3, 32)
+
+
+def test_the_dataset_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = resolve(
+        tmp_path / "study",
+        tmp_path.relative_to(tmp_path) / "data",
+        protocol=None,
+        default_protocol="quick",
+        options={},
+    )
+    assert study.configuration.dataset == str(tmp_path / "data")
+
+
+def test_a_study_can_be_opened_once_begun(tmp_path):
+    study = begun(tmp_path / "study")
+    assert study.is_begun
+    assert Study.open(tmp_path / "study") == study
+
+
+def test_a_study_resumes_without_repeating_its_options(tmp_path):
+    study = begun(tmp_path / "study", seed=4, training={"epochs": 3})
+    assert resolved(tmp_path / "study") == study
+    assert resolved(tmp_path / "study", training={"epochs": 3}) == study
+
+
+def test_budget_workers_executor_and_place_of_the_data_may_change(tmp_path):
+    begun(tmp_path / "study")
+    again = resolved(
+        tmp_path / "study",
+        dataset="/moved",
+        search={"evaluations": 7},
+        run={"workers": 3, "executor": "inline"},
+    ).configuration
+    assert (again.search.evaluations, again.run.workers, again.run.executor) == (7, 3, "inline")
+    assert again.dataset == "/moved"
+
+
+def test_another_device_of_the_same_kind_is_the_same(tmp_path):
+    begun(tmp_path / "study", run={"device": "cuda:0"})
+    for device in ("auto", "cuda", "cuda:1"):
+        resolved(tmp_path / "study", run={"device": device})
+    with pytest.raises(StudyError, match=r"run\.device: cuda:0 in the study, cpu asked for"):
+        resolved(tmp_path / "study", run={"device": "cpu"})
+
+
+def test_another_configuration_is_refused_with_every_difference(tmp_path):
+    path = tmp_path / "study"
+    begun(path)
+    with pytest.raises(StudyError) as raised:
+        resolved(path, seed=1, training={"epochs": 3}, data={"max_patients": 9})
+    assert str(raised.value) == (
+        f"{path} is a study of another configuration:\n"
+        "  seed: 0 in the study, 1 asked for\n"
+        "  data.max_patients: nothing in the study, 9 asked for\n"
+        "  training.epochs: 24 in the study, 3 asked for\n"
+        "Leave these options out to resume it, or search into a new directory."
+    )
+
+
+def test_another_protocol_is_refused(tmp_path):
+    begun(tmp_path / "study")
+    with pytest.raises(StudyError, match=r"protocol\.name: quick in the study, paper asked for"):
+        resolved(tmp_path / "study", protocol="paper")
+
+
+def test_a_wrong_option_is_refused_on_resuming_too(tmp_path):
+    begun(tmp_path / "study")
+    with pytest.raises(ConfigurationError, match="The nearest that does is seed"):
+        resolved(tmp_path / "study", sed=1)
+
+
+def test_a_directory_with_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StudyError, match=r"is no study and holds other files \(such as thesis"):
+        resolved(tmp_path)
+
+
+def test_a_file_is_no_directory(tmp_path):
+    (tmp_path / "study").touch()
+    with pytest.raises(StudyError, match="is a file: name a directory"):
+        resolved(tmp_path / "study")
+
+
+def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
+    (tmp_path / "slices").mkdir()
+    (tmp_path / ".lock").touch()
+    (tmp_path / "ledger.sqlite").touch()
+    assert not resolved(tmp_path).is_begun
+
+
+def test_a_directory_without_a_study_says_how_to_begin_one(tmp_path):
+    with pytest.raises(StudyError, match=r"is no study: .* Begin one with: mbnas search DATASET"):
+        Study.open(tmp_path)
+
+
+def test_a_damaged_configuration_is_named(tmp_path):
+    (tmp_path / "study.toml").write_text("dataset = ")
+    with pytest.raises(ConfigurationError, match=r"study\.toml is no TOML"):
+        Study.open(tmp_path)
+
+
+def test_a_configuration_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match=r"study\.toml is no TOML"):
+        Study.open(tmp_path)
+
+
+def test_a_configuration_that_cannot_be_written_is_said_to_be_that(open_directory, unprivileged):
+    study = resolved(open_directory)
+    open_directory.chmod(0o555)
+    with unprivileged(), pytest.raises(StudyError, match=r"study\.toml cannot be written"):
+        study.write_configuration()
+    assert os.listdir(open_directory) == []  # noqa: PTH208
+
+
+# A directory is claimed, and given back unless a study came of it
+
+
+def test_nothing_is_left_of_a_study_that_never_began(tmp_path):
+    path = tmp_path / "study"
+    with claimed_directory(path):
+        (path / "slices").mkdir()
+        (path / ".lock").touch()
+        (path / "ledger.sqlite").touch()
+    assert not path.exists()
+
+
+def test_a_directory_that_was_there_stays(tmp_path):
+    with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path):
+        raise ZeroDivisionError
+    assert tmp_path.is_dir()
+
+
+def test_a_study_that_began_stays(tmp_path):
+    path = tmp_path / "study"
+    study = resolved(path)
+    with claimed_directory(path):
+        study.write_configuration()
+    assert study.is_begun
+
+
+def test_a_directory_that_cannot_be_made_is_said_to_be_that(open_directory, unprivileged):
+    open_directory.chmod(0o555)
+    with (
+        unprivileged(),
+        pytest.raises(StudyError, match="cannot be made: Permission denied"),
+        claimed_directory(open_directory / "study"),
+    ):
+        pass
