@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mbnas.data.folds import make_folds
+from mbnas.errors import TrainingError
 from mbnas.genotype.genotype import Genotype
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
@@ -198,6 +200,20 @@ def test_a_collapsed_training_is_repeated_and_the_best_attempt_counts(
     record = run_training(with_training(task, collapse_repeats=repeats))
     assert tried == list(range(attempts))
     assert (record.attempts, record.score, record.collapsed) == (attempts, score, collapsed)
+
+
+def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch):
+    def outcome(task, data, *, attempt=0):
+        if attempt:
+            raise TrainingError("The loss stopped being finite.")
+        return Attempt(
+            network=nn.Identity(), epochs=(), score=0.4, collapsed=(1,), slices_per_s=1.0
+        )
+
+    monkeypatch.setattr(train, "train_once", outcome)
+    record = run_training(with_training(task, collapse_repeats=1))
+    assert (record.score, record.collapsed, record.attempts) == (0.4, (1,), 2)
+    assert record.error is None
 
 
 def test_a_class_collapses_if_no_scored_epoch_predicts_it():

@@ -53,7 +53,7 @@ class TrainingSettings:
         epochs: Number of epochs.
         steps_per_epoch: Optimiser steps in an epoch; ``None`` is one pass over the slices.
             A fixed number makes a training's length independent of the dataset's size.
-        batch_size: Slices per step.
+        batch_size: Slices per step, 2 or more: batch normalisation needs two values a channel.
         learning_rate: Adam's, at its peak.
         decay_exponent: Of the polynomial decay, ``(1 - step / steps) ** decay_exponent``.
         warmup_steps: First steps, over which the learning rate rises linearly.
@@ -87,7 +87,7 @@ class TrainingSettings:
             "training",
             self,
             epochs=1,
-            batch_size=1,
+            batch_size=2,
             base_channels=1,
             warmup_steps=0,
             collapse_repeats=0,

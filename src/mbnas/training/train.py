@@ -92,13 +92,14 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     """Return a training's record; one that cannot be finished carries its error.
 
     A collapsed training is repeated from another initialisation as often as the protocol
-    says, and the best attempt counts.
+    says, and the best attempt counts; one that fails does not undo those before it.
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     start = time.perf_counter()
     settings = task.protocol.training
     prepare_process(settings.threads)
     attempts: list[Attempt] = []
+    num_started = 0
     record = TrainingRecord(
         key=task.key,
         score=None,
@@ -110,24 +111,21 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     try:
         with memory_errors(task.device):
             data = load_resident(task.slices, task.device)
-            while len(attempts) <= settings.collapse_repeats:
-                attempts.append(train_once(task, data, attempt=len(attempts)))
+            while num_started <= settings.collapse_repeats:
+                num_started += 1
+                attempts.append(train_once(task, data, attempt=num_started - 1))
                 if not attempts[-1].collapsed:
                     break
     except TrainingError as error:
-        return replace(
-            record,
-            error=str(error),
-            attempts=len(attempts) + 1,
-            wall_s=time.perf_counter() - start,
-        )
+        if not attempts:
+            return replace(record, error=str(error), wall_s=time.perf_counter() - start)
     best = max(attempts, key=lambda attempt: (-len(attempt.collapsed), attempt.score))
     return replace(
         record,
         score=best.score,
         error=None,
         collapsed=best.collapsed,
-        attempts=len(attempts),
+        attempts=num_started,
         wall_s=time.perf_counter() - start,
         slices_per_s=best.slices_per_s,
         epochs=best.epochs,
