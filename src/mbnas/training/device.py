@@ -53,6 +53,9 @@ def _keep_large_blocks() -> None:
 def resolve_device(name: str) -> str:
     """Return the device that a name stands for: ``auto`` is CUDA where there is one.
 
+    Args:
+        name: ``auto``, or a device as torch names it, such as ``cpu`` or ``cuda:1``.
+
     Raises:
         ConfigurationError: if torch knows no such device or this machine has none.
     """
@@ -69,6 +72,12 @@ def resolve_device(name: str) -> str:
             f"run.device (={name!r}) is not on this machine, which has "
             f"{torch.cuda.device_count()} CUDA devices: use cpu or auto."
         )
+    if device.type not in ("cpu", "cuda"):
+        found = torch.accelerator.current_accelerator(check_available=True)
+        if found is None or found.type != device.type:
+            raise ConfigurationError(
+                f"run.device (={name!r}) is not on this machine: use cpu or auto."
+            )
     return name
 
 
@@ -77,12 +86,21 @@ def resolve_precision(precision: Precision, device: str) -> Precision:
 
     It is bfloat16 on CUDA devices that compute in it and on processors with AVX512-BF16 or
     AMX, float32 elsewhere.
+
+    Args:
+        precision: As asked for; any but ``auto`` stays.
+        device: As :func:`resolve_device` returns it.
     """
     if precision != "auto":
         return precision
-    if torch.device(device).type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & processor_flags() else "float32"
+    match torch.device(device).type:
+        case "cuda":
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        case "cpu":
+            fast = bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+        case _:
+            fast = False
+    return "bfloat16" if fast else "float32"
 
 
 def processor_flags() -> frozenset[str]:
