@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -133,3 +135,19 @@ def test_each_failure_of_the_file_system_has_its_sentence(tmp_path, monkeypatch,
     monkeypatch.setattr("fcntl.flock", fail)
     with pytest.raises(StudyError, match=sentence), study_lock(tmp_path, "mbnas search mine"):
         pass
+
+
+def test_who_waited_for_a_lock_file_that_was_removed_locks_the_new_one(tmp_path):
+    found = []
+
+    def second():
+        with study_lock(tmp_path, "second"):
+            found.append(holder_of(tmp_path))
+
+    waiting = threading.Thread(target=second)
+    with study_lock(tmp_path, "first"):
+        waiting.start()
+        time.sleep(0.1)
+        (tmp_path / ".lock").unlink()
+    waiting.join()
+    assert [holder and holder.command for holder in found] == ["second"]

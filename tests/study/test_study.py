@@ -159,15 +159,35 @@ def test_a_configuration_that_cannot_be_written_is_said_to_be_that(open_director
 
 def test_nothing_is_left_of_a_study_that_never_began(tmp_path):
     path = tmp_path / "study"
-    with claimed_directory(path):
+    with claimed_directory(path, "mbnas search"):
         (path / "slices").mkdir()
         (path / ".lock").touch()
         (path / "ledger.sqlite").touch()
     assert not path.exists()
 
 
+def test_nothing_is_left_of_the_directories_on_the_way(tmp_path):
+    with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path / "a/b", "mbnas search"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_finds_a_beginning_study_taken_leaves_it_alone(tmp_path):
+    path = tmp_path / "study"
+    with claimed_directory(path, "mbnas search first"):
+        (path / "ledger.sqlite").touch()
+        with (
+            pytest.raises(StudyError, match=r"in use by process .*mbnas search first"),
+            claimed_directory(path, "mbnas search second"),
+        ):
+            pytest.fail("two hold one study")
+        assert {each.name for each in path.iterdir()} == {".lock", "ledger.sqlite"}
+        resolved(path).write_configuration()
+    assert (path / ".lock").exists()
+
+
 def test_a_directory_that_was_there_stays(tmp_path):
-    with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path):
+    with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path, "mbnas search"):
         raise ZeroDivisionError
     assert tmp_path.is_dir()
 
@@ -175,7 +195,7 @@ def test_a_directory_that_was_there_stays(tmp_path):
 def test_a_study_that_began_stays(tmp_path):
     path = tmp_path / "study"
     study = resolved(path)
-    with claimed_directory(path):
+    with claimed_directory(path, "mbnas search"):
         study.write_configuration()
     assert study.is_begun
 
@@ -185,6 +205,6 @@ def test_a_directory_that_cannot_be_made_is_said_to_be_that(open_directory, unpr
     with (
         unprivileged(),
         pytest.raises(StudyError, match="cannot be made: Permission denied"),
-        claimed_directory(open_directory / "study"),
+        claimed_directory(open_directory / "study", "mbnas search"),
     ):
         pass

@@ -62,9 +62,8 @@ def study_lock(study: Path, command: str) -> Iterator[Holder]:
         command=command,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    descriptor = _open(study)
+    descriptor = _locked(study)
     try:
-        _acquire(descriptor, study)
         try:
             _write(descriptor, json.dumps(asdict(holder)), study)
             yield holder
@@ -99,6 +98,20 @@ def holder_of(study: Path) -> Holder | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _locked(study: Path) -> int:
+    """Return the descriptor of the lock file, locked, and still the one that others will open."""
+    while True:
+        descriptor = _open(study)
+        try:
+            _acquire(descriptor, study)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # its holder removed it: a study that never began
 
 
 def _open(study: Path) -> int:

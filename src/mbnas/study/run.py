@@ -33,7 +33,6 @@ from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Evaluator
 from mbnas.study.executors import InlineExecutor, ProcessExecutor
 from mbnas.study.ledger import Ledger
-from mbnas.study.lock import study_lock
 from mbnas.study.study import Study, claimed_directory
 from mbnas.training.device import resolve_device, resolve_precision, take_device, visible_devices
 from mbnas.training.protocol import Protocol
@@ -118,7 +117,7 @@ def opened(
         if finding.severity == "error":
             raise DatasetError(finding.message)
         warn(finding.message)
-    with claimed_directory(study.path), study_lock(study.path, command):
+    with claimed_directory(study.path, command):
         slices = prepare_slices(
             dataset,
             configuration.preparation,

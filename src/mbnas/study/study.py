@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from mbnas.study.configuration import (
     parse_toml,
     preset_layer,
 )
-from mbnas.study.lock import LOCK_NAME
+from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
 _OURS = {CONFIGURATION, LEDGER, SLICES, REPORT, LOCK_NAME, "weights"}
@@ -146,34 +146,46 @@ def resolve(
 
 
 @contextmanager
-def claimed_directory(path: Path) -> Iterator[None]:
-    """Make a study's directory; unless it becomes a study, remove what was made of it.
+def claimed_directory(path: Path, command: str) -> Iterator[None]:
+    """Hold a study's directory, made if need be; unless it becomes a study, remove what was made.
+
+    Args:
+        path: The directory.
+        command: What the user started, for whoever finds the study taken.
 
     Raises:
-        StudyError: if the directory cannot be made.
+        StudyError: if the directory cannot be made, or another process holds it.
     """
-    existed = path.exists()
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        _make(path)
+        with study_lock(path, command):
+            try:
+                yield
+            finally:
+                if not (path / CONFIGURATION).exists():
+                    _remove_traces(path)
+    finally:
+        for folder in made:
+            with suppress(OSError):  # it holds something, such as a study
+                folder.rmdir()
+
+
+def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StudyError(
             f"STUDY (={path}) cannot be made: {error.strerror}. Choose a place you can write to."
         ) from error
-    try:
-        yield
-    finally:
-        if not (path / CONFIGURATION).exists():
-            _remove_traces(path, also_directory=not existed)
 
 
-def _remove_traces(path: Path, *, also_directory: bool) -> None:
-    """Remove what a study that never began left: an empty slices folder, a lock, a ledger."""
-    for name in (LOCK_NAME, LEDGER):
+def _remove_traces(path: Path) -> None:
+    """Remove what a study that never began left, while nobody else can begin one there."""
+    with suppress(OSError):
+        (path / SLICES).rmdir()  # unless slices were finished: they will be wanted again
+    for name in (LEDGER, LOCK_NAME):
         (path / name).unlink(missing_ok=True)
-    folders = [path / SLICES] + ([path] if also_directory else [])
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _check_unused(path: Path) -> None:
