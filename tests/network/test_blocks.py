@@ -1,5 +1,6 @@
 """Every block keeps height and width and has the parameters that its paper's formula gives."""
 
+import itertools
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -65,6 +66,71 @@ def test_height_and_width_stay(name, size):
     in_channels, out_channels, _ = size
     maps = block_class(name)(*size)(torch.randn(2, in_channels, 5, 8))
     assert maps.shape == (2, out_channels, 5, 8)
+
+
+STRUCTURES = {
+    "vgg": "conv5 norm relu conv5 norm relu",
+    "residual": "conv5 norm relu conv5 norm conv1 norm relu",
+    "dense": "norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv1+bias",
+    "inception": (
+        "conv1 norm relu "
+        "conv1 norm relu conv5 norm relu "
+        "conv1 norm relu conv5 norm relu conv5 norm relu "
+        "pool3 conv1 norm relu"
+    ),
+}
+
+
+def word(layer):
+    match layer:
+        case torch.nn.Conv2d():
+            side, other = layer.kernel_size
+            assert side == other
+            assert layer.stride == layer.dilation == (1, 1)
+            return f"conv{side}" + "+bias" * (layer.bias is not None)
+        case torch.nn.AvgPool2d():
+            return f"pool{layer.kernel_size}"
+    return {"BatchNorm2d": "norm", "ReLU": "relu"}[type(layer).__name__]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_computes_in_the_order_of_its_paper(name):
+    block, order = block_class(name)(4, 8, 5), []
+    for layer in block.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(lambda layer, *_: order.append(word(layer)))
+    block(torch.randn(2, 4, 6, 6))
+    assert " ".join(order) == STRUCTURES[name]
+
+
+def inputs_of(block, kind):
+    """Return the list that will hold what each layer of a kind gets, in the order of calls."""
+    seen = []
+    for layer in block.modules():
+        if isinstance(layer, kind):
+            layer.register_forward_pre_hook(lambda _layer, given: seen.append(given[0]))
+    return seen
+
+
+def test_every_layer_of_a_dense_block_sees_all_before_it():
+    block, maps = block_class("dense")(4, 8, 3), torch.randn(2, 4, 6, 6)
+    seen = inputs_of(block, torch.nn.BatchNorm2d)
+    block(maps)
+    assert [given.shape[1] for given in seen] == [4, 6, 8, 10, 12]
+    for before, after in itertools.pairwise([maps, *seen]):
+        assert torch.equal(after[:, : before.shape[1]], before)
+
+
+def test_every_branch_of_an_inception_block_sees_the_input():
+    block, maps = block_class("inception")(4, 8, 3).eval(), torch.randn(2, 4, 6, 6)
+    with torch.no_grad():
+        found = block(maps)
+        assert [branch(maps).shape[1] for branch in block.branches] == [2, 2, 2, 2]
+        assert torch.equal(found, torch.cat([branch(maps) for branch in block.branches], dim=1))
+
+
+def test_a_residual_block_of_equal_channels_has_nothing_in_its_shortcut():
+    assert list(ResidualBlock(4, 4, 3).shortcut.parameters()) == []
 
 
 @pytest.mark.parametrize("name", BLOCKS)

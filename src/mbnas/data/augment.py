@@ -18,13 +18,18 @@ from mbnas.data.augmentation import AugmentationParameters, sampling_matrices
 
 def apply_augmentation(
     parameters: AugmentationParameters,
-    images_BCHW: Float[Tensor, "batch channels height width"],
-    labels_BHW: UInt8[Tensor, "batch height width"],
-) -> tuple[Float[Tensor, "batch channels height width"], UInt8[Tensor, "batch height width"]]:
+    images_BCHW: Float[Tensor, "batch channels side side"],
+    labels_BHW: UInt8[Tensor, "batch side side"],
+) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
     """Return transformed images and labels, on the device where they are.
 
     Images are sampled bilinearly and labels at the nearest pixel, on one grid. What comes
     from outside the slice is 0: the padding of the preparation, and background.
+
+    Args:
+        parameters: Of as many slices and channels as the batch has.
+        images_BCHW: Square slices; on others a rotation would shear.
+        labels_BHW: Class indices of the same slices.
     """
     matrices = torch.from_numpy(sampling_matrices(parameters)).to(images_BCHW)
     grid_BHW2 = functional.affine_grid(matrices, list(images_BCHW.shape), align_corners=False)

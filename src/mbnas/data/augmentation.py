@@ -30,6 +30,9 @@ class AugmentationSettings:
         brightness: Largest offset added to a channel, in units of its normalised intensities.
         flip_axes: Anatomical axes across which half of the slices are flipped. A flip
             across another than left-right swaps what labels such as anterior mean.
+
+    Raises:
+        ConfigurationError: if a value breaks its rule.
     """
 
     probability: float = 0.5

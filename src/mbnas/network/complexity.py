@@ -59,7 +59,7 @@ def latency_ms(
         in_channels: Channels of the input image.
         size: Height and width of the input image in pixels.
         device: Where to run, as torch names it.
-        repetitions: How many passes are timed, after two that are not.
+        repetitions: How many passes are timed, after two that are not; 1 or more.
     """
     network = network.to(device).eval()
     images_BCHW = torch.zeros(1, in_channels, size, size, device=device)

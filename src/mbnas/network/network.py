@@ -20,6 +20,12 @@ class Cell(nn.Sequential):
 
     Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling.
 
+    Args:
+        node: The cell's genes.
+        level_before: Level at which its input arrives, at most one from ``node.level``.
+        in_channels: Channels of its input, those of a skip included.
+        out_channels: Channels of its output.
+
     Source: Bosma et al. 2022, section 2.1.
     """
 
@@ -50,6 +56,8 @@ class Network(nn.Module):
 
     Raises:
         ConfigurationError: if a number is below 1 or a block cannot have its width.
+
+    Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1.
     """
 
     def __init__(
@@ -84,7 +92,11 @@ class Network(nn.Module):
     def forward(
         self, images_BCHW: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch classes height width"]:
-        """Return the logits of every class at every pixel."""
+        """Return the logits of every class at every pixel.
+
+        Args:
+            images_BCHW: Images of any height and width, 1 pixel or more.
+        """
         height, width = images_BCHW.shape[-2:]
         maps = functional.pad(images_BCHW, (0, -width % self.multiple, 0, -height % self.multiple))
         padded_size = maps.shape[-2:]

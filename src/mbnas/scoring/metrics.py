@@ -54,6 +54,9 @@ class OverlapCounts:
 def mean_defined(values: tuple[float | None, ...]) -> float | None:
     """Return the mean of the values that are defined, ``None`` if none is.
 
+    Args:
+        values: ``None`` where not defined, never nan.
+
     >>> mean_defined((0.5, None, 0.7))
     0.6
     """

@@ -113,7 +113,12 @@ def processor_flags() -> frozenset[str]:
 
 
 def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
-    """Return the context in which a network computes at a precision."""
+    """Return the context in which a network computes at a precision.
+
+    Args:
+        device: As torch names it.
+        precision: Resolved: ``auto`` computes in float32.
+    """
     return torch.autocast(
         torch.device(device).type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, UInt8
 from monai.losses import DiceCELoss, DiceLoss
-from torch import Tensor
+from torch import Tensor, nn
 
 from mbnas.errors import ConfigurationError
 
@@ -22,7 +22,7 @@ Loss = Callable[
     Float[Tensor, ""],
 ]
 
-LOSSES = {
+LOSSES: dict[str, Callable[[], nn.Module]] = {
     "dice": lambda: DiceLoss(include_background=False, softmax=True, batch=True),
     "dice+cross-entropy": lambda: DiceCELoss(include_background=False, softmax=True, batch=True),
 }
@@ -33,6 +33,9 @@ def make_loss(name: str) -> Loss:
 
     Targets are passed on one-hot, for which torch's cross-entropy is deterministic on every
     device.
+
+    Args:
+        name: A key of :data:`LOSSES`.
 
     Raises:
         ConfigurationError: if there is no loss of that name.

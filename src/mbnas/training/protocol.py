@@ -30,6 +30,9 @@ class EvaluationSettings:
         folds: Parts into which the patients are split for cross-validation, 2 or more.
         initialisations: Trainings per fold, each from weights of its own.
         scored_fraction: The last part of the epochs, over which the score is averaged.
+
+    Raises:
+        ConfigurationError: if a value breaks its rule.
     """
 
     name: str = "paper"
@@ -67,6 +70,9 @@ class TrainingSettings:
         precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
             once for its device.
         threads: CPU threads of a training; a score depends on them, so they are a setting.
+
+    Raises:
+        ConfigurationError: if a value breaks its rule.
     """
 
     epochs: int = 100

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from mbnas.data.folds import Fold
@@ -31,9 +32,9 @@ class ResidentSlices:
             height, 1 is width.
     """
 
-    images_NCHW: Tensor
-    labels_NHW: Tensor
-    patient_N: np.ndarray
+    images_NCHW: Float[Tensor, "slice channel height width"]
+    labels_NHW: UInt8[Tensor, "slice height width"]
+    patient_N: Int[np.ndarray, " slice"]
     patients: tuple[str, ...]
     num_classes: int
     flip_axis_dims: dict[str, int]
@@ -43,24 +44,42 @@ class ResidentSlices:
         """Number of image channels."""
         return int(self.images_NCHW.shape[1])
 
-    def slices_of(self, patients: tuple[str, ...]) -> np.ndarray:
-        """Return the ascending indices of the slices that show some patients."""
+    def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
+        """Return the ascending indices of the slices that show some patients.
+
+        Args:
+            patients: Of :attr:`patients`.
+        """
         wanted = [self.patients.index(patient) for patient in patients]
         return np.flatnonzero(np.isin(self.patient_N, wanted))
 
-    def split(self, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    def split(
+        self, fold: Fold
+    ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
         """Return the indices of a fold's training and validation slices."""
         return self.slices_of(fold.train), self.slices_of(fold.validation)
 
     def flip_dims(self, axes: tuple[str, ...]) -> tuple[bool, bool]:
-        """Return whether flips across the axes reverse height and width."""
+        """Return whether flips across the axes reverse height and width.
+
+        Args:
+            axes: Anatomical axes; one that the slices are cut across reverses neither.
+        """
         dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
         return 0 in dims, 1 in dims
 
 
 @lru_cache(maxsize=1)
 def load_resident(directory: Path, device: str) -> ResidentSlices:
-    """Return the slices of a directory on a device; a process loads them once."""
+    """Return the slices of a directory on a device; a process loads them once.
+
+    Args:
+        directory: Of prepared slices, named by their digest: it never changes.
+        device: As torch names it.
+
+    Raises:
+        StudyError: if the prepared slices are absent or damaged.
+    """
     prepared = PreparedSlices.open(directory)
     patients = tuple(sorted({volume.patient for volume in prepared.volumes}))
     patient_N = np.empty(len(prepared.images), dtype=np.int64)

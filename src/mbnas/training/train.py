@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mbnas.data.augment import apply_augmentation
@@ -222,12 +223,19 @@ def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) 
         )
 
 
-def bias_head_to_frequencies(network: Network, labels_NHW: Tensor) -> None:
+def bias_head_to_frequencies(
+    network: Network, labels_NHW: UInt8[Tensor, "slice height width"]
+) -> None:
     """Set the head's bias so that, before training, it predicts how frequent each class is.
 
     Without it the first steps teach a network with few last features to say "background"
     by switching them all off; pixels of a class that went with them then pass no gradient
     through the last ReLU, and the class is never learned.
+
+    Args:
+        network: Its head's bias is set; all else stays.
+        labels_NHW: Class indices of the training slices; each class counts one pixel more
+            than it has, so that an absent one has a finite bias.
 
     Source: Lin et al. 2017 (focal loss), section 3.3, for the prior in the last bias.
     """
@@ -243,6 +251,13 @@ class TrainingLoop:
 
     Nothing in a step waits for the device; the mean loss is read once an epoch.
 
+    Args:
+        network: What is trained, on the device of the slices.
+        data: Where the slices lie.
+        slices: Indices of the training slices, at least one.
+        protocol: Its training and augmentation sections are read.
+        rng: Draws the batches and their augmentation.
+
     Attributes:
         step: How many steps were made.
         learning_rate: Of the last step.
@@ -252,7 +267,7 @@ class TrainingLoop:
         self,
         network: nn.Module,
         data: ResidentSlices,
-        slices: np.ndarray,
+        slices: Int[np.ndarray, " training"],
         protocol: Protocol,
         rng: np.random.Generator,
     ) -> None:
@@ -280,7 +295,11 @@ class TrainingLoop:
             total += self.run_step(*self._next_batch())
         return total.item() / self._steps_per_epoch
 
-    def run_step(self, images_BCHW: Tensor, labels_BHW: Tensor) -> Tensor:
+    def run_step(
+        self,
+        images_BCHW: Float[Tensor, "batch channels height width"],
+        labels_BHW: UInt8[Tensor, "batch height width"],
+    ) -> Float[Tensor, ""]:
         """Make one step on a batch and return its loss."""
         self.learning_rate = learning_rate_at(self.step, self._num_steps, self._settings)
         for group in self._optimiser.param_groups:
@@ -294,7 +313,9 @@ class TrainingLoop:
         self.step += 1
         return loss.detach()
 
-    def _next_batch(self) -> tuple[Tensor, Tensor]:
+    def _next_batch(
+        self,
+    ) -> tuple[Float[Tensor, "batch channels height width"], UInt8[Tensor, "batch height width"]]:
         images_NCHW = self._data.images_NCHW
         batch = next(self._batches)
         parameters = draw_augmentation(
@@ -312,7 +333,12 @@ class TrainingLoop:
 
 
 def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:
-    """Return the learning rate of a step (from 0): linear warm-up, polynomial decay.
+    """Return the learning rate of a step: linear warm-up, polynomial decay.
+
+    Args:
+        step: From 0, below ``num_steps``.
+        num_steps: Of the whole training.
+        settings: Peak, exponent and length of the warm-up.
 
     >>> settings = TrainingSettings(learning_rate=1.0, decay_exponent=0.5, warmup_steps=2)
     >>> [round(learning_rate_at(step, 4, settings), 3) for step in range(4)]
@@ -324,7 +350,11 @@ def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> f
 
 
 def collapsed_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
-    """Return the classes (from 1) that are in the reference but in no scored prediction."""
+    """Return the classes (from 1) that are in the reference but in no scored prediction.
+
+    Args:
+        scored: Counts of every scored epoch, one or more.
+    """
     predicted = sum(counts.predicted.sum(axis=0) for counts in scored)
     reference = sum(counts.reference.sum(axis=0) for counts in scored)
     return tuple(int(index) + 1 for index in np.flatnonzero((reference > 0) & (predicted == 0)))

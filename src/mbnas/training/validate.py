@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import nn
 
 from mbnas.scoring.metrics import OverlapCounts
@@ -19,7 +20,10 @@ BATCH = 64
 
 @torch.no_grad()
 def count_overlap(
-    network: nn.Module, data: ResidentSlices, slices: np.ndarray, precision: Precision
+    network: nn.Module,
+    data: ResidentSlices,
+    slices: Int[np.ndarray, " chosen"],
+    precision: Precision,
 ) -> OverlapCounts:
     """Return the voxel counts of a network's predictions over whole volumes.
 
@@ -27,7 +31,7 @@ def count_overlap(
         network: Gives logits; it is left in evaluation mode.
         data: Where the slices lie.
         slices: Indices of the slices to predict, all those of their patients.
-        precision: In which the network computes.
+        precision: In which the network computes, resolved.
     """
     network.eval()
     patients, row_of_slice = np.unique(data.patient_N[slices], return_inverse=True)

@@ -32,6 +32,9 @@ BLOCKS: dict[str, BlockClass] = {
 def block_class(name: str) -> BlockClass:
     """Return the class behind a block's name.
 
+    Args:
+        name: As genotypes spell it: one of :data:`BLOCKS`, or an entry point's.
+
     Raises:
         ConfigurationError: if neither mbnas nor an installed package offers the name.
     """

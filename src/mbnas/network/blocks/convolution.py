@@ -10,7 +10,14 @@ from mbnas.errors import ConfigurationError
 def convolution(
     in_channels: int, out_channels: int, kernel: int, *, bias: bool = False
 ) -> nn.Conv2d:
-    """Return a stride-1 convolution with "same" padding, by default without bias."""
+    """Return a stride-1 convolution with "same" padding, by default without bias.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Side, odd: an even one would change height and width.
+        bias: Whether there is one; a normalisation that follows would undo it.
+    """
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
 
 
@@ -40,6 +47,10 @@ class NormReLUConvolution(nn.Sequential):
 
 def quarter(out_channels: int, block: str) -> int:
     """Return a quarter of the channels, the width of a branch or of a dense layer.
+
+    Args:
+        out_channels: Channels of the block's output.
+        block: The block's name, for the error.
 
     Raises:
         ConfigurationError: if four does not divide the channels.

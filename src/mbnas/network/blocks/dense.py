@@ -17,6 +17,14 @@ class DenseBlock(nn.Module):
     A last norm, ReLU and 1×1 convolution bring all of it to ``out_channels``. The last
     convolution has a bias, since no normalisation follows it inside the block.
 
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output, a multiple of 4.
+        kernel: Side of the convolutions but the last, odd.
+
+    Raises:
+        ConfigurationError: if four does not divide ``out_channels``.
+
     Source: Huang et al. 2018, section 3, growth rate ``out_channels / 4``.
     """
 

@@ -13,7 +13,15 @@ class InceptionBlock(nn.Module):
     """Concatenation of 1×1; 1×1, k×k; 1×1, k×k, k×k; and 3×3 average pool, 1×1.
 
     Each branch gives a quarter of ``out_channels``; normalisation and ReLU follow every
-    convolution.
+    convolution. The pool's average leaves out what lies outside the image.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output, a multiple of 4.
+        kernel: Side of the convolutions that are not 1×1, odd.
+
+    Raises:
+        ConfigurationError: if four does not divide ``out_channels``.
 
     Source: Szegedy et al. 2017 (Inception-v4), figure 4, with kernel k in place of 3.
     """

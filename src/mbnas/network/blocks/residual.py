@@ -13,6 +13,11 @@ class ResidualBlock(nn.Module):
 
     Where the channels differ, the input passes a 1×1 convolution and normalisation.
 
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Side of the convolutions but the shortcut's, odd.
+
     Source: He et al. 2016, figure 2 and option B of section 3.3.
     """
 

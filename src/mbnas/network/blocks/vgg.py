@@ -10,6 +10,11 @@ from mbnas.network.blocks.convolution import ConvolutionNormReLU
 class VGGBlock(nn.Sequential):
     """Convolution, normalisation, ReLU, twice.
 
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Side of the convolutions, odd.
+
     Source: Simonyan and Zisserman 2015, as U-Net (Ronneberger et al. 2015) uses it.
     """
 
