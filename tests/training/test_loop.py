@@ -1,0 +1,141 @@
+"""The loop step by step on slices drawn here: a golden curve, either precision, its own batches."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.seeds import generator
+from mbnas.training import train
+from mbnas.training.device import prepare_process
+from mbnas.training.resident import ResidentSlices
+from mbnas.training.train import TrainingLoop, initialised_network, train_once
+
+GENOTYPES = {
+    "unet": str(unet_genotype(3)),
+    "mixed": "0dense3-1residual5-2inception3-1vgg3-0residual3@2",
+}
+GOLDEN = {
+    "unet": [2.43638, 2.23469, 2.14448, 2.12922, 2.10271, 2.07307],
+    "mixed": [2.03217, 1.85612, 1.80739, 1.72253, 1.70052, 1.73703],
+}
+
+
+@pytest.fixture
+def squares():
+    """Two patients' slices: a bright square is class 1, a dark one class 2, all in noise."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((16, 16, 16), np.uint8)
+    for number, (row, column) in enumerate(rng.integers(0, 8, (16, 2))):
+        labels[number, row : row + 6, column : column + 6] = 1 + number % 2
+    means = np.array([0.0, 2.0, -2.0])[labels]
+    images = (means + 0.5 * rng.normal(size=labels.shape)).astype(np.float32)[:, None]
+    return ResidentSlices(
+        images_NCHW=torch.from_numpy(images),
+        labels_NHW=torch.from_numpy(labels),
+        patient_N=np.repeat([0, 1], 8),
+        patients=("a", "b"),
+        num_classes=3,
+        flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
+    )
+
+
+def with_training(task, **changes):
+    """The same task with other settings of the loop."""
+    training = replace(task.protocol.training, **changes)
+    return replace(task, protocol=replace(task.protocol, training=training))
+
+
+def losses_of(task, data, genotype="0vgg3"):
+    """Return the mean loss of every epoch of a training on all slices."""
+    task = replace(task, genotype=Genotype.parse(genotype))
+    prepare_process(1)
+    loop = TrainingLoop(
+        initialised_network(task, data, 0),
+        data,
+        np.arange(len(data.patient_N)),
+        task.protocol,
+        generator(0, "golden"),
+    )
+    return [loop.run_epoch() for _ in range(task.protocol.training.epochs)]
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_the_loss_follows_its_golden_curve(task, squares, name):
+    task = with_training(task, epochs=6, learning_rate=5e-3)
+    assert losses_of(task, squares, GENOTYPES[name]) == pytest.approx(GOLDEN[name], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_bfloat16_follows_the_curve_of_float32(task, squares, name):
+    task = with_training(task, epochs=6, learning_rate=5e-3, precision="bfloat16")
+    losses = losses_of(task, squares, GENOTYPES[name])
+    assert losses == pytest.approx(GOLDEN[name], rel=0.02)
+    assert losses != pytest.approx(GOLDEN[name], rel=1e-5)
+
+
+def test_bfloat16_keeps_weights_in_float32(task, squares):
+    network = train_once(with_training(task, precision="bfloat16", epochs=1), squares).network
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squares, monkeypatch):
+    first_batches = []
+
+    def no_step(_self, images_BCHW, _labels_BHW):
+        first_batches.append(images_BCHW.clone())
+        return torch.zeros(())
+
+    monkeypatch.setattr(train.TrainingLoop, "run_step", no_step)
+    short = with_training(task, epochs=1, steps_per_epoch=1)
+    for fold, initialisation, attempt in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
+        one = replace(short, fold=fold, initialisation=initialisation)
+        train_once(one, squares, attempt=attempt)
+    assert torch.equal(first_batches[0], first_batches.pop())
+    for one, other in itertools.combinations(first_batches, 2):
+        assert not torch.equal(one, other)
+
+
+def test_slices_are_flipped_along_the_dimensions_that_the_axes_name(task, squares, monkeypatch):
+    asked = []
+    draw = train.draw_augmentation
+
+    def spying(settings, rng, *, batch, channels, flip_dims):
+        asked.append((batch, channels, flip_dims))
+        return draw(settings, rng, batch=batch, channels=channels, flip_dims=flip_dims)
+
+    monkeypatch.setattr(train, "draw_augmentation", spying)
+    losses_of(with_training(task, epochs=1), squares)
+    assert asked == [(4, 1, (True, False))] * 2
+
+
+def test_batches_reach_the_network_with_channels_last(task, squares, monkeypatch):
+    formats = []
+    step = train.TrainingLoop.run_step
+
+    def spying(self, images_BCHW, labels_BHW):
+        formats.append(images_BCHW.is_contiguous(memory_format=torch.channels_last))
+        return step(self, images_BCHW, labels_BHW)
+
+    monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
+    losses_of(with_training(task, epochs=1), squares)
+    assert formats == [True, True]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_a_training_on_a_gpu_is_the_same_bit_for_bit(task, squares, name, precision):
+    genotype = Genotype.parse(GENOTYPES[name])
+    on_gpu = replace(with_training(task, precision=precision), genotype=genotype, device="cuda")
+    data = replace(
+        squares, images_NCHW=squares.images_NCHW.cuda(), labels_NHW=squares.labels_NHW.cuda()
+    )
+    prepare_process(1)
+    first, again = (train_once(on_gpu, data).network.state_dict() for _ in range(2))
+    for key, weight in first.items():
+        assert torch.equal(weight, again[key]), key
