@@ -87,6 +87,10 @@ def test_the_last_epochs_are_scored_and_at_least_one(epochs, fraction, first):
         (EvaluationSettings, {"scored_fraction": 1.1}, r"\(=1.1\) must be above 0 and at most 1"),
         (TrainingSettings, {"epochs": 0}, r"training.epochs \(=0\) must be 1 or more"),
         (TrainingSettings, {"steps_per_epoch": 0}, r"training.steps_per_epoch \(=0\) must be 1"),
+        (TrainingSettings, {"batch_size": 1}, r"training.batch_size \(=1\) must be 2 or more"),
+        (TrainingSettings, {"base_channels": 0}, r"training.base_channels \(=0\) must be 1"),
+        (TrainingSettings, {"warmup_steps": -1}, r"training.warmup_steps \(=-1\) must be 0"),
+        (TrainingSettings, {"collapse_repeats": -1}, r"collapse_repeats \(=-1\) must be 0"),
         (TrainingSettings, {"threads": 0}, r"training.threads \(=0\) must be 1 or more"),
         (TrainingSettings, {"learning_rate": 0.0}, r"learning_rate \(=0.0\) must be above 0"),
         (
