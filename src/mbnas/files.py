@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_ASIDE = re.compile(r"\.\d+\.")
 
 
 @contextmanager
@@ -27,6 +30,16 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def final_name(name: str) -> str:
+    """Return the name that a file written aside was to take, any other name as it is.
+
+    >>> final_name(".123.study.toml"), final_name("study.toml")
+    ('study.toml', 'study.toml')
+    """
+    aside = _ASIDE.match(name)
+    return name[aside.end() :] if aside else name
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,20 +1,23 @@
 """Study directories: new, resumed, refused; nothing left of one that never began."""
 
 import os
+import tomllib
 
 import pytest
 
 from mbnas.errors import ConfigurationError, StudyError
+from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory, resolve
 
 
 def resolved(path, *, protocol=None, dataset="/data", **options):
+    """Resolve with options; the section ``protocol`` is ``protocol_`` here."""
     return resolve(
         path,
         dataset=path.parent / dataset,
         protocol=protocol,
         default_protocol="quick",
-        options=options,
+        options={key.rstrip("_"): value for key, value in options.items()},
     )
 
 
@@ -38,6 +41,27 @@ def test_a_new_study_starts_from_the_preset_asked_for(tmp_path):
     study = resolved(tmp_path / "study", protocol="paper", training={"epochs": 3})
     training = study.configuration.training
     assert (training.epochs, training.base_channels) == (3, 32)
+
+
+def test_a_new_study_starts_from_the_preset_that_its_configuration_names(tmp_path):
+    """Or a study.toml would not make its study again: it leaves out what has no value."""
+    first = resolved(tmp_path / "first", protocol="paper")
+    layer = tomllib.loads(first.configuration.to_toml())
+    del layer["dataset"]
+    again = resolved(tmp_path / "again", protocol_=layer.pop("protocol"), **layer)
+    assert again.configuration == first.configuration
+
+
+def test_the_protocol_asked_for_is_the_one_that_is_named(tmp_path):
+    study = resolved(tmp_path / "study", protocol="quick", protocol_={"name": "paper"})
+    assert study.configuration.protocol.name == "quick"
+    assert study.configuration.training.epochs == 24
+
+
+@pytest.mark.parametrize("name", ["fast", 5, ["quick"]])
+def test_a_configuration_that_names_no_protocol_is_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=r"no protocol 'fast'|must be of type str"):
+        resolved(tmp_path / "study", protocol_={"name": name})
 
 
 def test_the_dataset_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
@@ -76,10 +100,21 @@ def test_budget_workers_executor_and_place_of_the_data_may_change(tmp_path):
     assert again.dataset == "/moved"
 
 
-def test_another_device_of_the_same_kind_is_the_same(tmp_path):
+def test_the_budget_last_given_stands(tmp_path):
+    path = tmp_path / "study"
+    begun(path, search={"evaluations": 5})
+    with Ledger.create(path / "ledger.sqlite") as ledger:
+        ledger.set_fact("budget", "9")
+    assert resolved(path).configuration.search.evaluations == 9
+    again = resolved(path, search={"evaluations": 7})
+    assert again.configuration.search.evaluations == 7
+
+
+def test_another_device_of_the_same_kind_is_taken_as_asked(tmp_path):
     begun(tmp_path / "study", run={"device": "cuda:0"})
-    for device in ("auto", "cuda", "cuda:1"):
-        resolved(tmp_path / "study", run={"device": device})
+    for device, taken in (("auto", "cuda:0"), ("cuda", "cuda"), ("cuda:1", "cuda:1")):
+        again = resolved(tmp_path / "study", run={"device": device})
+        assert again.configuration.run.device == taken
     with pytest.raises(StudyError, match=r"run\.device: cuda:0 in the study, cpu asked for"):
         resolved(tmp_path / "study", run={"device": "cpu"})
 
@@ -126,7 +161,13 @@ def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
     (tmp_path / "slices").mkdir()
     (tmp_path / ".lock").touch()
     (tmp_path / "ledger.sqlite").touch()
+    (tmp_path / ".123.ledger.sqlite-journal").touch()
+    (tmp_path / ".123.study.toml").touch()
+    (tmp_path / ".124.report.html").touch()
     assert not resolved(tmp_path).is_begun
+    with claimed_directory(tmp_path, "mbnas search"):
+        left = {each.name for each in tmp_path.iterdir()}
+    assert left == {".lock", "ledger.sqlite", "slices", ".124.report.html"}
 
 
 def test_a_directory_without_a_study_says_how_to_begin_one(tmp_path):
@@ -138,6 +179,24 @@ def test_a_damaged_configuration_is_named(tmp_path):
     (tmp_path / "study.toml").write_text("dataset = ")
     with pytest.raises(ConfigurationError, match=r"study\.toml is no TOML"):
         Study.open(tmp_path)
+
+
+def test_a_configuration_that_was_edited_is_named(tmp_path):
+    begun(tmp_path / "study")
+    file = tmp_path / "study/study.toml"
+    file.write_text(file.read_text().replace("epochs = 24", "epoch = 24"))
+    with pytest.raises(ConfigurationError) as raised:
+        Study.open(tmp_path / "study")
+    assert str(raised.value) == (
+        "The configuration key training.epoch does not exist. The nearest that does is "
+        f"training.epochs. So says {file}, which no run changes: restore it."
+    )
+
+
+def test_a_file_is_no_study(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="is no study"):
+        Study.open(tmp_path / "file")
 
 
 def test_a_configuration_that_is_no_text_is_named(tmp_path):
@@ -184,6 +243,13 @@ def test_who_finds_a_beginning_study_taken_leaves_it_alone(tmp_path):
         assert {each.name for each in path.iterdir()} == {".lock", "ledger.sqlite"}
         resolved(path).write_configuration()
     assert (path / ".lock").exists()
+
+
+def test_slices_that_were_there_before_stay(tmp_path):
+    (tmp_path / "slices/0123").mkdir(parents=True)
+    with claimed_directory(tmp_path, "mbnas search"):
+        pass
+    assert (tmp_path / "slices/0123").is_dir()
 
 
 def test_a_directory_that_was_there_stays(tmp_path):

@@ -11,15 +11,20 @@ from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import holder_of
-from mbnas.study.standing import Standing, read_standing
+from mbnas.study.standing import read_standing
 from mbnas.study.study import Study
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Print where a running or finished search stands."""
     study = Study.open(arguments.study)
+    protocol = study.configuration.protocol
     with Ledger.open(study.ledger, read_only=True) as ledger:
-        standing = _standing(study, ledger)
+        standing = read_standing(
+            ledger, folds=protocol.folds, initialisations=protocol.initialisations
+        )
+    if standing.state == "running" and _was_killed(study):
+        standing = replace(standing, state="stopped")
     print_standing(study, standing, as_json=arguments.json)
     return 0
 
@@ -28,16 +33,15 @@ def report(arguments: argparse.Namespace) -> int:
     """Write the study's page and print where it is."""
     study = Study.open(arguments.study)
     with Ledger.open(study.ledger, read_only=True) as ledger:
-        write_report(collect(study, ledger), study.report)
+        summary = collect(study, ledger)
+    if summary.state == "running" and _was_killed(study):
+        summary = replace(summary, state="stopped")
+    write_report(summary, study.report)
     say("Open it in a browser; it needs no network.")
     print(study.report)
     return 0
 
 
-def _standing(study: Study, ledger: Ledger) -> Standing:
-    """Return where a search stands; one that was killed is stopped, whatever it last wrote."""
-    protocol = study.configuration.protocol
-    standing = read_standing(ledger, folds=protocol.folds, initialisations=protocol.initialisations)
-    if standing.state == "running" and holder_of(study.path) is None:
-        return replace(standing, state="stopped")
-    return standing
+def _was_killed(study: Study) -> bool:
+    """Whether nobody runs a search that says that it runs."""
+    return holder_of(study.path) is None

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from mbnas.errors import StudyError
 from mbnas.files import write_text
 from mbnas.report.chart import draw_key, draw_progress
 from mbnas.report.markup import Content, Markup, element, fragment
@@ -28,8 +29,18 @@ _FEW_TROUBLES = 12
 
 
 def write_report(summary: SearchSummary, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all."""
-    write_text(path, render_page(summary))
+    """Write the page to ``path``, whole or not at all.
+
+    Raises:
+        StudyError: if it cannot be written.
+    """
+    try:
+        write_text(path, render_page(summary))
+    except OSError as error:
+        raise StudyError(
+            f"The report {path} cannot be written: {error.strerror}. Make room or change "
+            "permissions, then run the same command again."
+        ) from error
 
 
 def render_page(summary: SearchSummary) -> str:

@@ -142,6 +142,8 @@ def opened(
                 _write_facts(ledger, study, dataset.name, prepared, protocol)
                 study.write_configuration()
             _check_unchanged(ledger, study, protocol)
+            if ledger.facts()["state"] == "running":  # says one that was killed
+                ledger.set_fact("state", "stopped")
             yield OpenStudy(
                 study=study, slices=slices, prepared=prepared, ledger=ledger, protocol=protocol
             )
@@ -166,6 +168,9 @@ def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment)
         watch(moment)
 
     try:
+        for network in ledger.networks().values():
+            if network.parameters is None:  # of one that was killed before it could say so
+                study.record_cost(network.genotype)
         with executor_of(configuration) as executor:
             drive(
                 _searcher(configuration),

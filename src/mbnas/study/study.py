@@ -7,14 +7,15 @@ has one is a study and one that has none is not yet.
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbnas.errors import ConfigurationError, StudyError
-from mbnas.files import write_text
+from mbnas.files import final_name, write_text
 from mbnas.study.configuration import (
     Configuration,
     Layer,
@@ -24,10 +25,12 @@ from mbnas.study.configuration import (
     parse_toml,
     preset_layer,
 )
+from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
-_OURS = {CONFIGURATION, LEDGER, SLICES, REPORT, LOCK_NAME, "weights"}
+_HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
+_OURS = _HELD | {SLICES, REPORT, LOCK_NAME, "weights"}
 _MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
 
 
@@ -74,7 +77,7 @@ class Study:
         file = path / CONFIGURATION
         try:
             text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StudyError(
                 f"{path} is no study: it has no {CONFIGURATION}. "
                 f"Begin one with: mbnas search DATASET {path}"
@@ -83,8 +86,13 @@ class Study:
             raise StudyError(f"{file} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"{file} is no TOML: {error}.") from error
-        configuration = build(parse_toml(text, source=str(file)))
-        return cls(path=path, configuration=configuration)
+        table = parse_toml(text, source=str(file))
+        try:
+            return cls(path=path, configuration=build(table))
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{error} So says {file}, which no run changes: restore it."
+            ) from error
 
     def write_configuration(self) -> None:
         """Write ``study.toml``, which makes the directory a study.
@@ -106,14 +114,15 @@ def resolve(
 ) -> Study:
     """Return the study at ``path``, new or resumed, with options laid over its configuration.
 
-    A new study starts from a preset. A resumed one starts from its own ``study.toml``, so
-    options need not be repeated, and those that are must agree with it.
+    A new study starts from a preset. A resumed one starts from its own ``study.toml`` and the
+    budget it was last given, so options need not be repeated, and those that are must agree.
 
     Args:
         path: The study's directory, which need not exist.
         dataset: The dataset's folder.
         protocol: The preset asked for, if any.
-        default_protocol: The preset of a new study for which none was asked.
+        default_protocol: The preset of a new study for which none was asked, by option or
+            by the options' own ``protocol.name``.
         options: What a configuration file and options set.
 
     Raises:
@@ -121,18 +130,22 @@ def resolve(
             configuration; the message lists the differences.
         ConfigurationError: if an option is wrong.
     """
-    asked = merge(preset_layer(protocol) if protocol else {}, options)
+    named = {"protocol": {"name": protocol}} if protocol else {}
+    asked = merge(preset_layer(protocol) if protocol else {}, options, named)
     place = {"dataset": os.path.abspath(dataset)}  # noqa: PTH100 - links are kept as named
     if not (path / CONFIGURATION).exists():
         _check_unused(path)
-        preset = preset_layer(protocol or default_protocol)
+        preset = preset_layer(_protocol_name(asked) or default_protocol)
         return Study(path=path, configuration=build(merge(preset, asked, place)))
     old = Study.open(path).configuration
-    new = build(merge(tomllib.loads(old.to_toml()), asked, place))
-    new = replace(new, run=replace(new.run, device=_kind(old.run.device, new.run.device)))
+    new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), asked, place))
+    if new.run.device == "auto":
+        new = replace(new, run=replace(new.run, device=old.run.device))
     differing = {
         key: values for key, values in differences(old, new).items() if key not in _MAY_DIFFER
     }
+    if _kind(old) == _kind(new):
+        differing.pop("run.device", None)
     if differing:
         lines = "\n".join(
             f"  {key}: {_shown(before)} in the study, {_shown(after)} asked for"
@@ -157,14 +170,16 @@ def claimed_directory(path: Path, command: str) -> Iterator[None]:
         StudyError: if the directory cannot be made, or another process holds it.
     """
     made = [each for each in (path, *path.parents) if not each.exists()]
+    had_slices = (path / SLICES).exists()
     try:
         _make(path)
         with study_lock(path, command):
+            _remove_half_written(path)
             try:
                 yield
             finally:
                 if not (path / CONFIGURATION).exists():
-                    _remove_traces(path)
+                    _remove_traces(path, also_slices=not had_slices)
     finally:
         for folder in made:
             with suppress(OSError):  # it holds something, such as a study
@@ -180,10 +195,17 @@ def _make(path: Path) -> None:
         ) from error
 
 
-def _remove_traces(path: Path) -> None:
+def _remove_half_written(path: Path) -> None:
+    """Remove what killed holders of a study were writing."""
+    for each in path.iterdir():
+        if final_name(each.name) != each.name and final_name(each.name) in _HELD:
+            each.unlink(missing_ok=True)
+
+
+def _remove_traces(path: Path, *, also_slices: bool) -> None:
     """Remove what a study that never began left, while nobody else can begin one there."""
-    with suppress(OSError):
-        (path / SLICES).rmdir()  # unless slices were finished: they will be wanted again
+    if also_slices:
+        shutil.rmtree(path / SLICES, ignore_errors=True)
     for name in (LEDGER, LOCK_NAME):
         (path / name).unlink(missing_ok=True)
 
@@ -191,11 +213,8 @@ def _remove_traces(path: Path) -> None:
 def _check_unused(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise StudyError(f"STUDY (={path}) is a file: name a directory.")
-    foreign = (
-        sorted(each.name for each in path.iterdir() if each.name not in _OURS)
-        if (path.is_dir())
-        else []
-    )
+    names = [each.name for each in path.iterdir()] if path.is_dir() else []
+    foreign = sorted(name for name in names if final_name(name) not in _OURS)
     if foreign:
         raise StudyError(
             f"STUDY (={path}) is no study and holds other files (such as {foreign[0]}): "
@@ -203,9 +222,25 @@ def _check_unused(path: Path) -> None:
         )
 
 
-def _kind(old: str, new: str) -> str:
-    """Return the device of a study: any number of the same kind is the same."""
-    return old if new == "auto" or new.partition(":")[0] == old.partition(":")[0] else new
+def _protocol_name(layer: Layer) -> str | None:
+    """Return the preset that a layer says it grew from, such as another study's ``study.toml``."""
+    section = layer.get("protocol")
+    name = section.get("name") if isinstance(section, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def _last_budget(path: Path) -> Layer:
+    """Return the budget that a search was last given, which may be another than at first."""
+    if not (path / LEDGER).exists():
+        return {}
+    with Ledger.open(path / LEDGER, read_only=True) as ledger:
+        budget = ledger.facts().get("budget")
+    return {"search": {"evaluations": int(budget)}} if budget else {}
+
+
+def _kind(configuration: Configuration) -> str:
+    """Return the kind of device that a study trains on, on which its scores depend."""
+    return configuration.run.device.partition(":")[0]
 
 
 def _shown(value: object) -> str:

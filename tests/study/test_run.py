@@ -1,0 +1,157 @@
+"""A study opened, searched and opened again, with trainings that take a blink."""
+
+import pytest
+
+from mbnas.data.phantom import write_phantom
+from mbnas.errors import DatasetError, StudyError
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.study import run
+from mbnas.study.comparison import train_anew
+from mbnas.study.contenders import read_comparison
+from mbnas.study.ledger import Ledger
+from mbnas.study.standing import read_standing
+from mbnas.study.study import resolve
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2},
+    "training": {
+        "epochs": 1,
+        "steps_per_epoch": 1,
+        "batch_size": 2,
+        "base_channels": 4,
+        "warmup_steps": 0,
+        "collapse_repeats": 0,
+        "head_bias": "random",
+        "precision": "float32",
+    },
+    "space": {"num_nodes": 2, "num_levels": 2},
+    "search": {"evaluations": 2},
+    "run": {"executor": "inline"},
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
+
+
+@pytest.fixture(autouse=True)
+def _prepare_here(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+@pytest.fixture
+def study(dataset, tmp_path):
+    return resolved(tmp_path / "study", dataset)
+
+
+def resolved(path, dataset, **options):
+    return resolve(
+        path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS | options
+    )
+
+
+def opened(study, warn=pytest.fail):
+    return run.opened(study, command="mbnas search", warn=warn)
+
+
+def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
+    with opened(study) as held:
+        facts = held.ledger.facts()
+        assert held.study.configuration.run.device in ("cpu", "cuda")
+        assert held.study.configuration.training.precision == "float32"
+    assert (facts["state"], facts["budget"]) == ("stopped", "2")
+    assert facts["protocol"] == held.protocol.digest
+    assert facts["data"] == held.prepared.digest
+    assert facts["classes"] == '["spleen"]'
+    assert {"version of torch", "version of mbnas", "version of python"} <= facts.keys()
+
+
+def test_a_search_ends_finished_with_every_cost_known(study):
+    with opened(study) as held:
+        run.search(held)
+        standing = read_standing(held.ledger, folds=2, initialisations=1)
+    assert standing.state == "finished"
+    assert len(standing.complete) == 2
+    assert all(each.parameters and each.macs for each in standing.evaluations)
+
+
+def test_a_search_that_ends_in_any_other_way_is_stopped(study):
+    def interrupt(moment):
+        if moment.progress.finished:
+            raise KeyboardInterrupt
+
+    with opened(study) as held:
+        with pytest.raises(KeyboardInterrupt):
+            run.search(held, watch=interrupt)
+        assert held.ledger.facts()["state"] == "stopped"
+        assert len(held.ledger.trainings()) == 1
+
+
+def test_a_search_that_was_killed_is_known_to_be_stopped(study):
+    with opened(study) as held:
+        held.ledger.set_fact("state", "running")
+    with opened(study) as held:
+        assert held.ledger.facts()["state"] == "stopped"
+
+
+def test_costs_that_a_kill_kept_from_the_ledger_are_entered_later(study, monkeypatch):
+    with opened(study) as held:
+        with monkeypatch.context() as patch:
+            patch.setattr(run.OpenStudy, "record_cost", lambda held, genotype: None)
+            run.search(held)
+        run.search(held)
+        assert all(each.parameters and each.macs for each in held.ledger.networks().values())
+
+
+def test_an_error_before_the_study_begins_leaves_nothing(dataset, tmp_path):
+    study = resolved(tmp_path / "study", dataset, protocol={"folds": 9})
+    with pytest.raises(DatasetError, match="3 patients cannot fill 9 folds"), opened(study):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_ledger_that_cannot_be_made_leaves_nothing(study, monkeypatch):
+    def full(path):
+        raise StudyError("The disk is full.")
+
+    monkeypatch.setattr(Ledger, "create", full)
+    with pytest.raises(StudyError, match="disk is full"), opened(study):
+        pass
+    assert not study.path.exists()
+
+
+def test_some_patients_are_drawn_by_the_seed(dataset, tmp_path):
+    def drawn(seed):
+        study = resolved(tmp_path / f"{seed}", dataset, seed=seed, data={"max_patients": 2})
+        with opened(study) as held:
+            return {volume.patient for volume in held.prepared.volumes}
+
+    found = [drawn(seed) for seed in (0, 1, 2)]
+    assert all(len(patients) == 2 for patients in found)
+    assert len(set(map(frozenset, found))) > 1
+
+
+def test_more_patients_than_there_are_is_refused(dataset, tmp_path):
+    study = resolved(tmp_path / "study", dataset, data={"max_patients": 9})
+    with pytest.raises(DatasetError, match=r"data\.max_patients \(=9\) .* the dataset's 3"):
+        opened(study).__enter__()
+
+
+def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
+    unet = unet_genotype(2)
+    with opened(study) as held:
+        run.search(held)
+        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        for initialisations in (1, 2):
+            train_anew(held, [standing.best.genotype, unet], initialisations=initialisations)
+            best, other = read_comparison(held.ledger, standing)
+            assert [each.key.initialisation for each in best.trainings] == [
+                1000 + index for index in range(initialisations) for _ in range(2)
+            ]
+            assert other.genotype == unet
+        assert read_standing(held.ledger, folds=2, initialisations=1) == standing
+        trained_at = [each.started_at for each in held.ledger.trainings()]
+        train_anew(held, [standing.best.genotype, unet], initialisations=2)
+        assert [each.started_at for each in held.ledger.trainings()] == trained_at
