@@ -1,5 +1,8 @@
 """Settings for all tests: shapes are checked at run time, examples are drawn alike every time."""
 
+import sys
+
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -9,3 +12,11 @@ settings.register_profile(
 settings.load_profile("mbnas")
 
 install_import_hook("mbnas", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _keep_subnormal_numbers():
+    """Undo what a training in this process sets, on which Hypothesis would stumble."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
