@@ -1,8 +1,6 @@
 """Every mistake gets one sentence, a non-zero exit status, and leaves nothing behind."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -96,14 +94,3 @@ def test_check_tells_sound_from_broken(capsys, dataset, tmp_path):
     found = json.loads(capsys.readouterr().out)
     assert not found["sound"]
     assert [each["severity"] for each in found["findings"]] == ["error"]
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["space"], ["status", "STUDY"]])
-def test_quick_commands_load_no_torch(arguments, finished):
-    listed = [str(finished) if each == "STUDY" else each for each in arguments]
-    code = (
-        "import sys\nfrom mbnas.cli.main import main\n"
-        f"try: main({listed!r})\nexcept SystemExit: pass\n"
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

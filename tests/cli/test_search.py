@@ -94,6 +94,9 @@ def test_sigterm_ends_cleanly_and_the_study_resumes(finished, dataset, command, 
     running.send_signal(signal.SIGTERM)
     _, error = running.communicate(timeout=60)
     if running.returncode != 0:  # 0: it was done before the signal came
-        assert (running.returncode, error) == (143, "mbnas: Ended by SIGTERM.\n")
+        assert (running.returncode, error) == (
+            143,
+            "mbnas: Ended by SIGTERM. The same command goes on from here.\n",
+        )
     assert main(["search", str(dataset), str(study), "--set", "run.executor=inline"]) == 0
     assert content(study) == content(finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -36,15 +36,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Prints and exits for ``--help``, ``--version`` and errors.
     """
     parser, commands = _parser()
+    command = next((each for each in arguments if not each.startswith("-")), None)
+    if command is not None and command not in commands:
+        parser.error(f"the command {command} does not exist{_nearest(command, commands)}")
     namespace, unknown = parser.parse_known_args(arguments)
     if unknown:
         chosen = commands[namespace.command_name]
         option = unknown[0].split("=")[0]
-        near = difflib.get_close_matches(option, chosen.options(), n=1, cutoff=0.5)
-        nearest = f"; the nearest that does is {near[0]}" if near else ""
-        kind = "the option" if option.startswith("-") else "the argument"
-        chosen.error(f"{kind} {option} does not exist{nearest}")
+        if option.startswith("-"):
+            chosen.error(f"the option {option} does not exist{_nearest(option, chosen.options())}")
+        chosen.error(f"the argument {option} is one too many")
     return namespace
+
+
+def _nearest(mistyped: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(mistyped, known, n=1, cutoff=0.5)
+    return f"; the nearest that does is {near[0]}" if near else ""
 
 
 def _later(module: str, function: str) -> Command:
@@ -95,13 +102,19 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
 def _demo(parser: Parser) -> None:
     parser.add_argument(
-        "directory", nargs="?", type=Path, metavar="DIR", default=Path("mbnas-demo")
+        "directory",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        default=Path("mbnas-demo"),
+        help="where dataset and study go (default mbnas-demo)",
     )
     parser.add_argument("--seed", type=int, default=0, help="root of all randomness (default 0)")
 
 
 def _check(parser: Parser) -> None:
     _dataset(parser)
+    _protocol(parser)
     _configuration(parser)
     _json(parser)
 
@@ -113,11 +126,7 @@ def _search(parser: Parser) -> None:
     parser.add_argument(
         "--evaluations", type=int, metavar="N", help="budget of distinct networks (default 150)"
     )
-    parser.add_argument(
-        "--protocol",
-        metavar="NAME",
-        help="paper or quick (default: paper where there is a GPU, quick elsewhere)",
-    )
+    _protocol(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="root of all randomness (default 0)")
     _workers(parser)
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:0 … (default auto)")
@@ -178,6 +187,14 @@ def _dataset(parser: Parser) -> None:
 
 def _study(parser: Parser, text: str) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help=text)
+
+
+def _protocol(parser: Parser) -> None:
+    parser.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="paper or quick (default: paper where there is a GPU, quick elsewhere)",
+    )
 
 
 def _workers(parser: Parser) -> None:

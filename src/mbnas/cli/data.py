@@ -7,18 +7,21 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.text import Text
+
 from mbnas.cli.display import counting
-from mbnas.cli.options import options_layer
+from mbnas.cli.options import default_protocol, options_layer
 from mbnas.cli.tables import console, print_json, table
 from mbnas.data.check import Finding, check_dataset
 from mbnas.data.patient_table import read_patient_table
-from mbnas.study.configuration import build, merge
+from mbnas.study.configuration import build, merge, preset_layer
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Print all findings about a dataset; 1 if any would stop a search."""
-    layer = merge({"dataset": str(arguments.dataset)}, options_layer(arguments))
-    configuration = build(layer)
+    protocol = preset_layer(arguments.protocol or default_protocol())
+    options = options_layer(arguments)
+    configuration = build(merge(protocol, options, {"dataset": str(arguments.dataset)}))
     data = configuration.data
     with counting("Reading volumes") as progress:
         findings = check_dataset(
@@ -43,14 +46,14 @@ def check(arguments: argparse.Namespace) -> int:
 def _print(dataset: Path, findings: tuple[Finding, ...], num_errors: int) -> None:
     out = console()
     if not findings:
-        out.print(f"{dataset} is sound: a search can use it.")
+        out.print(f"{dataset} is sound: a search can use it.", markup=False)
         return
     shown = table("Severity", "Case", "Finding")
     for column in shown.columns:
         column.justify, column.overflow = "left", "fold"
     for finding in findings:
-        colour = "red" if finding.severity == "error" else "yellow"
-        shown.add_row(f"[{colour}]{finding.severity}[/]", finding.case or "–", finding.message)
+        severity = Text(finding.severity, "red" if finding.severity == "error" else "yellow")
+        shown.add_row(severity, Text(finding.case or "–"), Text(finding.message))
     out.soft_wrap = False
     out.print(shown)
     out.print(

@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from rich.markup import escape
+
 from mbnas.cli.compare import compare_networks
 from mbnas.cli.display import say
 from mbnas.cli.search import holding, run_search
@@ -29,7 +31,7 @@ def demo(arguments: argparse.Namespace) -> int:
     directory: Path = arguments.directory
     dataset, study_path = directory / "prostate", directory / "study"
     if not dataset.exists():
-        say(f"[bold]1[/] Writing {NUM_PATIENTS} synthetic patients to {dataset}.")
+        say(f"[bold]1[/] Writing {NUM_PATIENTS} synthetic patients to {escape(str(dataset))}.")
         write_phantom("prostate", dataset, num_patients=NUM_PATIENTS, seed=arguments.seed)
     say("[bold]2[/] Searching.")
     study = resolve(
@@ -44,5 +46,5 @@ def demo(arguments: argparse.Namespace) -> int:
     with holding(study) as held:
         contenders = compare_networks(held, [], initialisations=FRESH_INITIALISATIONS)
         print_comparison(contenders, json.loads(held.ledger.facts()["classes"]), as_json=False)
-    console().print(f"\nReport: {study.report.resolve()}")
+    console().print(f"\nReport: {study.report.resolve()}", markup=False)
     return 0

@@ -15,6 +15,8 @@ from types import FrameType
 from mbnas.cli.arguments import parse
 from mbnas.errors import MbnasError
 
+_RESUMABLE = ("search", "compare", "demo")
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, as batch systems send before they take the machine away."""
@@ -34,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MbnasError as error:
         return _fail(str(error), error.exit_status)
     except Terminated:
-        return _fail("Ended by SIGTERM.", 143)
+        return _fail(f"Ended by SIGTERM.{_how_to_go_on(parsed.command_name)}", 143)
     except KeyboardInterrupt:
-        return _fail("Stopped.", 130)
+        return _fail(f"Stopped.{_how_to_go_on(parsed.command_name)}", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at exit
         return 1
@@ -52,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, status: int) -> int:
     print(f"mbnas: {message}", file=sys.stderr)
     return status
+
+
+def _how_to_go_on(command: str) -> str:
+    return " The same command goes on from here." if command in _RESUMABLE else ""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

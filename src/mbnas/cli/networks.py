@@ -15,6 +15,8 @@ from mbnas.seeds import generator
 def space(arguments: argparse.Namespace) -> int:
     """Print the space's exact size and some of its genotypes, drawn."""
     searched = Space(num_nodes=arguments.nodes, num_levels=arguments.levels)
+    if arguments.sample < 0:
+        raise UsageError(f"--sample (={arguments.sample}) must be 0 or more.")
     rng = generator(arguments.seed, "sample")
     sample = [searched.sample(rng) for _ in range(arguments.sample)]
     if arguments.json:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from mbnas.study.configuration import Layer, assignment_layer, merge, read_configuration_file
 
@@ -13,6 +15,18 @@ _FLAGS = {
     "workers": "run.workers",
     "device": "run.device",
 }
+
+
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
+def default_protocol() -> str:
+    """Return the protocol where none is asked for: the paper's where there is a GPU."""
+    if sys.platform == "linux" and not any(Path(each).exists() for each in _GPU_DRIVERS):
+        return "quick"  # known without loading torch
+    from mbnas.training.device import visible_devices
+
+    return "paper" if visible_devices() else "quick"
 
 
 def options_layer(arguments: argparse.Namespace) -> Layer:

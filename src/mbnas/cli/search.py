@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from mbnas.cli.display import counting, say, warn
-from mbnas.cli.options import options_layer
+from mbnas.cli.options import default_protocol, options_layer
 from mbnas.cli.search_display import SearchDisplay
 from mbnas.cli.tables import print_standing
 from mbnas.report.collect import collect
@@ -18,7 +18,6 @@ from mbnas.study import run
 from mbnas.study.driver import Moment
 from mbnas.study.standing import Standing, read_standing
 from mbnas.study.study import Study, resolve
-from mbnas.training.device import visible_devices
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -27,7 +26,7 @@ def search(arguments: argparse.Namespace) -> int:
         arguments.study,
         arguments.dataset,
         protocol=arguments.protocol,
-        default_protocol="paper" if visible_devices() else "quick",
+        default_protocol=default_protocol(),
         options=options_layer(arguments),
     )
     standing = run_search(study)

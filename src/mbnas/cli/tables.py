@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mbnas.report.terminal import draw_in_terminal
@@ -62,7 +63,8 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     out = console()
     done, asked = len(standing.complete), len(standing.evaluations)
     out.print(
-        f"[bold]{study.path}[/]: {standing.state}, {done} of {standing.budget} networks evaluated"
+        f"[bold]{escape(str(study.path))}[/]: {standing.state}, "
+        f"{done} of {standing.budget} networks evaluated"
         + (f", {asked - done} under way" if asked > done else "")
     )
     for number, what in (
@@ -77,13 +79,13 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
         out.print("No network has a score yet.")
         return
     out.print(f"\nBest: network {best.record.number}, Dice [bold]{score_text(best.score)}[/]")
-    out.print(str(best.genotype))
+    out.print(str(best.genotype), markup=False)
     out.print(
         f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "
         "for one slice\n"
     )
     out.print(draw_in_terminal(best.genotype), markup=False)
-    out.print(f"\nReport: {study.report}")
+    out.print(f"\nReport: {study.report}", markup=False)
 
 
 def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:
@@ -133,11 +135,11 @@ def print_comparison(
     if as_json:
         print_json([_contender_as_json(each, class_names) for each in contenders])
         return
-    shown = table("Network", "Dice", "± sd", *class_names, "Parameters", "MACs")
+    shown = table("Network", "Dice", "± sd", *map(escape, class_names), "Parameters", "MACs")
     for each in contenders:
         class_means = each.class_means or (None,) * len(class_names)
         shown.add_row(
-            each.name,
+            escape(each.name),
             score_text(each.mean),
             score_text(each.sd),
             *map(score_text, class_means),

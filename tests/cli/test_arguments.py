@@ -1,0 +1,137 @@
+"""What can be typed, frozen: a change here is a change to what users and scripts type."""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mbnas.cli.arguments import parse
+from mbnas.cli.main import main
+from mbnas.version import __version__
+
+COMMANDS = {
+    "demo": "DIR --seed",
+    "check": "DATASET --protocol --config --set --json",
+    "search": "DATASET STUDY --searcher --evaluations --protocol --seed --workers --device "
+    "--config --set --json",
+    "status": "STUDY --json",
+    "compare": "STUDY --initialisations --network --workers --json",
+    "report": "STUDY",
+    "space": "--nodes --levels --sample --seed --json",
+    "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
+}
+
+
+def printed(*arguments):
+    """What a command that only prints says, and its exit status."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    return out.getvalue()
+
+
+def test_the_commands_are_these():
+    shown = re.findall(r"^    ([a-z]+) ", printed("--help"), flags=re.MULTILINE)
+    assert shown == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_options_of_a_command_are_these(command):
+    listed = printed(command, "--help")
+    places = re.findall(r"^  ([A-Z]+)  ", listed, flags=re.MULTILINE)
+    options = re.findall(r"^  (--[a-z-]+)", listed, flags=re.MULTILINE)
+    assert [*places, *options] == COMMANDS[command].split()
+
+
+def test_every_option_is_explained():
+    for command in COMMANDS:
+        listed = printed(command, "--help").partition("\noptions:\n")[2]
+        for entry in re.split(r"\n(?=  -)", listed):
+            assert re.search(r"  \S.*( {2,}|\n +)\S", entry), (command, entry)
+
+
+def test_the_version(capsys):
+    assert printed("--version") == f"mbnas {__version__}\n"
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        parse(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["serch", "data", "study"],
+            "The command serch does not exist; the nearest that does is search.",
+        ),
+        (["zzzzzzzz"], "The command zzzzzzzz does not exist."),
+        ([], "The following arguments are required: COMMAND."),
+        (
+            ["search", "data", "study", "--evaluation", "3"],
+            "The option --evaluation does not exist; the nearest that does is --evaluations.",
+        ),
+        (
+            ["search", "data", "study", "--worker=3"],
+            "The option --worker does not exist; the nearest that does is --workers.",
+        ),
+        (
+            ["status", "study", "other"],
+            "The argument other is one too many.",
+        ),
+        (
+            ["search", "data"],
+            "The following arguments are required: STUDY.",
+        ),
+        (
+            ["search", "data", "study", "--evaluations", "many"],
+            "Argument --evaluations: invalid int value: 'many'.",
+        ),
+        (
+            ["search", "data", "study", "--workers"],
+            "Argument --workers: expected one argument.",
+        ),
+    ],
+)
+def test_what_cannot_be_typed_is_one_sentence(arguments, sentence, capsys):
+    known = "".join(f" {each}" for each in arguments[:1] if each in COMMANDS)
+    said = f"mbnas: {sentence} See mbnas{known} --help.\n"
+    assert refused(capsys, *arguments) == said
+
+
+def test_a_searcher_that_does_not_exist_is_told_those_that_do(capsys):
+    said = refused(capsys, "search", "data", "study", "--searcher", "climb")
+    assert re.search(r"invalid choice: 'climb' \(choose from '?local'?, '?random'?\)", said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["search", "--help"],
+        ["space"],
+        ["status", "STUDY"],
+        ["check", "DATA", "--protocol", "quick"],
+    ],
+    ids=" ".join,
+)
+def test_commands_that_train_nothing_load_no_torch(arguments, finished, dataset):
+    places = {"STUDY": str(finished), "DATA": str(dataset)}
+    code = (
+        "import sys\nfrom mbnas.cli.main import main\n"
+        "if __name__ == '__main__':\n"
+        f"    try: status = main({[places.get(each, each) for each in arguments]!r})\n"
+        "    except SystemExit as ended: status = ended.code\n"
+        "    sys.exit(status or ('torch was loaded' if 'torch' in sys.modules else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,87 @@
+"""What --json prints has the keys that docs/json.md promises, each of them."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mbnas.cli.main import main
+
+PAGE = Path(__file__).parents[2] / "docs/json.md"
+
+
+def documented(command):
+    """The keys in a command's table on the page."""
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (section,) = [each for each in sections if f"`mbnas {command}`" in each.partition("\n")[0]]
+    return set(re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE))
+
+
+def keys(value, path="", *, unnamed=("best", "[].dice_by_class")):
+    """Every path to a value, but for those below keys whose own keys are told elsewhere."""
+    if isinstance(value, dict) and path not in unnamed:
+        below = [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
+        found = {name for name, _ in below}
+    elif isinstance(value, list):
+        below, found = [(f"{path}[]", each) for each in value], set()
+    else:
+        return set()
+    return found.union(*(keys(each, name) for name, each in below))
+
+
+@pytest.fixture
+def printed(capsys):
+    def run(*arguments, status=0):
+        capsys.readouterr()
+        assert main([*map(str, arguments), "--json"]) == status
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_check(printed, dataset):
+    found = printed("check", dataset, "--set", "protocol.folds=5", status=1)
+    assert keys(found) == documented("check")
+    assert (found["sound"], found["findings"][0]["rule"]) == (False, "too-few-patients")
+    sound = printed("check", dataset, "--set", "protocol.folds=2")
+    assert sound == {"sound": True, "findings": []}
+
+
+def test_status(printed, finished):
+    found = printed("status", finished)
+    assert keys(found) == documented("status")
+    assert keys(found["best"]) == keys(found["evaluations"][0])
+    assert found["best"] in found["evaluations"]
+
+
+def test_search(printed, finished, dataset):
+    found = printed("search", dataset, finished)
+    assert keys(found) == documented("search")
+    assert found == printed("status", finished)
+
+
+def test_compare(printed, compared):
+    assert keys(compared) == documented("compare")
+    assert [list(each["dice_by_class"]) for each in compared] == [
+        ["peripheral zone", "central zone"]
+    ] * 2
+
+
+@pytest.fixture
+def compared(printed, finished, tmp_path):
+    """The fresh trainings of a copy of the finished study."""
+    study = shutil.copytree(finished, tmp_path / "study")
+    return printed("compare", study, "--initialisations", "1")
+
+
+def test_space(printed):
+    found = printed("space", "--sample", "2")
+    assert keys(found) == documented("space")
+    assert (found["genotypes"], len(found["sample"])) == (1176841051554447360, 2)
+
+
+def test_cost(printed):
+    found = printed("cost", "unet-genotype", "--size", "16", "--base-channels", "2")
+    assert keys(found) == documented("cost")
