@@ -1,5 +1,7 @@
 """A tiny dataset and the options that make a search on it take seconds."""
 
+import sys
+
 import pytest
 
 from mbnas.cli.main import main
@@ -46,17 +48,27 @@ def options():
 
 
 @pytest.fixture(scope="session")
+def command(dataset, options):
+    """Return the command line of a search into a study, for a process of its own."""
+    start = [sys.executable, "-m", "mbnas", "search", str(dataset)]
+    return lambda study, *more: [*start, str(study), *options, *more]
+
+
+@pytest.fixture(scope="session")
 def content():
     """Read a study's ledger."""
     return _content
 
 
 def _content(study):
-    """Return what must be equal: networks in order, and the scores of all trainings."""
+    """Return what must be equal: networks in order, the scores of all trainings, all costs."""
     with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
         evaluations = [(each.number, str(each.genotype)) for each in ledger.evaluations()]
         trainings = sorted(
             (each.key.network, each.key.fold, each.key.initialisation, each.score)
             for each in ledger.trainings()
         )
-    return evaluations, trainings
+        costs = sorted(
+            (network, each.parameters, each.macs) for network, each in ledger.networks().items()
+        )
+    return evaluations, trainings, costs

@@ -1,20 +1,9 @@
 import json
-import random
-import signal
 import subprocess
-import sys
-import time
 
 import pytest
 
 from mbnas.cli.main import main
-
-
-@pytest.fixture
-def command(dataset, options):
-    """Return the command line of a search into a study."""
-    start = [sys.executable, "-m", "mbnas", "search", str(dataset)]
-    return lambda study, *more: [*start, str(study), *options, *more]
 
 
 def test_a_finished_study_has_all_its_parts(finished, capsys):
@@ -29,7 +18,7 @@ def test_a_finished_study_has_all_its_parts(finished, capsys):
 
 
 def test_scores_differ_or_comparing_ledgers_would_mean_nothing(finished, content):
-    _, trainings = content(finished)
+    _, trainings, _ = content(finished)
     assert len({score for *_, score in trainings}) > 3
 
 
@@ -63,40 +52,3 @@ def test_the_number_of_workers_makes_no_difference(workers, finished, command, c
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert content(tmp_path / "study") == content(finished)
-
-
-@pytest.mark.slow
-def test_ten_kills_leave_the_ledger_of_an_undisturbed_search(finished, command, content, tmp_path):
-    study, rng = tmp_path / "study", random.Random(0)
-    for _ in range(10):
-        running = subprocess.Popen(
-            command(study, "--workers", "2"),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(rng.uniform(2, 12))
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-    done = subprocess.run(command(study), capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert content(study) == content(finished)
-    assert not [each for each in (study / "slices").iterdir() if each.name.startswith(".")]
-
-
-def test_sigterm_ends_cleanly_and_the_study_resumes(finished, dataset, command, content, tmp_path):
-    study = tmp_path / "study"
-    running = subprocess.Popen(
-        command(study), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not (study / "study.toml").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGTERM)
-    _, error = running.communicate(timeout=60)
-    if running.returncode != 0:  # 0: it was done before the signal came
-        assert (running.returncode, error) == (
-            143,
-            "mbnas: Ended by SIGTERM. The same command goes on from here.\n",
-        )
-    assert main(["search", str(dataset), str(study), "--set", "run.executor=inline"]) == 0
-    assert content(study) == content(finished)
