@@ -1,5 +1,6 @@
 """Settings for all tests: shapes are checked at run time, examples are drawn alike every time."""
 
+import signal
 import sys
 
 import pytest
@@ -12,6 +13,9 @@ settings.register_profile(
 settings.load_profile("mbnas")
 
 install_import_hook("mbnas", "beartype.beartype")
+
+# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
