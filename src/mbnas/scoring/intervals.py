@@ -1,0 +1,98 @@
+"""How far a mean can be trusted: over patients by the bootstrap, over initialisations by spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from mbnas.scoring.ranks import checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Where a mean lies with a given confidence, both ends included."""
+
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A network's score.
+
+    Attributes:
+        mean: Over initialisations and folds.
+        sd: Sample standard deviation over initialisations; ``None`` if there is one alone.
+    """
+
+    mean: float
+    sd: float | None
+
+
+def bootstrap_mean(
+    values_P: Float[np.ndarray, " patient"],
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    num_resamples: int = 9999,
+) -> Interval | None:
+    """Return the interval of a mean over patients, or ``None`` for one patient: there is no spread.
+
+    Patients are drawn with replacement, and the interval is bias-corrected and accelerated (BCa).
+    It says how the mean would vary with the patients, for networks as they are trained. Where all
+    patients have one value, both ends are that value.
+
+    Args:
+        values_P: One value for each patient, or one difference.
+        rng: What the patients are drawn by.
+        confidence: Between 0 and 1.
+        num_resamples: Times that as many patients are drawn as there are.
+
+    Raises:
+        ValueError: if there are no values, one is not finite, or the confidence is out of range.
+
+    Source:
+        Efron 1987, Better bootstrap confidence intervals, JASA 82(397).
+    """
+    values_P = checked(values_P)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence (={confidence}) must lie between 0 and 1.")
+    if values_P.size == 1:
+        return None
+    if np.ptp(values_P) == 0:  # nothing to resample: the acceleration would be 0 / 0
+        return Interval(low=float(values_P[0]), high=float(values_P[0]), confidence=confidence)
+    low, high = stats.bootstrap(
+        (values_P,),
+        np.mean,
+        n_resamples=num_resamples,
+        batch=1000,
+        confidence_level=confidence,
+        method="BCa",
+        random_state=rng,  # `rng` only from SciPy 1.15 on
+    ).confidence_interval
+    return Interval(low=float(low), high=float(high), confidence=confidence)
+
+
+def over_initialisations(scores_IF: Float[np.ndarray, "initialisation fold"]) -> Spread:
+    """Return mean and standard deviation of a network's score, as the paper's tables have them.
+
+    Every initialisation has its mean over the folds; the standard deviation is that of these means,
+    with one degree of freedom less than there are.
+
+    >>> import numpy as np
+    >>> over_initialisations(np.array([[0.0, 0.5], [0.5, 1.0], [1.0, 0.75], [0.25, 0.0]])).mean
+    0.5
+
+    Raises:
+        ValueError: if there are no scores, or one is not finite.
+
+    Source:
+        Bosma et al. 2022, arXiv 2202.11401, Table 1.
+    """
+    means_I = checked(scores_IF).mean(axis=1)
+    sd = float(means_I.std(ddof=1)) if means_I.size > 1 else None
+    return Spread(mean=float(means_I.mean()), sd=sd)
