@@ -93,12 +93,10 @@ def test_rounding_is_no_difference():
 
 @given(differences)
 def test_swapping_a_pair_negates_the_effect(values):
-    result, swapped = compare(values), compare(-values)
-    assert swapped.effect == -result.effect
-    assert swapped.mean_difference == -result.mean_difference
-    assert swapped.median_difference == -result.median_difference
-    assert (swapped.p, swapped.statistic) == (result.p, result.statistic)
-    assert (swapped.wins, swapped.losses) == (result.losses, result.wins)
+    result = compare(values)
+    assert compare(-values) == result.swapped()
+    assert result.swapped().effect == -result.effect
+    assert result.swapped().swapped() == result
     assert -1 <= result.effect <= 1
 
 
@@ -151,6 +149,12 @@ def test_all_pairs_are_compared_and_corrected_together(demsar):
     assert [each.p_holm for each in results] == list(holm([each.paired.p for each in results]))
     for each in results:
         assert each.paired == compare(demsar[:, each.first] - demsar[:, each.second])
+
+
+def test_columns_the_other_way_round_swap_a_comparison(demsar):
+    (forward,), (backward,) = compare_all(demsar[:, [0, 1]]), compare_all(demsar[:, [1, 0]])
+    assert backward.paired == forward.swapped().paired
+    assert (forward.swapped().first, forward.swapped().second) == (1, 0)
 
 
 def test_the_smallest_p_counts_the_comparisons():

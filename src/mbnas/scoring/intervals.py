@@ -19,6 +19,10 @@ class Interval:
     high: float
     confidence: float
 
+    def negated(self) -> Interval:
+        """Return where the mean of the negated values lies."""
+        return Interval(low=-self.high, high=-self.low, confidence=self.confidence)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:

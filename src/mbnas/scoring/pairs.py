@@ -12,7 +12,7 @@ Source: Wilcoxon 1945, Biometrics Bulletin 1(6); Demšar 2006, JMLR 7, section 3
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -54,6 +54,17 @@ class Paired:
     p: float
     method: Literal["exact", "normal approximation"]
 
+    def swapped(self) -> Paired:
+        """Return the same differences as second minus first."""
+        return replace(
+            self,
+            wins=self.losses,
+            losses=self.wins,
+            mean_difference=-self.mean_difference,
+            median_difference=-self.median_difference,
+            effect=-self.effect,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -61,7 +72,7 @@ class Comparison:
 
     Attributes:
         first: Number of a network.
-        second: Number of a later one.
+        second: Number of another.
         paired: The first against the second.
         num_comparisons: Pairs of networks that were tested together.
         p_holm: The p after Holm's correction for them.
@@ -77,6 +88,10 @@ class Comparison:
     def smallest_p(self) -> float:
         """The smallest ``p_holm`` that so few blocks could give, whatever their scores."""
         return min(1.0, self.num_comparisons * smallest_p(self.paired.num_pairs))
+
+    def swapped(self) -> Comparison:
+        """Return the same comparison with the second network first."""
+        return replace(self, first=self.second, second=self.first, paired=self.paired.swapped())
 
 
 def compare_all(scores_BN: Float[np.ndarray, "block network"]) -> tuple[Comparison, ...]:
