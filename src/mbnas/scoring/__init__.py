@@ -1,1 +1,1 @@
-"""How good a segmentation is."""
+"""How good a segmentation is, and whether one network is better than another."""
