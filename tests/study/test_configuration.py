@@ -149,6 +149,7 @@ def test_a_key_like_no_other_names_none():
         ("training.epochs=1.5", r"training\.epochs \(=1\.5\) must be of type int\."),
         ("training.learning_rate=0", r"training\.learning_rate \(=0\.0\) must be above 0 and"),
         ("training.learning_rate=nan", r"training\.learning_rate \(=nan\) must be above 0"),
+        ("training.loss=focal", r"training\.loss \(='focal'\) must be dice or dice\+cross-entropy"),
         ("protocol.folds=1", r"protocol\.folds \(=1\) must be 2 or more\."),
         ("protocol.scored_fraction=0", r"scored_fraction \(=0\.0\) must be above 0"),
         ("search.searcher=climb", r"search\.searcher \(='climb'\) must be local or random\."),

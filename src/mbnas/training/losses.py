@@ -15,35 +15,28 @@ from jaxtyping import Float, UInt8
 from monai.losses import DiceCELoss, DiceLoss
 from torch import Tensor, nn
 
-from mbnas.errors import ConfigurationError
+from mbnas.training.protocol import LossName
 
 Loss = Callable[
     [Float[Tensor, "batch classes height width"], UInt8[Tensor, "batch height width"]],
     Float[Tensor, ""],
 ]
 
-LOSSES: dict[str, Callable[[], nn.Module]] = {
+LOSSES: dict[LossName, Callable[[], nn.Module]] = {
     "dice": lambda: DiceLoss(include_background=False, softmax=True, batch=True),
     "dice+cross-entropy": lambda: DiceCELoss(include_background=False, softmax=True, batch=True),
 }
 
 
-def make_loss(name: str) -> Loss:
+def make_loss(name: LossName) -> Loss:
     """Return the loss of logits and class indices behind a name of the configuration.
 
     Targets are passed on one-hot, for which torch's cross-entropy is deterministic on every
     device.
 
     Args:
-        name: A key of :data:`LOSSES`.
-
-    Raises:
-        ConfigurationError: if there is no loss of that name.
+        name: A key of :data:`LOSSES`; a protocol has no other.
     """
-    if name not in LOSSES:
-        raise ConfigurationError(
-            f"training.loss (={name!r}) is no loss: use {' or '.join(map(repr, LOSSES))}."
-        )
     loss = LOSSES[name]()
 
     def of_indices(

@@ -12,13 +12,14 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 
 Precision = Literal["auto", "float32", "bfloat16"]
+LossName = Literal["dice", "dice+cross-entropy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     decay_exponent: float = 0.9
     warmup_steps: int = 0
-    loss: str = "dice"
+    loss: LossName = "dice"
     base_channels: int = 32
     head_bias: Literal["random", "class-frequencies"] = "random"
     collapse_repeats: int = 0
@@ -108,6 +109,10 @@ class TrainingSettings:
         if not 0 <= self.decay_exponent < math.inf:
             raise ConfigurationError(
                 f"training.decay_exponent (={self.decay_exponent}) must be 0 or more and finite."
+            )
+        if self.loss not in get_args(LossName):
+            raise ConfigurationError(
+                f"training.loss (={self.loss!r}) must be {' or '.join(get_args(LossName))}."
             )
         if self.head_bias not in ("random", "class-frequencies"):
             raise ConfigurationError(
