@@ -178,6 +178,13 @@ def test_cases_without_foreground_can_be_allowed(msd, tmp_path):
     prepare(msd, tmp_path / "slices", allow_empty_cases=True)
 
 
+def test_held_out_patients_are_missing_from_the_folds(msd):
+    assert check_dataset(msd, num_folds=3, test_fraction=0.25) == ()
+    (finding,) = check_dataset(msd, num_folds=4, test_fraction=0.25)
+    assert (finding.severity, finding.rule) == ("error", "too-few-patients")
+    assert "(=0.25) holds out 1 of 4 patients, and the 3 left cannot fill 4" in finding.message
+
+
 def test_a_class_that_no_case_holds_is_a_warning(msd):
     redeclared(labels={"0": "background", "1": "front", "2": "back", "5": "gone"})(msd)
     (finding,) = check_dataset(msd, num_folds=4)

@@ -139,6 +139,32 @@ def test_more_patients_than_there_are_is_refused(dataset, tmp_path):
         opened(study).__enter__()
 
 
+def test_patients_are_held_out_by_the_seed_for_the_whole_study(dataset, tmp_path):
+    def drawn(seed):
+        study = resolved(
+            tmp_path / f"{seed}", dataset, seed=seed, protocol={"folds": 2, "test_fraction": 0.3}
+        )
+        with opened(study) as held:
+            assert len(held.prepared.patients) == 2
+            assert held.protocol.evaluation.test_fraction == 0.3
+            first = held.prepared.held_out_patients
+        with opened(study) as held:
+            assert held.prepared.held_out_patients == first
+        return first
+
+    found = [drawn(seed) for seed in range(4)]
+    assert all(len(patients) == 1 for patients in found)
+    assert len(set(found)) > 1
+
+
+def test_holding_out_too_many_patients_is_refused_and_leaves_nothing(dataset, tmp_path):
+    protocol = {"folds": 2, "test_fraction": 0.6}
+    study = resolved(tmp_path / "study", dataset, protocol=protocol)
+    with pytest.raises(DatasetError, match="holds out 2 of 3 patients"), opened(study):
+        pass
+    assert not study.path.exists()
+
+
 def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
     unet = unet_genotype(2)
     with opened(study) as held:

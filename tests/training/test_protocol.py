@@ -10,7 +10,13 @@ from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettin
 from mbnas.training.train import learning_rate_at
 
 CHANGED = {
-    "evaluation": {"name": "quick", "folds": 3, "initialisations": 1, "scored_fraction": 0.5},
+    "evaluation": {
+        "name": "quick",
+        "folds": 3,
+        "initialisations": 1,
+        "scored_fraction": 0.5,
+        "test_fraction": 0.1,
+    },
     "training": {
         "epochs": 7,
         "steps_per_epoch": 5,
@@ -63,7 +69,7 @@ def test_every_choice_changes_the_digest_to_one_of_its_own():
 
 
 def test_the_digest_of_the_defaults_changes_only_on_purpose():
-    assert Protocol().digest == "c529f790154d2710"
+    assert Protocol().digest == "e1990491f66f8158"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +91,9 @@ def test_the_last_epochs_are_scored_and_at_least_one(epochs, fraction, first):
         (EvaluationSettings, {"initialisations": 0}, r"protocol.initialisations \(=0\) must be 1"),
         (EvaluationSettings, {"scored_fraction": 0.0}, r"\(=0.0\) must be above 0 and at most 1"),
         (EvaluationSettings, {"scored_fraction": 1.1}, r"\(=1.1\) must be above 0 and at most 1"),
+        (EvaluationSettings, {"test_fraction": 1.0}, r"\(=1.0\) must be 0 or more and below 1"),
+        (EvaluationSettings, {"test_fraction": -0.1}, r"test_fraction \(=-0.1\) must be 0 or more"),
+        (EvaluationSettings, {"test_fraction": float("nan")}, r"\(=nan\) must be 0 or more"),
         (TrainingSettings, {"epochs": 0}, r"training.epochs \(=0\) must be 1 or more"),
         (TrainingSettings, {"steps_per_epoch": 0}, r"training.steps_per_epoch \(=0\) must be 1"),
         (TrainingSettings, {"batch_size": 1}, r"training.batch_size \(=1\) must be 2 or more"),

@@ -27,6 +27,7 @@ def check(arguments: argparse.Namespace) -> int:
         findings = check_dataset(
             arguments.dataset,
             num_folds=configuration.protocol.folds,
+            test_fraction=configuration.protocol.test_fraction,
             patient_pattern=data.patient_pattern,
             patient_table=read_patient_table(Path(data.patient_table))
             if data.patient_table

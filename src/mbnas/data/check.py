@@ -23,6 +23,7 @@ def check_dataset(
     root: Path,
     *,
     num_folds: int,
+    test_fraction: float = 0.0,
     patient_pattern: str | None = None,
     patient_table: Mapping[str, str] | None = None,
     allow_empty_cases: bool = False,
@@ -34,6 +35,7 @@ def check_dataset(
     Args:
         root: The dataset's folder.
         num_folds: How many folds its patients are to fill.
+        test_fraction: How many of them are held out before.
         patient_pattern: Which patient a case belongs to, by its name.
         patient_table: The same as a table; comes before the pattern.
         allow_empty_cases: Whether cases may be without foreground.
@@ -49,7 +51,9 @@ def check_dataset(
     task = partial(_check_case, dataset=declared, allow_empty=allow_empty_cases)
     checked = map_in_processes(task, dataset.cases, workers=workers, progress=progress)
     return (
-        *patient_findings(dataset, num_folds, patient_pattern, patient_table),
+        *patient_findings(
+            dataset, num_folds, patient_pattern, patient_table, test_fraction=test_fraction
+        ),
         *_class_findings(dataset, checked),
         *(finding for case in checked for finding in case.findings),
     )
@@ -73,7 +77,12 @@ def _check_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _CheckedC
 
 
 def patient_findings(
-    dataset: Dataset, num_folds: int, pattern: str | None, table: Mapping[str, str] | None
+    dataset: Dataset,
+    num_folds: int,
+    pattern: str | None,
+    table: Mapping[str, str] | None,
+    *,
+    test_fraction: float = 0.0,
 ) -> list[Finding]:
     """Return what is wrong, or looks wrong, with how cases belong to patients.
 
@@ -82,6 +91,7 @@ def patient_findings(
         num_folds: How many folds its patients are to fill.
         pattern: Which patient a case belongs to, by its name.
         table: The same as a table; comes before the pattern.
+        test_fraction: How many of the patients are held out before.
     """
     names = [case.name for case in dataset.cases]
     try:
@@ -89,9 +99,7 @@ def patient_findings(
     except (DatasetError, ConfigurationError) as error:
         return [Finding(severity="error", rule="patient-grouping", message=str(error))]
     findings = []
-    num_patients = len(set(patients.values()))
-    if num_patients < num_folds:
-        message = too_few_patients(num_patients, num_folds)
+    if message := too_few_patients(len(set(patients.values())), num_folds, test_fraction):
         findings.append(Finding(severity="error", rule="too-few-patients", message=message))
     apart = [
         group for group in suspicious_groups(names) if len({patients[name] for name in group}) > 1

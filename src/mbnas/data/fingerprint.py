@@ -18,7 +18,11 @@ _BYTES = 16
 
 
 def preparation_digest(
-    dataset: Dataset, settings: PreparationSettings, patients: Mapping[str, str]
+    dataset: Dataset,
+    settings: PreparationSettings,
+    patients: Mapping[str, str],
+    *,
+    held_out: frozenset[str],
 ) -> str:
     """Return 32 hexadecimal digits that change with the data, its meaning or the settings.
 
@@ -29,6 +33,7 @@ def preparation_digest(
         dataset: Whose files are read in full.
         settings: How volumes become slices.
         patients: Patient of each case.
+        held_out: Patients that are kept out of all folds.
 
     Raises:
         DatasetError: if a file cannot be read.
@@ -36,7 +41,7 @@ def preparation_digest(
     files = [path for case in dataset.cases for path in case.files]
     with ThreadPoolExecutor(_THREADS) as pool:
         contents = dict(zip(files, pool.map(_file_digest, files), strict=True))
-    facts = {
+    facts: dict[str, object] = {
         "format_version": FORMAT_VERSION,
         "settings": asdict(settings),
         "channels": dataset.channels,
@@ -46,6 +51,8 @@ def preparation_digest(
             for case in dataset.cases
         ],
     }
+    if held_out:
+        facts["held_out"] = sorted(held_out)
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_BYTES).hexdigest()
 
 

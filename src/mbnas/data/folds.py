@@ -1,4 +1,8 @@
-"""Folds by patient: every patient validates exactly once, and never trains where it validates."""
+"""Folds by patient: every patient validates exactly once, and never trains where it validates.
+
+Some patients may be held out before: they are in no fold, and nothing that a search does
+depends on them, so that the networks it finds can be tested on them.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +48,8 @@ def make_folds(patients: Sequence[str], num_folds: int, seed: int) -> tuple[Fold
             f"protocol.folds (={num_folds}) must be 2 or more: one part trains, another validates."
         )
     distinct = sorted(set(patients))
-    if len(distinct) < num_folds:
-        raise DatasetError(too_few_patients(len(distinct), num_folds))
+    if refusal := too_few_patients(len(distinct), num_folds):
+        raise DatasetError(refusal)
     order = generator(seed, "folds").permutation(len(distinct))
     parts = [{distinct[index] for index in order[number::num_folds]} for number in range(num_folds)]
     return tuple(
@@ -57,18 +61,72 @@ def make_folds(patients: Sequence[str], num_folds: int, seed: int) -> tuple[Fold
     )
 
 
-def too_few_patients(num_patients: int, num_folds: int) -> str:
-    """Return the sentence that refuses more folds than patients.
+def draw_held_out(
+    patients: Sequence[str], test_fraction: float, *, num_folds: int, seed: int
+) -> frozenset[str]:
+    """Return the patients that are kept out of all folds; a larger fraction adds others.
+
+    The order and repetition of ``patients`` make no difference: one entry per case will do.
+
+    >>> sorted(draw_held_out("abcdef", 0.3, num_folds=2, seed=0))
+    ['b', 'c']
+
+    Args:
+        patients: Patients, each at least once.
+        test_fraction: How many of them, in [0, 1), as :func:`num_held_out` rounds it.
+        num_folds: Into how many parts the others are to be split.
+        seed: Root seed of the run.
+
+    Raises:
+        DatasetError: if fewer are left than folds.
+    """
+    distinct = sorted(set(patients))
+    if refusal := too_few_patients(len(distinct), num_folds, test_fraction):
+        raise DatasetError(refusal)
+    order = generator(seed, "test").permutation(len(distinct))
+    number = num_held_out(len(distinct), test_fraction)
+    return frozenset(distinct[index] for index in order[:number])
+
+
+def num_held_out(num_patients: int, test_fraction: float) -> int:
+    """Return how many patients a fraction is: rounded, and one at least unless it is 0.
+
+    >>> [num_held_out(10, fraction) for fraction in (0.0, 0.01, 0.2, 0.26)]
+    [0, 1, 2, 3]
+    """
+    return max(1, round(num_patients * test_fraction)) if test_fraction else 0
+
+
+def too_few_patients(num_patients: int, num_folds: int, test_fraction: float = 0.0) -> str | None:
+    """Return the sentence that refuses more folds than patients, ``None`` if there are enough.
 
     >>> too_few_patients(4, 5)
     'Fold 5 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer.'
+    >>> too_few_patients(5, 5) is None
+    True
+
+    Args:
+        num_patients: How many there are, held-out ones among them.
+        num_folds: Two or more.
+        test_fraction: How many of them are held out, as :func:`num_held_out` rounds it.
     """
+    number = num_held_out(num_patients, test_fraction)
+    left = num_patients - number
+    if left >= num_folds:
+        return None
+    subject = f"{left} {'patient' if left == 1 else 'patients'}"
     remedy = (
-        f"Set protocol.folds to {num_patients} or fewer."
-        if num_patients >= 2
-        else "Add patients, or correct their grouping."
+        f"set protocol.folds to {left} or fewer."
+        if left >= 2
+        else "add patients, or correct their grouping."
     )
+    if number:
+        subject = (
+            f"protocol.test_fraction (={test_fraction}) holds out {number} of {num_patients} "
+            f"patients, and the {left} left"
+        )
+        remedy = f"lower it, {'or ' if left >= 2 else ''}{remedy}"
     return (
-        f"Fold {num_patients + 1} has no patients: {num_patients} "
-        f"{'patient' if num_patients == 1 else 'patients'} cannot fill {num_folds} folds. {remedy}"
+        f"Fold {left + 1} has no patients: {subject} cannot fill {num_folds} folds. "
+        f"{remedy[0].upper()}{remedy[1:]}"
     )

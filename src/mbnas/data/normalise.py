@@ -71,12 +71,12 @@ def fit_normalisation(
     """
     if not any(map(is_ct, channels)):
         return (None,) * len(channels)
-    values = np.concatenate([np.asarray(sample) for sample in samples], axis=1).astype(np.float64)
-    if values.shape[1] == 0:
+    if not any(sample.shape[1] for sample in samples):
         raise DatasetError(
-            "No case has foreground: CT is normalised by the intensities inside it. "
-            "Correct the labels."
+            "No case has foreground: CT is normalised by the intensities inside it, held-out "
+            "patients left out. Correct the labels."
         )
+    values = np.concatenate([np.asarray(sample) for sample in samples], axis=1).astype(np.float64)
     return tuple(
         _fit(values[number]) if is_ct(channel) else None for number, channel in enumerate(channels)
     )

@@ -28,12 +28,15 @@ class Passes:
 
     Attributes:
         dataset: The cases.
+        unseen: Names of the cases that the normalisation does not depend on; they are read
+            all the same, so that whatever is wrong with a dataset is found at once.
         allow_empty: Whether cases may be without foreground.
         workers: How many processes.
         progress: Told of every volume read; CT is read twice.
     """
 
     dataset: Dataset
+    unseen: frozenset[str]
     allow_empty: bool
     workers: int
     progress: Progress | None
@@ -51,10 +54,15 @@ class Passes:
             task, self.dataset.cases, workers=self.workers, progress=self._progress_from(0)
         )
         refuse([finding for case in sampled for finding in case.findings], self.dataset)
-        return fit_normalisation(self.dataset.channels, [case.sample for case in sampled])
+        seen = [
+            each.sample
+            for case, each in zip(self.dataset.cases, sampled, strict=True)
+            if case.name not in self.unseen
+        ]
+        return fit_normalisation(self.dataset.channels, seen)
 
     def write_slices(self, folder: Path, index: Index) -> None:
-        """Write the three files of prepared slices into ``folder``.
+        """Write the files of prepared slices into ``folder``.
 
         Raises:
             DatasetError: if a case breaks a rule.

@@ -25,6 +25,7 @@ def prepare_slices(
     directory: Path,
     *,
     patients: Mapping[str, str],
+    held_out: frozenset[str] = frozenset(),
     allow_empty_cases: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
@@ -36,6 +37,8 @@ def prepare_slices(
         settings: How volumes become slices.
         directory: Where the folder is, named by the digest of data and settings.
         patients: Patient of each case, as ``group_by_patient`` finds it.
+        held_out: Patients, not all, who are in no fold: their slices are prepared like those
+            of the others, which do not depend on them.
         allow_empty_cases: Whether cases may be without foreground.
         workers: How many processes read and prepare volumes.
         progress: Told of every volume done; CT is read twice and counts twice.
@@ -44,19 +47,26 @@ def prepare_slices(
         DatasetError: if the dataset breaks a rule; nothing is left behind.
         StudyError: if the slices cannot be written; nothing is left behind.
     """
+    _check_held_out(held_out, patients)
     geometries = _read_geometries(dataset)
-    digest = preparation_digest(dataset, settings, patients)
+    digest = preparation_digest(dataset, settings, patients, held_out=held_out)
     final = directory / digest
     if final.exists():
         return final
     passes = Passes(
-        dataset=dataset, allow_empty=allow_empty_cases, workers=workers, progress=progress
+        dataset=dataset,
+        unseen=frozenset(case for case, patient in patients.items() if patient in held_out),
+        allow_empty=allow_empty_cases,
+        workers=workers,
+        progress=progress,
     )
     try:
         with making_folder(final) as folder:
             if folder is not None:
                 normalisation = passes.fit_normalisation()
-                index = _plan(dataset, settings, geometries, patients, normalisation, digest)
+                index = _plan(
+                    dataset, settings, geometries, patients, held_out, normalisation, digest
+                )
                 passes.write_slices(folder, index)
     except OSError as error:
         raise StudyError(
@@ -64,6 +74,20 @@ def prepare_slices(
             "Make room there, or choose another place."
         ) from error
     return final
+
+
+def _check_held_out(held_out: frozenset[str], patients: Mapping[str, str]) -> None:
+    """Raise if someone unknown is held out, or everyone."""
+    known = set(patients.values())
+    for stranger in sorted(held_out - known):
+        raise DatasetError(
+            f"Patient {stranger} cannot be held out: no case of the dataset is theirs. "
+            "Name patients as their cases do."
+        )
+    if held_out and held_out == known:
+        raise DatasetError(
+            f"All {len(known)} patients are held out: none is left to train on. Hold out fewer."
+        )
 
 
 def _read_geometries(dataset: Dataset) -> list[Geometry]:
@@ -86,19 +110,24 @@ def _plan(
     settings: PreparationSettings,
     geometries: Sequence[Geometry],
     patients: Mapping[str, str],
+    held_out: frozenset[str],
     normalisation: Normalisation,
     digest: str,
 ) -> Index:
     """Return where the slices of every volume will be and how they will be made."""
     axis = settings.slice_axis
+    placed = list(zip(dataset.cases, geometries, strict=True))
     if axis is None:
-        axis = choose_slice_axis([geometry.spacing_mm for geometry in geometries])
+        axis = choose_slice_axis(
+            [grid.spacing_mm for case, grid in placed if patients[case.name] not in held_out]
+        )
     volumes: list[PreparedVolume] = []
-    for case, geometry in zip(dataset.cases, geometries, strict=True):
+    for case, geometry in placed:
         volumes.append(
             PreparedVolume(
                 case=case.name,
                 patient=patients[case.name],
+                held_out=patients[case.name] in held_out,
                 first_slice=volumes[-1].slices.stop if volumes else 0,
                 plane=PlaneTransform.fit(geometry, axis, settings.slice_size),
                 geometry=geometry,

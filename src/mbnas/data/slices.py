@@ -63,6 +63,7 @@ class PreparedVolume:
     Attributes:
         case: Name of the case.
         patient: Whom it belongs to.
+        held_out: Whether its patient is kept out of all folds.
         first_slice: Where its slices begin.
         plane: How its slices were made.
         geometry: The grid of its file.
@@ -70,6 +71,7 @@ class PreparedVolume:
 
     case: str
     patient: str
+    held_out: bool
     first_slice: int
     plane: PlaneTransform
     geometry: Geometry
@@ -137,6 +139,7 @@ def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
     return PreparedVolume(
         case=fields["case"],
         patient=fields["patient"],
+        held_out=fields["held_out"],
         first_slice=fields["first_slice"],
         plane=PlaneTransform.from_json(fields["plane"]),
         geometry=Geometry.from_json(fields["geometry"]),
@@ -198,8 +201,13 @@ class PreparedSlices:
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """All patients, sorted, each once."""
-        return tuple(sorted({volume.patient for volume in self.volumes}))
+        """The patients that folds are made of, sorted, each once."""
+        return tuple(sorted({each.patient for each in self.volumes if not each.held_out}))
+
+    @property
+    def held_out_patients(self) -> tuple[str, ...]:
+        """The patients that are in no fold, sorted, each once."""
+        return tuple(sorted({each.patient for each in self.volumes if each.held_out}))
 
     @property
     def volume_of_slice(self) -> Integer[np.ndarray, " slice"]:

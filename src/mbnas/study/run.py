@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mbnas.data.check import patient_findings
 from mbnas.data.dataset import Dataset, read_dataset
+from mbnas.data.folds import draw_held_out
 from mbnas.data.patient_table import read_patient_table
 from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
@@ -113,16 +114,21 @@ def opened(
     study = replace(study, configuration=_automatic_resolved(study.configuration))
     configuration = study.configuration
     dataset, patients = _chosen_patients(read_dataset(Path(configuration.dataset)), configuration)
-    for finding in patient_findings(dataset, configuration.protocol.folds, None, patients):
+    folds, test_fraction = configuration.protocol.folds, configuration.protocol.test_fraction
+    for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
         if finding.severity == "error":
             raise DatasetError(finding.message)
         warn(finding.message)
+    held_out = draw_held_out(
+        tuple(patients.values()), test_fraction, num_folds=folds, seed=configuration.seed
+    )
     with claimed_directory(study.path, command):
         slices = prepare_slices(
             dataset,
             configuration.preparation,
             study.slices,
             patients=patients,
+            held_out=held_out,
             allow_empty_cases=configuration.data.allow_empty_cases,
             workers=os.cpu_count() or 1,
             progress=progress,

@@ -31,6 +31,8 @@ class EvaluationSettings:
         folds: Parts into which the patients are split for cross-validation, 2 or more.
         initialisations: Trainings per fold, each from weights of its own.
         scored_fraction: The last part of the epochs, over which the score is averaged.
+        test_fraction: How many of the patients are held out, in [0, 1): they are in no fold,
+            and no choice of the search depends on them.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -40,12 +42,17 @@ class EvaluationSettings:
     folds: int = 5
     initialisations: int = 3
     scored_fraction: float = 0.2
+    test_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least("protocol", self, folds=2, initialisations=1)
         if not 0 < self.scored_fraction <= 1:
             raise ConfigurationError(
                 f"protocol.scored_fraction (={self.scored_fraction}) must be above 0 and at most 1."
+            )
+        if not 0 <= self.test_fraction < 1:
+            raise ConfigurationError(
+                f"protocol.test_fraction (={self.test_fraction}) must be 0 or more and below 1."
             )
 
 

@@ -25,11 +25,13 @@ class ResidentSlices:
     Attributes:
         images_NCHW: Normalised intensities.
         labels_NHW: Class indices, 0 for background.
-        patient_N: Which of ``patients`` each slice shows.
-        patients: Names, sorted.
+        patient_N: Whom each slice shows: which of ``patients``, followed by
+            ``held_out_patients``.
+        patients: Those that folds are made of, sorted.
         num_classes: Background included.
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
+        held_out_patients: Those that are in no fold, sorted.
     """
 
     images_NCHW: Float[Tensor, "slice channel height width"]
@@ -38,6 +40,7 @@ class ResidentSlices:
     patients: tuple[str, ...]
     num_classes: int
     flip_axis_dims: dict[str, int]
+    held_out_patients: tuple[str, ...] = ()
 
     @property
     def in_channels(self) -> int:
@@ -48,9 +51,10 @@ class ResidentSlices:
         """Return the ascending indices of the slices that show some patients.
 
         Args:
-            patients: Of :attr:`patients`.
+            patients: Of :attr:`patients` or :attr:`held_out_patients`.
         """
-        wanted = [self.patients.index(patient) for patient in patients]
+        known = self.patients + self.held_out_patients
+        wanted = [known.index(patient) for patient in patients]
         return np.flatnonzero(np.isin(self.patient_N, wanted))
 
     def split(
@@ -81,16 +85,16 @@ def load_resident(directory: Path, device: str) -> ResidentSlices:
         StudyError: if the prepared slices are absent or damaged.
     """
     prepared = PreparedSlices.open(directory)
-    patients = tuple(sorted({volume.patient for volume in prepared.volumes}))
+    known = prepared.patients + prepared.held_out_patients
     patient_N = np.empty(len(prepared.images), dtype=np.int64)
     for volume in prepared.volumes:
-        last = volume.first_slice + volume.num_slices
-        patient_N[volume.first_slice : last] = patients.index(volume.patient)
+        patient_N[volume.slices] = known.index(volume.patient)
     return ResidentSlices(
         images_NCHW=torch.from_numpy(np.array(prepared.images)).to(device),
         labels_NHW=torch.from_numpy(np.array(prepared.labels)).to(device),
         patient_N=patient_N,
-        patients=patients,
+        patients=prepared.patients,
+        held_out_patients=prepared.held_out_patients,
         num_classes=1 + len(prepared.classes),
         flip_axis_dims=dict(prepared.axis_dims),
     )
