@@ -176,6 +176,8 @@ def test_cases_without_foreground_can_be_allowed(msd, tmp_path):
     rewritten(LABEL, np.zeros_like)(msd)
     assert check_dataset(msd, num_folds=4, allow_empty_cases=True) == ()
     prepare(msd, tmp_path / "slices", allow_empty_cases=True)
+    with pytest.raises(DatasetError, match="Case case_12 has no foreground"):
+        prepare(msd, tmp_path / "slices")
 
 
 def test_held_out_patients_are_missing_from_the_folds(msd):

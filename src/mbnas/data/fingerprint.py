@@ -23,17 +23,20 @@ def preparation_digest(
     patients: Mapping[str, str],
     *,
     held_out: frozenset[str],
+    allow_empty_cases: bool,
 ) -> str:
     """Return 32 hexadecimal digits that change with the data, its meaning or the settings.
 
     Where the dataset lies, its name and its layout make no difference: a copy whose files
-    hold the same bytes has the same digest.
+    hold the same bytes has the same digest. What was prepared with empty cases allowed is
+    not taken for what was prepared without.
 
     Args:
         dataset: Whose files are read in full.
         settings: How volumes become slices.
         patients: Patient of each case.
         held_out: Patients that are kept out of all folds.
+        allow_empty_cases: Whether cases may be without foreground.
 
     Raises:
         DatasetError: if a file cannot be read.
@@ -53,6 +56,8 @@ def preparation_digest(
     }
     if held_out:
         facts["held_out"] = sorted(held_out)
+    if allow_empty_cases:
+        facts["allow_empty_cases"] = True
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_BYTES).hexdigest()
 
 

@@ -49,7 +49,9 @@ def prepare_slices(
     """
     _check_held_out(held_out, patients)
     geometries = _read_geometries(dataset)
-    digest = preparation_digest(dataset, settings, patients, held_out=held_out)
+    digest = preparation_digest(
+        dataset, settings, patients, held_out=held_out, allow_empty_cases=allow_empty_cases
+    )
     final = directory / digest
     if final.exists():
         return final
