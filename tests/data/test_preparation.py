@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,6 +154,20 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(msd, tmp_path, monkeypat
         assert not (tmp_path / "slices").exists()
 
 
+def test_a_disk_that_fills_up_at_a_reference_is_the_same_sentence(msd, tmp_path, monkeypatch):
+    whole = Path.write_bytes
+
+    def full_at_the_third(path, data):
+        if path.name == "2.npz":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full_at_the_third)
+    with pytest.raises(StudyError, match=r"No space left on device\. Make room there"):
+        prepare(msd, tmp_path / "slices")
+    assert not (tmp_path / "slices").exists()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_file_size_limit_leaves_nothing_behind(msd, tmp_path, workers):
     program = (
@@ -234,8 +249,11 @@ def test_settings_that_cannot_be_are_refused():
 
 def same_slices(one, other):
     assert one.name == other.name
-    for name in ("images.npy", "labels.npy", "index.json"):
-        assert (one / name).read_bytes() == (other / name).read_bytes()
+    files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
+    assert files == [path.relative_to(other) for path in sorted(other.rglob("*")) if path.is_file()]
+    assert len(files) == 3 + 4
+    for file in files:
+        assert (one / file).read_bytes() == (other / file).read_bytes()
 
 
 def program_that_prepares(root, directory, workers):

@@ -61,7 +61,8 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _sync(directory: Path) -> None:
-    """Have the files of a folder on the disk before its name says that they are whole."""
-    for path in directory.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    """Have all files of a folder on the disk before its name says that they are whole."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from mbnas.data.dataset import Case, Dataset
 from mbnas.data.examine import Finding, examine_case, refuse
 from mbnas.data.normalise import Normalisation, fit_normalisation, is_ct, sample_foreground
 from mbnas.data.prepare import prepare_image
+from mbnas.data.references import REFERENCES, write_reference
 from mbnas.data.slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
 from mbnas.parallel import Progress, map_in_processes
 
@@ -70,6 +71,7 @@ class Passes:
         """
         side = index.settings.slice_size
         shape = (index.num_slices, len(index.channels), side, side)
+        (folder / REFERENCES).mkdir()
         task = partial(
             _write_volume,
             dataset=self._declared,
@@ -77,8 +79,10 @@ class Passes:
             normalisation=index.normalisation,
             images=_allocate(folder / IMAGES, shape, np.dtype(np.float32)),
             labels=_allocate(folder / LABELS, (shape[0], side, side), np.dtype(np.uint8)),
+            folder=folder,
         )
-        jobs = list(zip(self.dataset.cases, index.volumes, strict=True))
+        numbers = range(len(index.volumes))
+        jobs = list(zip(numbers, self.dataset.cases, index.volumes, strict=True))
         done_before = len(jobs) if self._has_ct else 0
         written = map_in_processes(
             task, jobs, workers=self.workers, progress=self._progress_from(done_before)
@@ -154,18 +158,20 @@ def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _Sli
 
 
 def _write_volume(
-    job: tuple[Case, PreparedVolume],
+    job: tuple[int, Case, PreparedVolume],
     *,
     dataset: Dataset,
     allow_empty: bool,
     normalisation: Normalisation,
     images: _SliceFile,
     labels: _SliceFile,
+    folder: Path,
 ) -> tuple[Finding, ...]:
-    case, volume = job
+    number, case, volume = job
     seen = examine_case(case, dataset, allow_empty=allow_empty)
     if seen.image is not None and seen.labels_XYZ is not None:
         slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
         images.write(volume.first_slice, slices)
         labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
+        write_reference(folder, number, seen.labels_XYZ)
     return seen.findings

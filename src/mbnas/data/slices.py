@@ -1,8 +1,9 @@
-"""Prepared slices on disk: three files that training maps into memory.
+"""Prepared slices on disk: files that training maps into memory, and the way back from them.
 
 ``images.npy`` and ``labels.npy`` hold the slices of all volumes, one volume after the
-other; ``index.json`` says which slices are whose, and all that undoing needs. The folder
-is named by a digest of the data and the settings, and is complete if it exists.
+other; ``index.json`` says which slices are whose, and all that undoing needs;
+``references`` holds every volume's labels before any resampling. The folder is named by a
+digest of the data and the settings, and is complete if it exists.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Integer, UInt8
+from jaxtyping import Float32, Integer, Shaped, UInt8
 
 from mbnas.data.dataset import LabelClass
 from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
 from mbnas.data.normalise import ForegroundIntensities, Normalisation
 from mbnas.data.prepare import PlaneTransform
+from mbnas.data.references import read_reference
 from mbnas.errors import ConfigurationError, StudyError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Part of the digest: raise it whenever prepared slices come out differently."""
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
@@ -85,6 +87,20 @@ class PreparedVolume:
     def slices(self) -> slice:
         """Where its slices are among all."""
         return slice(self.first_slice, self.first_slice + self.num_slices)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along each canonical axis."""
+        return self.geometry.spacing_mm
+
+    def on_voxels(
+        self, slices_NSS: Shaped[np.ndarray, "slice side side"]
+    ) -> Shaped[np.ndarray, "x y z"]:
+        """Return this volume's slices, prepared or predicted, on its canonical voxel grid.
+
+        The grid is that of :meth:`PreparedSlices.reference`; each voxel takes its nearest pixel.
+        """
+        return self.plane.undo(slices_NSS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +167,13 @@ class PreparedSlices:
     """The prepared slices of a dataset.
 
     Attributes:
+        directory: The folder that holds them.
         images: Normalised intensities, mapped from disk, read-only.
         labels: Class indices, 0 for background, mapped likewise.
         index: What they show.
     """
 
+    directory: Path
     images: Float32[np.ndarray, "slice channel side side"]
     labels: UInt8[np.ndarray, "slice side side"]
     index: Index
@@ -169,6 +187,7 @@ class PreparedSlices:
         """
         try:
             return cls(
+                directory=directory,
                 images=np.load(directory / IMAGES, mmap_mode="r"),
                 labels=np.load(directory / LABELS, mmap_mode="r"),
                 index=Index.from_json((directory / INDEX).read_bytes()),
@@ -220,6 +239,17 @@ class PreparedSlices:
         """For each anatomical axis in the slice's plane its dimension: 0 height, 1 width."""
         plane = [name for a, name in enumerate(ANATOMICAL_AXES) if a != self.index.slice_axis]
         return {name: dim for dim, name in enumerate(plane)}
+
+    def reference(self, number: int) -> UInt8[np.ndarray, "x y z"]:
+        """Return a volume's labels before any resampling, as class indices on canonical voxels.
+
+        Args:
+            number: Which of ``volumes``.
+
+        Raises:
+            StudyError: if they are absent or damaged.
+        """
+        return read_reference(self.directory, number, self.volumes[number].plane.shape_xyz)
 
 
 def label_values(

@@ -292,8 +292,8 @@ def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:
     if facts["data"] != protocol.data:
         raise StudyError(
             f"The dataset {study.configuration.dataset} is not the one that {study.path} was "
-            "begun with: files were added, removed or changed. Restore them, or search into a "
-            "new directory."
+            "begun with: files were added, removed or changed, or another version of mbnas "
+            "prepared it. Restore it, or search into a new directory."
         )
     if facts["protocol"] != protocol.digest:
         raise StudyError(
