@@ -45,8 +45,9 @@ def test_real_labels_survive_preparation(name, channels, slice_size, tmp_path):
     assert slices.images.shape[1] == channels
     assert np.isfinite(slices.images).all()
     assert slices.axis_dims == {"left-right": 0, "posterior-anterior": 1}
-    for case, volume in zip(dataset.cases, slices.volumes, strict=True):
+    for number, (case, volume) in enumerate(zip(dataset.cases, slices.volumes, strict=True)):
         labels, _ = read_label(case.label)
+        assert np.array_equal(slices.reference(number), labels)
         assert np.array_equal(volume.plane.undo(np.asarray(slices.labels[volume.slices])), labels)
 
 
