@@ -106,7 +106,7 @@ def train_arms(
             for name, genotype in networks().items():
                 for arm, settings in arms.items():
                     task = TrainingTask(
-                        genotype=genotype,
+                        architecture=genotype,
                         protocol=replace(held.protocol, training=settings),
                         fold=fold,
                         initialisation=0,

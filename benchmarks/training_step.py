@@ -29,7 +29,13 @@ from mbnas.data.augmentation import AugmentationSettings
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.network import Network
 from mbnas.study.configuration import build, merge, preset_layer
-from mbnas.training.device import autocast, prepare_process, resolve_device, resolve_precision
+from mbnas.training.device import (
+    autocast,
+    flushing_subnormals,
+    prepare_process,
+    resolve_device,
+    resolve_precision,
+)
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
 from mbnas.training.resident import ResidentSlices
@@ -66,11 +72,12 @@ def main() -> None:
     arguments = parser.parse_args()
     prepare_process(arguments.threads)
     device = resolve_device(arguments.device)
-    rows = [
-        measure(name, network, device, arguments)
-        for name in arguments.setting or SETTINGS
-        for network in NETWORKS
-    ]
+    with flushing_subnormals():  # as trainings do
+        rows = [
+            measure(name, network, device, arguments)
+            for name in arguments.setting or SETTINGS
+            for network in NETWORKS
+        ]
     measured = {"machine": machine(device, arguments.threads), "rows": rows}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")

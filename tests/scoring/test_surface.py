@@ -13,7 +13,8 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from numpy.testing import assert_allclose
 
 from mbnas.errors import DatasetError, UsageError
-from mbnas.scoring.surface import ClassMeasures, diagonal_mm, measure
+from mbnas.scoring.measures import ClassMeasures
+from mbnas.scoring.surface import diagonal_mm, measure
 
 SPACING_MM = (0.5, 1.0, 3.0)
 

@@ -42,7 +42,7 @@ def record(task, *, score, error=None):
 
 def train(task):
     """A score that follows from the task alone, as a training's does."""
-    digest = hashlib.sha256(f"{task.genotype} {task.fold}".encode()).digest()
+    digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
     return record(task, score=digest[0] / 256)
 
 
@@ -162,7 +162,7 @@ def test_a_score_is_the_mean_over_folds(path):
 
 def test_a_failed_training_is_recorded_and_its_network_scores_lowest(path):
     def fails_for_half(task):
-        if task.fold == 0 and int(task.genotype.digest, 16) % 2:
+        if task.fold == 0 and int(task.architecture.digest, 16) % 2:
             return record(task, score=None, error="The loss is not finite.")
         return train(task)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from hypothesis import strategies as st
 
 from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.network.architecture import BASELINES
+from mbnas.scoring.measures import ClassMeasures
 from mbnas.study.ledger import EvaluationRecord, Ledger, NetworkRecord
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
+from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
 
 UNET = unet_genotype()
 GENOTYPES = tuple(
@@ -69,6 +72,30 @@ epochs = st.lists(
     unique_by=lambda record: record.epoch,
 ).map(lambda records: tuple(sorted(records, key=lambda record: record.epoch)))
 
+counts = st.integers(0, 2**40)
+volumes = st.lists(
+    st.builds(
+        VolumeRecord,
+        case=st.text(max_size=5),
+        patient=st.text(max_size=5),
+        held_out=st.booleans(),
+        measures=st.lists(
+            st.builds(
+                ClassMeasures,
+                dice=st.none() | finite,
+                hd95_mm=st.none() | finite,
+                surface_dice=st.none() | finite,
+                predicted_voxels=counts,
+                reference_voxels=counts,
+            ),
+            max_size=2,
+        ).map(tuple),
+        prediction=st.none() | st.binary(max_size=9),
+    ),
+    max_size=3,
+    unique_by=lambda record: record.case,
+).map(tuple)
+
 keys = st.builds(
     TrainingKey,
     network=st.sampled_from([genotype.digest for genotype in GENOTYPES]),
@@ -92,7 +119,13 @@ def training_records(draw):
         worker=draw(st.text(max_size=5)),
         started_at=draw(st.datetimes()).isoformat(),
         epochs=draw(epochs),
+        volumes=draw(volumes),
     )
+
+
+def without_predictions(record):
+    volumes = tuple(replace(volume, prediction=None) for volume in record.volumes)
+    return replace(record, volumes=volumes)
 
 
 evaluated = st.lists(
@@ -128,7 +161,7 @@ def test_any_records_survive_close_and_reopen(evaluations, trainings, facts):
                 ledger.set_fact(key, value)
         with Ledger.open(path, read_only=True) as ledger:
             assert ledger.evaluations() == evaluations
-            assert ledger.trainings() == tuple(trainings)
+            assert ledger.trainings() == tuple(map(without_predictions, trainings))
             assert ledger.facts() == facts
             for record in trainings:
                 assert ledger.training(record.key) == record
@@ -177,10 +210,20 @@ def test_trainings_are_found_by_network_and_protocol(ledger):
 
 def test_costs_are_added_to_a_network_and_never_lost(ledger):
     ledger.record_evaluation(EvaluationRecord(number=1, genotype=UNET, why="start 1"))
-    assert ledger.networks()[UNET.digest] == NetworkRecord(genotype=UNET)
+    assert ledger.networks()[UNET.digest] == NetworkRecord(architecture=UNET)
     ledger.record_network(UNET, parameters=10, macs=20)
+    ledger.record_network(UNET, macs_32=5, latency_ms=1.5)
     ledger.record_network(UNET)
-    assert ledger.networks()[UNET.digest] == NetworkRecord(genotype=UNET, parameters=10, macs=20)
+    assert ledger.networks()[UNET.digest] == NetworkRecord(
+        architecture=UNET, parameters=10, macs=20, macs_32=5, latency_ms=1.5
+    )
+
+
+def test_networks_of_every_kind_are_kept(ledger):
+    for architecture in BASELINES.values():
+        ledger.record_network(architecture)
+    kept = [each.architecture for each in ledger.networks().values()]
+    assert kept == list(BASELINES.values())
 
 
 def test_a_fact_can_be_replaced(ledger):
@@ -282,13 +325,21 @@ def test_open_refuses_what_is_no_ledger(path, make, read_only):
 def test_open_refuses_a_newer_ledger(path, read_only):
     Ledger.create(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 9")
     with pytest.raises(StudyError) as raised:
         Ledger.open(path, read_only)
     assert str(raised.value) == (
-        f"{path} was written by a newer mbnas (schema 3; this one reads up to 1). "
+        f"{path} was written by a newer mbnas (schema 9; this one reads 2). "
         "Update mbnas to open it."
     )
+
+
+def test_open_refuses_the_schema_of_before_the_first_release(path):
+    Ledger.create(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with pytest.raises(StudyError, match="before its first release"):
+        Ledger.open(path)
 
 
 @pytest.mark.parametrize("read_only", [True, False])

@@ -176,7 +176,7 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
             assert [each.key.initialisation for each in best.trainings] == [
                 1000 + index for index in range(initialisations) for _ in range(2)
             ]
-            assert other.genotype == unet
+            assert other.architecture == unet
         assert read_standing(held.ledger, folds=2, initialisations=1) == standing
         trained_at = [each.started_at for each in held.ledger.trainings()]
         train_anew(held, [standing.best.genotype, unet], initialisations=2)

@@ -22,7 +22,6 @@ def _torch_as_before():
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=False)
-    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +58,7 @@ def task(slices):
         preparation=PreparationSettings(slice_size=16),
     )
     return TrainingTask(
-        genotype=unet_genotype(3),
+        architecture=unet_genotype(3),
         protocol=protocol,
         fold=0,
         initialisation=0,

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from mbnas.errors import ConfigurationError
 from mbnas.training import device
 from mbnas.training.device import (
     autocast,
+    flushing_subnormals,
     prepare_process,
     processor_flags,
     resolve_device,
@@ -134,8 +136,6 @@ def test_a_process_is_made_deterministic_and_takes_its_threads(monkeypatch):
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
-    denormal = torch.tensor([1e-40]) * 0.5
-    assert denormal.item() == 0
 
 
 def test_a_workspace_that_a_person_chose_stays(monkeypatch):
@@ -161,3 +161,13 @@ def test_slots_take_the_machines_devices_in_turn(machine, monkeypatch, name, tak
         take_device(name, slot)
     assert found == taken
     assert visible_devices() == 2
+
+
+def test_subnormal_numbers_are_zero_meanwhile_and_only_then():
+    smallest = np.float64(2.0**-1074)
+    with flushing_subnormals():
+        assert smallest * np.float64(1.0) == 0
+        with flushing_subnormals():
+            pass
+        assert smallest * np.float64(1.0) == 0
+    assert smallest * np.float64(1.0) > 0

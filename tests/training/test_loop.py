@@ -51,7 +51,7 @@ def with_training(task, **changes):
 
 def losses_of(task, data, genotype="0vgg3"):
     """Return the mean loss of every epoch of a training on all slices."""
-    task = replace(task, genotype=Genotype.parse(genotype))
+    task = replace(task, architecture=Genotype.parse(genotype))
     prepare_process(1)
     loop = TrainingLoop(
         initialised_network(task, data, 0),
@@ -131,7 +131,7 @@ def test_batches_reach_the_network_with_channels_last(task, squares, monkeypatch
 @pytest.mark.parametrize("name", GENOTYPES)
 def test_a_training_on_a_gpu_is_the_same_bit_for_bit(task, squares, name, precision):
     genotype = Genotype.parse(GENOTYPES[name])
-    on_gpu = replace(with_training(task, precision=precision), genotype=genotype, device="cuda")
+    on_gpu = replace(with_training(task, precision=precision), architecture=genotype, device="cuda")
     data = replace(
         squares, images_NCHW=squares.images_NCHW.cuda(), labels_NHW=squares.labels_NHW.cuda()
     )

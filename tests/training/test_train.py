@@ -43,7 +43,7 @@ def test_a_training_is_the_same_bit_for_bit_here_and_in_another_process(task, da
     prepare_process(1)
     first = train_once(task, data)
     # whatever else trains or draws random numbers makes no difference
-    train_once(replace(task, genotype=Genotype.parse("0residual3"), fold=1), data)
+    train_once(replace(task, architecture=Genotype.parse("0residual3"), fold=1), data)
     torch.rand(7)
     again = train_once(task, data)
     assert_same_weights(first, again)
@@ -119,7 +119,7 @@ def test_networks_are_compared_on_the_same_batches(task, data, monkeypatch):
 
     monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
     train_once(task, data)
-    train_once(replace(task, genotype=Genotype.parse("0residual3-0inception3")), data)
+    train_once(replace(task, architecture=Genotype.parse("0residual3-0inception3")), data)
     first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     for one, other in zip(first, second, strict=True):
         assert torch.equal(one[0], other[0])
@@ -258,7 +258,7 @@ def test_initialising_does_not_touch_the_devices_of_the_machine(task, data, monk
 
 def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
     network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network, data.labels_NHW)
+    bias_head_to_frequencies(network.head, data.labels_NHW)
     counts = np.bincount(data.labels_NHW.numpy().ravel(), minlength=data.num_classes)
     frequencies = counts / counts.sum()
     torch.nn.init.zeros_(network.head.weight)
@@ -269,7 +269,7 @@ def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
 
 def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
     network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network, torch.zeros_like(data.labels_NHW))
+    bias_head_to_frequencies(network.head, torch.zeros_like(data.labels_NHW))
     assert all(math.isfinite(bias) for bias in network.head.bias.tolist())
 
 

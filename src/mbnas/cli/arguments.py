@@ -14,6 +14,11 @@ from mbnas.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
 
+_NETWORK = (
+    "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
+    "segmentation_models_pytorch, or module:PACKAGE.MODULE:NAME of your own"
+)
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence that names the nearest option."""
@@ -148,8 +153,8 @@ def _compare(parser: Parser) -> None:
         "--network",
         action="append",
         default=[],
-        metavar="GENOTYPE",
-        help="compare this one too; may be repeated",
+        metavar="NETWORK",
+        help=f"compare this one too; may be repeated: {_NETWORK}",
     )
     _workers(parser)
     _json(parser)
@@ -168,7 +173,7 @@ def _space(parser: Parser) -> None:
 
 
 def _cost(parser: Parser) -> None:
-    parser.add_argument("network", metavar="NETWORK", help="a genotype's text, or unet-genotype")
+    parser.add_argument("network", metavar="NETWORK", help=_NETWORK)
     parser.add_argument("--in-channels", type=int, default=1, help="image channels (default 1)")
     parser.add_argument(
         "--classes", type=int, default=2, help="channels of the logits, background included"

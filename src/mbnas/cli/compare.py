@@ -12,7 +12,8 @@ from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_comparison
 from mbnas.errors import StudyError, UsageError
-from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.study.comparison import train_anew
@@ -42,7 +43,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def compare_networks(
-    held: OpenStudy, more: Sequence[Genotype], *, initialisations: int
+    held: OpenStudy, more: Sequence[Architecture], *, initialisations: int
 ) -> tuple[Contender, ...]:
     """Train a study's best network, the U-Net and others on fresh initialisations.
 

@@ -1,4 +1,4 @@
-"""``mbnas space`` and ``mbnas cost``."""
+"""``mbnas space`` and ``mbnas cost``, and networks by the names that people give them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 
 from mbnas.cli.tables import console, count_text, print_json
 from mbnas.errors import UsageError
-from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.genotype.space import Space
+from mbnas.network.architecture import Architecture, is_own, parse_architecture
 from mbnas.report.terminal import draw_in_terminal
 from mbnas.seeds import generator
 
@@ -47,9 +47,11 @@ def space(arguments: argparse.Namespace) -> int:
 
 def cost(arguments: argparse.Namespace) -> int:
     """Print what a network costs at an input size."""
-    genotype = network_named(arguments.network)
+    architecture = network_named(arguments.network)
+    from torch import nn
+
+    from mbnas.network.build import build_network, check_logits
     from mbnas.network.complexity import complexity, latency_ms
-    from mbnas.network.network import Network
     from mbnas.training.device import resolve_device
 
     for name in ("in_channels", "classes", "size", "base_channels"):
@@ -57,22 +59,23 @@ def cost(arguments: argparse.Namespace) -> int:
             option = name.replace("_", "-")
             raise UsageError(f"--{option} (={getattr(arguments, name)}) must be 1 or more.")
 
-    def build() -> Network:
-        return Network(
-            genotype,
+    def build() -> nn.Module:
+        return build_network(
+            architecture,
             in_channels=arguments.in_channels,
             num_classes=arguments.classes,
             base_channels=arguments.base_channels,
         )
 
     where = {"in_channels": arguments.in_channels, "size": arguments.size}
+    check_logits(build(), num_classes=arguments.classes, **where)
     found = complexity(build, **where)
     device = resolve_device(arguments.device)
     milliseconds = latency_ms(build(), device=device, **where)
     if arguments.json:
         print_json(
             {
-                "genotype": str(genotype),
+                "network": str(architecture),
                 "in_channels": arguments.in_channels,
                 "classes": arguments.classes,
                 "size": arguments.size,
@@ -86,7 +89,7 @@ def cost(arguments: argparse.Namespace) -> int:
         return 0
     out = console()
     side = arguments.size
-    out.print(str(genotype), markup=False)
+    out.print(str(architecture), markup=False)
     out.print(f"parameters            {found.parameters:,} ({count_text(found.parameters)})")
     out.print(
         f"multiply-accumulates  {found.multiply_accumulates:,} "
@@ -96,9 +99,13 @@ def cost(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def network_named(text: str) -> Genotype:
-    """Return the genotype that a text spells, or the U-Net by its name ``unet-genotype``."""
-    return unet_genotype() if text == "unet-genotype" else Genotype.parse(text)
+def network_named(text: str) -> Architecture:
+    """Return the network that a person names: a baseline, a genotype, a library's or their own."""
+    if is_own(text):
+        from mbnas.network.own import find_own_network
+
+        return find_own_network(text)
+    return parse_architecture(text)
 
 
 def _spaced(number: int) -> str:

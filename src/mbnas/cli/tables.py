@@ -161,7 +161,7 @@ def _contender_as_json(contender: Contender, class_names: Sequence[str]) -> dict
     class_means = contender.class_means or (None,) * len(class_names)
     return {
         "name": contender.name,
-        "genotype": str(contender.genotype),
+        "network": str(contender.architecture),
         "dice": contender.mean,
         "dice_sd": contender.sd,
         "dice_by_class": dict(zip(class_names, class_means, strict=True)),

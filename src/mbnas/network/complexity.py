@@ -26,15 +26,15 @@ class Complexity:
 
 
 def complexity(build: Callable[[], nn.Module], *, in_channels: int, size: int) -> Complexity:
-    """Return parameters and multiply-accumulates without allocating or computing anything.
+    """Return parameters and multiply-accumulates without computing anything.
 
     Args:
-        build: Builds the network; it is built on torch's meta device.
+        build: Builds the network; torch's meta device is the default meanwhile.
         in_channels: Channels of the input image.
         size: Height and width of the input image in pixels.
     """
     with torch.device("meta"):
-        network = build().eval()
+        network = build().eval().to("meta")
         images_BCHW = torch.empty(1, in_channels, size, size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(images_BCHW)

@@ -13,6 +13,7 @@ from torch.nn import functional
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype, Node
 from mbnas.network.blocks import block_class
+from mbnas.network.padding import pad_to_multiple
 
 
 class Cell(nn.Sequential):
@@ -98,7 +99,7 @@ class Network(nn.Module):
             images_BCHW: Images of any height and width, 1 pixel or more.
         """
         height, width = images_BCHW.shape[-2:]
-        maps = functional.pad(images_BCHW, (0, -width % self.multiple, 0, -height % self.multiple))
+        maps = pad_to_multiple(images_BCHW, self.multiple)
         padded_size = maps.shape[-2:]
         outputs: list[Tensor] = []
         for node, cell in zip(self.genotype.nodes, self.cells, strict=True):

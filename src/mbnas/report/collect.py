@@ -88,7 +88,7 @@ def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldSco
 def _row(contender: Contender, num_classes: int) -> ComparisonRow:
     return ComparisonRow(
         name=contender.name,
-        genotype=str(contender.genotype),
+        genotype=str(contender.architecture),
         mean=contender.mean,
         sd=contender.sd,
         per_class=contender.class_means or (None,) * num_classes,

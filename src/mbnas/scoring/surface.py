@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,27 +29,9 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import find_objects
 
 from mbnas.errors import DatasetError, UsageError
+from mbnas.scoring.measures import ClassMeasures
 
 Box = tuple[slice, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassMeasures:
-    """How well one class of one volume was found; the first three are ``None`` if nothing is there.
-
-    Attributes:
-        dice: Twice the overlap over the sum of sizes, 0 to 1.
-        hd95_mm: Symmetric 95th percentile of the Hausdorff distance.
-        surface_dice: Part of both surfaces' area that lies within the tolerance, 0 to 1.
-        predicted_voxels: Voxels of the class in the prediction.
-        reference_voxels: Voxels of the class in the reference.
-    """
-
-    dice: float | None
-    hd95_mm: float | None
-    surface_dice: float | None
-    predicted_voxels: int
-    reference_voxels: int
 
 
 def measure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mbnas.genotype.genotype import Genotype
+from mbnas.network.architecture import Architecture
 from mbnas.study.contenders import FIRST_FRESH
 from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.run import OpenStudy, executor_of
@@ -12,7 +12,7 @@ from mbnas.study.run import OpenStudy, executor_of
 
 def train_anew(
     study: OpenStudy,
-    contenders: Iterable[Genotype],
+    contenders: Iterable[Architecture],
     *,
     initialisations: int,
     watch: Callable[[Progress], None] = ignore,
@@ -25,9 +25,12 @@ def train_anew(
         initialisations: How many fresh ones; more than before adds to those.
         watch: Told after every training.
     """
-    genotypes = tuple(contenders)
-    for genotype in genotypes:
-        study.record_cost(genotype)
+    networks = tuple(contenders)
+    for network in networks:
+        study.record_latency(network)  # and sees first whether it can be trained at all
+        study.record_cost(network)
     with executor_of(study.study.configuration) as executor:
-        evaluator = study.evaluator(executor, range(FIRST_FRESH, FIRST_FRESH + initialisations))
-        evaluator.evaluate(genotypes, watch)
+        evaluator = study.evaluator(
+            executor, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
+        )
+        evaluator.evaluate(networks, watch)

@@ -10,6 +10,7 @@ import statistics
 from dataclasses import dataclass
 
 from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.network.architecture import Architecture, title_of
 from mbnas.scoring.metrics import mean_defined
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
@@ -25,17 +26,21 @@ class Contender:
 
     Attributes:
         name: What to call it.
-        genotype: The network.
+        architecture: The network.
         trainings: On fresh initialisations, by initialisation, then fold.
         parameters: Of the network.
         macs: Multiply-accumulates for one slice.
+        macs_32: Multiply-accumulates for an input of 32 by 32 pixels.
+        latency_ms: Of one slice.
     """
 
     name: str
-    genotype: Genotype
+    architecture: Architecture
     trainings: tuple[TrainingRecord, ...]
     parameters: int | None
     macs: int | None
+    macs_32: int | None = None
+    latency_ms: float | None = None
 
     @property
     def mean(self) -> float | None:
@@ -75,13 +80,15 @@ def read_comparison(ledger: Ledger, standing: Standing) -> tuple[Contender, ...]
     best = standing.best.genotype.digest if standing.best else None
     return tuple(
         Contender(
-            name=_name(networks[digest].genotype, is_best=digest == best),
-            genotype=networks[digest].genotype,
+            name=_name(networks[digest].architecture, is_best=digest == best),
+            architecture=networks[digest].architecture,
             trainings=tuple(
                 sorted(fresh[digest], key=lambda each: (each.key.initialisation, each.key.fold))
             ),
             parameters=networks[digest].parameters,
             macs=networks[digest].macs,
+            macs_32=networks[digest].macs_32,
+            latency_ms=networks[digest].latency_ms,
         )
         for digest in sorted(fresh, key=lambda digest: digest != best)
     )
@@ -112,8 +119,11 @@ def paired_differences(first: Contender, second: Contender) -> tuple[float, ...]
     return tuple(differences)
 
 
-def _name(genotype: Genotype, *, is_best: bool) -> str:
-    unet = unet_genotype(genotype.num_levels)
-    if genotype == unet:
-        return "U-Net genotype (the best found)" if is_best else "U-Net genotype"
-    return "Best found" if is_best else f"Network {genotype.digest[:8]}"
+def _name(architecture: Architecture, *, is_best: bool) -> str:
+    title = title_of(architecture)
+    if not is_best:
+        return title
+    is_unet = isinstance(architecture, Genotype) and architecture == unet_genotype(
+        architecture.num_levels
+    )
+    return f"{title} (the best found)" if is_unet else "Best found"

@@ -1,4 +1,4 @@
-"""From genotypes to scores: submit what the ledger lacks, record what comes back.
+"""From networks to scores: submit what the ledger lacks, record what comes back.
 
 The ledger is the only truth: a training that it holds is never run again, and a score is
 computed from it alone, so it is the same for any number of workers and after any kill.
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mbnas.genotype.genotype import Genotype
+from mbnas.network.architecture import Architecture
 from mbnas.study.ledger import Ledger
 from mbnas.study.worker import WorkerDied
 from mbnas.training.protocol import Protocol
 from mbnas.training.record import TrainingKey, TrainingRecord
-from mbnas.training.train import TrainingTask, run_training
+from mbnas.training.train import Measure, TrainingTask, run_training
 
 Train = Callable[[TrainingTask], TrainingRecord]
 
@@ -37,7 +37,7 @@ class Progress:
     done: int
     total: int
     finished: TrainingRecord | None = None
-    complete: Genotype | None = None
+    complete: Architecture | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -58,6 +58,8 @@ class Evaluator:
         device: Where a worker trains, as torch names it.
         initialisations: Which initialisations make a score; fresh ones lie beyond those
             that the search saw.
+        measured: Whether trained networks are measured on whole volumes, as final ones are;
+            their predictions are kept for the first of the initialisations.
         train: What runs a task; another function only in tests.
     """
 
@@ -70,6 +72,7 @@ class Evaluator:
         slices: Path,
         device: str,
         initialisations: Sequence[int],
+        measured: bool = False,
         train: Train = run_training,
     ) -> None:
         self._ledger = ledger
@@ -78,44 +81,52 @@ class Evaluator:
         self._slices = slices
         self._device = device
         self._initialisations = tuple(initialisations)
+        self._measured = measured
         self._train = train
         self._records = {record.key: record for record in ledger.trainings()}
 
-    def tasks(self, genotype: Genotype) -> tuple[TrainingTask, ...]:
+    def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
         """Return the trainings whose mean is a network's score, folds within initialisations."""
         return tuple(
             TrainingTask(
-                genotype=genotype,
+                architecture=architecture,
                 protocol=self._protocol,
                 fold=fold,
                 initialisation=initialisation,
                 slices=self._slices,
                 device=self._device,
+                measure=self._measure(initialisation),
             )
             for initialisation in self._initialisations
             for fold in range(self._protocol.evaluation.folds)
         )
 
-    def score(self, genotype: Genotype) -> float:
+    def _measure(self, initialisation: int) -> Measure:
+        if not self._measured:
+            return "nothing"
+        is_first = initialisation == self._initialisations[0]
+        return "volumes and predictions" if is_first else "volumes"
+
+    def score(self, architecture: Architecture) -> float:
         """Return the mean over a network's trainings, −inf if one of them failed.
 
         Raises:
             KeyError: if one was never run.
         """
-        scores = [self._records[task.key].score for task in self.tasks(genotype)]
+        scores = [self._records[task.key].score for task in self.tasks(architecture)]
         defined = [score for score in scores if score is not None]
         return math.fsum(defined) / len(scores) if len(defined) == len(scores) else -math.inf
 
-    def evaluate(self, genotypes: Iterable[Genotype], watch: Watch = ignore) -> None:
+    def evaluate(self, networks: Iterable[Architecture], watch: Watch = ignore) -> None:
         """Run every training of some networks that the ledger does not hold yet.
 
         All go out together, in order. Each is recorded the moment it comes back.
 
         Args:
-            genotypes: The networks.
+            networks: What to train.
             watch: Told after every training.
         """
-        tasks = {task.key: task for genotype in genotypes for task in self.tasks(genotype)}
+        tasks = {task.key: task for network in networks for task in self.tasks(network)}
         missing = {key: task for key, task in tasks.items() if key not in self._records}
         open_of_network: dict[str, int] = {}
         for key in missing:
@@ -131,7 +142,7 @@ class Evaluator:
             self._ledger.record_training(outcome)
             done += 1
             open_of_network[key.network] -= 1
-            complete = None if open_of_network[key.network] else tasks[key].genotype
+            complete = None if open_of_network[key.network] else tasks[key].architecture
             watch(Progress(done=done, total=len(tasks), finished=outcome, complete=complete))
 
         try:

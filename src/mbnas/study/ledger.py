@@ -1,4 +1,4 @@
-"""The ledger: every network, every evaluation, every training, every epoch of a study.
+"""The ledger: every network, evaluation, training, epoch and final prediction of a study.
 
 It is the only truth about a study's progress. What must never happen is ruled out by the
 file itself: constraints keep a training from being recorded twice, and a transaction keeps
@@ -16,15 +16,17 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype
+from mbnas.network.architecture import Architecture, parse_architecture
+from mbnas.scoring.measures import ClassMeasures
 from mbnas.study.sqlite_file import TIMEOUT_S, create_file, errors_spoken, open_file
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
+from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +56,18 @@ class NetworkRecord:
     """A network and what it costs.
 
     Attributes:
-        genotype: The network.
+        architecture: The network.
         parameters: Number of weights; ``None`` while unknown.
         macs: Multiply-accumulates for one slice; ``None`` while unknown.
+        macs_32: Multiply-accumulates for an input of 32 by 32 pixels; ``None`` while unknown.
+        latency_ms: Of one slice, where it was measured.
     """
 
-    genotype: Genotype
+    architecture: Architecture
     parameters: int | None = None
     macs: int | None = None
+    macs_32: int | None = None
+    latency_ms: float | None = None
 
 
 class Ledger:
@@ -133,15 +139,22 @@ class Ledger:
     # Networks and evaluations
 
     def record_network(
-        self, genotype: Genotype, *, parameters: int | None = None, macs: int | None = None
+        self,
+        architecture: Architecture,
+        *,
+        parameters: int | None = None,
+        macs: int | None = None,
+        macs_32: int | None = None,
+        latency_ms: float | None = None,
     ) -> None:
         """Enter a network, or add its cost to one that is there already."""
         with self._transaction() as connection:
-            _enter_network(connection, genotype)
+            _enter_network(connection, architecture)
             connection.execute(
                 "UPDATE networks SET parameters = coalesce(?, parameters), "
-                "macs = coalesce(?, macs) WHERE digest = ?",
-                (parameters, macs, genotype.digest),
+                "macs = coalesce(?, macs), macs_32 = coalesce(?, macs_32), "
+                "latency_ms = coalesce(?, latency_ms) WHERE digest = ?",
+                (parameters, macs, macs_32, latency_ms, architecture.digest),
             )
 
     def networks(self) -> dict[str, NetworkRecord]:
@@ -149,9 +162,11 @@ class Ledger:
         with self._reading() as connection:
             return {
                 row["digest"]: NetworkRecord(
-                    genotype=Genotype.parse(row["genotype"]),
+                    architecture=parse_architecture(row["architecture"]),
                     parameters=row["parameters"],
                     macs=row["macs"],
+                    macs_32=row["macs_32"],
+                    latency_ms=row["latency_ms"],
                 )
                 for row in connection.execute("SELECT * FROM networks ORDER BY rowid")
             }
@@ -187,15 +202,15 @@ class Ledger:
     def evaluations(self) -> tuple[EvaluationRecord, ...]:
         """Return all evaluations in the order asked for."""
         query = (
-            "SELECT number, this.genotype, why, other.genotype AS incumbent FROM evaluations "
-            "JOIN networks AS this ON this.digest = network "
+            "SELECT number, this.architecture, why, other.architecture AS incumbent "
+            "FROM evaluations JOIN networks AS this ON this.digest = network "
             "LEFT JOIN networks AS other ON other.digest = incumbent ORDER BY number"
         )
         with self._reading() as connection:
             return tuple(
                 EvaluationRecord(
                     number=row["number"],
-                    genotype=Genotype.parse(row["genotype"]),
+                    genotype=Genotype.parse(row["architecture"]),
                     why=row["why"],
                     incumbent=row["incumbent"] and Genotype.parse(row["incumbent"]),
                 )
@@ -205,7 +220,7 @@ class Ledger:
     # Trainings
 
     def record_training(self, record: TrainingRecord) -> None:
-        """Enter a training with all its epochs, or nothing of it.
+        """Enter a training with all its epochs and volumes, or nothing of it.
 
         Raises:
             StudyError: if this training is recorded already, or its network is unknown.
@@ -232,17 +247,24 @@ class Ledger:
                 "INSERT INTO epochs VALUES (?, ?, ?, ?, ?)",
                 [_epoch_row(training, epoch) for epoch in record.epochs],
             )
+            connection.executemany(
+                "INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?)",
+                [_volume_row(training, volume) for volume in record.volumes],
+            )
 
     def training(self, key: TrainingKey) -> TrainingRecord | None:
-        """Return one training, or ``None`` if it is not recorded."""
+        """Return one training, predictions included, or ``None`` if it is not recorded."""
         where = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"
-        found = self._trainings(where, (key.network, key.protocol, key.fold, key.initialisation))
+        values = (key.network, key.protocol, key.fold, key.initialisation)
+        found = self._trainings(where, values, prediction="prediction")
         return found[0] if found else None
 
     def trainings(
         self, network: str | None = None, protocol: str | None = None
     ) -> tuple[TrainingRecord, ...]:
         """Return trainings in the order recorded: all, or one network's or protocol's.
+
+        Their volumes come without predictions, which are large: :meth:`training` has them.
 
         Args:
             network: Digest of the network, or ``None`` for all networks.
@@ -251,19 +273,30 @@ class Ledger:
         where = "(?1 IS NULL OR network = ?1) AND (?2 IS NULL OR protocol = ?2)"
         return self._trainings(where, (network, protocol))
 
-    def _trainings(self, where: str, values: tuple[object, ...]) -> tuple[TrainingRecord, ...]:
+    def _trainings(
+        self, where: str, values: tuple[object, ...], *, prediction: str = "NULL AS prediction"
+    ) -> tuple[TrainingRecord, ...]:
         epochs: dict[int, list[EpochRecord]] = defaultdict(list)
+        volumes: dict[int, list[VolumeRecord]] = defaultdict(list)
+        of_these = f"training IN (SELECT id FROM trainings WHERE {where})"
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT * FROM trainings WHERE {where} ORDER BY id", values
             ).fetchall()
             for row in connection.execute(
-                "SELECT * FROM epochs WHERE training IN "
-                f"(SELECT id FROM trainings WHERE {where}) ORDER BY training, epoch",
-                values,
+                f"SELECT * FROM epochs WHERE {of_these} ORDER BY training, epoch", values
             ):
                 epochs[row["training"]].append(_epoch_record(row))
-        return tuple(_training_record(row, tuple(epochs[row["id"]])) for row in rows)
+            for row in connection.execute(
+                f"SELECT training, case_name, patient, held_out, measures, {prediction} "
+                f"FROM volumes WHERE {of_these} ORDER BY training, rowid",
+                values,
+            ):
+                volumes[row["training"]].append(_volume_record(row))
+        return tuple(
+            _training_record(row, tuple(epochs[row["id"]]), tuple(volumes[row["id"]]))
+            for row in rows
+        )
 
     # Transactions
 
@@ -287,10 +320,10 @@ class Ledger:
             yield connection
 
 
-def _enter_network(connection: sqlite3.Connection, genotype: Genotype) -> None:
+def _enter_network(connection: sqlite3.Connection, architecture: Architecture) -> None:
     connection.execute(
-        "INSERT INTO networks (digest, genotype) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
-        (genotype.digest, str(genotype)),
+        "INSERT INTO networks (digest, architecture) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
+        (architecture.digest, str(architecture)),
     )
 
 
@@ -313,7 +346,9 @@ def _enter_training(connection: sqlite3.Connection, record: TrainingRecord) -> i
     return cursor.lastrowid
 
 
-def _training_record(row: sqlite3.Row, epochs: tuple[EpochRecord, ...]) -> TrainingRecord:
+def _training_record(
+    row: sqlite3.Row, epochs: tuple[EpochRecord, ...], volumes: tuple[VolumeRecord, ...]
+) -> TrainingRecord:
     return TrainingRecord(
         key=TrainingKey(
             network=row["network"],
@@ -330,6 +365,23 @@ def _training_record(row: sqlite3.Row, epochs: tuple[EpochRecord, ...]) -> Train
         worker=row["worker"],
         started_at=row["started_at"],
         epochs=epochs,
+        volumes=volumes,
+    )
+
+
+def _volume_row(training: int, volume: VolumeRecord) -> tuple[object, ...]:
+    measures = json.dumps([asdict(each) for each in volume.measures])
+    place = (training, volume.case, volume.patient, volume.held_out)
+    return (*place, measures, volume.prediction)
+
+
+def _volume_record(row: sqlite3.Row) -> VolumeRecord:
+    return VolumeRecord(
+        case=row["case_name"],
+        patient=row["patient"],
+        held_out=bool(row["held_out"]),
+        measures=tuple(ClassMeasures(**each) for each in json.loads(row["measures"])),
+        prediction=row["prediction"],
     )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from torch import nn
+
 from mbnas.data.check import patient_findings
 from mbnas.data.dataset import Dataset, read_dataset
 from mbnas.data.folds import draw_held_out
@@ -21,9 +23,9 @@ from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import DatasetError, StudyError
-from mbnas.genotype.genotype import Genotype
-from mbnas.network.complexity import complexity
-from mbnas.network.network import Network
+from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network, check_logits
+from mbnas.network.complexity import complexity, latency_ms
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Searcher
@@ -35,7 +37,13 @@ from mbnas.study.evaluator import Evaluator
 from mbnas.study.executors import InlineExecutor, ProcessExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory
-from mbnas.training.device import resolve_device, resolve_precision, take_device, visible_devices
+from mbnas.training.device import (
+    prepare_process,
+    resolve_device,
+    resolve_precision,
+    take_device,
+    visible_devices,
+)
 from mbnas.training.protocol import Protocol
 
 Progress = Callable[[int, int], None]
@@ -59,8 +67,16 @@ class OpenStudy:
     ledger: Ledger
     protocol: Protocol
 
-    def evaluator(self, executor: Executor, initialisations: range) -> Evaluator:
-        """Return what scores networks in this study over some initialisations."""
+    def evaluator(
+        self, executor: Executor, initialisations: range, *, measured: bool = False
+    ) -> Evaluator:
+        """Return what scores networks in this study over some initialisations.
+
+        Args:
+            executor: Where trainings run.
+            initialisations: Which ones.
+            measured: Whether the networks are measured on whole volumes, as final ones are.
+        """
         return Evaluator(
             self.ledger,
             executor,
@@ -68,23 +84,56 @@ class OpenStudy:
             slices=self.slices,
             device=self.study.configuration.run.device,
             initialisations=initialisations,
+            measured=measured,
         )
 
-    def record_cost(self, genotype: Genotype) -> None:
+    def record_cost(self, architecture: Architecture) -> None:
         """Write a network's parameters and multiply-accumulates into the ledger."""
-        configuration = self.study.configuration
-        cost = complexity(
-            lambda: Network(
-                genotype,
+        size = self.study.configuration.preparation.slice_size
+        cost, at_32 = (
+            complexity(
+                lambda: self._build(architecture),
                 in_channels=len(self.prepared.channels),
-                num_classes=1 + len(self.prepared.classes),
-                base_channels=configuration.training.base_channels,
-            ),
-            in_channels=len(self.prepared.channels),
-            size=configuration.preparation.slice_size,
+                size=side,
+            )
+            for side in (size, 32)
         )
         self.ledger.record_network(
-            genotype, parameters=cost.parameters, macs=cost.multiply_accumulates
+            architecture,
+            parameters=cost.parameters,
+            macs=cost.multiply_accumulates,
+            macs_32=at_32.multiply_accumulates,
+        )
+
+    def record_latency(self, architecture: Architecture) -> None:
+        """Write how long a network takes for a slice into the ledger, once.
+
+        Raises:
+            ConfigurationError: if the network cannot be built or gives no logits.
+        """
+        if (known := self.ledger.networks().get(architecture.digest)) and known.latency_ms:
+            return
+        configuration, in_channels = self.study.configuration, len(self.prepared.channels)
+        size = configuration.preparation.slice_size
+        network = self._build(architecture)
+        check_logits(
+            network,
+            in_channels=in_channels,
+            num_classes=1 + len(self.prepared.classes),
+            size=size,
+        )
+        prepare_process(configuration.training.threads)
+        milliseconds = latency_ms(
+            network, in_channels=in_channels, size=size, device=configuration.run.device
+        )
+        self.ledger.record_network(architecture, latency_ms=milliseconds)
+
+    def _build(self, architecture: Architecture) -> nn.Module:
+        return build_network(
+            architecture,
+            in_channels=len(self.prepared.channels),
+            num_classes=1 + len(self.prepared.classes),
+            base_channels=self.study.configuration.training.base_channels,
         )
 
 
@@ -176,7 +225,7 @@ def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment)
     try:
         for network in ledger.networks().values():
             if network.parameters is None:  # of one that was killed before it could say so
-                study.record_cost(network.genotype)
+                study.record_cost(network.architecture)
         with executor_of(configuration) as executor:
             drive(
                 _searcher(configuration),

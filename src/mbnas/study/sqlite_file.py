@@ -23,7 +23,7 @@ from mbnas.errors import StudyError
 from mbnas.files import replacing
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TIMEOUT_S = 30.0
 
 # Described for users in docs/ledger.md.
@@ -35,9 +35,11 @@ CREATE TABLE study (
 );
 CREATE TABLE networks (
     digest TEXT PRIMARY KEY,
-    genotype TEXT NOT NULL UNIQUE,
+    architecture TEXT NOT NULL UNIQUE,
     parameters INTEGER,
-    macs INTEGER
+    macs INTEGER,
+    macs_32 INTEGER,
+    latency_ms REAL
 );
 CREATE TABLE evaluations (
     number INTEGER PRIMARY KEY CHECK (number >= 1),
@@ -71,6 +73,15 @@ CREATE TABLE epochs (
     class_dice TEXT,
     PRIMARY KEY (training, epoch)
 ) WITHOUT ROWID;
+CREATE TABLE volumes (
+    training INTEGER NOT NULL REFERENCES trainings (id),
+    case_name TEXT NOT NULL,
+    patient TEXT NOT NULL,
+    held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
+    measures TEXT NOT NULL,
+    prediction BLOB,
+    PRIMARY KEY (training, case_name)
+);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -135,9 +146,14 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID or version < 1:
         raise _not_a_ledger(path)
+    if version < SCHEMA_VERSION:
+        raise StudyError(
+            f"{path} was written by an mbnas before its first release (schema {version}; this one "
+            f"reads {SCHEMA_VERSION}). Read it with that mbnas, or search into a new directory."
+        )
     if version > SCHEMA_VERSION:
         raise StudyError(
-            f"{path} was written by a newer mbnas (schema {version}; this one reads up to "
+            f"{path} was written by a newer mbnas (schema {version}; this one reads "
             f"{SCHEMA_VERSION}). Update mbnas to open it."
         )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mbnas.scoring.measures import ClassMeasures
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingKey:
@@ -63,6 +65,26 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeRecord:
+    """What a trained network made of one volume that it had not learned from.
+
+    Attributes:
+        case: Name of the case.
+        patient: Whom it belongs to.
+        held_out: Whether the patient is in no fold.
+        measures: Of each foreground class, on the voxel grid of the case's file.
+        prediction: Class indices of its prepared slices, one byte a pixel, compressed by
+            zlib; ``None`` where they were not kept or not asked for.
+    """
+
+    case: str
+    patient: str
+    held_out: bool = False
+    measures: tuple[ClassMeasures, ...]
+    prediction: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecord:
     """One training as it ended, well or not.
 
@@ -78,6 +100,8 @@ class TrainingRecord:
         worker: Where it ran, such as ``"host:0 cuda:1"``.
         started_at: ISO 8601, in UTC.
         epochs: Ascending; those of the attempt that counts.
+        volumes: What the network made of the volumes of validation and held-out patients,
+            where that was asked for.
 
     Raises:
         ValueError: unless exactly one of score and error is there and epochs ascend.
@@ -93,6 +117,7 @@ class TrainingRecord:
     worker: str
     started_at: str
     epochs: tuple[EpochRecord, ...] = ()
+    volumes: tuple[VolumeRecord, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,18 +26,26 @@ from torch import Tensor, nn
 from mbnas.data.augment import apply_augmentation
 from mbnas.data.augmentation import draw_augmentation
 from mbnas.data.folds import make_folds
+from mbnas.data.slices import PreparedSlices
 from mbnas.errors import TrainingError
-from mbnas.genotype.genotype import Genotype
-from mbnas.network.network import Network
+from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network, output_layer
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.seeds import derive_seed, generator
 from mbnas.training.batches import shuffled_batches
-from mbnas.training.device import autocast, prepare_process, worker_name
+from mbnas.training.device import (
+    autocast,
+    flushing_subnormals,
+    prepare_process,
+    worker_name,
+)
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol, TrainingSettings
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
+from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
 from mbnas.training.resident import ResidentSlices, load_resident
 from mbnas.training.validate import count_overlap
+
+Measure = Literal["nothing", "volumes", "volumes and predictions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,26 +53,29 @@ class TrainingTask:
     """All that a worker needs for one training; small, and picklable.
 
     Attributes:
-        genotype: The network.
+        architecture: The network.
         protocol: Every choice the score depends on, precision resolved.
         fold: Which fold validates, from 0.
         initialisation: Which initialisation, from 0.
         slices: Directory of the prepared slices.
         device: Where to train, as torch names it.
+        measure: Whether the trained network is to be measured on the volumes of its
+            validation and of held-out patients, and whether to keep its predictions of them.
     """
 
-    genotype: Genotype
+    architecture: Architecture
     protocol: Protocol
     fold: int
     initialisation: int
     slices: Path
     device: str
+    measure: Measure = "nothing"
 
     @property
     def key(self) -> TrainingKey:
         """The training's name in the ledger."""
         return TrainingKey(
-            network=self.genotype.digest,
+            network=self.architecture.digest,
             protocol=self.protocol.digest,
             fold=self.fold,
             initialisation=self.initialisation,
@@ -121,18 +133,46 @@ def run_training(task: TrainingTask) -> TrainingRecord:
         if not attempts:
             return replace(record, error=str(error), wall_s=time.perf_counter() - start)
     best = max(attempts, key=lambda attempt: (-len(attempt.collapsed), attempt.score))
+    wall_s = time.perf_counter() - start
+    try:
+        with memory_errors(task.device):
+            volumes = _final_measures(task, data, best.network)
+    except TrainingError as error:
+        return replace(record, error=str(error), wall_s=wall_s)
     return replace(
         record,
         score=best.score,
         error=None,
         collapsed=best.collapsed,
         attempts=num_started,
-        wall_s=time.perf_counter() - start,
+        wall_s=wall_s,
         slices_per_s=best.slices_per_s,
         epochs=best.epochs,
+        volumes=volumes,
     )
 
 
+def _final_measures(
+    task: TrainingTask, data: ResidentSlices, network: nn.Module
+) -> tuple[VolumeRecord, ...]:
+    if task.measure == "nothing":
+        return ()
+    protocol = task.protocol
+    folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
+    # MONAI's surface distances are imported by those alone who need them: it takes seconds.
+    from mbnas.training.measure import measure_volumes
+
+    return measure_volumes(
+        network,
+        PreparedSlices.open(task.slices),
+        data,
+        frozenset(folds[task.fold].validation) | frozenset(data.held_out_patients),
+        precision=protocol.training.precision,
+        keep_predictions=task.measure == "volumes and predictions",
+    )
+
+
+@flushing_subnormals()
 def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) -> Attempt:
     """Train from one initialisation, to the end.
 
@@ -150,7 +190,10 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
     training_slices, validation_slices = data.split(folds[task.fold])
     network = initialised_network(task, data, attempt)
     if settings.head_bias == "class-frequencies":
-        bias_head_to_frequencies(network, data.labels_NHW[torch.from_numpy(training_slices)])
+        bias_head_to_frequencies(
+            output_layer(network, data.num_classes),
+            data.labels_NHW[torch.from_numpy(training_slices)],
+        )
     network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     loop = TrainingLoop(
         network,
@@ -209,14 +252,14 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
-def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> Network:
+def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> nn.Module:
     """Return a task's network with random weights, the same for the same task and attempt."""
     with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU alone
         seed = task.protocol.seed
         index = (task.fold, task.initialisation, attempt)
         torch.default_generator.manual_seed(derive_seed(seed, "initialisation", *index))
-        return Network(
-            task.genotype,
+        return build_network(
+            task.architecture,
             in_channels=data.in_channels,
             num_classes=data.num_classes,
             base_channels=task.protocol.training.base_channels,
@@ -224,7 +267,7 @@ def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) 
 
 
 def bias_head_to_frequencies(
-    network: Network, labels_NHW: UInt8[Tensor, "slice height width"]
+    head: nn.Conv2d, labels_NHW: UInt8[Tensor, "slice height width"]
 ) -> None:
     """Set the head's bias so that, before training, it predicts how frequent each class is.
 
@@ -233,17 +276,17 @@ def bias_head_to_frequencies(
     through the last ReLU, and the class is never learned.
 
     Args:
-        network: Its head's bias is set; all else stays.
+        head: The layer that gives the logits; its bias is set, all else stays.
         labels_NHW: Class indices of the training slices; each class counts one pixel more
             than it has, so that an absent one has a finite bias.
 
     Source: Lin et al. 2017 (focal loss), section 3.3, for the prior in the last bias.
     """
-    num_classes = network.head.out_channels
+    num_classes = head.out_channels
     counts = torch.stack([(labels_NHW == index).sum() for index in range(num_classes)]) + 1.0
-    assert network.head.bias is not None
+    assert head.bias is not None
     with torch.no_grad():
-        network.head.bias.copy_((counts / counts.sum()).log())
+        head.bias.copy_((counts / counts.sum()).log())
 
 
 class TrainingLoop:

@@ -1,0 +1,94 @@
+"""Final measures: what a trained network makes of volumes that it never learned from.
+
+Its predictions are brought back to the voxel grid of each case's own file, and measured
+there in three dimensions, in millimetres.
+
+Shape suffixes: N slices, S side of a slice, B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import nn
+
+from mbnas.data.slices import PreparedSlices, PreparedVolume
+from mbnas.scoring.surface import measure
+from mbnas.training.device import autocast
+from mbnas.training.protocol import Precision
+from mbnas.training.record import VolumeRecord
+from mbnas.training.resident import ResidentSlices
+
+BATCH = 64
+
+
+def measure_volumes(
+    network: nn.Module,
+    prepared: PreparedSlices,
+    data: ResidentSlices,
+    patients: frozenset[str],
+    *,
+    precision: Precision,
+    keep_predictions: bool,
+) -> tuple[VolumeRecord, ...]:
+    """Return what a network made of every volume of some patients, in the slices' order.
+
+    Args:
+        network: Gives logits; it is left in evaluation mode.
+        prepared: The slices, their references, and the way back to the cases' files.
+        data: The same slices on the network's device.
+        patients: Whose volumes to predict.
+        precision: In which the network computes, resolved.
+        keep_predictions: Whether records hold the predicted slices.
+
+    Raises:
+        StudyError: if a reference is absent or damaged.
+    """
+    records = []
+    for number, volume in enumerate(prepared.volumes):
+        if volume.patient not in patients:
+            continue
+        predicted_NSS = predict_slices(network, data, volume, precision)
+        records.append(
+            VolumeRecord(
+                case=volume.case,
+                patient=volume.patient,
+                held_out=volume.held_out,
+                measures=measure(
+                    volume.plane.undo(predicted_NSS),
+                    prepared.reference(number),
+                    num_classes=data.num_classes,
+                    spacing_mm=volume.spacing_mm,
+                ),
+                prediction=zlib.compress(predicted_NSS.tobytes()) if keep_predictions else None,
+            )
+        )
+    return tuple(records)
+
+
+@torch.no_grad()
+def predict_slices(
+    network: nn.Module, data: ResidentSlices, volume: PreparedVolume, precision: Precision
+) -> UInt8[np.ndarray, "slice side side"]:
+    """Return the class indices that a network gives the slices of one volume."""
+    network.eval()
+    device = data.images_NCHW.device
+    parts = []
+    for start in range(volume.slices.start, volume.slices.stop, BATCH):
+        images_BCHW = data.images_NCHW[start : min(start + BATCH, volume.slices.stop)]
+        with autocast(device.type, precision):
+            logits = network(images_BCHW.contiguous(memory_format=torch.channels_last))
+        parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def unpack_prediction(
+    prediction: bytes, volume: PreparedVolume
+) -> UInt8[np.ndarray, "slice side side"]:
+    """Return the predicted slices that a record of a volume holds."""
+    side = volume.plane.slice_size
+    flat = np.frombuffer(zlib.decompress(prediction), dtype=np.uint8)
+    return flat.reshape(volume.num_slices, side, side)

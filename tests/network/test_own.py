@@ -1,0 +1,103 @@
+"""A user's own module: found, built, and never taken for what it was before an edit."""
+
+import importlib
+import sys
+
+import pytest
+import torch
+
+from mbnas.errors import ConfigurationError, UsageError
+from mbnas.network.architecture import parse_architecture
+from mbnas.network.build import build_network, check_logits, output_layer
+from mbnas.network.own import find_own_network
+
+SOURCE = """
+import torch
+
+class Small(torch.nn.Sequential):
+    def __init__(self, in_channels, num_classes):
+        super().__init__(torch.nn.Conv2d(in_channels, num_classes, 3, padding=1))
+
+def halved(in_channels, num_classes):
+    return torch.nn.Conv2d(in_channels, num_classes, 3, stride=2, bias=False)
+
+def refuses(in_channels, num_classes):
+    raise ValueError("not today")
+
+def makes_a_word(in_channels, num_classes):
+    return "network"
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """The path of a module of its own name in the current directory."""
+    name = f"nets_{tmp_path.name}"
+    path = tmp_path / f"{name}.py"
+    path.write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    importlib.invalidate_caches()
+    yield path
+    sys.modules.pop(name, None)
+
+
+def named(module, attribute):
+    return find_own_network(f"module:{module.stem}:{attribute}")
+
+
+def build(architecture):
+    return build_network(architecture, in_channels=2, num_classes=3, base_channels=8)
+
+
+def test_a_class_is_found_and_built(module):
+    architecture = named(module, "Small")
+    assert parse_architecture(str(architecture)) == architecture
+    network = build(architecture)
+    assert network(torch.zeros(1, 2, 8, 8)).shape == (1, 3, 8, 8)
+    check_logits(network, in_channels=2, num_classes=3, size=8)
+    assert output_layer(network, 3) is network[0]
+
+
+def test_an_edit_makes_another_network(module):
+    before = named(module, "Small")
+    module.write_text(SOURCE + "\n# edited\n")
+    after = named(module, "Small")
+    assert before.digest != after.digest
+    with pytest.raises(ConfigurationError, match="has changed since it was named"):
+        build(before)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "sentence"),
+    [
+        ("refuses", "ValueError: not today"),
+        ("absent", "AttributeError"),
+        ("makes_a_word", "made a str: it must make a torch.nn.Module"),
+    ],
+)
+def test_what_makes_no_network_is_refused(module, attribute, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        build(named(module, attribute))
+
+
+def test_logits_of_another_size_are_refused(module):
+    network = build(named(module, "halved"))
+    with pytest.raises(ConfigurationError, match=r"gives \(1, 3, 3, 3\) for an input of"):
+        check_logits(network, in_channels=2, num_classes=3, size=8)
+    with pytest.raises(ConfigurationError, match="does not take an input of"):
+        check_logits(network, in_channels=1, num_classes=3, size=8)
+    with pytest.raises(ConfigurationError, match=r"set training\.head_bias=random"):
+        output_layer(network, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "sentence"),
+    [
+        ("module:nowhere.at_all:Net", ConfigurationError, "There is no module nowhere.at_all"),
+        ("module:nowhere", UsageError, "write module:PACKAGE.MODULE:NAME"),
+    ],
+)
+def test_what_is_not_there_is_refused(text, error, sentence):
+    with pytest.raises(error, match=sentence):
+        find_own_network(text)
