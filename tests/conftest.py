@@ -1,7 +1,11 @@
 """Settings for all tests: shapes are checked at run time, examples are drawn alike every time."""
 
+import hashlib
 import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -14,3 +18,70 @@ install_import_hook("mbnas", "beartype.beartype")
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class FileServer(ThreadingHTTPServer):
+    """Serves bytes on this machine, remembers what it sent, and misbehaves as it is told.
+
+    Attributes:
+        files: What there is, by path.
+        sent: Status, first byte and number of bytes of every answer.
+        has_ranges: Whether it sends parts.
+        tells_version: Whether it sends entity tags.
+        cuts: After how many bytes the next answers are cut.
+        failures: Statuses of the next answers, in place of what was asked for.
+    """
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.files, self.sent, self.cuts, self.failures = {}, [], [], []
+        self.has_ranges = self.tells_version = True
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, body = self.server, self.server.files.get(self.path)
+        if server.failures or body is None:
+            self.refuse(server.failures.pop(0) if server.failures else 404)
+            return
+        tag = f'"{hashlib.md5(body).hexdigest()}"'
+        is_part = server.has_ranges and self.headers.get("If-Range", tag) == tag
+        asked = self.headers.get("Range", "bytes=0-") if is_part else "bytes=0-"
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start and start >= len(body):
+            self.refuse(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if server.tells_version:
+            self.send_header("ETag", tag)
+        self.end_headers()
+        sent = body[start:][: server.cuts.pop(0) if server.cuts else None]
+        server.sent.append((206 if start else 200, start, len(sent)))
+        self.wfile.write(sent)
+
+    def refuse(self, status):
+        self.server.sent.append((status, 0, 0))
+        self.send_error(status)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def file_server(monkeypatch):
+    """A server on this machine that is reached without a proxy, and pauses that take no time."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("mbnas.data.download.time.sleep", lambda seconds: None)
+    with FileServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

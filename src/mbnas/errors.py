@@ -32,6 +32,10 @@ class DatasetError(MbnasError):
     """A dataset that cannot be read, or breaks a rule that a search depends on."""
 
 
+class DownloadError(MbnasError):
+    """A dataset that cannot be fetched, or whose archive cannot be trusted or unpacked."""
+
+
 class StudyError(MbnasError):
     """A study directory that cannot be created, opened, resumed or written."""
 
