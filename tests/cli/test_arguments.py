@@ -14,6 +14,7 @@ from mbnas.version import __version__
 
 COMMANDS = {
     "demo": "DIR --seed",
+    "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
     "search": "DATASET STUDY --searcher --evaluations --protocol --seed --workers --device "
     "--config --set --json",

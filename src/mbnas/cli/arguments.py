@@ -89,6 +89,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         return added
 
     _demo(command("demo", "demo", "A synthetic study end to end, in five minutes on two cores."))
+    _download(
+        command("download", "download", "Fetch a dataset of the Medical Segmentation Decathlon.")
+    )
     _check(command("check", "data", "Is this dataset sound? Says what is wrong and where."))
     _search(command("search", "search", "Search a network; run again on the same STUDY to resume."))
     _status(command("status", "study", "Where a search stands."))
@@ -115,6 +118,19 @@ def _demo(parser: Parser) -> None:
         help="where dataset and study go (default mbnas-demo)",
     )
     parser.add_argument("--seed", type=int, default=0, help="root of all randomness (default 0)")
+
+
+def _download(parser: Parser) -> None:
+    parser.add_argument("task", metavar="TASK", help="which dataset, such as Task05_Prostate")
+    parser.add_argument(
+        "directory", type=Path, metavar="DIR", help="where its folder goes; made if not there"
+    )
+    parser.add_argument(
+        "--from",
+        dest="mirror",
+        metavar="URL",
+        help="address of a folder with the archives (default: where MONAI fetches them)",
+    )
 
 
 def _check(parser: Parser) -> None:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -32,6 +34,11 @@ def say(text: str) -> None:
         error_console().print(text)
 
 
+def note(text: str) -> None:
+    """Print what happened, or what comes next, also where standard error is a file."""
+    print(f"mbnas: {text}", file=sys.stderr)
+
+
 def warn(text: str) -> None:
     """Print a warning, also where standard error is a file."""
     print(f"mbnas: warning: {text}", file=sys.stderr)
@@ -44,6 +51,36 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
         task = progress.add_task(label, total=None, note="")
 
         def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def moving_bytes() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show a bar for bytes, one stage after another; yields what to call with (stage, done, total).
+
+    What a stage begins with, such as a part from before, does not count as speed.
+    """
+    console = error_console()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
+        task, at = progress.add_task("", total=None), ""
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            nonlocal at
+            if stage != at:
+                progress.reset(task, description=stage, total=total, completed=done)
+                at = stage
             progress.update(task, completed=done, total=total)
 
         yield show
