@@ -1,9 +1,18 @@
-"""Settings for all tests: shapes are checked at run time, examples are drawn alike every time."""
+"""Settings for all tests: shapes are checked at run time, examples are drawn alike every time.
+
+And places that tests of several parts need: directories that cannot be written, also where the
+tests run as root, and a server of files.
+"""
 
 import hashlib
+import os
+import shutil
 import signal
+import tempfile
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +27,36 @@ install_import_hook("mbnas", "beartype.beartype")
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_directory():
+    """A directory that every user can reach, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o777)
+    yield directory
+    directory.chmod(0o777)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def unprivileged():
+    """A context in which permissions hold for this process: root becomes nobody inside."""
+
+    @contextmanager
+    def dropped():
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    return dropped
 
 
 class FileServer(ThreadingHTTPServer):

@@ -137,6 +137,19 @@ def test_each_failure_of_the_file_system_has_its_sentence(tmp_path, monkeypatch,
         pass
 
 
+def test_a_full_disk_leaves_no_lock_file_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", full)
+        with pytest.raises(StudyError, match="disk is full"), study_lock(tmp_path, "mbnas search"):
+            pass
+    assert not list(tmp_path.iterdir())
+    with study_lock(tmp_path, "mbnas search"):
+        assert holder_of(tmp_path) is not None
+
+
 def test_who_waited_for_a_lock_file_that_was_removed_locks_the_new_one(tmp_path):
     found = []
 

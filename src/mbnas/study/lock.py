@@ -149,10 +149,13 @@ def _read(descriptor: int) -> Holder:
 
 
 def _write(descriptor: int, text: str, study: Path) -> None:
+    """Say who holds a study, or leave no lock file: one that may be new would stay in its way."""
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
     except OSError as error:
+        with suppress(OSError):
+            (study / LOCK_NAME).unlink()  # whoever waits for it makes another
         raise _unusable(study, error) from error
 
 
