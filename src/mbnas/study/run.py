@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -339,6 +340,7 @@ def _write_facts(
 def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:
     facts = ledger.facts()
     if facts["data"] != protocol.data:
+        shutil.rmtree(study.slices / protocol.data, ignore_errors=True)  # of no use to this study
         raise StudyError(
             f"The dataset {study.configuration.dataset} is not the one that {study.path} was "
             "begun with: files were added, removed or changed, or another version of mbnas "
