@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -69,11 +69,12 @@ class FileServer(ThreadingHTTPServer):
         tells_version: Whether it sends entity tags.
         cuts: After how many bytes the next answers are cut.
         failures: Statuses of the next answers, in place of what was asked for.
+        claims: Which parts the next answers say that they are, whatever was asked for.
     """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.files, self.sent, self.cuts, self.failures = {}, [], [], []
+        self.files, self.sent, self.cuts, self.failures, self.claims = {}, [], [], [], []
         self.has_ranges = self.tells_version = True
 
     @property
@@ -94,16 +95,19 @@ class _Answer(BaseHTTPRequestHandler):
         if start and start >= len(body):
             self.refuse(416)
             return
-        self.send_response(206 if start else 200)
+        claim = f"bytes {start}-{len(body) - 1}/{len(body)}" if start else None
+        claim = server.claims.pop(0) if server.claims else claim
+        self.send_response(206 if claim else 200)
         self.send_header("Content-Length", str(len(body) - start))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if claim:
+            self.send_header("Content-Range", claim)
         if server.tells_version:
             self.send_header("ETag", tag)
-        self.end_headers()
         sent = body[start:][: server.cuts.pop(0) if server.cuts else None]
-        server.sent.append((206 if start else 200, start, len(sent)))
-        self.wfile.write(sent)
+        server.sent.append((206 if claim else 200, start, len(sent)))
+        self.end_headers()
+        with suppress(ConnectionError):  # who asked has seen enough
+            self.wfile.write(sent)
 
     def refuse(self, status):
         self.server.sent.append((status, 0, 0))

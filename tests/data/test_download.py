@@ -90,6 +90,17 @@ def test_a_part_of_an_unknown_version_is_fetched_anew(server, path):
     assert server.sent == [(200, 0, len(BODY))] * 2
 
 
+@pytest.mark.parametrize("claim", ["bytes 7-9/10", "pages 1-2"])
+def test_a_part_that_was_not_asked_for_is_not_taken(server, path, claim):
+    server.claims.append(claim)
+    with pytest.raises(DownloadError, match="sent a part nobody asked for"):
+        fetched(server, path)
+    cut(server, path)
+    server.claims.append(claim)
+    assert fetched(server, path) == BODY
+    assert server.sent[-1] == (200, 0, len(BODY))
+
+
 def test_what_is_discarded_is_fetched_anew(server, path):
     cut(server, path)
     discard(path)

@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass
-from http.client import HTTPException, HTTPResponse, InvalidURL
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from mbnas.data.unreachable import TIMEOUT_S, PassingError, in_words
 from mbnas.errors import DownloadError
 from mbnas.files import write_text
 from mbnas.version import __version__
@@ -28,17 +27,11 @@ from mbnas.version import __version__
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between attempts; they begin anew when an attempt got further than all before it."""
 
-_TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 18
 _PART = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<length>\d+|\*)")
-_BUSY = (408, 425, 429)  # as all from 500, these may pass
 
 Progress = Callable[[int, int | None], None]
 """Told how many bytes there are, of how many if that is known."""
-
-
-class _PassingError(DownloadError):
-    """What another attempt may not meet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +91,7 @@ def fetch(
     while True:
         try:
             return _fetch_rest(url, path, copies, progress or (lambda done, total: None))
-        except _PassingError as error:
+        except PassingError as error:
             if _size(path) > furthest:
                 furthest, pauses = _size(path), iter(pauses_s)
             pause_s = next(pauses, None)
@@ -166,14 +159,14 @@ def _chunks(response: HTTPResponse, url: str, missing: int | None) -> Iterator[b
         try:
             chunk = response.read1(min(missing or _CHUNK_BYTES, _CHUNK_BYTES))
         except (OSError, HTTPException) as error:
-            raise _spoken(url, error) from error
+            raise in_words(url, error) from error
         if not chunk:
             break
         if missing is not None:
             missing -= len(chunk)
         yield chunk
     if missing:
-        raise _PassingError(
+        raise PassingError(
             f"The connection to {url} was cut with {size_text(missing)} to go. Check the network."
         )
 
@@ -186,14 +179,14 @@ def _answer(url: str, have: int, version: Version) -> HTTPResponse:
         if version.validator is not None:
             headers["If-Range"] = version.validator
     try:
-        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=_TIMEOUT_S)
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
     except HTTPError as error:
         error.close()
         if error.code == 416 and have:
             return _answer(url, 0, version)
-        raise _spoken(url, error) from error
+        raise in_words(url, error) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise _spoken(url, error) from error
+        raise in_words(url, error) from error
     return response
 
 
@@ -220,48 +213,6 @@ def _check_room(path: Path, length: int | None, copies: int) -> None:
             f"The disk of {path.parent} has {size_text(free)} free, and {size_text(needed)} are "
             f"needed for {path.name}. Free some space or choose another place."
         )
-
-
-def _spoken(url: str, error: Exception) -> DownloadError:
-    """Return a sentence for what went wrong between here and the server."""
-    cause = error.reason if type(error) is URLError else error
-    match cause:
-        case HTTPError(code=404 | 410):
-            return DownloadError(
-                f"The server has no {url} (status {cause.code}). Correct the address, or take it "
-                "from a mirror that has it."
-            )
-        case HTTPError():
-            passes = cause.code in _BUSY or cause.code >= 500
-            return (_PassingError if passes else DownloadError)(
-                f"The server refused {url} with status {cause.code} ({cause.reason}). "
-                + ("Try again later." if passes else "Ask those who run it.")
-            )
-        case TimeoutError():
-            return _PassingError(
-                f"The server of {url} did not answer within {_TIMEOUT_S:g} s. Check the network."
-            )
-        case socket.gaierror():
-            passes = cause.errno == socket.EAI_AGAIN
-            return (_PassingError if passes else DownloadError)(
-                f"The server of {url} was not found by its name ({cause.strerror}). Check the "
-                "network and the address."
-            )
-        case ssl.SSLCertVerificationError():
-            return DownloadError(
-                f"The certificate of {url} is not trusted ({cause.verify_message}). Install your "
-                "institute's certificate, or name it in SSL_CERT_FILE."
-            )
-        case InvalidURL() | ValueError():
-            return DownloadError(f"{url} is no address ({cause}). Correct it.")
-        case OSError():
-            return _PassingError(
-                f"{url} cannot be fetched: {cause.strerror or cause}. Check the network."
-            )
-        case HTTPException():
-            return _PassingError(f"The connection to {url} was cut ({cause}). Check the network.")
-        case _:
-            return DownloadError(f"{url} cannot be fetched: {cause}. Correct the address.")
 
 
 def _what_is_kept(path: Path) -> str:
