@@ -268,7 +268,7 @@ def fill(disk, free):
     [
         (0, "The disk is full: nothing can be written to "),
         (16 * 4096, "Prepared slices could not be written"),
-        (32 * 4096, "The disk is full: "),
+        (40 * 4096, "The disk is full: "),
     ],
 )
 def test_a_search_that_a_full_disk_keeps_from_beginning_leaves_nothing(
