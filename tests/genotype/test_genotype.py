@@ -76,6 +76,11 @@ def test_the_unet_has_the_levels_and_skips_of_a_unet():
     assert skips == {7: 4, 8: 3, 9: 2, 10: 1}
 
 
+def test_the_topology_is_the_levels_and_skips():
+    genotype = Genotype.parse("0vgg3-1dense5-0residual3-0vgg7@1")
+    assert genotype.topology == ((0, None), (1, None), (0, None), (0, 1))
+
+
 @pytest.mark.parametrize("num_levels", [1, 2, 3, 4, 5, 6])
 def test_the_unet_is_in_its_space(num_levels):
     unet = unet_genotype(num_levels)

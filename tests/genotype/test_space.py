@@ -1,6 +1,5 @@
 """The space: counts against brute force, numbering, sampling, neighbours."""
 
-import itertools
 from collections import Counter
 
 import hypothesis.strategies as st
@@ -10,7 +9,7 @@ from hypothesis import given
 from scipy.stats import chisquare
 
 from mbnas.errors import ConfigurationError, GenotypeError
-from mbnas.genotype.genotype import Genotype, Node, unet_genotype
+from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.genotype.space import Space, Variable
 
 SMALL_SPACES = [
@@ -21,41 +20,23 @@ SMALL_SPACES = [
     Space(num_nodes=4, num_levels=3, blocks=("vgg", "dense"), kernels=(3,)),
     Space(num_nodes=5, num_levels=2, blocks=("vgg",), kernels=(3,)),
     Space(num_nodes=5, num_levels=5, blocks=("vgg",), kernels=(3,)),
+    Space(
+        num_nodes=4,
+        num_levels=2,
+        blocks=("vgg", "dense"),
+        kernels=(3, 5),
+        topology=unet_genotype(2).topology,
+    ),
+    Space(num_nodes=3, num_levels=3, kernels=(7,), topology=((0, None), (0, None), (0, 1))),
 ]
 
 
-def brute_force(space):
-    """Every genotype of ``space``: all products of gene values that are valid."""
-    cells = list(
-        itertools.product(
-            range(space.num_levels), space.blocks, space.kernels, (None, 1, 2, 3, 4, 5)
-        )
-    )
-    partial = [()]
-    for _ in range(space.num_nodes):
-        longer = ((*genes, cell) for genes in partial for cell in cells)
-        partial = [genes for genes in longer if is_genotype(genes)]
-    return {
-        Genotype(nodes=tuple(Node(level=a, block=b, kernel=c, skip=d) for a, b, c, d in genes))
-        for genes in partial
-    }
-
-
-def is_genotype(genes):
-    """The rules of the design, written anew: the paper's a_l and d_l, by number."""
-    level = {0: 0} | {number: gene[0] for number, gene in enumerate(genes, start=1)}
-    return all(
-        abs(level[number] - level[number - 1]) <= 1
-        and (skip is None or (skip <= number - 2 and level[skip] == level[number - 1]))
-        for number, (*_, skip) in enumerate(genes, start=1)
-    )
-
-
 @pytest.mark.parametrize("space", SMALL_SPACES, ids=str)
-def test_numbering_is_a_bijection_onto_what_brute_force_finds(space):
+def test_numbering_is_a_bijection_onto_what_brute_force_finds(space, brute_force):
     expected = brute_force(space)
     numbered = [space.genotype_at(index) for index in range(space.count)]
-    assert len(numbered) == len(expected)
+    assert len(numbered) == len(expected) == space.num_topologies * space.num_fillings
+    assert len({genotype.topology for genotype in expected}) == space.num_topologies
     assert set(numbered) == expected
     assert all(genotype in space for genotype in numbered)
 
@@ -173,6 +154,61 @@ def test_variables_are_the_genes_that_vary():
     assert len(SPACE.variables) == 4 * 10 - 2
 
 
+# A topology that is held
+
+HELD = Space(topology=unet_genotype().topology)
+held_indices = st.integers(0, HELD.count - 1)
+
+
+def test_a_held_topology_leaves_blocks_and_kernels_to_vary():
+    assert {variable.gene for variable in HELD.variables} == {"block", "kernel"}
+    assert len(HELD.variables) == 2 * 10
+
+
+@given(held_indices, variables)
+def test_neighbours_keep_a_held_topology(index, variable):
+    genotype = HELD.genotype_at(index)
+    neighbours = HELD.neighbours(genotype, variable)
+    assert all(neighbour in HELD for neighbour in neighbours)
+    if variable in HELD.variables:
+        assert neighbours == SPACE.neighbours(genotype, variable)
+    else:
+        assert neighbours == ()
+
+
+@given(held_indices)
+def test_what_has_a_held_topology_is_of_the_free_space_too(index):
+    genotype = HELD.genotype_at(index)
+    assert genotype.topology == HELD.topology
+    assert genotype in HELD
+    assert genotype in SPACE
+
+
+@given(indices)
+def test_another_topology_than_the_held_is_refused(index):
+    genotype = SPACE.genotype_at(index)
+    assert (genotype in HELD) == (genotype.topology == HELD.topology)
+
+
+def test_samples_have_the_held_topology():
+    rng = np.random.default_rng(0)
+    assert {HELD.sample(rng).topology for _ in range(10)} == {HELD.topology}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0vgg3-1vgg3-1vgg3-0vgg3@2", r"Node 3 has level 1, which is not .* this space's: 0\."),
+        ("0vgg3-1vgg3-0vgg3-0vgg3", r"Node 4 has skip none, which is not .* this space's: 1\."),
+        ("0vgg3-1vgg3-0vgg3-0vgg9@1", r"Node 4 has kernel 9, which is not .*: 3, 5, 7\."),
+    ],
+)
+def test_what_breaks_a_held_topology_is_told_the_gene(text, message):
+    space = Space(num_nodes=4, num_levels=2, topology=unet_genotype(2).topology)
+    with pytest.raises(GenotypeError, match=message):
+        space.check(Genotype.parse(text))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -206,6 +242,13 @@ def test_other_things_are_in_no_space():
         ({"blocks": ("VGG",)}, r"name \(='VGG'\) must be lowercase letters"),
         ({"kernels": (3, 4)}, r"kernel \(=4\) must be odd and positive"),
         ({"kernels": (3, 3)}, r"kernels \(=\[3, 3\]\) must be"),
+        ({"topology": ()}, r"topology must be one of a genotype\. A genotype needs at least one"),
+        ({"topology": ((0, 1),)}, r"topology must be one of a genotype\. Node 1 cannot skip"),
+        ({"topology": ((0, None),)}, r"topology has 1 nodes on 1 levels: .* num_nodes \(=10\)"),
+        (
+            {"num_nodes": 2, "num_levels": 1, "topology": ((0, None), (1, None))},
+            r"2 nodes on 2 levels: .* at most num_levels \(=1\) levels",
+        ),
     ],
 )
 def test_a_space_checks_its_settings(settings, message):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mbnas.errors import GenotypeError
+from mbnas.genotype.topology import Topology
 
 Gene = Literal["level", "block", "kernel", "skip"]
 GENES: tuple[Gene, ...] = ("level", "block", "kernel", "skip")
@@ -104,6 +105,11 @@ class Genotype:
         """Return the numbers of the nodes from which node ``number`` may skip."""
         before = self.level_before(number)
         return tuple(j for j in range(1, number - 1) if self.nodes[j - 1].level == before)
+
+    @property
+    def topology(self) -> Topology:
+        """The levels and skips, without what the cells hold."""
+        return tuple((node.level, node.skip) for node in self.nodes)
 
     @property
     def num_levels(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.genotype.genotype import BLOCK_NAME, GENES, Gene, Genotype, Node
-from mbnas.genotype.topology import count_topologies, levels_in_reach, topology_at
+from mbnas.genotype.topology import Topology, count_topologies, levels_in_reach, topology_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,15 @@ class Space:
 
     >>> Space().num_topologies, Space().count
     (19006640, 1176841051554447360)
+    >>> Space(num_nodes=2, topology=((0, None), (1, None))).count
+    144
 
     Attributes:
         num_nodes: Nodes of every genotype.
         num_levels: Levels that a node may take, from 0.
         blocks: Names of the blocks that a node may hold, distinct.
         kernels: Kernel sides that a block may have, distinct, odd.
+        topology: Levels and skips of every genotype; ``None`` leaves them free.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -55,6 +58,7 @@ class Space:
     num_levels: int = 5
     blocks: tuple[str, ...] = ("vgg", "residual", "dense", "inception")
     kernels: tuple[int, ...] = (3, 5, 7)
+    topology: Topology | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("num_nodes", self.num_nodes), ("num_levels", self.num_levels)):
@@ -68,31 +72,36 @@ class Space:
         for kernel in self.kernels:
             if kernel < 1 or kernel % 2 == 0:
                 raise ConfigurationError(f"A kernel (={kernel}) must be odd and positive.")
+        if self.topology is not None:
+            _check_topology(self.topology, self.num_nodes, self.num_levels)
 
     @property
     def num_topologies(self) -> int:
         """How many choices of all levels and skips there are, exactly."""
+        if self.topology is not None:
+            return 1
         return count_topologies(self.num_nodes, self.num_levels)
+
+    @property
+    def num_fillings(self) -> int:
+        """How many choices of all blocks and kernels there are, exactly."""
+        return math.prod([self._num_cells] * self.num_nodes)
 
     @property
     def count(self) -> int:
         """How many genotypes there are, exactly."""
-        return self.num_topologies * self._num_fillings
+        return self.num_topologies * self.num_fillings
 
     @property
     def _num_cells(self) -> int:
         return len(self.blocks) * len(self.kernels)
 
     @property
-    def _num_fillings(self) -> int:
-        """How many choices of all blocks and kernels there are."""
-        return math.prod([self._num_cells] * self.num_nodes)
-
-    @property
     def variables(self) -> tuple[Variable, ...]:
         """The genes that take more than one value in this space, node by node."""
+        is_free = self.topology is None
         varies = {
-            "level": self.num_levels > 1,
+            "level": is_free and self.num_levels > 1,
             "block": len(self.blocks) > 1,
             "kernel": len(self.kernels) > 1,
         }
@@ -100,7 +109,7 @@ class Space:
             Variable(node=number, gene=gene)
             for number in range(1, self.num_nodes + 1)
             for gene in GENES
-            if varies.get(gene, number > 2)  # nodes 1 and 2 have nothing to skip from
+            if varies.get(gene, is_free and number > 2)  # nodes 1 and 2: nothing to skip from
         )
 
     def genotype_at(self, index: int) -> Genotype:
@@ -117,9 +126,10 @@ class Space:
                 f"There is no genotype {index}: this space numbers its genotypes "
                 f"from 0 to {self.count - 1}."
             )
-        topology, cells = divmod(index, self._num_fillings)
+        number, cells = divmod(index, self.num_fillings)
+        topology = self.topology or topology_at(number, self.num_nodes, self.num_levels)
         nodes = []
-        for level, skip in topology_at(topology, self.num_nodes, self.num_levels):
+        for level, skip in topology:
             cells, cell = divmod(cells, self._num_cells)
             block, kernel = divmod(cell, len(self.kernels))
             nodes.append(
@@ -155,6 +165,10 @@ class Space:
             _check_gene(number, "level", node.level, range(self.num_levels))
             _check_gene(number, "block", node.block, self.blocks)
             _check_gene(number, "kernel", node.kernel, self.kernels)
+            if self.topology is not None:
+                level, skip = self.topology[number - 1]
+                _check_gene(number, "level", node.level, [level])
+                _check_gene(number, "skip", node.skip, [skip])
 
     def neighbours(self, genotype: Genotype, variable: Variable) -> tuple[Genotype, ...]:
         """Return one genotype of this space for every other value of one gene.
@@ -179,10 +193,13 @@ class Space:
 
     def _alternatives(self, genotype: Genotype, variable: Variable) -> Iterator[Node]:
         node = genotype.nodes[variable.node - 1]
+        changed: Iterable[Node]
         match variable.gene:
+            case "level" | "skip" if self.topology is not None:
+                changed = ()
             case "level":
                 levels = levels_in_reach(genotype.level_before(variable.node), self.num_levels)
-                changed: Iterable[Node] = (replace(node, level=level) for level in levels)
+                changed = (replace(node, level=level) for level in levels)
             case "block":
                 changed = (replace(node, block=block) for block in self.blocks)
             case "kernel":
@@ -224,9 +241,25 @@ def _check_distinct(name: str, values: tuple[Hashable, ...]) -> None:
         )
 
 
+def _check_topology(topology: Topology, num_nodes: int, num_levels: int) -> None:
+    try:
+        genotype = Genotype(nodes=tuple(Node(level=level, skip=skip) for level, skip in topology))
+    except GenotypeError as error:
+        raise ConfigurationError(f"A space's topology must be one of a genotype. {error}") from None
+    if len(topology) != num_nodes or genotype.num_levels > num_levels:
+        raise ConfigurationError(
+            f"A space's topology has {len(topology)} nodes on {genotype.num_levels} levels: there "
+            f"must be num_nodes (={num_nodes}) nodes on at most num_levels (={num_levels}) levels."
+        )
+
+
 def _check_gene(number: int, gene: Gene, value: object, allowed: Iterable[object]) -> None:
     if value not in (values := tuple(allowed)):
         raise GenotypeError(
-            f"Node {number} has {gene} {value}, which is not one of this space's: "
-            f"{', '.join(map(str, values))}."
+            f"Node {number} has {gene} {_shown(value)}, which is not one of this space's: "
+            f"{', '.join(map(_shown, values))}."
         )
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
