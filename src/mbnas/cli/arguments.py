@@ -13,6 +13,7 @@ from typing import NoReturn
 from mbnas.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
+_SPACES = ("mixed", "macro", "micro", "bilevel")
 
 _NETWORK = (
     "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
@@ -143,7 +144,13 @@ def _check(parser: Parser) -> None:
 def _search(parser: Parser) -> None:
     _dataset(parser)
     _study(parser, "directory of the study; made if it is not there")
+    parser.add_argument("--space", choices=_SPACES, help="default mixed, which holds the others")
     parser.add_argument("--searcher", choices=("local", "random"), help="default local")
+    parser.add_argument(
+        "--start",
+        metavar="NETWORK",
+        help="the first network: random, unet or a genotype's text (default random)",
+    )
     parser.add_argument(
         "--evaluations", type=int, metavar="N", help="budget of distinct networks (default 150)"
     )
@@ -181,6 +188,7 @@ def _report(parser: Parser) -> None:
 
 
 def _space(parser: Parser) -> None:
+    parser.add_argument("--space", choices=_SPACES, help="this one alone (default mixed, and all)")
     parser.add_argument("--nodes", type=int, default=10, help="default 10")
     parser.add_argument("--levels", type=int, default=5, help="default 5")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="genotypes to draw")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 
 from mbnas.cli.tables import console, count_text, print_json
-from mbnas.errors import UsageError
-from mbnas.genotype.space import Space
+from mbnas.errors import ConfigurationError, UsageError
+from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
 from mbnas.network.architecture import Architecture, is_own, parse_architecture
 from mbnas.report.terminal import draw_in_terminal
 from mbnas.seeds import generator
 
 
 def space(arguments: argparse.Namespace) -> int:
-    """Print the space's exact size and some of its genotypes, drawn."""
-    searched = Space(num_nodes=arguments.nodes, num_levels=arguments.levels)
+    """Print the exact size of a space, or of all four, and some genotypes, drawn."""
+    settings = _settings(arguments, arguments.space or "mixed")
+    searched = settings.searched
     if arguments.sample < 0:
         raise UsageError(f"--sample (={arguments.sample}) must be 0 or more.")
     rng = generator(arguments.seed, "sample")
@@ -22,12 +23,15 @@ def space(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(
             {
+                "space": settings.name,
                 "nodes": searched.num_nodes,
                 "levels": searched.num_levels,
                 "blocks": list(searched.blocks),
                 "kernels": list(searched.kernels),
                 "topologies": searched.num_topologies,
+                "fillings": searched.num_fillings,
                 "genotypes": searched.count,
+                "spaces": [_space_as_json(arguments, name) for name in SPACE_NAMES],
                 "sample": [str(genotype) for genotype in sample],
             }
         )
@@ -37,8 +41,12 @@ def space(arguments: argparse.Namespace) -> int:
         f"{searched.num_nodes} nodes, {searched.num_levels} levels, blocks "
         f"{', '.join(searched.blocks)}, kernels {', '.join(map(str, searched.kernels))}"
     )
-    out.print(f"{_spaced(searched.num_topologies)} topologies")
-    out.print(f"{_spaced(searched.count)} genotypes")
+    for line in _size(settings):
+        out.print(line)
+    if arguments.space is None:
+        out.print()
+        for name in SPACE_NAMES[1:]:
+            out.print(f"{name:8} {_size_or_why_not(arguments, name)}", markup=False)
     for genotype in sample:
         out.print(f"\n{genotype}\n", markup=False)
         out.print(draw_in_terminal(genotype), markup=False)
@@ -106,6 +114,41 @@ def network_named(text: str) -> Architecture:
 
         return find_own_network(text)
     return parse_architecture(text)
+
+
+def _settings(arguments: argparse.Namespace, name: SpaceName) -> SpaceSettings:
+    return SpaceSettings(name=name, num_nodes=arguments.nodes, num_levels=arguments.levels)
+
+
+def _size(settings: SpaceSettings) -> tuple[str, ...]:
+    """Return how large a space is, in lines; of bilevel how large both of its phases are."""
+    searched = settings.searched
+    plural = "topology" if searched.num_topologies == 1 else "topologies"
+    topologies = f"{_spaced(searched.num_topologies)} {plural}"
+    if settings.name == "bilevel":
+        kernels = f"{_spaced(searched.num_fillings)} choices of kernels"
+        return f"{topologies} with VGG 3", f"then {kernels} on the best one"
+    return topologies, f"{_spaced(searched.count)} genotypes"
+
+
+def _size_or_why_not(arguments: argparse.Namespace, name: SpaceName) -> str:
+    try:
+        return ", ".join(_size(_settings(arguments, name)))
+    except ConfigurationError as error:
+        return str(error)
+
+
+def _space_as_json(arguments: argparse.Namespace, name: SpaceName) -> dict[str, str | int | None]:
+    try:
+        searched = _settings(arguments, name).searched
+    except ConfigurationError:
+        return {"name": name, "topologies": None, "fillings": None, "genotypes": None}
+    return {
+        "name": name,
+        "topologies": searched.num_topologies,
+        "fillings": searched.num_fillings,
+        "genotypes": searched.count,
+    }
 
 
 def _spaced(number: int) -> str:

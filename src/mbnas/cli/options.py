@@ -10,7 +10,9 @@ from mbnas.study.configuration import Layer, assignment_layer, merge, read_confi
 
 _FLAGS = {
     "seed": "seed",
+    "space": "space.name",
     "searcher": "search.searcher",
+    "start": "search.start",
     "evaluations": "search.evaluations",
     "workers": "run.workers",
     "device": "run.device",

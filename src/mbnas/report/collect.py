@@ -43,7 +43,8 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         class_names=class_names,
         state=_STATES[standing.state],
         updated_at=datetime.now(UTC),
-        space_text=f"{space.num_nodes} nodes, {space.num_levels} levels, {space.count:,} genotypes",
+        space_text=f"{space.name}, {space.num_nodes} nodes, {space.num_levels} levels, "
+        f"{space.searched.count:,} genotypes",
         searcher=configuration.search.searcher,
         protocol_name=configuration.protocol.name,
         budget=standing.budget,

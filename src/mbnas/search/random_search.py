@@ -12,15 +12,29 @@ from mbnas.genotype.space import Space
 from mbnas.search.searcher import Batch, Searcher
 
 
-def random_search(space: Space, rng: np.random.Generator, *, batch_size: int = 8) -> Searcher:
+def random_search(
+    space: Space,
+    rng: np.random.Generator,
+    start: Genotype | None = None,
+    *,
+    batch_size: int = 8,
+) -> Searcher:
     """Yield genotypes drawn uniformly, none of them twice, until the space has no more.
 
     Args:
         space: Where to search.
         rng: Draws the genotypes.
+        start: Proposed before all that is drawn, if given.
         batch_size: How many to propose at once; the last batch may be smaller.
+
+    Raises:
+        GenotypeError: if ``start`` is not of the space.
     """
     scores: dict[Genotype, float] = {}
+    if start is not None:
+        space.check(start)
+        (score,) = yield Batch(genotypes=(start,), incumbent=None, why="start")
+        scores[start] = score
     while remaining := space.count - len(scores):
         drawn: dict[Genotype, None] = {}  # a set that keeps the order
         while len(drawn) < min(batch_size, remaining):

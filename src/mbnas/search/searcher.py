@@ -7,10 +7,13 @@ folds, workers, files or its budget; whoever drives it stops asking when that is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mbnas.genotype.genotype import Genotype
+from mbnas.genotype.space import Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +46,6 @@ Searcher = Generator[Batch, Sequence[float], None]
 ``-inf`` is the score of a network that could not be scored. A searcher that has
 nothing left to propose returns.
 """
+
+Search = Callable[[Space, np.random.Generator, Genotype | None], Searcher]
+"""Makes a searcher of a space that draws from a generator and starts at a genotype, if given."""

@@ -19,7 +19,8 @@ import tomli_w
 from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
-from mbnas.genotype.space import Space
+from mbnas.genotype.four_spaces import SpaceSettings
+from mbnas.search.settings import SearchSettings
 from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSettings
 
 Layer = Mapping[str, Any]
@@ -48,23 +49,6 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSettings:
-    """How the space is searched: the ``[search]`` section.
-
-    Attributes:
-        searcher: ``local`` or ``random``.
-        evaluations: Budget of distinct networks; a resumed study may be given another.
-    """
-
-    searcher: Literal["local", "random"] = "local"
-    evaluations: int = 150
-
-    def __post_init__(self) -> None:
-        if self.evaluations < 1:
-            raise ConfigurationError(f"search.evaluations (={self.evaluations}) must be 1 or more.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """Where the work is done: the ``[run]`` section.
 
@@ -90,6 +74,9 @@ class Configuration:
     Attributes:
         dataset: The dataset's folder, absolute.
         seed: Root seed of the search, the folds and the trainings.
+
+    Raises:
+        ConfigurationError: if the search cannot start where it is told to.
     """
 
     dataset: str
@@ -99,9 +86,12 @@ class Configuration:
     protocol: EvaluationSettings = field(default_factory=EvaluationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
-    space: Space = field(default_factory=Space)
+    space: SpaceSettings = field(default_factory=SpaceSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     run: RunSettings = field(default_factory=RunSettings)
+
+    def __post_init__(self) -> None:
+        self.search.start_in(self.space)
 
     def to_toml(self) -> str:
         """Return the text of ``study.toml``; keys without a value are left out."""

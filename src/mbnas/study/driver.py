@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype
+from mbnas.search.limit import limited
 from mbnas.search.searcher import Batch, Searcher
 from mbnas.study.evaluator import Evaluator, Progress
 from mbnas.study.ledger import EvaluationRecord, Ledger
@@ -45,7 +46,7 @@ def drive(
 ) -> None:
     """Run a search until its budget of distinct networks is spent or it ends by itself.
 
-    Where a batch is larger than what is left, its first networks are evaluated.
+    Where a batch is larger than what is left, its first networks are evaluated (:func:`limited`).
 
     Args:
         searcher: Fresh, from the study's seed, also when the study resumes.
@@ -59,22 +60,20 @@ def drive(
     """
     recorded = [record.genotype for record in ledger.evaluations()]
     asked: dict[Genotype, None] = {}
+    proposals = limited(searcher, budget)
     try:
-        batch = next(searcher)
+        batch = next(proposals)
         while True:
             new = [genotype for genotype in dict.fromkeys(batch.genotypes) if genotype not in asked]
-            affordable = new[: budget - len(asked)]
-            for genotype in affordable:
+            for genotype in new:
                 asked[genotype] = None
                 _remember(ledger, recorded, genotype, len(asked), batch)
-            _evaluate(evaluator, batch, affordable, len(asked), watch)
-            if len(affordable) < len(new) or len(asked) >= budget:
-                return
-            batch = searcher.send([evaluator.score(genotype) for genotype in batch.genotypes])
+            _evaluate(evaluator, batch, new, len(asked), watch)
+            batch = proposals.send([evaluator.score(genotype) for genotype in batch.genotypes])
     except StopIteration:
         return
     finally:
-        searcher.close()
+        proposals.close()
 
 
 def _evaluate(

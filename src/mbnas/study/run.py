@@ -27,9 +27,7 @@ from mbnas.errors import DatasetError, StudyError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.complexity import complexity, latency_ms
-from mbnas.search.local import local_search
-from mbnas.search.random_search import random_search
-from mbnas.search.searcher import Searcher
+from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
 from mbnas.study.driver import Moment, drive
@@ -229,7 +227,11 @@ def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment)
                 study.record_cost(network.architecture)
         with executor_of(configuration) as executor:
             drive(
-                _searcher(configuration),
+                make_searcher(
+                    configuration.search,
+                    configuration.space,
+                    generator(configuration.seed, "search"),
+                ),
                 study.evaluator(executor, range(configuration.protocol.initialisations)),
                 ledger,
                 budget=configuration.search.evaluations,
@@ -276,19 +278,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def _searcher(configuration: Configuration) -> Searcher:
-    rng = generator(configuration.seed, "search")
-    if configuration.search.searcher == "random":
-        return random_search(configuration.space, rng)
-    return local_search(configuration.space, rng)
-
-
 def _automatic_resolved(configuration: Configuration) -> Configuration:
     device = resolve_device(configuration.run.device)
     precision = resolve_precision(configuration.training.precision, device)
     return replace(
         configuration,
         run=replace(configuration.run, device=device),
+        search=configuration.search.split_resolved(configuration.space),
         training=replace(configuration.training, precision=precision),
     )
 

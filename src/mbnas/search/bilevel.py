@@ -1,0 +1,44 @@
+"""Bilevel search: the topology first, then the kernels on the best one found.
+
+Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1, the bilevel space.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mbnas.genotype.four_spaces import kernel_space, macro_space
+from mbnas.genotype.genotype import Genotype
+from mbnas.genotype.space import Space
+from mbnas.search.limit import limited
+from mbnas.search.local import local_search
+from mbnas.search.searcher import Search, Searcher
+
+
+def bilevel_search(
+    space: Space,
+    rng: np.random.Generator,
+    start: Genotype | None = None,
+    *,
+    num_topologies: int,
+    search: Search = local_search,
+) -> Searcher:
+    """Yield topologies with VGG 3 in every node, then kernels on the best of them.
+
+    The second phase starts at the best genotype of the first, the first of equals, and
+    ends when it has no more to propose; it does not go back to the first.
+
+    Args:
+        space: Where to search; it must hold VGG 3.
+        rng: Draws for both phases.
+        start: Where the first phase starts; drawn if ``None``.
+        num_topologies: How many distinct topologies the first phase may propose, 1 or more.
+        search: Searches each phase.
+
+    Raises:
+        ConfigurationError: if the space has no VGG 3.
+        GenotypeError: if ``start`` is not of the space, or holds anything but VGG 3.
+    """
+    scores = yield from limited(search(macro_space(space), rng, start), num_topologies)
+    best = max(scores, key=scores.__getitem__)
+    yield from search(kernel_space(space, best), rng, best)
