@@ -1,19 +1,39 @@
-"""What every searcher keeps to; a new one is one line in ``SEARCHERS``."""
+"""What every searcher keeps to, in each of the four spaces.
+
+A new one is one line in ``SEARCHERS``.
+"""
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
+from mbnas.errors import GenotypeError
+from mbnas.genotype.four_spaces import macro_space, micro_space
+from mbnas.genotype.genotype import unet_genotype
 from mbnas.genotype.space import Space
+from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Batch
 
-SEARCHERS = {"local": local_search, "random": random_search}
-SPACE = Space(num_nodes=6, num_levels=3)
+BILEVEL = partial(bilevel_search, num_topologies=40)
+MIXED = Space(num_nodes=8, num_levels=4)
 TINY = Space(num_nodes=3, num_levels=2, blocks=("vgg",), kernels=(3, 5))
+TINY_UNET = Space(num_nodes=4, num_levels=2, blocks=("vgg",), kernels=(3, 5))
+SEARCHERS = {
+    "local, mixed": (local_search, MIXED, TINY),
+    "local, macro": (local_search, macro_space(MIXED), macro_space(TINY)),
+    "local, micro": (local_search, micro_space(MIXED), micro_space(TINY_UNET)),
+    "random, mixed": (random_search, MIXED, TINY),
+    "random, macro": (random_search, macro_space(MIXED), macro_space(TINY)),
+    "random, micro": (random_search, micro_space(MIXED), micro_space(TINY_UNET)),
+    "bilevel": (BILEVEL, MIXED, TINY),
+    "bilevel, random": (partial(BILEVEL, search=random_search), MIXED, TINY),
+}
+"""Each with the space that it is tried in, and with one small enough to be used up."""
 
 
 def score(genotype):
@@ -36,8 +56,14 @@ def drive(searcher, num_batches, score=score):
 
 
 @pytest.fixture(params=SEARCHERS.values(), ids=SEARCHERS.keys())
-def make(request):
-    return lambda space=SPACE, seed=0: request.param(space, np.random.default_rng(seed))
+def searched(request):
+    return request.param
+
+
+@pytest.fixture
+def make(searched):
+    search, space, _ = searched
+    return lambda seed=0, start=None: search(space, np.random.default_rng(seed), start)
 
 
 def test_the_same_seed_and_scores_give_the_same_batches(make):
@@ -67,9 +93,10 @@ def test_resuming_is_replaying(make, cut):
     assert before.isdisjoint(trained_anew)
 
 
-def test_what_is_proposed_lies_in_the_space_and_is_told_apart(make):
+def test_what_is_proposed_lies_in_the_space_and_is_told_apart(make, searched):
+    _, space, _ = searched
     for batch in drive(make(), 200):
-        assert all(genotype in SPACE for genotype in batch.genotypes)
+        assert all(genotype in space for genotype in batch.genotypes)
         assert len(set(batch.genotypes)) == len(batch.genotypes) > 0
         assert batch.incumbent not in batch.genotypes
         assert batch.why
@@ -89,11 +116,27 @@ def test_networks_that_cannot_be_scored_do_not_end_it(make):
     assert len(drive(make(), 100, lambda _: -math.inf)) == 100
 
 
-def test_it_ends_when_the_space_holds_nothing_new(make):
-    batches = drive(make(TINY), 10_000)
-    assert len(batches) < 10_000
+def test_it_ends_when_the_space_holds_nothing_new(searched):
+    search, _, space = searched
+    batches = drive(search(space, np.random.default_rng(0)), 100_000)
+    assert len(batches) < 100_000
     proposed = set(itertools.chain.from_iterable(batch.genotypes for batch in batches))
-    assert len(proposed) == TINY.count
+    if isinstance(search, partial):  # of bilevel: all topologies, and the kernels on one of them
+        assert space.num_topologies < search.keywords["num_topologies"]
+        assert len(proposed) == space.num_topologies + space.num_fillings - 1
+    else:
+        assert len(proposed) == space.count
+
+
+def test_it_starts_where_it_is_told(make):
+    start = unet_genotype(4)
+    first = next(make(start=start))
+    assert (first.genotypes, first.incumbent) == ((start,), None)
+
+
+def test_a_start_outside_the_space_is_refused(make):
+    with pytest.raises(GenotypeError, match=r"has 10 nodes, but this space's genotypes have 8"):
+        next(make(start=unet_genotype(5)))
 
 
 def test_it_refuses_scores_that_do_not_match_the_batch(make):

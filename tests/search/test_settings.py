@@ -1,0 +1,131 @@
+"""Search settings: the searcher they come to, where it starts, how bilevel splits its budget."""
+
+import numpy as np
+import pytest
+
+from mbnas.errors import ConfigurationError
+from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceSettings
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.search.limit import limited
+from mbnas.search.settings import SearchSettings, make_searcher
+
+SPACES = {name: SpaceSettings(name=name, num_nodes=6, num_levels=3) for name in SPACE_NAMES}
+
+
+def score(genotype):
+    return int(genotype.digest, 16) / 2**64
+
+
+def proposed(search, space):
+    """The distinct genotypes that the settings come to within their budget, in order."""
+    found, scores = {}, None
+    searcher = limited(make_searcher(search, space, np.random.default_rng(0)), search.evaluations)
+    while True:
+        try:
+            batch = searcher.send(scores)
+        except StopIteration:
+            return list(found)
+        found |= dict.fromkeys(batch.genotypes)
+        scores = [score(genotype) for genotype in batch.genotypes]
+
+
+@pytest.mark.parametrize("searcher", ["local", "random"])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+def test_what_is_proposed_lies_in_the_space_announced(searcher, space):
+    found = proposed(SearchSettings(searcher=searcher, evaluations=100), space)
+    assert len(found) == 100
+    assert all(genotype in space.searched for genotype in found)
+    assert found[0] in space.first
+
+
+def test_the_searchers_differ():
+    searches = [SearchSettings(searcher=each, evaluations=20) for each in ("local", "random")]
+    assert proposed(searches[0], SPACES["mixed"]) != proposed(searches[1], SPACES["mixed"])
+
+
+# The split of a bilevel search
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "topologies", "expected"),
+    [(150, None, 75), (9, None, 4), (1, None, 1), (9, 7, 7)],
+)
+def test_half_of_the_evaluations_search_topologies_unless_told(evaluations, topologies, expected):
+    search = SearchSettings(evaluations=evaluations, topology_evaluations=topologies)
+    assert search.num_topologies == expected
+    assert search.split_resolved(SPACES["bilevel"]).topology_evaluations == expected
+    assert search.split_resolved(SPACES["mixed"]) == search
+
+
+def test_more_evaluations_leave_a_split_that_is_resolved_as_it_is():
+    few = SearchSettings(evaluations=10).split_resolved(SPACES["bilevel"])
+    many = SearchSettings(evaluations=40, topology_evaluations=few.topology_evaluations)
+    before, after = (proposed(each, SPACES["bilevel"]) for each in (few, many))
+    assert after[:10] == before
+    assert len({genotype.topology for genotype in after[5:]}) == 1
+
+
+def test_all_evaluations_may_search_topologies():
+    search = SearchSettings(evaluations=10, topology_evaluations=20)
+    found = proposed(search, SPACES["bilevel"])
+    assert len(found) == 10
+    assert all(genotype in SPACES["macro"].searched for genotype in found)
+
+
+# Where it starts
+
+
+@pytest.mark.parametrize("searcher", ["local", "random"])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+def test_it_starts_at_the_unet_or_at_a_genotype(searcher, space):
+    for start in ("unet", str(unet_genotype(3))):
+        search = SearchSettings(searcher=searcher, evaluations=5, start=start)
+        assert search.start_in(space) == unet_genotype(3)
+        assert proposed(search, space)[0] == unet_genotype(3)
+
+
+def test_a_random_start_is_drawn():
+    assert SearchSettings().start_in(SPACES["mixed"]) is None
+    firsts = {
+        next(make_searcher(SearchSettings(), SPACES["micro"], np.random.default_rng(seed)))
+        for seed in range(5)
+    }
+    assert len(firsts) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        (
+            "mixed",
+            "u-net",
+            r"\(=u-net\) must be random, unet or a genotype\. Node 'u' cannot be read",
+        ),
+        (
+            "mixed",
+            "0vgg3-1vgg3",
+            r"search\.start \(=0vgg3-1vgg3\) must be in the mixed space, .* has 2 nodes",
+        ),
+        ("macro", "0vgg3-0vgg3-0vgg3-0vgg3-0vgg3-0dense3", r"in the macro space.*Node 6 has block"),
+        ("micro", "0vgg3-0vgg3-0vgg3-0vgg3-0vgg3-0vgg3", r"in the micro space.*Node 2 has level 0"),
+        (
+            "bilevel",
+            "0vgg3-1vgg5-2vgg3-1vgg3-0vgg3-0vgg3",
+            r"in the macro space, where a search of space\.name \(=bilevel\) starts.*kernel 5",
+        ),
+    ],
+)
+def test_a_start_that_cannot_be_is_a_sentence(name, start, message):
+    with pytest.raises(ConfigurationError, match=message):
+        SearchSettings(start=start).start_in(SPACES[name])
+
+
+def test_the_unet_of_another_size_is_told_its_nodes():
+    with pytest.raises(ConfigurationError, match=r"\(=unet\) must be .* Set space\.num_nodes to 6"):
+        SearchSettings(start="unet").start_in(SpaceSettings(num_nodes=7, num_levels=3))
+
+
+@pytest.mark.parametrize("key", ["evaluations", "topology_evaluations"])
+def test_a_budget_is_one_network_at_least(key):
+    with pytest.raises(ConfigurationError, match=rf"search\.{key} \(=0\) must be 1 or more"):
+        SearchSettings(**{key: 0})
