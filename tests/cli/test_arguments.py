@@ -10,18 +10,19 @@ import pytest
 
 from mbnas.cli.arguments import parse
 from mbnas.cli.main import main
+from mbnas.cli.options import options_layer
 from mbnas.version import __version__
 
 COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
-    "search": "DATASET STUDY --searcher --evaluations --protocol --seed --workers --device "
-    "--config --set --json",
+    "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --seed --workers "
+    "--device --config --set --json",
     "status": "STUDY --json",
     "compare": "STUDY --initialisations --network --workers --json",
     "report": "STUDY",
-    "space": "--nodes --levels --sample --seed --json",
+    "space": "--space --nodes --levels --sample --seed --json",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
 }
 
@@ -112,6 +113,58 @@ def test_what_cannot_be_typed_is_one_sentence(arguments, sentence, capsys):
 def test_a_searcher_that_does_not_exist_is_told_those_that_do(capsys):
     said = refused(capsys, "search", "data", "study", "--searcher", "climb")
     assert re.search(r"invalid choice: 'climb' \(choose from '?local'?, '?random'?\)", said)
+
+
+@pytest.mark.parametrize("command", [["search", "data", "study"], ["space"]], ids=" ".join)
+def test_a_space_that_does_not_exist_is_told_those_that_do(command, capsys):
+    said = refused(capsys, *command, "--space", "marco").replace("'", "")
+    assert "invalid choice: marco (choose from mixed, macro, micro, bilevel)" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "lines"),
+    [
+        (
+            [],
+            [
+                "19 006 640 topologies",
+                "1 176 841 051 554 447 360 genotypes",
+                "macro    19 006 640 topologies, 19 006 640 genotypes",
+                "micro    1 topology, 61 917 364 224 genotypes",
+                "bilevel  19 006 640 topologies with VGG 3, then 59 049 choices of kernels on",
+            ],
+        ),
+        (
+            ["--nodes", "5", "--levels", "3"],
+            ["micro    The micro space holds the U-Net's levels and skips, which take 6 nodes"],
+        ),
+        (["--space", "micro"], ["1 topology", "61 917 364 224 genotypes"]),
+        (
+            ["--space", "bilevel"],
+            [
+                "19 006 640 topologies with VGG 3",
+                "then 59 049 choices of kernels on the best one",
+            ],
+        ),
+    ],
+    ids=" ".join,
+)
+def test_spaces_are_counted(typed, lines, capsys):
+    assert main(["space", "--sample", "0", *typed]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n{line}" in said for line in lines)
+
+
+def test_a_space_that_cannot_be_is_misused(capsys):
+    assert main(["space", "--space", "micro", "--nodes", "5"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("Set space.num_nodes to 10.\n")
+
+
+def test_flags_of_the_search_are_keys_of_the_configuration():
+    typed = ["search", "data", "study", "--space", "macro", "--start", "unet"]
+    assert options_layer(parse(typed)) == {"space": {"name": "macro"}, "search": {"start": "unet"}}
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,16 @@ def test_space(printed):
     found = printed("space", "--sample", "2")
     assert keys(found) == documented("space")
     assert (found["genotypes"], len(found["sample"])) == (1176841051554447360, 2)
+    assert found["space"] == "mixed"
+
+
+def test_space_by_name(printed):
+    found = printed("space", "--space", "macro", "--nodes", "5")
+    assert keys(found) == documented("space")
+    macro = {key: found[key] for key in ("topologies", "fillings", "genotypes")}
+    assert {"name": found["space"], **macro} == found["spaces"][1]
+    assert [each["name"] for each in found["spaces"]] == ["mixed", "macro", "micro", "bilevel"]
+    assert found["spaces"][2]["genotypes"] is None  # five nodes are no U-Net's
 
 
 def test_cost(printed):

@@ -53,9 +53,11 @@ def test_merging_a_layer_with_itself_is_that_layer():
     steps=st.none() | st.integers(1, 100),
     pattern=st.none() | st.text(st.characters(codec="utf-8"), max_size=20),
     searcher=st.sampled_from(["local", "random"]),
+    name=st.sampled_from(["mixed", "micro"]),
+    topologies=st.none() | st.integers(1, 100),
 )
 def test_text_and_back_is_the_same_configuration(
-    seed, folds, kernels, learning_rate, steps, pattern, searcher
+    seed, folds, kernels, learning_rate, steps, pattern, searcher, name, topologies
 ):
     made = build(
         {
@@ -64,8 +66,8 @@ def test_text_and_back_is_the_same_configuration(
             "data": {"patient_pattern": pattern},
             "protocol": {"folds": folds},
             "training": {"learning_rate": learning_rate, "steps_per_epoch": steps},
-            "space": {"kernels": kernels},
-            "search": {"searcher": searcher},
+            "space": {"name": name, "kernels": kernels},
+            "search": {"searcher": searcher, "topology_evaluations": topologies},
         }
     )
     assert Configuration.from_toml(made.to_toml(), source="study.toml") == made
@@ -124,6 +126,7 @@ def test_an_assignment_needs_an_equals_sign():
         ("epochs", "training.epochs"),
         ("slice_size", "preparation.slice_size"),
         ("search.evaluation", "search.evaluations"),
+        ("space.nam", "space.name"),
         ("sed", "seed"),
     ],
 )
@@ -153,6 +156,13 @@ def test_a_key_like_no_other_names_none():
         ("protocol.folds=1", r"protocol\.folds \(=1\) must be 2 or more\."),
         ("protocol.scored_fraction=0", r"scored_fraction \(=0\.0\) must be above 0"),
         ("search.searcher=climb", r"search\.searcher \(='climb'\) must be local or random\."),
+        ("search.topology_evaluations=0", r"topology_evaluations \(=0\) must be 1 or more\."),
+        ("search.start=u-net", r"search\.start \(=u-net\) must be random, unet or a genotype\. "),
+        ("search.start=0vgg3", r"search\.start \(=0vgg3\) must be in the mixed space, .*1 nodes"),
+        (
+            "space.name=marco",
+            r"space\.name \(='marco'\) must be mixed or macro or micro or bilevel",
+        ),
         ("search.evaluations=0", r"search\.evaluations \(=0\) must be 1 or more\."),
         ("run.workers=0", r"run\.workers \(=0\) must be 1 or more\."),
         ("data.max_patients=1", r"data\.max_patients \(=1\) must be 2 or more\."),

@@ -5,6 +5,7 @@ import itertools
 import math
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from mbnas.errors import StudyError
 from mbnas.genotype.space import Space
+from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.study.driver import drive
@@ -28,6 +30,7 @@ from mbnas.training.record import TrainingRecord
 SPACE = Space(num_nodes=3, num_levels=2, blocks=("vgg", "dense"), kernels=(3, 5))
 PROTOCOL = Protocol(evaluation=EvaluationSettings(folds=2, initialisations=1))
 BUDGET = 8
+bilevel = partial(bilevel_search, num_topologies=BUDGET // 2)
 
 
 class Cut(BaseException):
@@ -91,7 +94,7 @@ def path(tmp_path):
     return tmp_path / "ledger.sqlite"
 
 
-@pytest.mark.parametrize("searcher", [local_search, random_search])
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
 @pytest.mark.parametrize("budget", [1, 5])
 def test_the_budget_counts_distinct_networks(path, searcher, budget):
     search(path, searcher=searcher, budget=budget)
@@ -114,19 +117,22 @@ def test_a_finished_search_trains_nothing_again(path):
     assert told(path) == before
 
 
-def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path):
-    search(tmp_path / "two", budget=3)
-    search(tmp_path / "two", budget=BUDGET)
-    search(tmp_path / "one", budget=BUDGET)
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+@pytest.mark.parametrize("budget", [3, 5])
+def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path, searcher, budget):
+    search(tmp_path / "two", searcher=searcher, budget=budget)
+    search(tmp_path / "two", searcher=searcher, budget=BUDGET)
+    search(tmp_path / "one", searcher=searcher, budget=BUDGET)
     assert told(tmp_path / "two") == told(tmp_path / "one")
 
 
+@pytest.mark.parametrize("searcher", [local_search, bilevel])
 @settings(max_examples=8)  # each writes ledgers that wait for the disk
-@given(st.lists(st.integers(0, 2 * BUDGET), max_size=4))
-def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(lives):
+@given(lives=st.lists(st.integers(0, 2 * BUDGET), max_size=4))
+def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(searcher, lives):
     with TemporaryDirectory() as directory:
         cut, whole = Path(directory, "cut"), Path(directory, "whole")
-        search(whole)
+        search(whole, searcher=searcher)
         for life in lives:
             counted = itertools.count()
 
@@ -136,8 +142,8 @@ def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(lives):
                 return train(task)
 
             with suppress(Cut):
-                search(cut, function=mortal)
-        search(cut)
+                search(cut, function=mortal, searcher=searcher)
+        search(cut, searcher=searcher)
         with Ledger.open(cut) as resumed, Ledger.open(whole) as left_alone:
             assert resumed.evaluations() == left_alone.evaluations()
             assert resumed.trainings() == left_alone.trainings()

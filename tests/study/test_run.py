@@ -10,7 +10,7 @@ from mbnas.study.comparison import train_anew
 from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
-from mbnas.study.study import resolve
+from mbnas.study.study import Study, resolve
 
 SETTINGS = {
     "preparation": {"slice_size": 16},
@@ -75,6 +75,29 @@ def test_a_search_ends_finished_with_every_cost_known(study):
     assert standing.state == "finished"
     assert len(standing.complete) == 2
     assert all(each.parameters and each.macs for each in standing.evaluations)
+
+
+def test_the_split_of_a_bilevel_search_is_written_when_its_study_begins(dataset, tmp_path):
+    settings = {"space": {"num_nodes": 2, "num_levels": 2, "name": "bilevel"}}
+    path, asked = tmp_path / "study", []
+    for evaluations in (2, 4):
+        study = resolved(path, dataset, **settings, search={"evaluations": evaluations})
+        with opened(study) as held:
+            run.search(held)
+            asked.append([each.genotype for each in held.ledger.evaluations()])
+        assert Study.open(path).configuration.search.topology_evaluations == 1
+    few, many = asked
+    assert (len(few), many[:2]) == (2, few)
+    assert len({genotype.topology for genotype in many}) == 1
+
+
+def test_a_search_starts_where_it_is_told(dataset, tmp_path):
+    space = {"num_nodes": 4, "num_levels": 2}
+    search = {"evaluations": 1, "start": "unet"}
+    with opened(resolved(tmp_path / "study", dataset, space=space, search=search)) as held:
+        run.search(held)
+        (record,) = held.ledger.evaluations()
+    assert record.genotype == unet_genotype(2)
 
 
 def test_a_search_that_ends_in_any_other_way_is_stopped(study):

@@ -100,6 +100,33 @@ def test_budget_workers_executor_and_place_of_the_data_may_change(tmp_path):
     assert again.dataset == "/moved"
 
 
+def test_more_evaluations_leave_the_split_of_a_bilevel_search(tmp_path):
+    begun(
+        tmp_path / "study",
+        space={"name": "bilevel"},
+        search={"evaluations": 10, "topology_evaluations": 5},
+    )
+    again = resolved(tmp_path / "study", space={"name": "bilevel"}, search={"evaluations": 40})
+    assert again.configuration.search.num_topologies == 5
+    with pytest.raises(StudyError, match=r"search\.topology_evaluations: 5 in the study, 9 asked"):
+        resolved(tmp_path / "study", search={"topology_evaluations": 9})
+
+
+@pytest.mark.parametrize("name", ["mixed", "macro", "micro", "bilevel"])
+def test_evaluations_may_be_added_in_every_space(tmp_path, name):
+    begun(tmp_path / "study", space={"name": name}, search={"start": "unet"})
+    again = resolved(tmp_path / "study", search={"evaluations": 700}).configuration
+    assert (again.space.name, again.search.start, again.search.evaluations) == (name, "unet", 700)
+
+
+def test_another_space_or_start_is_refused(tmp_path):
+    begun(tmp_path / "study")
+    with pytest.raises(StudyError, match=r"space\.name: mixed in the study, macro asked for"):
+        resolved(tmp_path / "study", space={"name": "macro"})
+    with pytest.raises(StudyError, match=r"search\.start: random in the study, unet asked for"):
+        resolved(tmp_path / "study", search={"start": "unet"})
+
+
 def test_the_budget_last_given_stands(tmp_path):
     path = tmp_path / "study"
     begun(path, search={"evaluations": 5})
