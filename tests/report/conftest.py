@@ -1,10 +1,15 @@
 import random
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from mbnas.genotype.genotype import Genotype, Node
+from mbnas.report.comparison import Comparison, compare_contenders
 from mbnas.report.summary import EvaluationSummary, FoldScore, SearchSummary
+from mbnas.scoring.measures import ClassMeasures
+from mbnas.study.contenders import Contender
+from mbnas.training.record import TrainingKey, TrainingRecord, VolumeRecord
 
 BLOCKS = ("vgg", "residual", "dense", "inception", "swin", "x")
 
@@ -85,3 +90,107 @@ def evaluation():
 @pytest.fixture
 def study():
     return make_study
+
+
+def class_measures(dice: float | None, hd95_mm: float = 4.0) -> ClassMeasures:
+    """Return measures of one class; ``None`` is for a class that is not there at all."""
+    if dice is None:
+        return ClassMeasures(
+            dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
+        )
+    return ClassMeasures(
+        dice=dice,
+        hd95_mm=hd95_mm,
+        surface_dice=dice / 2,
+        predicted_voxels=0 if dice == 0 else 90,
+        reference_voxels=100,
+    )
+
+
+def make_contender(
+    name: str,
+    dice: dict[tuple[int, int], list[tuple[str, tuple[float | None, ...]]]],
+    *,
+    held_out: dict[tuple[int, int], list[tuple[str, tuple[float | None, ...]]]] | None = None,
+    failed: frozenset[tuple[int, int]] = frozenset(),
+    kernel: int = 3,
+) -> Contender:
+    """Return a network from the Dice of its volumes, by (initialisation, fold)."""
+    network = Genotype.parse(f"0vgg{kernel}-0vgg3")
+
+    def volumes(place):
+        for kind, by_training in ((False, dice), (True, held_out or {})):
+            for number, (patient, values) in enumerate(by_training.get(place, ())):
+                yield VolumeRecord(
+                    case=f"{patient}_{number}",
+                    patient=patient,
+                    held_out=kind,
+                    measures=tuple(class_measures(value) for value in values),
+                )
+
+    def record(place):
+        found = tuple(volumes(place))
+        return TrainingRecord(
+            key=TrainingKey(
+                network=network.digest, protocol="p", initialisation=place[0], fold=place[1]
+            ),
+            score=None if place in failed else 0.5 + 0.01 * (place[0] - 1000) + 0.1 * place[1],
+            error="The loss was not finite." if place in failed else None,
+            wall_s=10.0 + place[1],
+            worker="here",
+            started_at="2026-03-01T14:05:00+00:00",
+            volumes=() if place in failed else found,
+        )
+
+    return Contender(
+        name=name,
+        architecture=network,
+        trainings=tuple(record(place) for place in sorted(dice)),
+        parameters=7_763_041,
+        macs=12_100_000_000,
+        macs_32=300_000_000,
+        latency_ms=12.34,
+    )
+
+
+def make_comparison(*contenders: Contender, **fields: object) -> Comparison:
+    """Return the comparison of contenders of two classes and two folds."""
+    values: dict[str, object] = {
+        "class_names": ("anterior", "posterior"),
+        "num_folds": 2,
+        "slice_size": 128,
+        "searched": 0.9,
+        "num_searched": 20,
+        "seed": 0,
+    }
+    return compare_contenders(contenders, **(values | fields))
+
+
+def drawn_dice(
+    seed: int, *, num_initialisations: int = 3, shift: float = 0.0
+) -> dict[tuple[int, int], list[tuple[str, tuple[float, float]]]]:
+    """Return the Dice of two classes in the volumes of six patients, three a fold."""
+    rng = np.random.default_rng(seed)
+    return {
+        (1000 + initialisation, fold): [
+            (f"p{3 * fold + number}", tuple((rng.uniform(0.6, 0.9, 2) + shift).tolist()))
+            for number in range(3)
+        ]
+        for initialisation in range(num_initialisations)
+        for fold in range(2)
+    }
+
+
+@pytest.fixture
+def contender():
+    return make_contender
+
+
+@pytest.fixture
+def drawn():
+    return drawn_dice
+
+
+@pytest.fixture
+def compare():
+    return make_comparison

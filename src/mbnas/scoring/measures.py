@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TOLERANCE_MM = 2.0
+"""Distance up to which a surface counts as found."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassMeasures:

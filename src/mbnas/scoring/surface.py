@@ -29,7 +29,7 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import find_objects
 
 from mbnas.errors import DatasetError, UsageError
-from mbnas.scoring.measures import ClassMeasures
+from mbnas.scoring.measures import TOLERANCE_MM, ClassMeasures
 
 Box = tuple[slice, ...]
 
@@ -40,7 +40,7 @@ def measure(
     *,
     num_classes: int,
     spacing_mm: tuple[float, float, float],
-    tolerance_mm: float = 2.0,
+    tolerance_mm: float = TOLERANCE_MM,
 ) -> tuple[ClassMeasures, ...]:
     """Return the measures of every foreground class, in the order of the classes.
 
