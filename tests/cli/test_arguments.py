@@ -20,7 +20,7 @@ COMMANDS = {
     "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --seed --workers "
     "--device --config --set --json",
     "status": "STUDY --json",
-    "compare": "STUDY --initialisations --network --workers --json",
+    "compare": "STUDY --network --initialisations --output --workers --json",
     "report": "STUDY",
     "space": "--space --nodes --levels --sample --seed --json",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
@@ -174,6 +174,7 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
         ["search", "--help"],
         ["space"],
         ["status", "STUDY"],
+        ["report", "STUDY"],
         ["check", "DATA", "--protocol", "quick"],
     ],
     ids=" ".join,

@@ -34,17 +34,6 @@ def test_another_configuration_is_refused_with_the_difference(finished, dataset,
     assert "training.epochs: 4 in the study, 9 asked for" in error
 
 
-def test_fresh_initialisations_join_the_same_ledger(dataset, options, tmp_path, capsys):
-    study = tmp_path / "study"
-    options = [*options, "--set", "run.executor=inline", "--evaluations", "1", "--json"]
-    assert main(["search", str(dataset), str(study), *options]) == 0
-    capsys.readouterr()
-    assert main(["compare", str(study), "--initialisations", "1", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == ["Best found", "U-Net genotype"]
-    assert all(each["initialisation"] == 1000 for row in rows for each in row["trainings"])
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_number_of_workers_makes_no_difference(workers, finished, command, content, tmp_path):
     done = subprocess.run(

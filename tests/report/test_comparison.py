@@ -164,7 +164,10 @@ def test_a_failed_training_leaves_its_network_out_of_the_tests(compare, contende
 def test_the_tests_are_over_the_dice_of_every_initialisation_and_fold(compare, contender, drawn):
     found = [drawn(1), drawn(2, shift=-0.2), drawn(3, shift=-0.1)]
     comparison = compare(
-        *(contender(name, dice, kernel=k) for name, dice, k in zip("ABC", found, (3, 5, 7)))
+        *(
+            contender(name, dice, kernel=k)
+            for name, dice, k in zip("ABC", found, (3, 5, 7), strict=True)
+        )
     )
     scores_BN = np.array(
         [[np.mean([v for _, v in dice[place]]) for dice in found] for place in sorted(found[0])]

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mbnas.report.page import render_page, write_report
-from mbnas.report.summary import ComparisonRow, FoldScore
+from mbnas.report.summary import FoldScore
 
 VOID = {"meta", "link", "br", "wbr"}
 ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def full_study(study, evaluation):
+def full_study(study, evaluation, contender, drawn, compare):
     collapsed = FoldScore(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
     first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed))
     return study(
@@ -49,8 +49,9 @@ def full_study(study, evaluation):
         evaluation(2, 0.8577, why="node 2 kernel", incumbent=first.genotype),
         evaluation(3, None, why="node 3 block", incumbent=first.genotype),
         unet=evaluation(0, 0.8461, genotype="0vgg3", why="reference"),
-        comparison=(ComparisonRow(name="ResU-Net", mean=0.8333, sd=0.02, per_class=(0.9, None)),),
-        comparison_note="Fresh initialisations, same patients.",
+        comparison=compare(
+            contender("Best found", drawn(1)), contender("ResU-Net", drawn(2), kernel=5)
+        ),
     )
 
 
@@ -70,8 +71,13 @@ def test_the_page_tells_all_of_the_study(full_study):
         "collapsed: never predicted posterior",
         "failed: The loss was not finite.",
         "ResU-Net",
-        "0.833 ± 0.020",
-        "Fresh initialisations, same patients.",
+        "0.758 ± 0.023",
+        "[0.729, 0.798]",
+        "posterior ResU-Net",
+        "300 M",
+        "Mean ± standard deviation over 3 fresh initialisations",
+        "cannot tell Best found from ResU-Net",
+        "Read these p-values as optimistic",
         "seed = 7",
         "2.15.0",
         "no medical device",
@@ -118,7 +124,7 @@ def test_a_study_in_which_nothing_could_be_scored_has_a_page(study, evaluation):
     assert "could not be scored" in page.text
 
 
-def test_names_cannot_become_markup(study, evaluation):
+def test_names_cannot_become_markup(study, evaluation, contender, drawn, compare):
     evil = "<script>alert('x')</script>\"&$title${style}"
     bad = FoldScore(fold=1, initialisation=1, score=None, collapsed=(evil,), error=evil)
     worse = FoldScore(fold=2, initialisation=1, score=0.5, collapsed=(evil,))
@@ -132,8 +138,11 @@ def test_names_cannot_become_markup(study, evaluation):
             searcher=evil,
             protocol_name=evil,
             configuration_toml=evil,
-            comparison_note=evil,
-            comparison=(ComparisonRow(name=evil, mean=0.5, per_class=(0.5, 0.5)),),
+            comparison=compare(
+                contender(evil, drawn(1)),
+                contender(evil, drawn(2), kernel=5),
+                class_names=(evil, "<b>"),
+            ),
             versions={evil: evil},
         )
     )

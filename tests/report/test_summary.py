@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 
 from mbnas.errors import GenotypeError
-from mbnas.report.summary import ComparisonRow, FoldScore
+from mbnas.report.summary import FoldScore
 
 
 def test_the_best_is_the_first_of_the_highest_scores(study, evaluation):
@@ -50,5 +50,3 @@ def test_what_cannot_be_is_refused(study, evaluation):
         study(updated_at=datetime(2026, 3, 1))  # noqa: DTZ001
     with pytest.raises(ValueError, match="in order"):
         study(evaluation(2), evaluation(1))
-    with pytest.raises(ValueError, match="each of the 2 classes"):
-        study(comparison=(ComparisonRow(name="U-Net", mean=0.8, per_class=(0.8,)),))

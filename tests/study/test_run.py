@@ -3,8 +3,9 @@
 import pytest
 
 from mbnas.data.phantom import write_phantom
-from mbnas.errors import DatasetError, StudyError
+from mbnas.errors import ConfigurationError, DatasetError, StudyError
 from mbnas.genotype.genotype import unet_genotype
+from mbnas.network.architecture import LibraryNetwork
 from mbnas.study import run
 from mbnas.study.comparison import train_anew
 from mbnas.study.contenders import read_comparison
@@ -200,7 +201,23 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
                 1000 + index for index in range(initialisations) for _ in range(2)
             ]
             assert other.architecture == unet
+            assert all(each.volumes for each in best.trainings)
         assert read_standing(held.ledger, folds=2, initialisations=1) == standing
         trained_at = [each.started_at for each in held.ledger.trainings()]
         train_anew(held, [standing.best.genotype, unet], initialisations=2)
         assert [each.started_at for each in held.ledger.trainings()] == trained_at
+        train_anew(held, [unet], initialisations=1)
+        (last,) = read_comparison(held.ledger, standing)
+        assert (last.name, len(last.trainings)) == ("U-Net genotype", 2)
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is(study):
+    with opened(study) as held:
+        run.search(held)
+        before = len(held.ledger.trainings())
+        nothing = LibraryNetwork(design="Unet", encoder="resnet3")
+        with pytest.raises(ConfigurationError, match="no encoder 'resnet3'"):
+            train_anew(held, [unet_genotype(2), nothing], initialisations=1)
+        assert len(held.ledger.trainings()) == before
+        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        assert read_comparison(held.ledger, standing) == ()

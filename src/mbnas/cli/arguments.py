@@ -100,7 +100,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         command(
             "compare",
             "compare",
-            "Train the best network and the U-Net anew on fresh initialisations.",
+            "Train the best network and baselines anew, and test the differences.",
         )
     )
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
@@ -170,14 +170,21 @@ def _status(parser: Parser) -> None:
 def _compare(parser: Parser) -> None:
     _study(parser, "directory of the study")
     parser.add_argument(
-        "--initialisations", type=int, default=3, metavar="N", help="fresh ones (default 3)"
-    )
-    parser.add_argument(
         "--network",
         action="append",
         default=[],
         metavar="NETWORK",
-        help=f"compare this one too; may be repeated: {_NETWORK}",
+        help="compare this one; may be repeated, and replaces the default list, which is best, "
+        f"unet-genotype, unet and resunet: best, {_NETWORK}",
+    )
+    parser.add_argument(
+        "--initialisations", type=int, default=5, metavar="N", help="fresh ones (default 5)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where tables and statistics go as files (default STUDY/comparison)",
     )
     _workers(parser)
     _json(parser)

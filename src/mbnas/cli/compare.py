@@ -1,29 +1,36 @@
-"""``mbnas compare``."""
+"""``mbnas compare``: networks trained anew, side by side, and what the differences are worth."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from mbnas.cli.comparison_display import print_comparison
+from mbnas.cli.display import say
 from mbnas.cli.networks import network_named
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
-from mbnas.cli.tables import print_comparison
+from mbnas.cli.tables import print_json
 from mbnas.errors import StudyError, UsageError
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
+from mbnas.report.comparison import Comparison
+from mbnas.report.comparison_files import write_comparison
+from mbnas.report.comparison_values import comparison_values
 from mbnas.report.page import write_report
 from mbnas.study.comparison import train_anew
-from mbnas.study.contenders import Contender, read_comparison
 from mbnas.study.run import OpenStudy
 from mbnas.study.study import Study
 
+NETWORKS = ("best", "unet-genotype", "unet", "resunet")
+"""What is compared where nobody says otherwise: the paper's Table 1."""
+
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Train the best network and the U-Net anew, and print both."""
+    """Train networks anew; print, write and report what they say of one another."""
     if arguments.initialisations < 1:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
     study = Study.open(arguments.study)
@@ -31,33 +38,61 @@ def compare(arguments: argparse.Namespace) -> int:
         configuration = study.configuration
         running = replace(configuration.run, workers=arguments.workers)
         study = replace(study, configuration=replace(configuration, run=running))
+    names = tuple(arguments.network) or NETWORKS
+    _others(names, study)  # what cannot be is refused before anything is prepared
     with holding(study) as held:
-        contenders = compare_networks(
-            held,
-            [network_named(text) for text in arguments.network],
-            initialisations=arguments.initialisations,
+        comparison = compare_networks(
+            held, names, initialisations=arguments.initialisations, output=arguments.output
         )
-        class_names = json.loads(held.ledger.facts()["classes"])
-        print_comparison(contenders, class_names, as_json=arguments.json)
+    if arguments.json:
+        print_json(comparison_values(comparison))
+    else:
+        print_comparison(comparison)
+    say(f"Files: {arguments.output or study.comparison}")
     return 0
 
 
 def compare_networks(
-    held: OpenStudy, more: Sequence[Architecture], *, initialisations: int
-) -> tuple[Contender, ...]:
-    """Train a study's best network, the U-Net and others on fresh initialisations.
+    held: OpenStudy, names: Sequence[str], *, initialisations: int, output: Path | None = None
+) -> Comparison:
+    """Train networks on fresh initialisations, and write what they say of one another.
+
+    Args:
+        held: The study, held by this process.
+        names: Of the networks; ``best`` is the best that the search found.
+        initialisations: How many fresh ones.
+        output: Where files go, the study's own folder by default.
 
     Raises:
-        StudyError: if no network of the study has a score.
+        StudyError: if the best is asked for, and no network of the study has a score.
     """
-    standing = standing_of(held)
-    if standing.best is None:
+    study, others = held.study, _others(names, held.study)
+    networks = [others[each] if each in others else _best(held) for each in names]
+    with training_bar("Training anew") as watch:
+        train_anew(held, networks, initialisations=initialisations, watch=watch)
+    summary = collect(study, held.ledger)
+    assert summary.comparison is not None
+    write_report(summary, study.report)
+    write_comparison(
+        summary.comparison, output or study.comparison, heading=f"Comparison: {summary.study_name}"
+    )
+    return summary.comparison
+
+
+def _others(names: Sequence[str], study: Study) -> dict[str, Architecture]:
+    """Return the networks that are known by their name alone, all but the best."""
+    unet = unet_genotype(study.configuration.space.num_levels)
+    return {
+        name: unet if name == "unet-genotype" else network_named(name)
+        for name in names
+        if name != "best"
+    }
+
+
+def _best(held: OpenStudy) -> Architecture:
+    best = standing_of(held).best
+    if best is None:
         raise StudyError(
             f"{held.study.path} has no network with a score yet: let its search run first."
         )
-    unet = unet_genotype(held.study.configuration.space.num_levels)
-    contenders = tuple(dict.fromkeys([standing.best.genotype, unet, *more]))
-    with training_bar("Training anew") as watch:
-        train_anew(held, contenders, initialisations=initialisations, watch=watch)
-    write_report(collect(held.study, held.ledger), held.study.report)
-    return read_comparison(held.ledger, standing)
+    return best.genotype

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from rich.markup import escape
 
 from mbnas.cli.compare import compare_networks
+from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.search import holding, run_search
-from mbnas.cli.tables import console, print_comparison
+from mbnas.cli.tables import console
 from mbnas.data.phantom.dataset import write_phantom
 from mbnas.study.study import resolve
 
@@ -44,7 +44,9 @@ def demo(arguments: argparse.Namespace) -> int:
     run_search(study)
     say("[bold]3[/] Training the best network and the U-Net anew, on fresh initialisations.")
     with holding(study) as held:
-        contenders = compare_networks(held, [], initialisations=FRESH_INITIALISATIONS)
-        print_comparison(contenders, json.loads(held.ledger.facts()["classes"]), as_json=False)
+        comparison = compare_networks(
+            held, ("best", "unet-genotype"), initialisations=FRESH_INITIALISATIONS
+        )
+        print_comparison(comparison)
     console().print(f"\nReport: {study.report.resolve()}", markup=False)
     return 0

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 from mbnas.cli.display import say
 from mbnas.cli.tables import print_standing
-from mbnas.report.collect import collect
-from mbnas.report.page import write_report
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import holder_of
 from mbnas.study.standing import read_standing
@@ -31,6 +29,10 @@ def status(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Write the study's page and print where it is."""
+    # Imported here: the statistics of a comparison take a second to load, and status has none.
+    from mbnas.report.collect import collect
+    from mbnas.report.page import write_report
+
     study = Study.open(arguments.study)
     with Ledger.open(study.ledger, read_only=True) as ledger:
         summary = collect(study, ledger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from mbnas.report.terminal import draw_in_terminal
-from mbnas.study.contenders import Contender, in_words
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.study.study import Study
 
@@ -124,56 +122,5 @@ def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
                 "error": record.error,
             }
             for record in evaluation.trainings
-        ],
-    }
-
-
-def print_comparison(
-    contenders: Sequence[Contender], class_names: Sequence[str], *, as_json: bool
-) -> None:
-    """Print networks trained on fresh initialisations, and what their pairs say."""
-    if as_json:
-        print_json([_contender_as_json(each, class_names) for each in contenders])
-        return
-    shown = table("Network", "Dice", "± sd", *map(escape, class_names), "Parameters", "MACs")
-    for each in contenders:
-        class_means = each.class_means or (None,) * len(class_names)
-        shown.add_row(
-            escape(each.name),
-            score_text(each.mean),
-            score_text(each.sd),
-            *map(score_text, class_means),
-            count_text(each.parameters),
-            count_text(each.macs),
-        )
-    out = console()
-    out.print(shown)
-    trainings = len(contenders[0].trainings) if contenders else 0
-    out.print(
-        f"Validation Dice, mean over {trainings} trainings on initialisations that the search "
-        "never saw; sd over initialisations."
-    )
-    for each in contenders[1:]:
-        out.print(in_words(contenders[0], each))
-
-
-def _contender_as_json(contender: Contender, class_names: Sequence[str]) -> dict[str, Any]:
-    class_means = contender.class_means or (None,) * len(class_names)
-    return {
-        "name": contender.name,
-        "network": str(contender.architecture),
-        "dice": contender.mean,
-        "dice_sd": contender.sd,
-        "dice_by_class": dict(zip(class_names, class_means, strict=True)),
-        "parameters": contender.parameters,
-        "multiply_accumulates": contender.macs,
-        "trainings": [
-            {
-                "fold": record.key.fold,
-                "initialisation": record.key.initialisation,
-                "score": record.score,
-                "error": record.error,
-            }
-            for record in contender.trainings
         ],
     }

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from mbnas.report.comparison import Comparison, compare_contenders
 from mbnas.report.summary import (
-    ComparisonRow,
     EvaluationSummary,
     FoldScore,
     SearchSummary,
     State,
 )
-from mbnas.study.contenders import Contender, in_words, read_comparison
+from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
-from mbnas.study.standing import Evaluation, read_standing
+from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
 from mbnas.training.record import TrainingRecord
 
@@ -35,7 +35,6 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         initialisations=configuration.protocol.initialisations,
     )
     class_names = tuple(json.loads(facts["classes"]))
-    contenders = read_comparison(ledger, standing)
     space = configuration.space
     return SearchSummary(
         study_name=study.path.resolve().name,
@@ -49,14 +48,33 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         protocol_name=configuration.protocol.name,
         budget=standing.budget,
         evaluations=tuple(_evaluation(each, class_names) for each in standing.complete),
-        comparison=tuple(_row(each, len(class_names)) for each in contenders),
-        comparison_note=" ".join(in_words(contenders[0], each) for each in contenders[1:]),
+        comparison=_comparison(study, ledger, standing, class_names),
         configuration_toml=configuration.to_toml(),
         versions={
             key.removeprefix("version of "): value
             for key, value in facts.items()
             if key.startswith("version of ")
         },
+    )
+
+
+def _comparison(
+    study: Study, ledger: Ledger, standing: Standing, class_names: tuple[str, ...]
+) -> Comparison | None:
+    """Return what the networks that were compared last say of one another, if any were."""
+    contenders = read_comparison(ledger, standing)
+    if not contenders:
+        return None
+    best, configuration = standing.best, study.configuration
+    is_first = best is not None and contenders[0].architecture == best.genotype
+    return compare_contenders(
+        contenders,
+        class_names=class_names,
+        num_folds=configuration.protocol.folds,
+        slice_size=configuration.preparation.slice_size,
+        searched=best.score if best is not None and is_first else None,
+        num_searched=len(standing.complete),
+        seed=configuration.seed,
     )
 
 
@@ -83,16 +101,4 @@ def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldSco
         score=record.score,
         collapsed=tuple(class_names[index - 1] for index in record.collapsed),
         error=record.error,
-    )
-
-
-def _row(contender: Contender, num_classes: int) -> ComparisonRow:
-    return ComparisonRow(
-        name=contender.name,
-        genotype=str(contender.architecture),
-        mean=contender.mean,
-        sd=contender.sd,
-        per_class=contender.class_means or (None,) * num_classes,
-        parameters=contender.parameters,
-        macs=contender.macs,
     )

@@ -12,10 +12,12 @@ from string import Template
 from mbnas.errors import StudyError
 from mbnas.files import write_text
 from mbnas.report.chart import draw_key, draw_progress
+from mbnas.report.comparison_section import comparison_section
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.panel import Panels
+from mbnas.report.statistics_section import statistics_section
 from mbnas.report.summary import SearchSummary
-from mbnas.report.tables import comparison_table, evaluations_table, troubles_table
+from mbnas.report.tables import evaluations_table, troubles_table
 from mbnas.report.wording import (
     count_text,
     counted,
@@ -214,20 +216,15 @@ def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
 
 def _caution(summary: SearchSummary) -> str:
     words = "As the highest of many noisy scores it flatters the network"
-    if summary.comparison:
+    if summary.comparison is not None:
         return f"{words}; the comparison below trains it anew."
     return f"{words}; only trainings on fresh initialisations tell how good it is."
 
 
 def _comparison(summary: SearchSummary) -> Markup | None:
-    if not summary.comparison:
+    if summary.comparison is None:
         return None
-    return element(
-        "section",
-        element("h2", "Trained anew"),
-        element("p", summary.comparison_note, class_="quiet") if summary.comparison_note else None,
-        comparison_table(summary.comparison, summary.class_names),
-    )
+    return fragment(comparison_section(summary.comparison), statistics_section(summary.comparison))
 
 
 def _troubles(summary: SearchSummary) -> Markup | None:

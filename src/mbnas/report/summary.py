@@ -13,6 +13,7 @@ from statistics import stdev
 from typing import Literal
 
 from mbnas.genotype.genotype import GENES, Gene, Genotype
+from mbnas.report.comparison import Comparison
 
 State = Literal["running", "finished", "stopped"]
 
@@ -130,34 +131,6 @@ class EvaluationSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonRow:
-    """One network of a comparison on fresh initialisations.
-
-    Attributes:
-        name: Such as ``"Best network"`` or ``"U-Net"``.
-        genotype: Text of its genotype, or ``None`` where it has none.
-        mean: Mean score.
-        sd: Standard deviation of the score over trainings, or ``None``.
-        per_class: Mean score per class, as many as the study has classes; ``None``
-            where it is not defined.
-        parameters: How many, or ``None`` if not known.
-        macs: Multiply-accumulates for one slice, or ``None`` if not known.
-    """
-
-    name: str
-    genotype: str | None = None
-    mean: float | None
-    sd: float | None = None
-    per_class: tuple[float | None, ...]
-    parameters: int | None = None
-    macs: int | None = None
-
-    def __post_init__(self) -> None:
-        for score in (self.mean, self.sd, *self.per_class):
-            _check_finite("score", score)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSummary:
     """A study at one moment.
 
@@ -173,14 +146,12 @@ class SearchSummary:
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
         unet: The standard U-Net under the same protocol, if it was evaluated.
-        comparison: Networks trained anew on fresh initialisations, if any were.
-        comparison_note: What the comparison does and does not show.
+        comparison: What networks trained anew on fresh initialisations say, if any were.
         configuration_toml: The whole configuration.
         versions: Version of each program that took part.
 
     Raises:
-        ValueError: if the time has no zone, if evaluations are out of order, or if a row
-            of the comparison has not one score for each class.
+        ValueError: if the time has no zone, or if evaluations are out of order.
     """
 
     study_name: str
@@ -194,8 +165,7 @@ class SearchSummary:
     budget: int
     evaluations: tuple[EvaluationSummary, ...] = ()
     unet: EvaluationSummary | None = None
-    comparison: tuple[ComparisonRow, ...] = ()
-    comparison_note: str = ""
+    comparison: Comparison | None = None
     configuration_toml: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -205,12 +175,6 @@ class SearchSummary:
         numbers = [evaluation.number for evaluation in self.evaluations]
         if numbers != sorted(set(numbers)):
             raise ValueError(f"Evaluations (={numbers}) must be in order, each with its number.")
-        for row in self.comparison:
-            if len(row.per_class) != len(self.class_names):
-                raise ValueError(
-                    f"Row {row.name!r} of the comparison has {len(row.per_class)} scores by class: "
-                    f"it must have one for each of the {len(self.class_names)} classes."
-                )
 
     @property
     def best(self) -> EvaluationSummary | None:

@@ -5,35 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mbnas.report.markup import Content, Markup, element, fragment
-from mbnas.report.panel import changes_in_words, genotype_text, troubles_of
-from mbnas.report.summary import ComparisonRow, EvaluationSummary, FoldScore, SearchSummary
+from mbnas.report.panel import changes_in_words, troubles_of
+from mbnas.report.summary import EvaluationSummary, FoldScore, SearchSummary
 from mbnas.report.wording import count_text, duration_text, score_text
 
 _CHANGES = 6
-
-
-def comparison_table(rows: Sequence[ComparisonRow], class_names: Sequence[str]) -> Markup:
-    """Return the networks of a comparison, a column per class; the highest mean is bold."""
-    highest = max((row.mean for row in rows if row.mean is not None), default=None)
-    body = [
-        element(
-            "tr",
-            element(
-                "th",
-                row.name,
-                _small(row.genotype and genotype_text(row.genotype)),
-                scope="row",
-                class_="words",
-            ),
-            element("td", score_text(row.mean, row.sd)),
-            *(element("td", score_text(score)) for score in row.per_class),
-            element("td", count_text(row.parameters)),
-            element("td", count_text(row.macs)),
-            class_="strong" if row.mean is not None and row.mean == highest else None,
-        )
-        for row in rows
-    ]
-    return _table(["", "Dice", *class_names, "parameters", "MACs"], body)
 
 
 def evaluations_table(summary: SearchSummary) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mbnas.network.architecture import Architecture
-from mbnas.study.contenders import FIRST_FRESH
+from mbnas.study.contenders import FIRST_FRESH, record_comparison
 from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.run import OpenStudy, executor_of
 
@@ -19,13 +19,19 @@ def train_anew(
 ) -> None:
     """Train networks on fresh initialisations, into the study's ledger.
 
+    All are seen to build and to give logits before any is trained. At the end they are the
+    comparison that the study reports.
+
     Args:
         study: Held by this process.
         contenders: The networks.
-        initialisations: How many fresh ones; more than before adds to those.
+        initialisations: How many fresh ones; those trained before are not trained again.
         watch: Told after every training.
+
+    Raises:
+        ConfigurationError: if a network cannot be built or gives no logits.
     """
-    networks = tuple(contenders)
+    networks = tuple(dict.fromkeys(contenders))
     for network in networks:
         study.record_latency(network)  # and sees first whether it can be trained at all
         study.record_cost(network)
@@ -34,3 +40,4 @@ def train_anew(
             executor, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
         )
         evaluator.evaluate(networks, watch)
+    record_comparison(study.ledger, networks, initialisations=initialisations)

@@ -6,18 +6,20 @@ ones. Fresh initialisations, on the same folds, are not picked by anyone.
 
 from __future__ import annotations
 
-import statistics
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import Architecture, title_of
-from mbnas.scoring.metrics import mean_defined
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
 from mbnas.training.record import TrainingRecord
 
 FIRST_FRESH = 1000
 """Initialisations from here on are kept from every search."""
+
+_FACT = "comparison"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,84 +44,56 @@ class Contender:
     macs_32: int | None = None
     latency_ms: float | None = None
 
-    @property
-    def mean(self) -> float | None:
-        """Mean score over trainings; ``None`` if one failed."""
-        scores = [each.score for each in self.trainings]
-        return None if None in scores else mean_defined(tuple(scores))
 
-    @property
-    def sd(self) -> float | None:
-        """Standard deviation over initialisations of the mean over folds; needs two."""
-        by_initialisation: dict[int, list[float]] = {}
-        for each in self.trainings:
-            if each.score is not None:
-                by_initialisation.setdefault(each.key.initialisation, []).append(each.score)
-        means = [statistics.fmean(scores) for scores in by_initialisation.values()]
-        return statistics.stdev(means) if len(means) > 1 and self.mean is not None else None
-
-    @property
-    def class_means(self) -> tuple[float | None, ...]:
-        """Mean Dice of every foreground class over scored epochs and trainings."""
-        dice = [
-            epoch.class_dice
-            for each in self.trainings
-            for epoch in each.epochs
-            if epoch.class_dice is not None
-        ]
-        return tuple(mean_defined(of_class) for of_class in zip(*dice, strict=True))
+def record_comparison(
+    ledger: Ledger, networks: Iterable[Architecture], *, initialisations: int
+) -> None:
+    """Write into a ledger which networks were compared last, and over how many initialisations."""
+    asked = {"networks": [each.digest for each in networks], "initialisations": initialisations}
+    ledger.set_fact(_FACT, json.dumps(asked))
 
 
 def read_comparison(ledger: Ledger, standing: Standing) -> tuple[Contender, ...]:
-    """Return the networks that the ledger holds fresh trainings of, the best found first."""
-    fresh: dict[str, list[TrainingRecord]] = {}
-    for record in ledger.trainings(protocol=ledger.facts()["protocol"]):
-        if record.key.initialisation >= FIRST_FRESH:
-            fresh.setdefault(record.key.network, []).append(record)
-    networks = ledger.networks()
+    """Return the networks that were compared last, the best found first; none if none were.
+
+    Trainings of other networks, or beyond the initialisations that were asked for, stay in the
+    ledger for later comparisons and are no part of this one.
+    """
+    facts = ledger.facts()
+    if _FACT not in facts:
+        return ()
+    asked = json.loads(facts[_FACT])
+    fresh: dict[str, list[TrainingRecord]] = {digest: [] for digest in asked["networks"]}
+    for record in ledger.trainings(protocol=facts["protocol"]):
+        number = record.key.initialisation - FIRST_FRESH
+        if record.key.network in fresh and 0 <= number < asked["initialisations"]:
+            fresh[record.key.network].append(record)
     best = standing.best.genotype.digest if standing.best else None
+    networks = ledger.networks()
+    ordered = [networks[digest] for digest in sorted(fresh, key=lambda digest: digest != best)]
+    titles = [
+        _title(each.architecture, is_best=each.architecture.digest == best) for each in ordered
+    ]
     return tuple(
         Contender(
-            name=_name(networks[digest].architecture, is_best=digest == best),
-            architecture=networks[digest].architecture,
+            name=title if titles.count(title) == 1 else str(each.architecture),
+            architecture=each.architecture,
             trainings=tuple(
-                sorted(fresh[digest], key=lambda each: (each.key.initialisation, each.key.fold))
+                sorted(
+                    fresh[each.architecture.digest],
+                    key=lambda record: (record.key.initialisation, record.key.fold),
+                )
             ),
-            parameters=networks[digest].parameters,
-            macs=networks[digest].macs,
-            macs_32=networks[digest].macs_32,
-            latency_ms=networks[digest].latency_ms,
+            parameters=each.parameters,
+            macs=each.macs,
+            macs_32=each.macs_32,
+            latency_ms=each.latency_ms,
         )
-        for digest in sorted(fresh, key=lambda digest: digest != best)
+        for each, title in zip(ordered, titles, strict=True)
     )
 
 
-def in_words(first: Contender, second: Contender) -> str:
-    """Return what the trainings that two networks have in common say, with the numbers."""
-    pairs = paired_differences(first, second)
-    if len(pairs) < 2:
-        return "Too few trainings in common to compare."
-    mean, spread = statistics.fmean(pairs), statistics.stdev(pairs)
-    wins = sum(difference > 0 for difference in pairs)
-    return (
-        f"{first.name} minus {second.name}: {mean:+.4f} Dice on average over {len(pairs)} pairs of "
-        f"trainings on the same fold and initialisation seed (standard deviation {spread:.4f}), "
-        f"higher in {wins} of them."
-    )
-
-
-def paired_differences(first: Contender, second: Contender) -> tuple[float, ...]:
-    """Return the score differences over the (fold, initialisation) that both were trained on."""
-    other = {(each.key.fold, each.key.initialisation): each.score for each in second.trainings}
-    differences = []
-    for each in first.trainings:
-        score = other.get((each.key.fold, each.key.initialisation))
-        if score is not None and each.score is not None:
-            differences.append(each.score - score)
-    return tuple(differences)
-
-
-def _name(architecture: Architecture, *, is_best: bool) -> str:
+def _title(architecture: Architecture, *, is_best: bool) -> str:
     title = title_of(architecture)
     if not is_best:
         return title

@@ -29,8 +29,9 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
+COMPARISON = "comparison"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
-_OURS = _HELD | {SLICES, REPORT, LOCK_NAME, "weights"}
+_OURS = _HELD | {SLICES, REPORT, COMPARISON, LOCK_NAME, "weights"}
 _MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
 
 
@@ -60,6 +61,11 @@ class Study:
     def report(self) -> Path:
         """The page that a person reads."""
         return self.path / REPORT
+
+    @property
+    def comparison(self) -> Path:
+        """The folder of tables of the networks trained anew."""
+        return self.path / COMPARISON
 
     @property
     def is_begun(self) -> bool:

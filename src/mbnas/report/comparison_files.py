@@ -1,0 +1,96 @@
+"""The files that a comparison leaves: tables for people, rows and values for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mbnas.errors import StudyError
+from mbnas.files import write_text
+from mbnas.report.comparison import Comparison
+from mbnas.report.comparison_notes import footnotes, sentences
+from mbnas.report.comparison_table import tables
+from mbnas.report.comparison_text import as_latex, as_markdown
+from mbnas.report.comparison_values import comparison_values, measure_rows, patient_rows
+
+TABLE_COLUMNS = [
+    "network",
+    "patients",
+    "metric",
+    "class",
+    "mean",
+    "sd",
+    "low",
+    "high",
+    "values",
+    "undefined",
+    "missed",
+]
+PATIENT_COLUMNS = [
+    "network",
+    "initialisation",
+    "fold",
+    "patient",
+    "case",
+    "held_out",
+    "class",
+    "dice",
+    "hd95_mm",
+    "surface_dice",
+    "predicted_voxels",
+    "reference_voxels",
+]
+
+
+def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -> None:
+    """Write all files of a comparison into a directory, made if need be, each whole or not at all.
+
+    Args:
+        comparison: What to write.
+        directory: ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv`` and
+            ``statistics.json`` in it are replaced.
+        heading: Of the page in Markdown.
+
+    Raises:
+        StudyError: if a file cannot be written.
+    """
+    texts = comparison_texts(comparison, heading=heading)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_text(directory / name, text)
+    except OSError as error:
+        raise StudyError(
+            f"The comparison cannot be written to {directory}: {error.strerror}. Its trainings "
+            "are kept; run the same command again with --output and another directory."
+        ) from error
+
+
+def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
+    """Return what stands in the files of a comparison, by their names."""
+    made, notes = tables(comparison), footnotes(comparison)
+    rows = (
+        {"network": network.name, **row}
+        for network in comparison.networks
+        for row in measure_rows(network, comparison.class_names)
+    )
+    return {
+        "table.md": as_markdown(made, notes, sentences(comparison), heading=heading),
+        "table.tex": as_latex(made, notes),
+        "table.csv": _as_csv(TABLE_COLUMNS, rows),
+        "patients.csv": _as_csv(PATIENT_COLUMNS, patient_rows(comparison)),
+        "statistics.json": json.dumps(comparison_values(comparison), indent=2) + "\n",
+    }
+
+
+def _as_csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; what is not known is empty."""
+    written = io.StringIO()
+    writer = csv.DictWriter(written, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue()

@@ -1,0 +1,89 @@
+"""What stands below the tables of a comparison: by which conventions, and what follows."""
+
+from __future__ import annotations
+
+from mbnas.report.compared import ComparedNetwork
+from mbnas.report.comparison import Comparison
+from mbnas.report.measures import Measures
+from mbnas.report.wording import counted
+from mbnas.scoring.measures import TOLERANCE_MM
+
+_DEFINITIONS = (
+    "Measured in 3D on the voxel grid of each case's own file, with spacing in mm. Surfaces are "
+    "MONAI's: HD95 is between the centres of edge voxels, the larger of both directions; surface "
+    "Dice (use_subvoxels) is between surface elements weighted by area, within "
+    f"{TOLERANCE_MM:g} mm."
+)
+
+
+def footnotes(comparison: Comparison) -> tuple[str, ...]:
+    """Return by which conventions the tables were made, one sentence or a few each."""
+    notes = [_means(comparison)]
+    if comparison.num_held_out:
+        notes.append(
+            f"The {counted(comparison.num_held_out, 'held-out patient')} took no part in search or "
+            "training; each value is the mean over the networks of all folds."
+        )
+    notes += [
+        _DEFINITIONS,
+        _empty_cases(comparison),
+        _costs(comparison),
+    ]
+    notes += [f"{each.name} failed: {each.error}" for each in comparison.networks if each.error]
+    return tuple(notes)
+
+
+def sentences(comparison: Comparison) -> tuple[str, ...]:
+    """Return what the comparison shows, one sentence a claim, with the caution that it needs."""
+    caution = (comparison.caution,) if comparison.claims else ()
+    optimism = (comparison.optimism,) if comparison.optimism else ()
+    return comparison.claims + caution + optimism
+
+
+def _means(comparison: Comparison) -> str:
+    initialisations = counted(comparison.num_initialisations, "fresh initialisation")
+    over = (
+        f"Mean ± standard deviation over {initialisations}"
+        if comparison.num_initialisations > 1
+        else f"Mean of {initialisations}"
+    )
+    return (
+        f"{over} of the mean over the {counted(comparison.num_patients, 'patient')} of "
+        f"{counted(comparison.num_folds, 'fold')}, each predicted by the network that had not "
+        "trained on them, then over classes; in brackets the 95 % interval of the mean over "
+        "patients (BCa bootstrap). The best of a column is bold; lower is better for HD95."
+    )
+
+
+def _empty_cases(comparison: Comparison) -> str:
+    found = [
+        (each.name, measures.total)
+        for each in comparison.networks
+        if (measures := _all_patients(each)) is not None
+    ]
+    undefined = ", ".join(f"{name} {total.num_undefined}" for name, total in found)
+    missed = ", ".join(f"{name} {total.num_missed}" for name, total in found)
+    values = max((total.num_values for _, total in found), default=0)
+    return (
+        "A class absent from prediction and reference has no value and is left out "
+        f"({undefined or 'none'}, of {values} each). Absent from one of them alone, its Dice and "
+        "surface Dice are 0 and its HD95 is the diagonal of the volume "
+        f"({missed or 'none'})."
+    )
+
+
+def _all_patients(network: ComparedNetwork) -> Measures | None:
+    """Return the counts on the patients of the folds and on held-out ones together."""
+    if network.validation is None or network.held_out is None:
+        return network.validation
+    return Measures(metrics={}, counts=network.validation.counts + network.held_out.counts)
+
+
+def _costs(comparison: Comparison) -> str:
+    size = comparison.slice_size
+    return (
+        f"MACs: multiply-accumulates for one slice, {size}×{size} under this protocol. The "
+        "counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that column. "
+        "Latency: of one slice, in float32 on the study's device, the median. Training: the mean "
+        "duration of one."
+    )

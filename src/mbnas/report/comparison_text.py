@@ -1,0 +1,124 @@
+"""Tables of words as Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mbnas.report.comparison_table import Cell, Table
+from mbnas.report.markup import Markup, element, fragment
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{each: f"\\{each}" for each in "&%$#_{}"},
+        "<": r"$<$",
+        ">": r"$>$",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "−": "$-$",
+        "–": "--",
+        "α": r"$\alpha$",
+    }
+)
+_MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\|*_`#<>~"} | {"[": "\\[", "]": "\\]"})
+
+
+def as_markdown(
+    tables: Sequence[Table], notes: Sequence[str], sentences: Sequence[str], *, heading: str
+) -> str:
+    """Return a page with tables, what they show, and their notes."""
+    parts = [f"# {_in_markdown(heading)}"]
+    for table in tables:
+        parts += [f"## {_in_markdown(table.title)}", _markdown_table(table)]
+    for words in (sentences, notes):
+        if words:
+            parts.append("\n".join(f"- {_in_markdown(each)}" for each in words))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_latex(tables: Sequence[Table], notes: Sequence[str]) -> str:
+    r"""Return tables for ``\input`` into a document that uses the package booktabs."""
+    parts = [r"% \usepackage{booktabs}"]
+    parts += [f"% {table.title}\n{_latex_table(table)}" for table in tables]
+    parts += ["{\\footnotesize\n" + "\n".join(f"{in_latex(each)}\\par" for each in notes) + "\n}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_html(table: Table) -> Markup:
+    """Return a table that scrolls by itself where the screen is narrow."""
+    heads = (
+        element("th", head, scope="col", class_="words" if number < table.num_words else None)
+        for number, head in enumerate(table.heads)
+    )
+    rows = (element("tr", *_html_cells(row, table.num_words)) for row in table.rows)
+    return element(
+        "div",
+        element("table", element("thead", element("tr", *heads)), element("tbody", *rows)),
+        class_="wide",
+    )
+
+
+def in_latex(text: str) -> str:
+    r"""Return text whose special characters LaTeX prints as they are.
+
+    >>> print(in_latex("left_lobe & 95 %"))
+    left\_lobe \& 95 \%
+    """
+    return text.translate(_LATEX)
+
+
+def _in_markdown(text: str) -> str:
+    return text.translate(_MARKDOWN)
+
+
+def _markdown_table(table: Table) -> str:
+    def cell(cell: Cell) -> str:
+        text = _in_markdown(cell.text)
+        note = f"<br>{_in_markdown(cell.note)}" if cell.note else ""
+        return (f"**{text}**" if cell.bold else text) + note
+
+    sides = [":--"] * table.num_words + ["--:"] * (len(table.heads) - table.num_words)
+    lines = [
+        [_in_markdown(head) for head in table.heads],
+        sides,
+        *([cell(each) for each in row] for row in table.rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _latex_table(table: Table) -> str:
+    """Return a tabular; notes stand in a line of their own below their row."""
+    sides = "l" * table.num_words + "r" * (len(table.heads) - table.num_words)
+    lines = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule"]
+    lines += [_latex_row(in_latex(head) for head in table.heads), r"\midrule"]
+    for row in table.rows:
+        lines.append(_latex_row(_latex_cell(cell) for cell in row))
+        if any(cell.note for cell in row):
+            lines.append(_latex_row(_latex_note(cell) for cell in row))
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    # Braces, since a bracket right after a row's end would be taken for its length.
+    return "{}" + " & ".join(cells) + r" \\"
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = in_latex(cell.text)
+    return rf"\textbf{{{text}}}" if cell.bold else text
+
+
+def _latex_note(cell: Cell) -> str:
+    return rf"{{\footnotesize {in_latex(cell.note)}}}" if cell.note else ""
+
+
+def _html_cells(row: Sequence[Cell], num_words: int) -> Iterable[Markup]:
+    for number, cell in enumerate(row):
+        text = element("strong", cell.text) if cell.bold else cell.text
+        note = fragment(" ", element("small", cell.note)) if cell.note else None
+        if number < num_words:
+            yield element("th", text, note, scope="row", class_="words")
+        else:
+            yield element("td", text, note)

@@ -1,0 +1,144 @@
+"""What a comparison looks like: on a screen, in files, as markup."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from rich.console import Console
+
+from mbnas.cli.comparison_display import print_comparison
+from mbnas.report.comparison_files import comparison_texts, write_comparison
+from mbnas.report.comparison_notes import footnotes
+from mbnas.report.comparison_table import tables
+
+
+@pytest.fixture
+def comparison(compare, contender, drawn):
+    """Three networks with held-out patients, of whom one lacks a class, and one that failed."""
+    held_out = {place: [("h", (0.5, 0.6)), ("i", (0.7, None))] for place in drawn(1)}
+    failed = frozenset({(1000, 1)})
+    return compare(
+        contender("Best found", drawn(1), held_out=held_out),
+        contender("Small_{x} & Co", drawn(2, shift=-0.1), held_out=held_out, kernel=5),
+        contender("U-Net", drawn(3, shift=-0.2), held_out=held_out, kernel=7),
+        contender("ResU-Net", drawn(4), failed=failed, kernel=9),
+    )
+
+
+@pytest.fixture
+def texts(comparison):
+    return comparison_texts(comparison, heading="Comparison: first_study")
+
+
+def test_the_main_table_has_measures_and_costs_with_the_best_in_bold(comparison):
+    main = tables(comparison)[0]
+    assert main.heads == (
+        "Network",
+        "DSC",
+        "HD95 (mm)",
+        "Surface Dice (2 mm)",
+        "Parameters",
+        "MACs at 128×128",
+        "MACs at 32×32",
+        "Latency",
+        "Training",
+    )
+    assert [cell.text for cell in main.rows[0]] == [
+        "Best found",
+        "0.758 ± 0.023",
+        "4.00 ± 0.00",
+        "0.379 ± 0.011",
+        "7.76 M",
+        "12.1 G",
+        "300 M",
+        "12.3 ms",
+        "10 s",
+    ]
+    assert main.rows[0][1].note == "[0.729, 0.798]"
+    assert [row[1].bold for row in main.rows] == [True, False, False, False]
+    assert (main.rows[3][0].note, main.rows[3][1].text) == ("a training failed", "–")
+
+
+def test_costs_stand_apart_where_they_are_not_joined(comparison):
+    joined, apart = tables(comparison), tables(comparison, joined=False)
+    assert [len(each.heads) for each in apart[:2]] == [4, 6]
+    assert [each.title for each in apart if each.title != "Costs"] == [
+        each.title for each in joined
+    ]
+
+
+def test_a_single_class_has_no_table_by_class(compare, contender, drawn):
+    dice = {
+        place: [(patient, values[:1]) for patient, values in volumes]
+        for place, volumes in drawn(1).items()
+    }
+    assert len(tables(compare(contender("A", dice), class_names=("spleen",)))) == 1
+
+
+def test_notes_count_what_was_empty_and_tell_failures(comparison):
+    notes = " ".join(footnotes(comparison))
+    assert "(Best found 6, Small_{x} & Co 6, U-Net 6, of 60 each)" in notes
+    assert "ResU-Net failed: The loss was not finite." in notes
+    assert "2 held-out patients" in notes
+    assert "use_subvoxels" in notes
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_screen_shows_every_number_whole(comparison, width):
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    print_comparison(comparison, out)
+    printed = out.file.getvalue()
+    assert max(len(line) for line in printed.splitlines()) <= width
+    assert "…" not in printed
+    for text in ("0.758 ± 0.023", "[0.729, 0.798]", "0.379 ± 0.011", "12.3 ms", "Held-out"):
+        assert text in printed
+    assert ("Costs" in printed) == (width == 80)
+
+
+def test_markdown_has_as_many_cells_in_every_row(texts):
+    blocks = re.findall(r"(?:^\|.*\n)+", texts["table.md"], flags=re.MULTILINE)
+    assert len(blocks) == 4
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+    assert "**0.758 ± 0.023**" in texts["table.md"]
+    assert r"# Comparison: first\_study" in texts["table.md"]
+    assert "- Read these p-values as optimistic" in texts["table.md"]
+
+
+def test_latex_is_balanced_escaped_and_even(texts):
+    latex = texts["table.tex"]
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 4
+    bare = re.sub(r"\\[{}]", "", latex)
+    assert bare.count("{") == bare.count("}")
+    assert r"Small\_\{x\} \& Co" in latex
+    assert r"\textbf{0.758 $\pm$ 0.023}" in latex
+    assert latex.isascii()
+    for tabular in re.findall(r"\\begin\{tabular\}(.*?)\\end", latex, flags=re.DOTALL):
+        columns = re.match(r"\{([lr]+)\}", tabular).group(1)
+        for line in re.findall(r"(.*) \\\\$", tabular, flags=re.MULTILINE):
+            assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+
+
+def test_rows_for_programs(texts, comparison):
+    table = list(csv.DictReader(io.StringIO(texts["table.csv"])))
+    assert len(table) == 3 * 2 * 3 * 3  # sound networks × patients × metrics × classes and mean
+    first = table[0]
+    assert (first["network"], first["patients"], first["metric"]) == ("Best found", "folds", "dice")
+    assert (first["class"], first["values"], first["undefined"]) == ("", "36", "0")
+    assert float(first["mean"]) == pytest.approx(0.758, abs=5e-4)
+    patients = list(csv.DictReader(io.StringIO(texts["patients.csv"])))
+    assert len(patients) == 3 * (18 + 12) * 2 + 15 * 2  # volumes × classes; one training failed
+    assert {each["dice"] for each in patients if each["patient"] == "i"} == {"0.7", ""}
+    values = json.loads(texts["statistics.json"])
+    assert [each["error"] is None for each in values["networks"]] == [True, True, True, False]
+    assert values["tests"]["networks"] == ["Best found", "Small_{x} & Co", "U-Net"]
+    assert values["claims"] == list(comparison.claims)
+
+
+def test_files_are_replaced_whole(comparison, texts, tmp_path):
+    for _ in range(2):
+        write_comparison(comparison, tmp_path / "new", heading="Comparison: first_study")
+    found = {each.name: each.read_text(encoding="utf-8") for each in (tmp_path / "new").iterdir()}
+    assert found == texts
