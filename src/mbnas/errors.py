@@ -42,3 +42,7 @@ class StudyError(MbnasError):
 
 class TrainingError(MbnasError):
     """One training that could not be finished; the search records it and goes on."""
+
+
+class FigureError(MbnasError):
+    """A figure for which there is nothing to draw yet, and what to do about it."""

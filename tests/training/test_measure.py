@@ -8,7 +8,8 @@ import pytest
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
 from mbnas.scoring.metrics import mean_defined
-from mbnas.training.measure import predict_slices, unpack_prediction
+from mbnas.training.measure import predict_slices
+from mbnas.training.prediction import unpack_prediction
 from mbnas.training.train import run_training, train_once
 
 

@@ -98,7 +98,7 @@ class _Frame:
         scores = [e.score for e in summary.evaluations if e.score is not None]
         if summary.unet is not None and summary.unet.score is not None:
             scores.append(summary.unet.score)
-        low, high = _range_of(scores)
+        low, high = range_of(scores)
         return cls(width=width, height=height, last=last, low=low, high=high)
 
     def x(self, number: int | float) -> float:
@@ -121,7 +121,7 @@ class _Frame:
         return self.width - _RIGHT
 
 
-def _range_of(scores: Sequence[float]) -> tuple[float, float]:
+def range_of(scores: Sequence[float]) -> tuple[float, float]:
     """Return the scores that the axis spans: of all, but for outliers far below."""
     if not scores:
         return 0.0, 1.0
@@ -134,7 +134,7 @@ def _range_of(scores: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _ticks(low: float, high: float, count: int) -> list[float]:
+def ticks(low: float, high: float, count: int) -> list[float]:
     """Return round numbers between ``low`` and ``high``, about ``count`` of them."""
     rough = (high - low) / count
     size = 10.0 ** floor(log10(rough))
@@ -144,14 +144,14 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _draw_axes(frame: _Frame, summary: SearchSummary) -> Iterator[Markup]:
-    scores = _ticks(frame.low, frame.high, 5)
+    scores = ticks(frame.low, frame.high, 5)
     digits = 2 if all(round(score, 2) == score for score in scores) else 3
     for score in scores:
         y = frame.y(score)
         yield _line("grid", _LEFT, y, frame.right, y)
         yield _label("end", _LEFT - 8, y + 4, f"{score:.{digits}f}")
     yield _line("axis", _LEFT, frame.floor, frame.right, frame.floor)
-    numbers = _ticks(1.0, float(frame.last), int(frame.width // 110)) if frame.last > 1 else []
+    numbers = ticks(1.0, float(frame.last), int(frame.width // 110)) if frame.last > 1 else []
     numbers = [1.0, *(number for number in numbers if number.is_integer())]
     for number in numbers:
         yield _label("middle", frame.x(number), frame.floor + 18, f"{number:g}")

@@ -65,6 +65,12 @@ def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
     return symbols
 
 
+def further_fill(index: int) -> str:
+    """Return a colour where a palette has come to its end: hues are a golden angle apart."""
+    red, green, blue = colorsys.hls_to_rgb(index * 0.381966 % 1, 0.62, 0.5)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
 def _candidates(block: str) -> Iterator[str]:
     """Yield letters for a block: its beginnings, then anything."""
     for length in range(1, len(block) + 1):
@@ -74,8 +80,6 @@ def _candidates(block: str) -> Iterator[str]:
 
 
 def _further_fills() -> Iterator[str]:
-    """Yield the rest of the palette, then hues a golden angle apart."""
+    """Yield the rest of the palette, then further colours."""
     yield from _FURTHER_FILLS
-    for index in count():
-        red, green, blue = colorsys.hls_to_rgb(index * 0.381966 % 1, 0.62, 0.5)
-        yield f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+    yield from map(further_fill, count())

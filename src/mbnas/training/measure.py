@@ -8,8 +8,6 @@ Shape suffixes: N slices, S side of a slice, B batch, C channels, H height, W wi
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -18,6 +16,7 @@ from torch import nn
 from mbnas.data.slices import PreparedSlices, PreparedVolume
 from mbnas.scoring.surface import measure
 from mbnas.training.device import autocast
+from mbnas.training.prediction import pack_prediction
 from mbnas.training.protocol import Precision
 from mbnas.training.record import VolumeRecord
 from mbnas.training.resident import ResidentSlices
@@ -63,7 +62,7 @@ def measure_volumes(
                     num_classes=data.num_classes,
                     spacing_mm=volume.spacing_mm,
                 ),
-                prediction=zlib.compress(predicted_NSS.tobytes()) if keep_predictions else None,
+                prediction=pack_prediction(predicted_NSS) if keep_predictions else None,
             )
         )
     return tuple(records)
@@ -83,12 +82,3 @@ def predict_slices(
             logits = network(images_BCHW.contiguous(memory_format=torch.channels_last))
         parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
     return np.concatenate(parts)
-
-
-def unpack_prediction(
-    prediction: bytes, volume: PreparedVolume
-) -> UInt8[np.ndarray, "slice side side"]:
-    """Return the predicted slices that a record of a volume holds."""
-    side = volume.plane.slice_size
-    flat = np.frombuffer(zlib.decompress(prediction), dtype=np.uint8)
-    return flat.reshape(volume.num_slices, side, side)

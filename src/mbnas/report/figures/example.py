@@ -1,0 +1,77 @@
+"""One slice of a patient with what the reference and networks say of it, and which part to show.
+
+Shape suffixes: H height and W width of a slice in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+_MARGIN, _SMALLEST_VIEW = 0.2, 0.25  # of the foreground's side; of the image's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One slice of one patient.
+
+    Attributes:
+        title: Why this patient, such as ``"best"``.
+        patient: Whose slice it is.
+        place: Which slice it is.
+        image_HW: Its intensities, upright.
+        reference_HW: Class indices of the reference.
+        predicted_HW: Of every network.
+        dice: Of every network, on the patient's whole volume.
+        spacing_mm: Distance between pixels down and across.
+
+    Raises:
+        ValueError: unless all are of one shape and every prediction has its Dice.
+    """
+
+    title: str
+    patient: str
+    place: str
+    image_HW: Float32[np.ndarray, "height width"]
+    reference_HW: UInt8[np.ndarray, "height width"]
+    predicted_HW: tuple[UInt8[np.ndarray, "height width"], ...]
+    dice: tuple[float | None, ...]
+    spacing_mm: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        shapes = {each.shape for each in (self.image_HW, self.reference_HW, *self.predicted_HW)}
+        if len(shapes) > 1 or len(self.dice) != len(self.predicted_HW):
+            raise ValueError(
+                f"Image, reference and predictions of {self.patient} must have one shape (are "
+                f"{sorted(shapes)}), and {len(self.predicted_HW)} predictions as many Dice (are "
+                f"{len(self.dice)})."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A square part of a slice, in millimetres from its upper left corner."""
+
+    left: float
+    top: float
+    side: float
+
+
+def view_of(example: Example) -> View:
+    """Return the square around all foreground, with a margin, inside the slice where it can be."""
+    shape = np.array(example.image_HW.shape)
+    spacing = np.array(example.spacing_mm)
+    size_mm = shape * spacing
+    is_seen = np.any([example.reference_HW > 0, *(each > 0 for each in example.predicted_HW)], 0)
+    low, high = np.zeros(2), size_mm
+    if is_seen.any():
+        pixels = np.argwhere(is_seen)
+        low, high = pixels.min(0) * spacing, (pixels.max(0) + 1) * spacing
+    extent = float((high - low).max()) * (1 + 2 * _MARGIN)
+    side = min(max(extent, _SMALLEST_VIEW * float(size_mm.max())), float(size_mm.max()))
+    starts = (low + high - side) / 2
+    inside = np.clip(starts, 0, np.maximum(size_mm - side, 0))
+    top, left = np.where(size_mm < side, (size_mm - side) / 2, inside)
+    return View(left=float(left), top=float(top), side=side)

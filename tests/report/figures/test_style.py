@@ -1,0 +1,90 @@
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.report.figures.network import TitledNetwork, draw_networks
+from mbnas.report.figures.pareto import Candidate, draw_pareto
+from mbnas.report.figures.progress import Run, draw_progress
+from mbnas.report.figures.ranks import draw_ranks
+from mbnas.report.figures.style import COLUMN_IN, FORMATS, TEXT_PT, save, shortened, wrapped
+
+STARTS = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
+DRAWN = {
+    "progress": lambda: draw_progress([Run(label="a", scores=(0.5, 0.6), training_s=(1.0, 2.0))]),
+    "networks": lambda: draw_networks([TitledNetwork(title="U-Net", genotype=unet_genotype())]),
+    "ranks": lambda: draw_ranks(["a", "b", "c"], (1.0, 2.5, 2.5), 1.2),
+    "pareto": lambda: draw_pareto(
+        [Candidate(name="a", dice=0.8, sd=0.1, parameters=10_000, macs=10**9)], slice_size=64
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_one_figure_is_one_sequence_of_bytes(name, kind, tmp_path):
+    contents = []
+    for number in (1, 2):
+        path = tmp_path / f"{number}.{kind}"
+        save(DRAWN[name](), path, title="a figure")
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[0].startswith(STARTS[kind])
+    assert [each.name for each in sorted(tmp_path.iterdir())] == [f"1.{kind}", f"2.{kind}"]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_a_column_wide_and_its_text_large_enough(name, boxes, assert_legible):
+    figure = DRAWN[name]()
+    assert figure.get_figwidth() == COLUMN_IN
+    assert_legible(figure)
+    sizes = [each.get_fontsize() for each in figure.findobj(mpl.text.Text) if each.get_text()]
+    assert min(sizes) >= TEXT_PT
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_a_user_set_changes_nothing(name, tmp_path):
+    paths = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
+    save(DRAWN[name](), paths[0], title="a figure")
+    with mpl.rc_context({"font.size": 20, "axes.grid": True, "svg.fonttype": "path"}):
+        save(DRAWN[name](), paths[1], title="a figure")
+        assert mpl.rcParams["font.size"] == 20
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_letters_are_embedded_as_truetype(tmp_path):
+    save(DRAWN["ranks"](), tmp_path / "ranks.pdf", title="ranks")
+    content = (tmp_path / "ranks.pdf").read_bytes()
+    assert b"/CIDFontType2" in content
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+    assert b"/CreationDate" not in content
+
+
+def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "ranks.pdf"
+    path.write_text("before")
+    figure = DRAWN["ranks"]()
+    monkeypatch.setattr(figure, "savefig", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(figure, path, title="ranks")
+    assert path.read_text() == "before"
+
+
+def test_no_display_is_thought_of():
+    code = (
+        "import sys; import mbnas.report.figures.table\n"
+        "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
+        "assert 'torch' not in sys.modules, 'torch'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_text_is_cut_to_its_room():
+    assert shortened("", 1.0) == ""
+    assert shortened("W" * 50, 40.0).endswith("…")
+    assert wrapped("U-Net (VGG-13)", 200.0) == "U-Net (VGG-13)"
+    assert wrapped("W" * 50 + " a", 40.0).splitlines()[1] == "a"
