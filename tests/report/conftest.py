@@ -6,6 +6,7 @@ import pytest
 
 from mbnas.genotype.genotype import Genotype, Node
 from mbnas.report.comparison import Comparison, compare_contenders
+from mbnas.report.segmentations import Segmentations, ShownCase, show_case
 from mbnas.report.summary import EvaluationSummary, FoldScore, SearchSummary
 from mbnas.scoring.measures import ClassMeasures
 from mbnas.study.contenders import Contender
@@ -80,6 +81,103 @@ def make_study(*evaluations: EvaluationSummary, **fields: object) -> SearchSumma
         "versions": {"torch": "2.15.0"},
     }
     return SearchSummary(**(values | fields))
+
+
+def make_scored_comparison(
+    *means: float, num_folds: int = 3, num_initialisations: int = 2
+) -> Comparison:
+    """Return networks that score about ``means``, the first of them the best found."""
+    contenders = []
+    for number, mean in enumerate(means):
+        genotype = Genotype.parse(f"0vgg{2 * number + 3}")
+        trainings = tuple(
+            TrainingRecord(
+                key=TrainingKey(
+                    network=genotype.digest,
+                    protocol="p",
+                    fold=fold,
+                    initialisation=1000 + initialisation,
+                ),
+                score=mean + 0.01 * fold + 0.001 * initialisation * number,
+                wall_s=1.0,
+                worker="here",
+                started_at="2026-03-01T00:00:00Z",
+                volumes=(
+                    VolumeRecord(
+                        case=f"case_{fold}",
+                        patient=f"p{fold}",
+                        held_out=False,
+                        measures=2
+                        * (class_measures(mean + 0.01 * fold + 0.001 * initialisation * number),),
+                    ),
+                ),
+            )
+            for initialisation in range(num_initialisations)
+            for fold in range(num_folds)
+        )
+        contenders.append(
+            Contender(
+                name="Best found" if number == 0 else f"Network {number}",
+                architecture=genotype,
+                trainings=trainings,
+                parameters=1000,
+                macs=1000,
+            )
+        )
+    return compare_contenders(
+        contenders,
+        class_names=("anterior", "posterior"),
+        num_folds=num_folds,
+        slice_size=16,
+        searched=means[0] + 0.02,
+        num_searched=20,
+        seed=0,
+    )
+
+
+def make_case(name: str = "case_1", num_networks: int = 2, **fields: object) -> ShownCase:
+    """Return a case of nine slices: a ball of two classes that each network misses a little."""
+    z, y, x = np.mgrid[:9, :16, :16]
+    labels = [
+        np.where((z - 4) ** 2 + (y - 8) ** 2 + (x - 8 + shift) ** 2 < 16, 1 + (x > 8), 0)
+        for shift in range(1 + num_networks)
+    ]
+    values: dict[str, object] = {
+        "case": name,
+        "patient": name,
+        "held_out": False,
+        "dice": (0.75,) * num_networks,
+        "num_classes": 2,
+        "most_slices": 24,
+    }
+    images = np.random.default_rng(0).normal(size=z.shape).astype(np.float32)
+    return show_case(images, np.stack(labels).astype(np.uint8), **(values | fields))
+
+
+def make_segmentations(*cases: ShownCase, **fields: object) -> Segmentations:
+    """Return cases that two networks segmented."""
+    values: dict[str, object] = {
+        "class_names": ("anterior", "posterior"),
+        "network_names": ("Best found", "Network 1"),
+        "cases": cases,
+        "num_cases": len(cases),
+    }
+    return Segmentations(**(values | fields))
+
+
+@pytest.fixture
+def comparison():
+    return make_scored_comparison
+
+
+@pytest.fixture
+def shown_case():
+    return make_case
+
+
+@pytest.fixture
+def segmentations():
+    return make_segmentations
 
 
 @pytest.fixture

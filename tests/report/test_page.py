@@ -7,7 +7,7 @@ import pytest
 from mbnas.report.page import render_page, write_report
 from mbnas.report.summary import FoldScore
 
-VOID = {"meta", "link", "br", "wbr"}
+VOID = {"meta", "link", "br", "wbr", "input"}
 ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
 
 
@@ -40,8 +40,14 @@ class Page(HTMLParser):
             self.texts.append(data)
 
 
+def contents_of(elements) -> set[str]:
+    """Return where the links before the first section lead."""
+    before = next(n for n, (tag, _) in enumerate(elements) if tag == "main")
+    return {values["href"] for tag, values in elements[:before] if tag == "a"}
+
+
 @pytest.fixture
-def full_study(study, evaluation, contender, drawn, compare):
+def full_study(study, evaluation, contender, drawn, compare, segmentations, shown_case):
     collapsed = FoldScore(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
     first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed))
     return study(
@@ -52,6 +58,9 @@ def full_study(study, evaluation, contender, drawn, compare):
         comparison=compare(
             contender("Best found", drawn(1)), contender("ResU-Net", drawn(2), kernel=5)
         ),
+        segmentations=segmentations(shown_case("hippocampus_007")),
+        identity={"Data digest": "abc123", "Protocol digest": "def456"},
+        commands=("mbnas search data again --config study.toml",),
     )
 
 
@@ -80,6 +89,13 @@ def test_the_page_tells_all_of_the_study(full_study):
         "Read these p-values as optimistic",
         "seed = 7",
         "2.15.0",
+        "hippocampus_007",
+        "slice 4 of 9",
+        "doi 10.1117/12.2611428",
+        "@software{mbnas,",
+        "abc123",
+        "def456",
+        "mbnas search data again --config study.toml",
         "no medical device",
     ):
         assert words in page.text
@@ -93,7 +109,14 @@ def test_every_evaluation_can_be_pinned(full_study):
     templates = {values["id"] for tag, values in elements if tag == "template"}
     links = {values["href"] for tag, values in elements if tag == "a"}
     assert templates == {"evaluation-1", "evaluation-2", "evaluation-3"}
-    assert links == {f"#{name}" for name in templates}
+    assert links - contents_of(elements) == {f"#{name}" for name in templates}
+
+
+def test_every_section_is_in_the_contents_and_every_entry_is_there(full_study):
+    elements = Page(render_page(full_study)).elements
+
+    sections = {f"#{values['id']}" for tag, values in elements if tag in ("section", "header")}
+    assert contents_of(elements) == sections
 
 
 @pytest.mark.parametrize(
@@ -124,7 +147,9 @@ def test_a_study_in_which_nothing_could_be_scored_has_a_page(study, evaluation):
     assert "could not be scored" in page.text
 
 
-def test_names_cannot_become_markup(study, evaluation, contender, drawn, compare):
+def test_names_cannot_become_markup(
+    study, evaluation, contender, drawn, compare, segmentations, shown_case
+):
     evil = "<script>alert('x')</script>\"&$title${style}"
     bad = FoldScore(fold=1, initialisation=1, score=None, collapsed=(evil,), error=evil)
     worse = FoldScore(fold=2, initialisation=1, score=0.5, collapsed=(evil,))
@@ -133,7 +158,7 @@ def test_names_cannot_become_markup(study, evaluation, contender, drawn, compare
             evaluation(1, 0.5, why=evil, digest=evil, trainings=(bad, worse)),
             study_name=evil,
             dataset_name=evil,
-            class_names=(evil, "<b>"),
+            class_names=(evil, "<em>"),
             space_text=evil,
             searcher=evil,
             protocol_name=evil,
@@ -143,14 +168,22 @@ def test_names_cannot_become_markup(study, evaluation, contender, drawn, compare
                 contender(evil, drawn(2), kernel=5),
                 class_names=(evil, "<b>"),
             ),
-            versions={evil: evil},
+            versions={evil: evil, "mbnas": evil},
+            identity={evil: evil},
+            commands=(evil,),
+            segmentations=segmentations(
+                shown_case(evil, patient="x" + evil),
+                class_names=(evil, "<em>"),
+                network_names=(evil, "<em>"),
+            ),
         )
     )
 
     page = Page(html)
     tags = [tag for tag, _ in page.elements]
     assert tags.count("script") == 1
-    assert "b" not in tags
+    assert "em" not in tags
+    assert tags.count("style") == 2
     assert "<script>alert" not in html
     assert unescape(evil) in page.text
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 
 from mbnas.report.comparison import Comparison, compare_contenders
+from mbnas.report.segmentations_collect import collect_segmentations
 from mbnas.report.summary import (
     EvaluationSummary,
     FoldScore,
     SearchSummary,
     State,
 )
-from mbnas.study.contenders import read_comparison
+from mbnas.study.configuration import Configuration
+from mbnas.study.contenders import FIRST_FRESH, Contender, read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
@@ -35,6 +38,8 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         initialisations=configuration.protocol.initialisations,
     )
     class_names = tuple(json.loads(facts["classes"]))
+    contenders = read_comparison(ledger, standing)
+    comparison = _comparison(configuration, standing, contenders, class_names)
     space = configuration.space
     return SearchSummary(
         study_name=study.path.resolve().name,
@@ -48,24 +53,31 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         protocol_name=configuration.protocol.name,
         budget=standing.budget,
         evaluations=tuple(_evaluation(each, class_names) for each in standing.complete),
-        comparison=_comparison(study, ledger, standing, class_names),
+        comparison=comparison,
+        segmentations=(
+            None if comparison is None else collect_segmentations(study, ledger, comparison)
+        ),
         configuration_toml=configuration.to_toml(),
         versions={
             key.removeprefix("version of "): value
             for key, value in facts.items()
             if key.startswith("version of ")
         },
+        identity=_identity(configuration, facts),
+        commands=_commands(configuration, standing, contenders),
     )
 
 
 def _comparison(
-    study: Study, ledger: Ledger, standing: Standing, class_names: tuple[str, ...]
+    configuration: Configuration,
+    standing: Standing,
+    contenders: tuple[Contender, ...],
+    class_names: tuple[str, ...],
 ) -> Comparison | None:
     """Return what the networks that were compared last say of one another, if any were."""
-    contenders = read_comparison(ledger, standing)
     if not contenders:
         return None
-    best, configuration = standing.best, study.configuration
+    best = standing.best
     is_first = best is not None and contenders[0].architecture == best.genotype
     return compare_contenders(
         contenders,
@@ -76,6 +88,33 @@ def _comparison(
         num_searched=len(standing.complete),
         seed=configuration.seed,
     )
+
+
+def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, str]:
+    """Return what a repetition must have in common with a study, beside its configuration."""
+    return {
+        "Seed, root of all others": str(configuration.seed),
+        "Fresh initialisations": f"numbered from {FIRST_FRESH}",
+        "Data digest": facts["data"],
+        "Protocol digest": facts["protocol"],
+        "Device": f"{configuration.run.device}, {configuration.training.precision}",
+    }
+
+
+def _commands(
+    configuration: Configuration, standing: Standing, contenders: tuple[Contender, ...]
+) -> tuple[str, ...]:
+    """Return the commands that repeat the study in a directory beside it."""
+    search = ["mbnas", "search", configuration.dataset, "again", "--config", "study.toml"]
+    if not contenders:
+        return (shlex.join(search),)
+    fresh = {record.key.initialisation for each in contenders for record in each.trainings}
+    compare = ["mbnas", "compare", "again", "--initialisations", str(len(fresh))]
+    best = standing.best.genotype if standing.best else None
+    for contender in contenders:
+        is_best = contender.architecture == best
+        compare += ["--network", "best" if is_best else str(contender.architecture)]
+    return shlex.join(search), shlex.join(compare)
 
 
 def _evaluation(evaluation: Evaluation, class_names: tuple[str, ...]) -> EvaluationSummary:

@@ -18,7 +18,7 @@ class Markup(str):
 Content = str | int | None
 """A child of an element: markup, text to escape, a number, or ``None`` for nothing."""
 
-_VOID = frozenset({"br", "meta", "link"})
+_VOID = frozenset({"br", "meta", "link", "input"})
 
 
 def fragment(*children: Content) -> Markup:

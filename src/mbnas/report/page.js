@@ -26,7 +26,24 @@
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   }
 
+  function followReading() {
+    const links = [...document.querySelectorAll(".contents a")];
+    const sections = links.map((link) => document.querySelector(link.hash));
+    const mark = () => {
+      const atEnd = scrollY > 0 && innerHeight + scrollY >= document.body.scrollHeight - 2;
+      const read = (each) => each.getBoundingClientRect().top < innerHeight / 3;
+      const last = atEnd ? links.length - 1 : Math.max(sections.findLastIndex(read), 0);
+      links.forEach((link, index) => {
+        if (index === last) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      });
+    };
+    addEventListener("scroll", mark, { passive: true });
+    mark();
+  }
+
   prepareCopying(document);
+  followReading();
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details.printed")) details.open = true;
   });

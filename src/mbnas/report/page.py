@@ -5,6 +5,7 @@ Every text is written out here, in Python; the page's script only shows and hide
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -12,9 +13,12 @@ from string import Template
 from mbnas.errors import StudyError
 from mbnas.files import write_text
 from mbnas.report.chart import draw_key, draw_progress
+from mbnas.report.citing import citing_section
 from mbnas.report.comparison_section import comparison_section
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.panel import Panels
+from mbnas.report.repeating import repeating_section
+from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
 from mbnas.report.summary import SearchSummary
 from mbnas.report.tables import evaluations_table, troubles_table
@@ -26,6 +30,7 @@ from mbnas.report.wording import (
     moment_text,
     score_text,
 )
+from mbnas.version import __version__
 
 _FEW_TROUBLES = 12
 
@@ -47,27 +52,38 @@ def write_report(summary: SearchSummary, path: Path) -> None:
 
 def render_page(summary: SearchSummary) -> str:
     """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
-    panels = Panels(summary)
+    panels, compared = Panels(summary), summary.comparison
     sections = (
-        _heading(summary),
-        _progress(summary),
-        _best(summary, panels),
-        _comparison(summary),
-        _troubles(summary),
-        _everything(summary),
-        _provenance(summary),
+        ("overview", "Overview", _heading(summary)),
+        ("search", "Search", _progress(summary)),
+        ("best", "Best network", _best(summary, panels)),
+        ("comparison", "Comparison", None if compared is None else comparison_section(compared)),
+        ("statistics", "Statistics", statistics_section(compared)),
+        ("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
+        ("troubles", "Troubles", _troubles(summary)),
+        ("evaluations", "All evaluations", _everything(summary)),
+        ("repeat", "Repeat it", repeating_section(summary)),
+        ("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
+    present = [(place, name) for place, name, section in sections if section is not None]
     return Template(_text_of("page.html")).substitute(
         title=fragment(f"{summary.study_name} · mbnas"),
-        style=_text_of("page.css"),
-        script=_text_of("page.js"),
-        sections=fragment(*sections),
+        style=_text_of("page.css") + "\n" + _text_of("segmentations.css"),
+        script=_text_of("page.js") + "\n" + _text_of("segmentations.js"),
+        contents=_contents(present),
+        sections=fragment(*(section for _, _, section in sections)),
         templates=fragment(*(panels.template(e) for e in summary.evaluations)),
     )
 
 
 def _text_of(name: str) -> str:
     return (files("mbnas.report") / name).read_text(encoding="utf-8").rstrip()
+
+
+def _contents(sections: Sequence[tuple[str, str]]) -> Markup:
+    """Return the table of contents: a link to every section by its id."""
+    links = (element("li", element("a", name, href=f"#{place}")) for place, name in sections)
+    return element("nav", element("ol", *links), class_="contents", aria_label="Contents")
 
 
 def _heading(summary: SearchSummary) -> Markup:
@@ -94,6 +110,7 @@ def _heading(summary: SearchSummary) -> Markup:
         element("p", _advice(summary), class_="quiet small hint"),
         _meter(share) if summary.state != "finished" else None,
         _figures(summary),
+        id="overview",
     )
 
 
@@ -138,6 +155,9 @@ def _figures(summary: SearchSummary) -> Markup | None:
         figures.append(
             ("Against the U-Net", difference, f"U-Net {score_text(unet.score, unet.sd)}")
         )
+    if summary.comparison is not None and summary.comparison.networks:
+        fresh = summary.comparison.networks[0]
+        figures.append(("Trained anew", score_text(fresh.score.mean), fresh.name))
     figures += [
         ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
         ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
@@ -163,7 +183,7 @@ def _progress(summary: SearchSummary) -> Markup:
     title = element("h2", "The search")
     if not summary.evaluations:
         words = "No network has been evaluated yet."
-        return element("section", title, element("p", words, class_="quiet"))
+        return element("section", title, element("p", words, class_="quiet"), id="search")
     return element(
         "section",
         title,
@@ -187,6 +207,7 @@ def _progress(summary: SearchSummary) -> Markup:
             class_="quiet small hint",
         ),
         element("div", class_="pinned", hidden=""),
+        id="search",
     )
 
 
@@ -211,6 +232,7 @@ def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
         ),
         panels.panel(best),
         element("p", _caution(summary), class_="quiet small"),
+        id="best",
     )
 
 
@@ -219,12 +241,6 @@ def _caution(summary: SearchSummary) -> str:
     if summary.comparison is not None:
         return f"{words}; the comparison below trains it anew."
     return f"{words}; only trainings on fresh initialisations tell how good it is."
-
-
-def _comparison(summary: SearchSummary) -> Markup | None:
-    if summary.comparison is None:
-        return None
-    return fragment(comparison_section(summary.comparison), statistics_section(summary.comparison))
 
 
 def _troubles(summary: SearchSummary) -> Markup | None:
@@ -251,6 +267,7 @@ def _troubles(summary: SearchSummary) -> Markup | None:
             troubles_table(summary),
             open=None if many else "",
         ),
+        id="troubles",
     )
 
 
@@ -265,29 +282,5 @@ def _everything(summary: SearchSummary) -> Markup | None:
             element("summary", f"Show {counted(len(summary.evaluations), 'evaluation')}"),
             evaluations_table(summary),
         ),
-    )
-
-
-def _provenance(summary: SearchSummary) -> Markup:
-    versions = fragment(
-        *(
-            fragment(element("dt", name), element("dd", version))
-            for name, version in summary.versions.items()
-        )
-    )
-    return element(
-        "section",
-        element("h2", "How it was made"),
-        element(
-            "details",
-            element("summary", "Configuration"),
-            element("pre", summary.configuration_toml.strip()),
-            class_="printed",
-        ),
-        element(
-            "details",
-            element("summary", "Versions"),
-            element("dl", versions, class_="facts"),
-            class_="printed",
-        ),
+        id="evaluations",
     )

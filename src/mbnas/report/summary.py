@@ -14,6 +14,7 @@ from typing import Literal
 
 from mbnas.genotype.genotype import GENES, Gene, Genotype
 from mbnas.report.comparison import Comparison
+from mbnas.report.segmentations import Segmentations
 
 State = Literal["running", "finished", "stopped"]
 
@@ -147,8 +148,11 @@ class SearchSummary:
         evaluations: Every network evaluated, in order.
         unet: The standard U-Net under the same protocol, if it was evaluated.
         comparison: What networks trained anew on fresh initialisations say, if any were.
+        segmentations: What these networks made of the patients.
         configuration_toml: The whole configuration.
         versions: Version of each program that took part.
+        identity: What else a repetition must have in common, such as seed and digests.
+        commands: That repeat the study, given its configuration.
 
     Raises:
         ValueError: if the time has no zone, or if evaluations are out of order.
@@ -166,8 +170,11 @@ class SearchSummary:
     evaluations: tuple[EvaluationSummary, ...] = ()
     unet: EvaluationSummary | None = None
     comparison: Comparison | None = None
+    segmentations: Segmentations | None = None
     configuration_toml: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.updated_at.tzinfo is None:
