@@ -17,11 +17,14 @@ COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
-    "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --seed --workers "
-    "--device --config --set --json",
+    "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --preset --seed "
+    "--workers --device --config --set --json",
     "status": "STUDY --json",
     "compare": "STUDY --network --initialisations --output --workers --json",
+    "reproduce": "DATASET DIR --spaces --evaluations --initialisations --network --protocol "
+    "--preset --seed --workers --device --config --set",
     "report": "STUDY",
+    "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
 }
@@ -37,7 +40,7 @@ def printed(*arguments):
 
 
 def test_the_commands_are_these():
-    shown = re.findall(r"^    ([a-z]+) ", printed("--help"), flags=re.MULTILINE)
+    shown = re.findall(r"^    ([a-z]+)(?: |$)", printed("--help"), flags=re.MULTILINE)
     assert shown == list(COMMANDS)
 
 

@@ -206,3 +206,37 @@ def test_the_ledger_of_another_search_is_refused(path):
     search(path)
     with pytest.raises(StudyError, match=r"Evaluation 1 of the ledger is .* Search into a new"):
         search(path, seed=1)
+
+
+def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
+    search(path)
+    _, known = told(path)
+    asked = []
+
+    def elsewhere(key):
+        asked.append(key)
+        return known.get(key) if key.fold == 0 else None
+
+    trained = []
+
+    def train_and_tell(task):
+        trained.append(task.key)
+        return train(task)
+
+    other = tmp_path / "other.sqlite"
+    with Ledger.create(other) as ledger:
+        evaluator = Evaluator(
+            ledger,
+            InlineExecutor(),
+            protocol=PROTOCOL,
+            slices=Path("slices"),
+            device="cpu",
+            initialisations=range(1),
+            elsewhere=elsewhere,
+            train=train_and_tell,
+        )
+        drive(local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET)
+    assert told(other) == told(path)
+    assert len(asked) == 2 * BUDGET
+    assert {key.fold for key in trained} == {1}
+    assert len(trained) == BUDGET

@@ -301,3 +301,40 @@ def test_a_directory_that_cannot_be_made_is_said_to_be_that(open_directory, unpr
         claimed_directory(open_directory / "study", "mbnas search"),
     ):
         pass
+
+
+# Slices that studies share
+
+
+def test_shared_slices_are_a_relative_link(tmp_path):
+    study = resolved(tmp_path / "study")
+    with claimed_directory(study.path, "mbnas search", shared_slices=tmp_path / "slices"):
+        (tmp_path / "slices/0123").mkdir(parents=True)
+        assert (study.slices / "0123").is_dir()
+        study.write_configuration()
+    assert str(study.slices.readlink()) == "../slices"
+
+
+def test_a_link_goes_with_a_study_that_never_began_and_what_it_leads_to_stays(tmp_path):
+    (tmp_path / "slices/0123").mkdir(parents=True)
+    path = tmp_path / "study"
+    with claimed_directory(path, "mbnas search", shared_slices=tmp_path / "slices"):
+        pass
+    assert not path.exists()
+    assert (tmp_path / "slices/0123").is_dir()
+
+
+def test_a_link_that_leads_nowhere_yet_is_kept(tmp_path):
+    path = tmp_path / "study"
+    path.mkdir()
+    (path / "slices").symlink_to("../slices")
+    with claimed_directory(path, "mbnas search", shared_slices=tmp_path / "slices"):
+        pass
+    assert (path / "slices").is_symlink()
+
+
+def test_slices_of_its_own_stay_its_own(tmp_path):
+    (tmp_path / "study/slices").mkdir(parents=True)
+    with claimed_directory(tmp_path / "study", "mbnas", shared_slices=tmp_path / "slices"):
+        pass
+    assert not (tmp_path / "study/slices").is_symlink()

@@ -14,6 +14,7 @@ from mbnas.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
 _SPACES = ("mixed", "macro", "micro", "bilevel")
+_PAPER_DATASETS = ("prostate", "spleen")
 
 _NETWORK = (
     "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
@@ -103,7 +104,15 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
             "Train the best network and baselines anew, and test the differences.",
         )
     )
+    _reproduce(
+        command(
+            "reproduce",
+            "reproduce",
+            "The paper's whole experiment on one dataset: four searches, the baselines, one page.",
+        )
+    )
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
+    _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
     _cost(command("cost", "networks", "Parameters, multiply-accumulates and latency of a network."))
     return parser, commands
@@ -151,14 +160,8 @@ def _search(parser: Parser) -> None:
         metavar="NETWORK",
         help="the first network: random, unet or a genotype's text (default random)",
     )
-    parser.add_argument(
-        "--evaluations", type=int, metavar="N", help="budget of distinct networks (default 150)"
-    )
-    _protocol(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="root of all randomness (default 0)")
-    _workers(parser)
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:0 … (default auto)")
-    _configuration(parser)
+    _evaluations(parser, "budget of distinct networks (default 150)")
+    _running(parser)
     _json(parser)
 
 
@@ -190,8 +193,68 @@ def _compare(parser: Parser) -> None:
     _json(parser)
 
 
+def _reproduce(parser: Parser) -> None:
+    _dataset(parser)
+    parser.add_argument(
+        "directory", type=Path, metavar="DIR", help="where all studies go; made if it is not there"
+    )
+    parser.add_argument(
+        "--spaces",
+        default=",".join(_SPACES),
+        metavar="NAMES",
+        help="which to search, separated by commas (default: all four)",
+    )
+    _evaluations(parser, "budget of distinct networks of each search (default 150)")
+    parser.add_argument(
+        "--initialisations",
+        type=int,
+        default=3,
+        metavar="N",
+        help="fresh ones for the comparison (default 3)",
+    )
+    parser.add_argument(
+        "--network",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="compare with this one in place of unet, resunet and unet-genotype; may be "
+        f"repeated: {_NETWORK}",
+    )
+    _running(parser)
+
+
 def _report(parser: Parser) -> None:
     _study(parser, "directory of the study")
+
+
+def _figures(parser: Parser) -> None:
+    parser.add_argument(
+        "studies",
+        nargs="+",
+        type=Path,
+        metavar="STUDY",
+        help="directory of a study; progress alone is drawn of several together",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where the files go (default: figures in the first STUDY)",
+    )
+    parser.add_argument(
+        "--format",
+        default="pdf,svg,png",
+        metavar="FORMATS",
+        help="separated by commas (default pdf,svg,png)",
+    )
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what to call a STUDY, once for each in order; studies of one label are runs of one "
+        "search (default: the directory's name)",
+    )
 
 
 def _space(parser: Parser) -> None:
@@ -231,6 +294,25 @@ def _protocol(parser: Parser) -> None:
         metavar="NAME",
         help="paper or quick (default: paper where there is a GPU, quick elsewhere)",
     )
+
+
+def _evaluations(parser: Parser, text: str) -> None:
+    parser.add_argument("--evaluations", type=int, metavar="N", help=text)
+
+
+def _running(parser: Parser) -> None:
+    """Add what a study that trains is told when it begins."""
+    _protocol(parser)
+    parser.add_argument(
+        "--preset",
+        choices=_PAPER_DATASETS,
+        help="protocol paper with the paper's settings for this dataset of its own (default: "
+        "by the dataset's name, where the protocol is paper)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="root of all randomness (default 0)")
+    _workers(parser)
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:0 … (default auto)")
+    _configuration(parser)
 
 
 def _workers(parser: Parser) -> None:

@@ -6,7 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from mbnas.cli.display import note
+from mbnas.data.dataset import read_dataset
+from mbnas.errors import UsageError
 from mbnas.study.configuration import Layer, assignment_layer, merge, read_configuration_file
+from mbnas.study.study import Study
+from mbnas.training.paper_datasets import PAPER_DATASETS, recognised_dataset
 
 _FLAGS = {
     "seed": "seed",
@@ -29,6 +34,38 @@ def default_protocol() -> str:
     from mbnas.training.device import visible_devices
 
     return "paper" if visible_devices() else "quick"
+
+
+def preset_asked_for(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return the protocol asked for, and which of the paper's datasets this is, if any.
+
+    ``--preset`` says both; without it, the dataset's own name says which it is.
+
+    Raises:
+        DatasetError: if the dataset does not say what it is.
+        UsageError: if ``--preset`` and ``--protocol`` contradict each other.
+    """
+    if arguments.preset is None:
+        return arguments.protocol, recognised_dataset(read_dataset(arguments.dataset).name)
+    if arguments.protocol not in (None, "paper"):
+        raise UsageError(
+            f"--preset {arguments.preset} is of the protocol paper, and --protocol "
+            f"{arguments.protocol} asks for another: leave one of them out."
+        )
+    return "paper", arguments.preset
+
+
+def announce_preset(study: Study, paper_dataset: str | None) -> None:
+    """Say that a study begins with what the paper sets for one of its datasets."""
+    configuration = study.configuration
+    if paper_dataset is None or study.is_begun or configuration.protocol.name != "paper":
+        return
+    epochs = PAPER_DATASETS[paper_dataset]["training"]["epochs"]
+    if configuration.training.epochs == epochs:
+        note(
+            f"This is {paper_dataset.capitalize()}, a dataset of the paper: a training takes "
+            f"{epochs} epochs, as there. Change it with --set training.epochs=N."
+        )
 
 
 def options_layer(arguments: argparse.Namespace) -> Layer:

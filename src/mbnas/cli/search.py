@@ -5,37 +5,57 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from mbnas.cli.display import counting, say, warn
-from mbnas.cli.options import default_protocol, options_layer
+from mbnas.cli.options import announce_preset, default_protocol, options_layer, preset_asked_for
 from mbnas.cli.search_display import SearchDisplay
 from mbnas.cli.tables import print_standing
 from mbnas.report.collect import collect
 from mbnas.report.page import write_report
+from mbnas.report.summary import SearchSummary
 from mbnas.study import run
 from mbnas.study.driver import Moment
+from mbnas.study.evaluator import Elsewhere, nowhere
 from mbnas.study.standing import Standing, read_standing
 from mbnas.study.study import Study, resolve
 
 
 def search(arguments: argparse.Namespace) -> int:
     """Begin or resume a search, keep its report fresh, and print where it ends."""
+    protocol, paper_dataset = preset_asked_for(arguments)
     study = resolve(
         arguments.study,
         arguments.dataset,
-        protocol=arguments.protocol,
+        protocol=protocol,
         default_protocol=default_protocol(),
         options=options_layer(arguments),
+        paper_dataset=paper_dataset,
     )
+    announce_preset(study, paper_dataset)
     standing = run_search(study)
     print_standing(study, standing, as_json=arguments.json)
     return 0
 
 
-def run_search(study: Study) -> Standing:
-    """Run a search with its progress on standard error; return where it ends."""
+def show_nothing(summary: SearchSummary) -> None:
+    """Show a search nowhere but on its own page."""
+
+
+def run_search(
+    study: Study,
+    *,
+    elsewhere: Elsewhere = nowhere,
+    show: Callable[[SearchSummary], None] = show_nothing,
+) -> Standing:
+    """Run a search with its progress on standard error; return where it ends.
+
+    Args:
+        study: To begin or resume.
+        elsewhere: Finds trainings that other studies hold.
+        show: Given what the search has to tell whenever its page is written.
+    """
     protocol = study.configuration.protocol
     say(
         f"Protocol [bold]{protocol.name}[/]: {protocol.folds} folds × "
@@ -43,7 +63,13 @@ def run_search(study: Study) -> Standing:
     )
     with holding(study) as held:
         study = held.study
-        write_report(collect(study, held.ledger), study.report)
+
+        def tell() -> None:
+            summary = collect(study, held.ledger)
+            write_report(summary, study.report)
+            show(summary)
+
+        tell()
         configuration = study.configuration
         display = SearchDisplay(
             budget=configuration.search.evaluations,
@@ -55,13 +81,13 @@ def run_search(study: Study) -> Standing:
         def watch(moment: Moment) -> None:
             display.watch(moment)
             if moment.progress.complete is not None:
-                write_report(collect(study, held.ledger), study.report)
+                tell()
 
         try:
             with display:
-                run.search(held, watch=watch)
+                run.search(held, watch=watch, elsewhere=elsewhere)
         finally:
-            write_report(collect(study, held.ledger), study.report)
+            tell()
         return standing_of(held)
 
 

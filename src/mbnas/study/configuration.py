@@ -21,6 +21,7 @@ from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.four_spaces import SpaceSettings
 from mbnas.search.settings import SearchSettings
+from mbnas.training.paper_datasets import PAPER_DATASETS
 from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSettings
 
 Layer = Mapping[str, Any]
@@ -107,8 +108,13 @@ class Configuration:
         return build(parse_toml(text, source=source))
 
 
-def preset_layer(name: str) -> Layer:
+def preset_layer(name: str, paper_dataset: str | None = None) -> Layer:
     """Return what a protocol's preset sets.
+
+    Args:
+        name: Of the protocol.
+        paper_dataset: Which of the paper's datasets it is for; under ``paper`` it is given
+            what the paper sets for that one.
 
     Raises:
         ConfigurationError: if there is no preset of that name.
@@ -118,7 +124,8 @@ def preset_layer(name: str) -> Layer:
             f"There is no protocol {name!r}: use {' or '.join(PRESETS)}, and change single "
             "settings with --set."
         )
-    return merge(PRESETS[name], {"protocol": {"name": name}})
+    of_dataset = PAPER_DATASETS[paper_dataset] if paper_dataset and name == "paper" else {}
+    return merge(PRESETS[name], of_dataset, {"protocol": {"name": name}})
 
 
 def parse_toml(text: str, *, source: str) -> dict[str, Any]:

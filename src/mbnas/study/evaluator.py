@@ -21,6 +21,12 @@ from mbnas.training.record import TrainingKey, TrainingRecord
 from mbnas.training.train import Measure, TrainingTask, run_training
 
 Train = Callable[[TrainingTask], TrainingRecord]
+Elsewhere = Callable[[TrainingKey], TrainingRecord | None]
+"""Finds a training that another ledger holds."""
+
+
+def nowhere(key: TrainingKey) -> None:
+    """Find nothing: there is no other ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class Evaluator:
             that the search saw.
         measured: Whether trained networks are measured on whole volumes, as final ones are;
             their predictions are kept for the first of the initialisations.
+        elsewhere: Finds a training that was run for another study. It is entered into the
+            ledger in place of being run again.
         train: What runs a task; another function only in tests.
     """
 
@@ -73,6 +81,7 @@ class Evaluator:
         device: str,
         initialisations: Sequence[int],
         measured: bool = False,
+        elsewhere: Elsewhere = nowhere,
         train: Train = run_training,
     ) -> None:
         self._ledger = ledger
@@ -82,6 +91,7 @@ class Evaluator:
         self._device = device
         self._initialisations = tuple(initialisations)
         self._measured = measured
+        self._elsewhere = elsewhere
         self._train = train
         self._records = {record.key: record for record in ledger.trainings()}
 
@@ -135,10 +145,10 @@ class Evaluator:
         watch(Progress(done=done, total=len(tasks)))
         futures: dict[Future[TrainingRecord], TrainingKey] = {}
 
-        def record(future: Future[TrainingRecord]) -> None:
+        def record(outcome: TrainingRecord) -> None:
             nonlocal done
-            key = futures.pop(future)
-            outcome = self._records[key] = _outcome(future, key)
+            key = outcome.key
+            self._records[key] = outcome
             self._ledger.record_training(outcome)
             done += 1
             open_of_network[key.network] -= 1
@@ -147,12 +157,15 @@ class Evaluator:
 
         try:
             for key, task in missing.items():
+                if (found := self._elsewhere(key)) is not None:
+                    record(found)
+                    continue
                 future = self._executor.submit(self._train, task)
                 futures[future] = key
                 if future.done():  # as with an executor that runs calls at once
-                    record(future)
+                    record(_outcome(future, futures.pop(future)))
             for future in as_completed(list(futures)):
-                record(future)
+                record(_outcome(future, futures.pop(future)))
         except BaseException:
             for future in futures:
                 future.cancel()

@@ -32,7 +32,7 @@ from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
 from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
-from mbnas.study.evaluator import Evaluator
+from mbnas.study.evaluator import Elsewhere, Evaluator, nowhere
 from mbnas.study.executors import InlineExecutor, ProcessExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory
@@ -67,7 +67,12 @@ class OpenStudy:
     protocol: Protocol
 
     def evaluator(
-        self, executor: Executor, initialisations: range, *, measured: bool = False
+        self,
+        executor: Executor,
+        initialisations: range,
+        *,
+        measured: bool = False,
+        elsewhere: Elsewhere = nowhere,
     ) -> Evaluator:
         """Return what scores networks in this study over some initialisations.
 
@@ -75,6 +80,7 @@ class OpenStudy:
             executor: Where trainings run.
             initialisations: Which ones.
             measured: Whether the networks are measured on whole volumes, as final ones are.
+            elsewhere: Finds trainings that other studies hold.
         """
         return Evaluator(
             self.ledger,
@@ -84,6 +90,7 @@ class OpenStudy:
             device=self.study.configuration.run.device,
             initialisations=initialisations,
             measured=measured,
+            elsewhere=elsewhere,
         )
 
     def record_cost(self, architecture: Architecture) -> None:
@@ -170,11 +177,11 @@ def opened(
     held_out = draw_held_out(
         tuple(patients.values()), test_fraction, num_folds=folds, seed=configuration.seed
     )
-    with claimed_directory(study.path, command):
+    with claimed_directory(study.path, command, shared_slices=study.shared_slices):
         slices = prepare_slices(
             dataset,
             configuration.preparation,
-            study.slices,
+            study.slices.resolve(),
             patients=patients,
             held_out=held_out,
             allow_empty_cases=configuration.data.allow_empty_cases,
@@ -203,7 +210,12 @@ def opened(
             )
 
 
-def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment) -> None:
+def search(
+    study: OpenStudy,
+    *,
+    watch: Callable[[Moment], None] = ignore_moment,
+    elsewhere: Elsewhere = nowhere,
+) -> None:
     """Run or resume a study's search until its budget is spent.
 
     However it ends, running trainings are ended with it and the ledger says how it stands.
@@ -211,6 +223,7 @@ def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment)
     Args:
         study: Held by this process.
         watch: Told at every batch and after every training.
+        elsewhere: Finds trainings that other studies hold.
     """
     configuration, ledger = study.study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
@@ -232,7 +245,11 @@ def search(study: OpenStudy, *, watch: Callable[[Moment], None] = ignore_moment)
                     configuration.space,
                     generator(configuration.seed, "search"),
                 ),
-                study.evaluator(executor, range(configuration.protocol.initialisations)),
+                study.evaluator(
+                    executor,
+                    range(configuration.protocol.initialisations),
+                    elsewhere=elsewhere,
+                ),
                 ledger,
                 budget=configuration.search.evaluations,
                 watch=record_and_pass_on,
@@ -336,7 +353,8 @@ def _write_facts(
 def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:
     facts = ledger.facts()
     if facts["data"] != protocol.data:
-        shutil.rmtree(study.slices / protocol.data, ignore_errors=True)  # of no use to this study
+        if not study.slices.is_symlink():  # where they are shared, another study may need them
+            shutil.rmtree(study.slices / protocol.data, ignore_errors=True)
         raise StudyError(
             f"The dataset {study.configuration.dataset} is not the one that {study.path} was "
             "begun with: files were added, removed or changed, or another version of mbnas "

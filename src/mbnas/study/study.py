@@ -29,9 +29,9 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
-COMPARISON = "comparison"
+COMPARISON, FIGURES = "comparison", "figures"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
-_OURS = _HELD | {SLICES, REPORT, COMPARISON, LOCK_NAME, "weights"}
+_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOCK_NAME, "weights"}
 _MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
 
 
@@ -42,10 +42,13 @@ class Study:
     Attributes:
         path: The directory.
         configuration: Resolved in full.
+        shared_slices: Where the prepared slices lie if studies of the same data share them;
+            ``None`` keeps them in the study.
     """
 
     path: Path
     configuration: Configuration
+    shared_slices: Path | None = None
 
     @property
     def ledger(self) -> Path:
@@ -54,13 +57,18 @@ class Study:
 
     @property
     def slices(self) -> Path:
-        """The folder of prepared slices, one folder a digest."""
+        """The folder of prepared slices, one folder a digest; a link where they are shared."""
         return self.path / SLICES
 
     @property
     def report(self) -> Path:
         """The page that a person reads."""
         return self.path / REPORT
+
+    @property
+    def figures(self) -> Path:
+        """The folder of figures for papers."""
+        return self.path / FIGURES
 
     @property
     def comparison(self) -> Path:
@@ -116,7 +124,13 @@ class Study:
 
 
 def resolve(
-    path: Path, dataset: Path, *, protocol: str | None, default_protocol: str, options: Layer
+    path: Path,
+    dataset: Path,
+    *,
+    protocol: str | None,
+    default_protocol: str,
+    options: Layer,
+    paper_dataset: str | None = None,
 ) -> Study:
     """Return the study at ``path``, new or resumed, with options laid over its configuration.
 
@@ -130,6 +144,8 @@ def resolve(
         default_protocol: The preset of a new study for which none was asked, by option or
             by the options' own ``protocol.name``.
         options: What a configuration file and options set.
+        paper_dataset: Which of the paper's datasets this is, if any: its settings come with
+            the preset ``paper``.
 
     Raises:
         StudyError: if the directory holds something else, or a study of another
@@ -137,11 +153,11 @@ def resolve(
         ConfigurationError: if an option is wrong.
     """
     named = {"protocol": {"name": protocol}} if protocol else {}
-    asked = merge(preset_layer(protocol) if protocol else {}, options, named)
+    asked = merge(preset_layer(protocol, paper_dataset) if protocol else {}, options, named)
     place = {"dataset": os.path.abspath(dataset)}  # noqa: PTH100 - links are kept as named
     if not (path / CONFIGURATION).exists():
         _check_unused(path)
-        preset = preset_layer(_protocol_name(asked) or default_protocol)
+        preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
         return Study(path=path, configuration=build(merge(preset, asked, place)))
     old = Study.open(path).configuration
     new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), asked, place))
@@ -165,23 +181,28 @@ def resolve(
 
 
 @contextmanager
-def claimed_directory(path: Path, command: str) -> Iterator[None]:
+def claimed_directory(
+    path: Path, command: str, *, shared_slices: Path | None = None
+) -> Iterator[None]:
     """Hold a study's directory, made if need be; unless it becomes a study, remove what was made.
 
     Args:
         path: The directory.
         command: What the user started, for whoever finds the study taken.
+        shared_slices: What its slices are to be a link to, unless it has slices already.
 
     Raises:
         StudyError: if the directory cannot be made, or another process holds it.
     """
     made = [each for each in (path, *path.parents) if not each.exists()]
-    had_slices = (path / SLICES).exists()
+    had_slices = os.path.lexists(path / SLICES)
     try:
         _make(path)
         with study_lock(path, command):
             _remove_half_written(path)
             try:
+                if shared_slices is not None and not had_slices:
+                    _link(path / SLICES, shared_slices)
                 yield
             finally:
                 if not (path / CONFIGURATION).exists():
@@ -201,6 +222,17 @@ def _make(path: Path) -> None:
         ) from error
 
 
+def _link(link: Path, target: Path) -> None:
+    """Make a relative link, so that a folder that holds both can be moved."""
+    try:
+        link.symlink_to(os.path.relpath(target, link.parent))
+    except OSError as error:
+        raise StudyError(
+            f"{link} cannot be made a link to {target}: {error.strerror}. Choose a place on a "
+            "file system that has links."
+        ) from error
+
+
 def _remove_half_written(path: Path) -> None:
     """Remove what killed holders of a study were writing."""
     for each in path.iterdir():
@@ -210,8 +242,11 @@ def _remove_half_written(path: Path) -> None:
 
 def _remove_traces(path: Path, *, also_slices: bool) -> None:
     """Remove what a study that never began left, while nobody else can begin one there."""
-    if also_slices:
-        shutil.rmtree(path / SLICES, ignore_errors=True)
+    slices = path / SLICES
+    if also_slices and slices.is_symlink():
+        slices.unlink()
+    elif also_slices:
+        shutil.rmtree(slices, ignore_errors=True)
     for name in (LEDGER, LOCK_NAME):
         (path / name).unlink(missing_ok=True)
 

@@ -1,0 +1,156 @@
+"""What an experiment leaves beside its studies: one page, tables, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mbnas.cli.display import warn
+from mbnas.errors import FigureError, StudyError
+from mbnas.genotype.four_spaces import SpaceName
+from mbnas.network.architecture import Architecture
+from mbnas.report.comparison import Comparison
+from mbnas.report.comparison_files import comparison_texts, write_comparison
+from mbnas.report.figures.style import FORMATS, save
+from mbnas.report.figures.table import FIGURES, Source, read_source
+from mbnas.report.reproduction import Reproduction, Row, SearchedSpace
+from mbnas.report.reproduction_page import write_reproduction
+from mbnas.report.summary import SearchSummary
+from mbnas.scoring.claims import claim_optimism
+from mbnas.study.experiment import Experiment
+from mbnas.study.found import Found
+from mbnas.study.ledger import Ledger
+from mbnas.study.standing import Standing
+from mbnas.study.study import FIGURES as FOLDER
+from mbnas.study.study import REPORT
+
+
+class ExperimentPage:
+    """The experiment's page, written anew as the experiment goes on.
+
+    Attributes:
+        path: The file.
+        shown: What it shows by now.
+    """
+
+    def __init__(self, experiment: Experiment, paper_dataset: str | None) -> None:
+        self.path: Path = experiment.directory / REPORT
+        self.shown = Reproduction(
+            name=experiment.directory.resolve().name,
+            updated_at=datetime.now(UTC),
+            stage=None,
+            searches=(),
+            paper_dataset=paper_dataset,
+        )
+
+    def begin(self, stage: str) -> None:
+        """Have the page say what is under way from here on."""
+        self.shown = replace(self.shown, stage=stage)
+
+    def show_search(self, space: SpaceName, summary: SearchSummary) -> None:
+        """Write the page with the newest of one search."""
+        searches = {each.name: each for each in self.shown.searches}
+        searches[space] = SearchedSpace(name=space, summary=summary, link=f"{space}/{REPORT}")
+        self.shown = replace(self.shown, searches=tuple(searches.values()))
+        self.write()
+
+    def write(self) -> None:
+        """Write what is known by now."""
+        self.shown = replace(self.shown, updated_at=datetime.now(UTC))
+        write_reproduction(self.shown, self.path)
+
+
+def write_outputs(
+    experiment: Experiment,
+    page: ExperimentPage,
+    comparison: Comparison,
+    *,
+    found: Sequence[Found],
+    baselines: Mapping[str, Architecture],
+    standings: Mapping[SpaceName, Standing],
+) -> None:
+    """Write tables and figures of a finished experiment, and the page with all of it.
+
+    Args:
+        experiment: Every search finished, every network trained anew.
+        page: Of the experiment.
+        comparison: Of the networks trained anew.
+        found: What the searches found.
+        baselines: What it was compared with, by the names asked for.
+        standings: Where the searches stand.
+
+    Raises:
+        StudyError: if a file cannot be written.
+    """
+    directory = experiment.directory
+    heading = f"The paper's experiment: {page.shown.name}"
+    write_comparison(comparison, directory, heading=heading)
+    files = [*comparison_texts(comparison, heading=heading), *_draw_figures(experiment, comparison)]
+    page.shown = replace(
+        page.shown,
+        stage=None,
+        comparison=comparison,
+        rows=tuple(_rows(comparison, found, baselines)),
+        optimism=tuple(_optimism(comparison, found, standings)),
+        files=tuple(files),
+    )
+    page.write()
+
+
+def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[str]:
+    """Draw what can be drawn, say what could not be and why; yield the files' places."""
+    studies = {space.capitalize(): study for space, study in experiment.searches.items()}
+    with ExitStack() as stack:
+
+        def source(label: str) -> Source:
+            study = studies.get(label, experiment.comparison)
+            ledger = stack.enter_context(Ledger.open(study.ledger, read_only=True))
+            return read_source(study, ledger, label=label)
+
+        searches = [source(label) for label in studies]
+        compared = replace(source("Comparison"), comparison=comparison)
+        for name, draw in FIGURES.items():
+            try:
+                figure = draw(searches if name == "progress" else [compared])
+            except FigureError as error:
+                warn(f"No figure of {name}: {error}")
+                continue
+            for kind in FORMATS:
+                path = experiment.directory / FOLDER / f"{name}.{kind}"
+                try:
+                    path.parent.mkdir(exist_ok=True)
+                    save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
+                except OSError as error:
+                    raise StudyError(
+                        f"The figure {path} cannot be written: {error.strerror}. Make room or "
+                        "change permissions, then run the same command again."
+                    ) from error
+                yield f"{FOLDER}/{path.name}"
+
+
+def _rows(
+    comparison: Comparison, found: Sequence[Found], baselines: Mapping[str, Architecture]
+) -> Iterator[Row]:
+    spaces = {str(each.genotype): each.spaces for each in found}
+    names = {str(network): name for name, network in baselines.items()}
+    for each in comparison.networks:
+        as_baseline = (names[each.architecture],) if each.architecture in names else ()
+        published = (*spaces.get(each.architecture, ()), *as_baseline)
+        yield Row(name=each.name, published=published)
+
+
+def _optimism(
+    comparison: Comparison, found: Sequence[Found], standings: Mapping[SpaceName, Standing]
+) -> Iterator[str]:
+    """Yield what each search saw for its best beside the fresh score."""
+    fresh = {each.architecture: each.score.mean for each in comparison.networks}
+    for each in found:
+        for space in each.spaces:
+            best, mean = standings[space].best, fresh.get(str(each.genotype))
+            if best is not None and best.score is not None and mean is not None:
+                num_networks = len(standings[space].complete)
+                claim = claim_optimism(best.score, mean, num_networks=num_networks)
+                yield f"{space.capitalize()}. {claim}"

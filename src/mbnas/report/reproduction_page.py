@@ -1,0 +1,269 @@
+"""The page of a whole experiment: its searches, what they found, and what that is worth.
+
+Each study has a page of its own, to which this one leads; everything else is inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from mbnas.errors import StudyError
+from mbnas.files import write_text
+from mbnas.genotype.genotype import Genotype
+from mbnas.report.comparison_section import comparison_section
+from mbnas.report.comparison_text import as_html
+from mbnas.report.drawing import draw_network
+from mbnas.report.markup import Markup, element, fragment
+from mbnas.report.panel import genotype_text
+from mbnas.report.published import FOOTNOTE
+from mbnas.report.published_table import published_table
+from mbnas.report.race import draw_race
+from mbnas.report.reproduction import Reproduction, SearchedSpace
+from mbnas.report.statistics_section import statistics_section
+from mbnas.report.wording import count_text, moment_text, score_text
+
+
+def write_reproduction(reproduction: Reproduction, path: Path) -> None:
+    """Write the page to ``path``, whole or not at all; its folder is made if need be.
+
+    Raises:
+        StudyError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, render_reproduction(reproduction))
+    except OSError as error:
+        raise StudyError(
+            f"The report {path} cannot be written: {error.strerror}. Make room or change "
+            "permissions, then run the same command again."
+        ) from error
+
+
+def render_reproduction(reproduction: Reproduction) -> str:
+    """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
+    sections = (
+        _heading(reproduction),
+        _searches(reproduction),
+        *_networks(reproduction),
+        _comparison(reproduction),
+        _published(reproduction),
+        _statistics(reproduction),
+        _optimism(reproduction),
+        _files(reproduction),
+        _provenance(reproduction),
+    )
+    return Template(_text_of("reproduction.html")).substitute(
+        title=fragment(f"{reproduction.name} · mbnas"),
+        style=_text_of("page.css"),
+        sections=fragment(*sections),
+    )
+
+
+def _text_of(name: str) -> str:
+    return (files("mbnas.report") / name).read_text(encoding="utf-8").rstrip()
+
+
+def _heading(reproduction: Reproduction) -> Markup:
+    word = "Finished" if reproduction.comparison is not None else "Under way"
+    kind = "finished" if reproduction.comparison is not None else "running"
+    moment = element(
+        "time",
+        moment_text(reproduction.updated_at),
+        datetime=reproduction.updated_at.isoformat("T", "seconds"),
+    )
+    return element(
+        "header",
+        element("p", "mbnas · the paper’s experiment", class_="quiet small"),
+        element("h1", reproduction.name),
+        element("p", _description(reproduction), class_="quiet"),
+        element(
+            "p",
+            element("span", word, class_="badge"),
+            element("span", reproduction.stage) if reproduction.stage else None,
+            element("span", "updated ", moment, class_="quiet"),
+            class_=f"state {kind}",
+        ),
+    )
+
+
+def _description(reproduction: Reproduction) -> str:
+    if not reproduction.searches:
+        return "No search has begun yet."
+    summary = reproduction.searches[0].summary
+    classes = ", ".join(summary.class_names)
+    return (
+        f"Dataset {summary.dataset_name} ({classes}). Protocol: {summary.protocol_name}. "
+        "Searches of several spaces on the same folds; the best networks and the baselines are "
+        "then trained anew, on initialisations that no search has seen."
+    )
+
+
+def _searches(reproduction: Reproduction) -> Markup | None:
+    if not reproduction.searches:
+        return None
+    heads = ("space", "state", "networks", "best score", "parameters", "MACs", "")
+    rows = (_search_row(each) for each in reproduction.searches)
+    return element(
+        "section",
+        element("h2", "The searches"),
+        element(
+            "p",
+            "The best score so far of each search: the mean validation Dice of a network’s "
+            "trainings, which is what a search climbs.",
+            class_="quiet",
+        ),
+        element(
+            "figure",
+            draw_race(reproduction.searches, "broad"),
+            draw_race(reproduction.searches, "narrow"),
+            class_="progress",
+        ),
+        element(
+            "div",
+            element(
+                "table",
+                element("thead", element("tr", *map(_head, heads))),
+                element("tbody", *rows),
+            ),
+            class_="wide",
+        ),
+    )
+
+
+def _head(word: str) -> Markup:
+    return element("th", word, scope="col", class_="words" if word == "space" else None)
+
+
+def _search_row(search: SearchedSpace) -> Markup:
+    summary, best = search.summary, search.summary.best
+    return element(
+        "tr",
+        element("th", search.name, scope="row", class_="words"),
+        element("td", summary.state),
+        element("td", f"{len(summary.evaluations)} of {summary.budget}"),
+        element("td", score_text(best.score if best else None)),
+        element("td", count_text(best.parameters if best else None)),
+        element("td", count_text(best.macs if best else None)),
+        element("td", element("a", "its page", href=search.link)),
+    )
+
+
+def _networks(reproduction: Reproduction) -> Iterator[Markup]:
+    """Yield the best network of each search, drawn; one that several found is drawn once."""
+    spaces_of: dict[str, list[str]] = {}
+    for search in reproduction.searches:
+        if search.summary.best is not None:
+            spaces_of.setdefault(search.summary.best.genotype, []).append(search.name)
+    genotypes = {text: Genotype.parse(text) for text in spaces_of}
+    blocks = {node.block for genotype in genotypes.values() for node in genotype.nodes}
+    if not genotypes:
+        return
+    yield element(
+        "section",
+        element("h2", "The best networks"),
+        element(
+            "p",
+            "A node stands at the resolution of its output; its colour is the block, its size the "
+            "kernel. An arc brings an earlier node’s output along.",
+            class_="quiet",
+        ),
+        *(
+            fragment(
+                element("h3", " and ".join(spaces).capitalize()),
+                element(
+                    "div",
+                    Markup(draw_network(genotypes[text], blocks=blocks, inline=True)),
+                    class_="drawing",
+                ),
+                element("div", element("code", genotype_text(text)), class_="genotype"),
+            )
+            for text, spaces in spaces_of.items()
+        ),
+    )
+
+
+def _comparison(reproduction: Reproduction) -> Markup | None:
+    comparison = reproduction.comparison
+    return None if comparison is None else comparison_section(comparison)
+
+
+def _published(reproduction: Reproduction) -> Markup | None:
+    """Return the paper's numbers beside the new ones, if it has this dataset."""
+    comparison, dataset = reproduction.comparison, reproduction.paper_dataset
+    if comparison is None or dataset is None:
+        return None
+    table = published_table(comparison, reproduction.rows, dataset)
+    return element(
+        "section",
+        element("h2", table.title),
+        as_html(table),
+        element("p", FOOTNOTE, class_="quiet small"),
+    )
+
+
+def _statistics(reproduction: Reproduction) -> Markup | None:
+    comparison = reproduction.comparison
+    return None if comparison is None else statistics_section(comparison)
+
+
+def _optimism(reproduction: Reproduction) -> Markup | None:
+    if not reproduction.optimism:
+        return None
+    return element(
+        "section",
+        element("h2", "What the searches saw, and what fresh trainings give"),
+        element("ul", *(element("li", claim) for claim in reproduction.optimism), class_="claims"),
+    )
+
+
+def _files(reproduction: Reproduction) -> Markup | None:
+    if not reproduction.files:
+        return None
+    links = (element("li", element("a", each, href=each)) for each in reproduction.files)
+    return element(
+        "section",
+        element("h2", "Files"),
+        element(
+            "p",
+            "The tables for papers and programs, every patient’s values, and the figures. ",
+            element("a", "The comparison’s own page", href="comparison/report.html"),
+            " shows what the networks made of the patients.",
+        ),
+        element("ul", *links, class_="small"),
+    )
+
+
+def _provenance(reproduction: Reproduction) -> Markup | None:
+    if not reproduction.searches:
+        return None
+    summary = reproduction.searches[0].summary
+    versions = fragment(
+        *(
+            fragment(element("dt", name), element("dd", version))
+            for name, version in summary.versions.items()
+        )
+    )
+    return element(
+        "section",
+        element("h2", "How it was made"),
+        element(
+            "p",
+            "All studies have this configuration but for the name of the space.",
+            class_="quiet",
+        ),
+        element(
+            "details",
+            element("summary", "Configuration"),
+            element("pre", summary.configuration_toml.strip()),
+            class_="printed",
+        ),
+        element(
+            "details",
+            element("summary", "Versions"),
+            element("dl", versions, class_="facts"),
+            class_="printed",
+        ),
+    )
