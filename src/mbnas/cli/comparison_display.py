@@ -23,7 +23,8 @@ def print_comparison(comparison: Comparison, out: Console | None = None) -> None
     unbounded = out.options.update(max_width=_UNBOUNDED)
     fits = Measurement.get(out, unbounded, main).maximum <= out.width
     for table in tables(comparison, joined=fits):
-        out.print(_on_screen(table), end="\n\n")
+        out.print(_on_screen(table))
+        out.print()
     for sentence in sentences(comparison):
         out.print(escape(sentence), end="\n\n")
     for note in footnotes(comparison):
