@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import escape, unescape
 
 import pytest
 
 from mbnas.report.page import render_page
+from mbnas.report.reproduction import Reproduction, SearchedSpace
+from mbnas.report.reproduction_page import render_reproduction
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -265,3 +268,52 @@ def test_it_can_be_printed_with_all_cases_open(browse):
     """)
 
     assert result == {"open": [True, True], "configuration": True}
+
+
+@pytest.fixture
+def experiment_page(study, evaluation, comparison, segmentations, shown_case):
+    """The page of an experiment of two searches, all of it done."""
+    summary = study(evaluation(1, 0.81), evaluation(2, 0.85))
+    return render_reproduction(
+        Reproduction(
+            name="experiment",
+            updated_at=datetime(2026, 3, 1, tzinfo=UTC),
+            stage=None,
+            searches=tuple(
+                SearchedSpace(name=name, summary=summary, link=f"{name}/report.html")
+                for name in ("mixed", "macro")
+            ),
+            comparison=comparison(0.83, 0.8, 0.7, 0.69),
+            segmentations=segmentations(shown_case("worst"), shown_case("better")),
+        )
+    )
+
+
+class TestExperiment:
+    """The same browser on the page of an experiment."""
+
+    @pytest.fixture
+    def page(self, experiment_page):
+        """In place of a study's page."""
+        return experiment_page
+
+    def test_it_shows_searches_tables_and_segmentations(self, browse):
+        result = browse("""
+          const slider = one(".case input[type=range]");
+          const words = () => one(".case .slider .on").textContent;
+          result.before = words();
+          slider.value = slider.min;
+          send(slider, [Event, "input"]);
+          result.after = words();
+          result.tables = all("table").filter(seen).length;
+          result.copy = all("button.copy").filter(seen).length;
+          result.cite = one("#cite").innerText;
+        """)
+        assert result["before"] != result["after"]
+        assert result["tables"] > 2
+        assert result["copy"] > 0
+        assert "@inproceedings{bosma2022mixed" in result["cite"]
+
+    def test_nothing_is_wider_than_a_phone(self, browse):
+        result = browse("result.width = document.documentElement.scrollWidth;", width=360)
+        assert result["width"] <= 360

@@ -18,6 +18,8 @@ from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.figures.table import FIGURES, Source, read_source
 from mbnas.report.reproduction import Reproduction, Row, SearchedSpace
 from mbnas.report.reproduction_page import write_reproduction
+from mbnas.report.segmentations import Segmentations
+from mbnas.report.segmentations_collect import collect_segmentations
 from mbnas.report.summary import SearchSummary
 from mbnas.scoring.claims import claim_optimism
 from mbnas.study.experiment import Experiment
@@ -95,9 +97,16 @@ def write_outputs(
         comparison=comparison,
         rows=tuple(_rows(comparison, found, baselines)),
         optimism=tuple(_optimism(comparison, found, standings)),
+        segmentations=_segmentations(experiment, comparison),
         files=tuple(files),
     )
     page.write()
+
+
+def _segmentations(experiment: Experiment, comparison: Comparison) -> Segmentations:
+    study = experiment.comparison
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        return collect_segmentations(study, ledger, comparison)
 
 
 def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[str]:

@@ -47,7 +47,7 @@
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details.printed")) details.open = true;
   });
-  if (!figure) return;
+  if (!pinned) return; // no evaluations to point at
 
   const tip = figure.querySelector(".tip");
   let shown = null;

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mbnas.genotype.four_spaces import SpaceName
 from mbnas.report.comparison import Comparison
+from mbnas.report.segmentations import Segmentations
 from mbnas.report.summary import SearchSummary
 
 
@@ -51,6 +52,7 @@ class Reproduction:
         comparison: The networks found and the baselines, trained anew, if they were.
         rows: Of the comparison's networks, in their order.
         optimism: What each search saw for its best beside the fresh score, in words.
+        segmentations: What the networks compared made of the patients, if they were.
         paper_dataset: Which of the paper's datasets this is, if it is one.
         files: Paths of tables and figures, from the page's.
     """
@@ -62,6 +64,7 @@ class Reproduction:
     comparison: Comparison | None = None
     rows: tuple[Row, ...] = ()
     optimism: tuple[str, ...] = ()
+    segmentations: Segmentations | None = None
     paper_dataset: str | None = None
     files: tuple[str, ...] = ()
 

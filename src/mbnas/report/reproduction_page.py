@@ -13,6 +13,7 @@ from string import Template
 from mbnas.errors import StudyError
 from mbnas.files import write_text
 from mbnas.genotype.genotype import Genotype
+from mbnas.report.citing import citing_section
 from mbnas.report.comparison_section import comparison_section
 from mbnas.report.comparison_text import as_html
 from mbnas.report.drawing import draw_network
@@ -22,8 +23,10 @@ from mbnas.report.published import FOOTNOTE
 from mbnas.report.published_table import published_table
 from mbnas.report.race import draw_race
 from mbnas.report.reproduction import Reproduction, SearchedSpace
+from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
 from mbnas.report.wording import count_text, moment_text, score_text
+from mbnas.version import __version__
 
 
 def write_reproduction(reproduction: Reproduction, path: Path) -> None:
@@ -52,12 +55,15 @@ def render_reproduction(reproduction: Reproduction) -> str:
         _published(reproduction),
         _statistics(reproduction),
         _optimism(reproduction),
+        segmentations_section(reproduction.segmentations),
         _files(reproduction),
         _provenance(reproduction),
+        citing_section(__version__),
     )
     return Template(_text_of("reproduction.html")).substitute(
         title=fragment(f"{reproduction.name} · mbnas"),
-        style=_text_of("page.css"),
+        style=_text_of("page.css") + "\n" + _text_of("segmentations.css"),
+        script=_text_of("page.js") + "\n" + _text_of("segmentations.js"),
         sections=fragment(*sections),
     )
 
