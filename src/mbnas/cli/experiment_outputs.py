@@ -13,7 +13,7 @@ from mbnas.errors import FigureError, StudyError
 from mbnas.genotype.four_spaces import SpaceName
 from mbnas.network.architecture import Architecture
 from mbnas.report.comparison import Comparison
-from mbnas.report.comparison_files import comparison_texts, write_comparison
+from mbnas.report.comparison_files import write_comparison
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.figures.table import FIGURES, Source, read_source
 from mbnas.report.reproduction import Reproduction, Row, SearchedSpace
@@ -89,8 +89,8 @@ def write_outputs(
     """
     directory = experiment.directory
     heading = f"The paper's experiment: {page.shown.name}"
-    write_comparison(comparison, directory, heading=heading)
-    files = [*comparison_texts(comparison, heading=heading), *_draw_figures(experiment, comparison)]
+    tables = write_comparison(comparison, directory, heading=heading)
+    files = [*tables, *_draw_figures(experiment, comparison)]
     page.shown = replace(
         page.shown,
         stage=None,

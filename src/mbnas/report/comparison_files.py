@@ -46,12 +46,12 @@ PATIENT_COLUMNS = [
 ]
 
 
-def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -> None:
-    """Write all files of a comparison into a directory, made if need be, each whole or not at all.
+def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -> tuple[str, ...]:
+    """Write a comparison's files into a directory, each whole or not at all; return their names.
 
     Args:
         comparison: What to write.
-        directory: ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv`` and
+        directory: Made if need be; ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv`` and
             ``statistics.json`` in it are replaced.
         heading: Of the page in Markdown.
 
@@ -68,6 +68,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -
             f"The comparison cannot be written to {directory}: {error.strerror}. Its trainings "
             "are kept; run the same command again with --output and another directory."
         ) from error
+    return tuple(texts)
 
 
 def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
