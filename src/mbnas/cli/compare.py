@@ -9,12 +9,11 @@ from pathlib import Path
 
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
-from mbnas.cli.networks import network_named
+from mbnas.cli.networks import networks_named
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_json
 from mbnas.errors import StudyError, UsageError
-from mbnas.genotype.genotype import unet_genotype
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison
@@ -81,12 +80,10 @@ def compare_networks(
 
 def _others(names: Sequence[str], study: Study) -> dict[str, Architecture]:
     """Return the networks that are known by their name alone, all but the best."""
-    unet = unet_genotype(study.configuration.space.num_levels)
-    return {
-        name: unet if name == "unet-genotype" else network_named(name)
-        for name in names
-        if name != "best"
-    }
+    return networks_named(
+        (name for name in names if name != "best"),
+        num_levels=study.configuration.space.num_levels,
+    )
 
 
 def _best(held: OpenStudy) -> Architecture:

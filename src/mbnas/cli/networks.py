@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from mbnas.cli.tables import console, count_text, print_json
 from mbnas.errors import ConfigurationError, UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
+from mbnas.genotype.genotype import unet_genotype
 from mbnas.network.architecture import Architecture, is_own, parse_architecture
 from mbnas.report.terminal import draw_in_terminal
 from mbnas.seeds import generator
@@ -114,6 +116,12 @@ def network_named(text: str) -> Architecture:
 
         return find_own_network(text)
     return parse_architecture(text)
+
+
+def networks_named(names: Iterable[str], *, num_levels: int) -> dict[str, Architecture]:
+    """Return networks by the names that a person gave; the U-Net genotype has so many levels."""
+    unet = unet_genotype(num_levels)
+    return {name: unet if name == "unet-genotype" else network_named(name) for name in names}
 
 
 def _settings(arguments: argparse.Namespace, name: SpaceName) -> SpaceSettings:

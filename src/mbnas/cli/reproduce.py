@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.experiment_outputs import ExperimentPage, write_outputs
-from mbnas.cli.networks import network_named
+from mbnas.cli.networks import networks_named
 from mbnas.cli.options import announce_preset, default_protocol, options_layer, preset_asked_for
 from mbnas.cli.search import holding, run_search
 from mbnas.cli.search_display import training_bar
@@ -16,7 +16,6 @@ from mbnas.cli.tables import console
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName
-from mbnas.genotype.genotype import unet_genotype
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison, compare_contenders
@@ -150,5 +149,4 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _baselines(names: Sequence[str], experiment: Experiment) -> dict[str, Architecture]:
     """Return the networks to compare with, by name; the U-Net has the levels of the spaces."""
-    unet = unet_genotype(experiment.configuration.space.num_levels)
-    return {name: unet if name == "unet-genotype" else network_named(name) for name in names}
+    return networks_named(names, num_levels=experiment.configuration.space.num_levels)
