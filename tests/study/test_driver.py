@@ -24,6 +24,7 @@ from mbnas.study.evaluator import Evaluator
 from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.study.worker import WorkerDied
+from mbnas.study.workplace import Workplace
 from mbnas.training.protocol import EvaluationSettings, Protocol
 from mbnas.training.record import TrainingRecord
 
@@ -72,12 +73,11 @@ def search(path, *, function=train, executor=None, budget=BUDGET, searcher=local
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         evaluator = Evaluator(
             ledger,
-            executor or InlineExecutor(),
+            Workplace(executor=executor or InlineExecutor(), slots=1, train=function),
             protocol=PROTOCOL,
             slices=Path("slices"),
             device="cpu",
             initialisations=range(1),
-            train=function,
         )
         drive(searcher(SPACE, np.random.default_rng(seed)), evaluator, ledger, budget=budget)
         return evaluator
@@ -227,13 +227,12 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
     with Ledger.create(other) as ledger:
         evaluator = Evaluator(
             ledger,
-            InlineExecutor(),
+            Workplace(executor=InlineExecutor(), slots=1, train=train_and_tell),
             protocol=PROTOCOL,
             slices=Path("slices"),
             device="cpu",
             initialisations=range(1),
             elsewhere=elsewhere,
-            train=train_and_tell,
         )
         drive(local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET)
     assert told(other) == told(path)

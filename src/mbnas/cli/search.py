@@ -20,6 +20,7 @@ from mbnas.study.driver import Moment
 from mbnas.study.evaluator import Elsewhere, nowhere
 from mbnas.study.standing import Standing, read_standing
 from mbnas.study.study import Study, resolve
+from mbnas.study.workplace import default_workers
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -74,7 +75,7 @@ def run_search(
         display = SearchDisplay(
             budget=configuration.search.evaluations,
             per_evaluation=protocol.folds * protocol.initialisations,
-            workers=configuration.run.workers or run.default_workers(configuration),
+            workers=configuration.run.workers or default_workers(configuration),
             standing=lambda: standing_of(held),
         )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from mbnas.network.architecture import Architecture
 from mbnas.study.contenders import FIRST_FRESH, record_comparison
 from mbnas.study.evaluator import Progress, ignore
-from mbnas.study.run import OpenStudy, executor_of
+from mbnas.study.run import OpenStudy
+from mbnas.study.workplace import workplace_of
 
 
 def train_anew(
@@ -35,9 +36,9 @@ def train_anew(
     for network in networks:
         study.record_latency(network)  # and sees first whether it can be trained at all
         study.record_cost(network)
-    with executor_of(study.study.configuration) as executor:
+    with workplace_of(study.study.configuration) as workplace:
         evaluator = study.evaluator(
-            executor, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
+            workplace, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
         )
         evaluator.evaluate(networks, watch)
     record_comparison(study.ledger, networks, initialisations=initialisations)

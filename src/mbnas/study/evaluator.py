@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,11 @@ from pathlib import Path
 from mbnas.network.architecture import Architecture
 from mbnas.study.ledger import Ledger
 from mbnas.study.worker import WorkerDied
+from mbnas.study.workplace import Workplace
 from mbnas.training.protocol import Protocol
 from mbnas.training.record import TrainingKey, TrainingRecord
-from mbnas.training.train import Measure, TrainingTask, run_training
+from mbnas.training.train import Measure, TrainingTask
 
-Train = Callable[[TrainingTask], TrainingRecord]
 Elsewhere = Callable[[TrainingKey], TrainingRecord | None]
 """Finds a training that another ledger holds."""
 
@@ -58,7 +58,7 @@ class Evaluator:
 
     Args:
         ledger: Where trainings are remembered; this is its one writer.
-        executor: Where trainings run.
+        workplace: Where trainings run.
         protocol: What every training follows.
         slices: Directory of the prepared slices.
         device: Where a worker trains, as torch names it.
@@ -68,13 +68,12 @@ class Evaluator:
             their predictions are kept for the first of the initialisations.
         elsewhere: Finds a training that was run for another study. It is entered into the
             ledger in place of being run again.
-        train: What runs a task; another function only in tests.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        executor: Executor,
+        workplace: Workplace,
         *,
         protocol: Protocol,
         slices: Path,
@@ -82,17 +81,15 @@ class Evaluator:
         initialisations: Sequence[int],
         measured: bool = False,
         elsewhere: Elsewhere = nowhere,
-        train: Train = run_training,
     ) -> None:
         self._ledger = ledger
-        self._executor = executor
+        self._workplace = workplace
         self._protocol = protocol
         self._slices = slices
         self._device = device
         self._initialisations = tuple(initialisations)
         self._measured = measured
         self._elsewhere = elsewhere
-        self._train = train
         self._records = {record.key: record for record in ledger.trainings()}
 
     def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
@@ -160,7 +157,7 @@ class Evaluator:
                 if (found := self._elsewhere(key)) is not None:
                     record(found)
                     continue
-                future = self._executor.submit(self._train, task)
+                future = self._workplace.executor.submit(self._workplace.train, task)
                 futures[future] = key
                 if future.done():  # as with an executor that runs calls at once
                     record(_outcome(future, futures.pop(future)))

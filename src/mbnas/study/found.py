@@ -19,6 +19,7 @@ from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import EvaluationRecord, Ledger
 from mbnas.study.run import OpenStudy
 from mbnas.study.standing import Standing
+from mbnas.study.workplace import Workplace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,8 @@ def compare_found(
         _enter(ledger, found)
         searched = range(held.study.configuration.protocol.initialisations)
         with InlineExecutor() as executor:
-            held.evaluator(executor, searched, elsewhere=elsewhere).evaluate(
+            here = Workplace(executor=executor, slots=1)
+            held.evaluator(here, searched, elsewhere=elsewhere).evaluate(
                 each.genotype for each in found
             )
         train_anew(held, names, initialisations=initialisations, watch=watch)

@@ -8,8 +8,7 @@ import platform
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -33,15 +32,13 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Elsewhere, Evaluator, nowhere
-from mbnas.study.executors import InlineExecutor, ProcessExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory
+from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.device import (
     prepare_process,
     resolve_device,
     resolve_precision,
-    take_device,
-    visible_devices,
 )
 from mbnas.training.protocol import Protocol
 
@@ -68,7 +65,7 @@ class OpenStudy:
 
     def evaluator(
         self,
-        executor: Executor,
+        workplace: Workplace,
         initialisations: range,
         *,
         measured: bool = False,
@@ -77,14 +74,14 @@ class OpenStudy:
         """Return what scores networks in this study over some initialisations.
 
         Args:
-            executor: Where trainings run.
+            workplace: Where trainings run.
             initialisations: Which ones.
             measured: Whether the networks are measured on whole volumes, as final ones are.
             elsewhere: Finds trainings that other studies hold.
         """
         return Evaluator(
             self.ledger,
-            executor,
+            workplace,
             protocol=self.protocol,
             slices=self.slices,
             device=self.study.configuration.run.device,
@@ -215,6 +212,7 @@ def search(
     *,
     watch: Callable[[Moment], None] = ignore_moment,
     elsewhere: Elsewhere = nowhere,
+    workplace: Workplace | None = None,
 ) -> None:
     """Run or resume a study's search until its budget is spent.
 
@@ -224,6 +222,7 @@ def search(
         study: Held by this process.
         watch: Told at every batch and after every training.
         elsewhere: Finds trainings that other studies hold.
+        workplace: Where trainings run; as the study's configuration says if ``None``.
     """
     configuration, ledger = study.study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
@@ -238,7 +237,7 @@ def search(
         for network in ledger.networks().values():
             if network.parameters is None:  # of one that was killed before it could say so
                 study.record_cost(network.architecture)
-        with executor_of(configuration) as executor:
+        with workplace_of(configuration) if workplace is None else nullcontext(workplace) as place:
             drive(
                 make_searcher(
                     configuration.search,
@@ -246,7 +245,7 @@ def search(
                     generator(configuration.seed, "search"),
                 ),
                 study.evaluator(
-                    executor,
+                    place,
                     range(configuration.protocol.initialisations),
                     elsewhere=elsewhere,
                 ),
@@ -258,35 +257,6 @@ def search(
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
-
-
-@contextmanager
-def executor_of(configuration: Configuration) -> Iterator[Executor]:
-    """Yield the executor that a configuration asks for; an error ends its running calls."""
-    run = configuration.run
-    if run.executor == "inline":
-        yield InlineExecutor()
-        return
-    workers = run.workers or default_workers(configuration)
-    executor = ProcessExecutor(
-        workers,
-        initializer=take_device,
-        slot_arguments=[(run.device, slot) for slot in range(workers)],
-    )
-    try:
-        yield executor
-    except BaseException:
-        executor.terminate()
-        raise
-    executor.shutdown()
-
-
-def default_workers(configuration: Configuration) -> int:
-    """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
-    if configuration.run.device.startswith("cuda"):
-        return visible_devices()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // configuration.training.threads)
 
 
 def versions() -> dict[str, str]:

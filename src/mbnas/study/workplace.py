@@ -1,0 +1,69 @@
+"""Where a study's trainings run: an executor, how many it runs at a time, and what runs one there.
+
+The seam is the standard library's: any ``concurrent.futures.Executor`` will do, also one of
+Dask or MPI that a user brings along.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mbnas.study.configuration import Configuration
+from mbnas.study.executors import InlineExecutor, ProcessExecutor
+from mbnas.training.device import take_device, visible_devices
+from mbnas.training.record import TrainingRecord
+from mbnas.training.train import TrainingTask, run_training
+
+Train = Callable[[TrainingTask], TrainingRecord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """An executor and what it is given to run.
+
+    Attributes:
+        executor: Runs calls; whoever made it ends it.
+        slots: How many trainings it runs at a time, 1 or more.
+        train: What runs a task there: :func:`run_training`, or something around it.
+    """
+
+    executor: Executor
+    slots: int
+    train: Train = run_training
+
+    def __post_init__(self) -> None:
+        if self.slots < 1:
+            raise ValueError(f"slots (={self.slots}) must be 1 or more.")
+
+
+@contextmanager
+def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
+    """Yield the workplace that a configuration asks for; an error ends its running calls."""
+    run = configuration.run
+    if run.executor == "inline":
+        yield Workplace(executor=InlineExecutor(), slots=1)
+        return
+    workers = run.workers or default_workers(configuration)
+    executor = ProcessExecutor(
+        workers,
+        initializer=take_device,
+        slot_arguments=[(run.device, slot) for slot in range(workers)],
+    )
+    try:
+        yield Workplace(executor=executor, slots=workers)
+    except BaseException:
+        executor.terminate()
+        raise
+    executor.shutdown()
+
+
+def default_workers(configuration: Configuration) -> int:
+    """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
+    if configuration.run.device.startswith("cuda"):
+        return visible_devices()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // configuration.training.threads)
