@@ -22,7 +22,14 @@ from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import BASELINES
 from mbnas.scoring.measures import ClassMeasures
 from mbnas.study.ledger import EvaluationRecord, Ledger, NetworkRecord
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
+from mbnas.training.record import (
+    EpochRecord,
+    FailureRecord,
+    Outcome,
+    TrainingKey,
+    TrainingRecord,
+    VolumeRecord,
+)
 
 UNET = unet_genotype()
 GENOTYPES = tuple(
@@ -329,7 +336,7 @@ def test_open_refuses_a_newer_ledger(path, read_only):
     with pytest.raises(StudyError) as raised:
         Ledger.open(path, read_only)
     assert str(raised.value) == (
-        f"{path} was written by a newer mbnas (schema 9; this one reads 2). "
+        f"{path} was written by a newer mbnas (schema 9; this one reads 3). "
         "Update mbnas to open it."
     )
 
@@ -340,6 +347,81 @@ def test_open_refuses_the_schema_of_before_the_first_release(path):
         connection.execute("PRAGMA user_version = 1")
     with pytest.raises(StudyError, match="before its first release"):
         Ledger.open(path)
+
+
+# Schema 2, as the versions before racing wrote it
+SECOND_SCHEMA = """
+CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE networks (
+    digest TEXT PRIMARY KEY, architecture TEXT NOT NULL UNIQUE, parameters INTEGER, macs INTEGER,
+    macs_32 INTEGER, latency_ms REAL
+);
+CREATE TABLE evaluations (
+    number INTEGER PRIMARY KEY CHECK (number >= 1),
+    network TEXT NOT NULL UNIQUE REFERENCES networks (digest),
+    why TEXT NOT NULL, incumbent TEXT REFERENCES networks (digest), asked_at TEXT NOT NULL
+);
+CREATE TABLE trainings (
+    id INTEGER PRIMARY KEY, network TEXT NOT NULL REFERENCES networks (digest),
+    protocol TEXT NOT NULL, fold INTEGER NOT NULL, initialisation INTEGER NOT NULL, score REAL,
+    collapsed TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT, wall_s REAL NOT NULL,
+    slices_per_s REAL, worker TEXT NOT NULL, started_at TEXT NOT NULL,
+    UNIQUE (network, protocol, fold, initialisation), CHECK ((score IS NULL) <> (error IS NULL))
+);
+CREATE TABLE epochs (
+    training INTEGER NOT NULL REFERENCES trainings (id), epoch INTEGER NOT NULL,
+    learning_rate REAL NOT NULL, loss REAL, class_dice TEXT, PRIMARY KEY (training, epoch)
+) WITHOUT ROWID;
+CREATE TABLE volumes (
+    training INTEGER NOT NULL REFERENCES trainings (id), case_name TEXT NOT NULL,
+    patient TEXT NOT NULL, held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
+    measures TEXT NOT NULL, prediction BLOB, PRIMARY KEY (training, case_name)
+);
+PRAGMA application_id = 0x6D626E61;
+PRAGMA user_version = 2;
+"""
+
+
+@pytest.fixture
+def second(path):
+    """A ledger of schema 2 with one training."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(SECOND_SCHEMA)
+        connection.execute(
+            "INSERT INTO networks (digest, architecture) VALUES (?, ?)", (UNET.digest, str(UNET))
+        )
+        connection.execute(
+            "INSERT INTO trainings VALUES (1, ?, 'p', 0, 0, 0.8, '[]', 1, NULL, 12.5, NULL, "
+            "'host:0 cpu', '2026-01-31T12:00:00+00:00')",
+            (UNET.digest,),
+        )
+    return path
+
+
+def version_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_a_reader_sees_an_older_ledger_as_if_it_were_new_and_changes_nothing(second):
+    before = second.read_bytes()
+    with Ledger.open(second, read_only=True) as ledger:
+        assert ledger.trainings() == (training(epochs=()),)
+        assert ledger.failures() == ()
+        assert len(ledger.outcomes()) == 1
+    assert second.read_bytes() == before
+
+
+def test_a_writer_brings_an_older_ledger_up_to_date(second):
+    failure = FailureRecord(
+        key=training().key, kind="error", reason="r", wall_s=1.0, worker="w", started_at="t"
+    )
+    with Ledger.open(second) as ledger:
+        ledger.record_failure(failure)
+    assert version_of(second) == 3
+    with Ledger.open(second, read_only=True) as ledger:
+        assert ledger.trainings() == (training(epochs=()),)
+        assert ledger.failures() == (failure,)
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -394,6 +476,73 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(ledger, path):
         ledger.set_fact("long", "x" * 100_000)
     assert ledger.trainings() == (training(),)
     assert ledger.facts() == {}
+
+
+# Runs that came to nothing
+
+
+def failed(**changes):
+    return training(score=None, error="The loss stopped being finite.", epochs=(), **changes)
+
+
+def failure(kind="worker died", **changes):
+    values = {"reason": "It was killed.", "wall_s": 3.5, "worker": "here", "started_at": "then"}
+    return FailureRecord(key=training().key, kind=kind, **(values | changes))
+
+
+def test_failures_are_kept_beside_the_training_that_succeeds_at_last(ledger):
+    ledger.record_network(UNET)
+    ledger.record_failure(failure())
+    ledger.record_failure(failure("out of memory"))
+    ledger.record_training(training())
+    assert ledger.failures() == (failure(), failure("out of memory"))
+    assert ledger.trainings() == (training(),)
+
+
+def test_withdrawn_trainings_can_be_run_again_and_leave_their_reason(ledger):
+    ledger.record_network(UNET)
+    ledger.record_failure(failure())
+    ledger.record_training(failed())
+    other = replace(training().key, fold=1)
+    ledger.record_training(training(key=other))
+    assert ledger.withdraw_failed() == (training().key,)
+    assert [each.key for each in ledger.trainings()] == [other]
+    killed, ended = ledger.failures()
+    assert killed == failure(withdrawn=True)
+    assert (ended.kind, ended.reason, ended.withdrawn) == ("error", failed().error, True)
+    ledger.record_training(training())
+    assert ledger.withdraw_failed() == ()
+    assert set(ledger.trainings()) == {training(), training(key=other)}
+
+
+def test_outcomes_tell_scores_and_durations_alone(ledger):
+    ledger.record_network(UNET)
+    ledger.record_training(training())
+    other = replace(training().key, fold=1)
+    ledger.record_training(failed(key=other))
+    assert ledger.outcomes() == {
+        training().key: Outcome(score=0.8, wall_s=12.5),
+        other: Outcome(score=None, wall_s=12.5),
+    }
+
+
+def test_evaluations_can_be_taken_back_and_asked_for_anew(ledger):
+    records = [
+        EvaluationRecord(number=number, genotype=genotype, why="start")
+        for number, genotype in enumerate(GENOTYPES, start=1)
+    ]
+    for record in records:
+        ledger.record_evaluation(record)
+    ledger.forget_evaluations(2)
+    assert ledger.evaluations() == (records[0],)
+    ledger.record_evaluation(replace(records[2], number=2))
+    assert len(ledger.evaluations()) == 2
+
+
+def test_a_borrowed_training_is_known_as_such(ledger):
+    ledger.record_network(UNET)
+    ledger.record_training(training(borrowed=True))
+    assert ledger.trainings() == (training(borrowed=True),)
 
 
 # Killed while writing

@@ -10,13 +10,11 @@ How the file is kept safe is told in :mod:`mbnas.study.sqlite_file`.
 
 from __future__ import annotations
 
-import json
-import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +22,26 @@ from types import TracebackType
 from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import Architecture, parse_architecture
-from mbnas.scoring.measures import ClassMeasures
+from mbnas.study.ledger_rows import (
+    epoch_record,
+    epoch_row,
+    failure_record,
+    failure_values,
+    key_of,
+    training_record,
+    training_values,
+    volume_record,
+    volume_row,
+)
 from mbnas.study.sqlite_file import TIMEOUT_S, create_file, errors_spoken, open_file
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
+from mbnas.training.record import (
+    EpochRecord,
+    FailureRecord,
+    Outcome,
+    TrainingKey,
+    TrainingRecord,
+    VolumeRecord,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +232,11 @@ class Ledger:
                 for row in connection.execute(query)
             )
 
+    def forget_evaluations(self, first: int) -> None:
+        """Take back that networks from number ``first`` on were asked for; trainings stay."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM evaluations WHERE number >= ?", (first,))
+
     # Trainings
 
     def record_training(self, record: TrainingRecord) -> None:
@@ -238,25 +258,32 @@ class Ledger:
                     "before its trainings."
                 )
             try:
-                training = _enter_training(connection, record)
+                training = _insert(connection, "trainings", training_values(record))
             except sqlite3.IntegrityError as error:
                 raise StudyError(
                     f"{self.path} holds {key} already: nothing is trained twice."
                 ) from error
             connection.executemany(
                 "INSERT INTO epochs VALUES (?, ?, ?, ?, ?)",
-                [_epoch_row(training, epoch) for epoch in record.epochs],
+                [epoch_row(training, epoch) for epoch in record.epochs],
             )
             connection.executemany(
                 "INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?)",
-                [_volume_row(training, volume) for volume in record.volumes],
+                [volume_row(training, volume) for volume in record.volumes],
             )
+
+    def outcomes(self) -> dict[TrainingKey, Outcome]:
+        """Return what became of every training that ended, without its epochs: it is quick."""
+        query = "SELECT network, protocol, fold, initialisation, score, wall_s FROM trainings"
+        with self._reading() as connection:
+            return {
+                key_of(row): Outcome(score=row["score"], wall_s=row["wall_s"])
+                for row in connection.execute(f"{query} ORDER BY id")
+            }
 
     def training(self, key: TrainingKey) -> TrainingRecord | None:
         """Return one training, predictions included, or ``None`` if it is not recorded."""
-        where = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"
-        values = (key.network, key.protocol, key.fold, key.initialisation)
-        found = self._trainings(where, values, prediction="prediction")
+        found = self._trainings(_OF_KEY, _key_values(key), prediction="prediction")
         return found[0] if found else None
 
     def trainings(
@@ -286,17 +313,51 @@ class Ledger:
             for row in connection.execute(
                 f"SELECT * FROM epochs WHERE {of_these} ORDER BY training, epoch", values
             ):
-                epochs[row["training"]].append(_epoch_record(row))
+                epochs[row["training"]].append(epoch_record(row))
             for row in connection.execute(
                 f"SELECT training, case_name, patient, held_out, measures, {prediction} "
                 f"FROM volumes WHERE {of_these} ORDER BY training, rowid",
                 values,
             ):
-                volumes[row["training"]].append(_volume_record(row))
+                volumes[row["training"]].append(volume_record(row))
         return tuple(
-            _training_record(row, tuple(epochs[row["id"]]), tuple(volumes[row["id"]]))
+            training_record(row, tuple(epochs[row["id"]]), tuple(volumes[row["id"]]))
             for row in rows
         )
+
+    # Failures
+
+    def record_failure(self, record: FailureRecord) -> None:
+        """Enter a run of a training that came to nothing; the training may be run again."""
+        with self._transaction() as connection:
+            _insert(connection, "failures", failure_values(record))
+
+    def failures(self) -> tuple[FailureRecord, ...]:
+        """Return all runs that came to nothing, in the order recorded."""
+        with self._reading() as connection:
+            return tuple(
+                map(failure_record, connection.execute("SELECT * FROM failures ORDER BY id"))
+            )
+
+    def withdraw_failed(self) -> tuple[TrainingKey, ...]:
+        """Make every training that failed one that was never run, and return which they were.
+
+        How each failed stays, as a failure that no longer counts.
+        """
+        with self._transaction() as connection:
+            failed = connection.execute(
+                "SELECT * FROM trainings WHERE error IS NOT NULL ORDER BY id"
+            ).fetchall()
+            for row in failed:
+                record = training_record(row, (), ())
+                connection.execute(
+                    f"UPDATE failures SET withdrawn = 1 WHERE {_OF_KEY}", _key_values(record.key)
+                )
+                _insert(connection, "failures", failure_values(_as_withdrawn(record)))
+                for table in ("epochs", "volumes"):
+                    connection.execute(f"DELETE FROM {table} WHERE training = ?", (row["id"],))
+                connection.execute("DELETE FROM trainings WHERE id = ?", (row["id"],))
+        return tuple(map(key_of, failed))
 
     # Transactions
 
@@ -327,73 +388,30 @@ def _enter_network(connection: sqlite3.Connection, architecture: Architecture) -
     )
 
 
-def _enter_training(connection: sqlite3.Connection, record: TrainingRecord) -> int:
-    key = record.key
-    # An error may quote a file name that is no valid text; SQLite stores only text that is.
-    error = record.error and record.error.encode("utf-8", "backslashreplace").decode()
-    values = (
-        *(key.network, key.protocol, key.fold, key.initialisation),
-        *(record.score, json.dumps(record.collapsed), record.attempts, error),
-        *(record.wall_s, record.slices_per_s, record.worker, record.started_at),
-    )
+_OF_KEY = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"
+
+
+def _key_values(key: TrainingKey) -> tuple[object, ...]:
+    return key.network, key.protocol, key.fold, key.initialisation
+
+
+def _insert(connection: sqlite3.Connection, table: str, values: dict[str, object]) -> int:
     cursor = connection.execute(
-        "INSERT INTO trainings (network, protocol, fold, initialisation, score, collapsed, "
-        "attempts, error, wall_s, slices_per_s, worker, started_at) "
-        f"VALUES ({', '.join('?' * len(values))})",
-        values,
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+        tuple(values.values()),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def _training_record(
-    row: sqlite3.Row, epochs: tuple[EpochRecord, ...], volumes: tuple[VolumeRecord, ...]
-) -> TrainingRecord:
-    return TrainingRecord(
-        key=TrainingKey(
-            network=row["network"],
-            protocol=row["protocol"],
-            fold=row["fold"],
-            initialisation=row["initialisation"],
-        ),
-        score=row["score"],
-        collapsed=tuple(json.loads(row["collapsed"])),
-        attempts=row["attempts"],
-        error=row["error"],
-        wall_s=row["wall_s"],
-        slices_per_s=row["slices_per_s"],
-        worker=row["worker"],
-        started_at=row["started_at"],
-        epochs=epochs,
-        volumes=volumes,
-    )
-
-
-def _volume_row(training: int, volume: VolumeRecord) -> tuple[object, ...]:
-    measures = json.dumps([asdict(each) for each in volume.measures])
-    place = (training, volume.case, volume.patient, volume.held_out)
-    return (*place, measures, volume.prediction)
-
-
-def _volume_record(row: sqlite3.Row) -> VolumeRecord:
-    return VolumeRecord(
-        case=row["case_name"],
-        patient=row["patient"],
-        held_out=bool(row["held_out"]),
-        measures=tuple(ClassMeasures(**each) for each in json.loads(row["measures"])),
-        prediction=row["prediction"],
-    )
-
-
-def _epoch_row(training: int, epoch: EpochRecord) -> tuple[object, ...]:
-    class_dice = None if epoch.class_dice is None else json.dumps(epoch.class_dice)
-    return training, epoch.epoch, epoch.learning_rate, epoch.loss, class_dice
-
-
-def _epoch_record(row: sqlite3.Row) -> EpochRecord:
-    return EpochRecord(
-        epoch=row["epoch"],
-        learning_rate=row["learning_rate"],
-        loss=math.nan if row["loss"] is None else row["loss"],  # SQLite has no other word for it
-        class_dice=None if row["class_dice"] is None else tuple(json.loads(row["class_dice"])),
+def _as_withdrawn(record: TrainingRecord) -> FailureRecord:
+    assert record.error is not None
+    return FailureRecord(
+        key=record.key,
+        kind="error",
+        reason=record.error,
+        wall_s=record.wall_s,
+        worker=record.worker,
+        started_at=record.started_at,
+        withdrawn=True,
     )

@@ -23,8 +23,38 @@ from mbnas.errors import StudyError
 from mbnas.files import replacing
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+_OLDEST_READ = 2
 TIMEOUT_S = 30.0
+
+_FAILURES = """failures (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL REFERENCES networks (digest),
+    protocol TEXT NOT NULL,
+    fold INTEGER NOT NULL,
+    initialisation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    wall_s REAL NOT NULL,
+    worker TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1))
+)"""
+
+# What version 3 added to version 2: to write, the file is brought up to it; to read, it is seen
+# as if it had been, through tables that exist for the reader alone.
+_UPGRADE = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE trainings ADD COLUMN borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1));
+CREATE TABLE {_FAILURES};
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+_SEEN_AS_UPGRADED = f"""
+PRAGMA temp_store = MEMORY;
+CREATE TEMP VIEW trainings AS SELECT *, 0 AS borrowed FROM main.trainings;
+CREATE TEMP TABLE {_FAILURES.replace(" REFERENCES networks (digest)", "")};
+"""
 
 # Described for users in docs/ledger.md.
 _SCHEMA = f"""
@@ -62,9 +92,11 @@ CREATE TABLE trainings (
     slices_per_s REAL,
     worker TEXT NOT NULL,
     started_at TEXT NOT NULL,
+    borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1)),
     UNIQUE (network, protocol, fold, initialisation),
     CHECK ((score IS NULL) <> (error IS NULL))
 );
+CREATE TABLE {_FAILURES};
 CREATE TABLE epochs (
     training INTEGER NOT NULL REFERENCES trainings (id),
     epoch INTEGER NOT NULL,
@@ -131,41 +163,48 @@ def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> s
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = EXTRA")
+            version = _version(connection, path)
+            if read_only and version < SCHEMA_VERSION:
+                connection.executescript(_SEEN_AS_UPGRADED)
             connection.execute(f"PRAGMA query_only = {read_only:d}")
-            _check(connection, path)
             if not read_only:
-                _check_writable(connection, path)
+                _check_writable(connection, path, version)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger's schema, one that can be read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID or version < 1:
         raise _not_a_ledger(path)
-    if version < SCHEMA_VERSION:
+    if version < _OLDEST_READ:
         raise StudyError(
             f"{path} was written by an mbnas before its first release (schema {version}; this one "
-            f"reads {SCHEMA_VERSION}). Read it with that mbnas, or search into a new directory."
+            f"reads {_OLDEST_READ} and later). Read it with that mbnas, or search into a new "
+            "directory."
         )
     if version > SCHEMA_VERSION:
         raise StudyError(
             f"{path} was written by a newer mbnas (schema {version}; this one reads "
             f"{SCHEMA_VERSION}). Update mbnas to open it."
         )
+    return int(version)
 
 
-def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
-    """Write what is there already, then have every page checked before adding to them."""
+def _check_writable(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Write what is there already, have every page checked, and bring an older file up to date."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.execute("COMMIT")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
         raise _damaged(path, finding)
+    if version < SCHEMA_VERSION:
+        connection.executescript(_UPGRADE)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from mbnas.scoring.measures import ClassMeasures
 
@@ -102,6 +103,7 @@ class TrainingRecord:
         epochs: Ascending; those of the attempt that counts.
         volumes: What the network made of the volumes of validation and held-out patients,
             where that was asked for.
+        borrowed: Whether another study ran it, and this one took it from there.
 
     Raises:
         ValueError: unless exactly one of score and error is there and epochs ascend.
@@ -118,6 +120,7 @@ class TrainingRecord:
     started_at: str
     epochs: tuple[EpochRecord, ...] = ()
     volumes: tuple[VolumeRecord, ...] = ()
+    borrowed: bool = False
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):
@@ -132,3 +135,42 @@ class TrainingRecord:
         numbers = [record.epoch for record in self.epochs]
         if numbers != sorted(set(numbers)):
             raise ValueError(f"epochs must ascend, not run {numbers}.")
+
+
+FailureKind = Literal["worker died", "out of memory", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRecord:
+    """One run of a training that came to nothing.
+
+    Attributes:
+        key: Which training.
+        kind: What happened: its worker died, memory ran out, or the training itself failed.
+        reason: In a sentence or two.
+        wall_s: How long it had run, in seconds; 0 where nobody knows.
+        worker: Where it ran, as far as that is known.
+        started_at: ISO 8601, in UTC.
+        withdrawn: Whether it no longer counts, because the training was asked for again.
+    """
+
+    key: TrainingKey
+    kind: FailureKind
+    reason: str
+    wall_s: float
+    worker: str
+    started_at: str
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a search needs to know of a training that ended.
+
+    Attributes:
+        score: ``None`` if it failed.
+        wall_s: Duration in seconds.
+    """
+
+    score: float | None
+    wall_s: float
