@@ -44,5 +44,25 @@ class TrainingError(MbnasError):
     """One training that could not be finished; the search records it and goes on."""
 
 
+class LostRun(TrainingError):  # noqa: N818  (it is what happened, not a mistake in a call)
+    """One run of a training that came to nothing through no fault of its network.
+
+    Attributes:
+        wall_s: How long it had run, in seconds; 0 where nobody knows.
+        worker: Where it ran, as far as that is known.
+    """
+
+    wall_s = 0.0
+    worker = "unknown"
+
+
+class OutOfMemory(LostRun):
+    """A training for which memory ran out, on its device or on the machine."""
+
+
+class WorkerDied(LostRun):
+    """A worker process ended in the middle of a call."""
+
+
 class FigureError(MbnasError):
     """A figure for which there is nothing to draw yet, and what to do about it."""

@@ -3,8 +3,10 @@
 import hashlib
 import itertools
 import math
+from collections import Counter, defaultdict, deque
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mbnas.errors import StudyError
+from mbnas.errors import OutOfMemory, StudyError, WorkerDied
 from mbnas.genotype.space import Space
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
@@ -23,7 +25,6 @@ from mbnas.study.driver import drive
 from mbnas.study.evaluator import Evaluator
 from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import Ledger
-from mbnas.study.worker import WorkerDied
 from mbnas.study.workplace import Workplace
 from mbnas.training.protocol import EvaluationSettings, Protocol
 from mbnas.training.record import TrainingRecord
@@ -32,6 +33,10 @@ SPACE = Space(num_nodes=3, num_levels=2, blocks=("vgg", "dense"), kernels=(3, 5)
 PROTOCOL = Protocol(evaluation=EvaluationSettings(folds=2, initialisations=1))
 BUDGET = 8
 bilevel = partial(bilevel_search, num_topologies=BUDGET // 2)
+
+
+# Ledgers there need not wait for the disk; what they survive is tested in test_ledger.py.
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class Cut(BaseException):
@@ -50,36 +55,65 @@ def train(task):
     return record(task, score=digest[0] / 256)
 
 
-class LateExecutor(Executor):
-    """Finishes calls in a drawn order, when somebody waits for the last of them."""
+class DrawnExecutor(Executor):
+    """Finishes calls in a drawn order, one whenever somebody waits for one."""
 
     def __init__(self, rng):
         self._rng = rng
         self._calls = []
+        self._done = deque()
+        self.num_waiting = []
 
     def submit(self, fn, /, *args, **kwargs):
         future = Future()
         self._calls.append((future, fn, args))
-        if len(self._calls) % 2 == 0:  # both folds of one network, in either order
-            for index in self._rng.permutation(len(self._calls)):
-                waiting, function, given = self._calls[index]
-                waiting.set_result(function(*given))
-            self._calls.clear()
         return future
 
+    def put(self, future):
+        self._done.append(future)
 
-def search(path, *, function=train, executor=None, budget=BUDGET, searcher=local_search, seed=0):
+    def get(self):
+        while not self._done:
+            self._calls = [call for call in self._calls if not call[0].cancelled()]
+            self.num_waiting.append(len(self._calls))
+            future, function, given = self._calls.pop(self._rng.integers(len(self._calls)))
+            try:
+                future.set_result(function(*given))
+            except Exception as error:
+                future.set_exception(error)
+        return self._done.popleft()
+
+
+def search(
+    path,
+    *,
+    function=train,
+    executor=None,
+    slots=1,
+    budget=BUDGET,
+    searcher=local_search,
+    seed=0,
+    protocol=PROTOCOL,
+    **options,
+):
     """Run or resume a search and return its evaluator."""
+    queue = {} if executor is None else {"completions": executor}
+    workplace = Workplace(
+        executor=executor or InlineExecutor(), slots=slots, train=function, **queue
+    )
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         evaluator = Evaluator(
             ledger,
-            Workplace(executor=executor or InlineExecutor(), slots=1, train=function),
-            protocol=PROTOCOL,
+            workplace,
+            protocol=protocol,
             slices=Path("slices"),
             device="cpu",
-            initialisations=range(1),
+            initialisations=range(protocol.evaluation.initialisations),
+            **options,
         )
-        drive(searcher(SPACE, np.random.default_rng(seed)), evaluator, ledger, budget=budget)
+        drive(
+            lambda: searcher(SPACE, np.random.default_rng(seed)), evaluator, ledger, budget=budget
+        )
         return evaluator
 
 
@@ -127,10 +161,10 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path, searcher, bud
 
 
 @pytest.mark.parametrize("searcher", [local_search, bilevel])
-@settings(max_examples=8)  # each writes ledgers that wait for the disk
+@settings(max_examples=8)
 @given(lives=st.lists(st.integers(0, 2 * BUDGET), max_size=4))
 def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(searcher, lives):
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
         cut, whole = Path(directory, "cut"), Path(directory, "whole")
         search(whole, searcher=searcher)
         for life in lives:
@@ -149,13 +183,13 @@ def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(searcher, liv
             assert resumed.trainings() == left_alone.trainings()
 
 
-@settings(max_examples=8)  # each writes ledgers that wait for the disk
+@settings(max_examples=8)
 @given(st.integers(0, 2**32))
 def test_any_order_of_completion_gives_the_same_evaluations_and_scores(seed):
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
         ordered, mixed = Path(directory, "ordered"), Path(directory, "mixed")
         one = search(ordered)
-        other = search(mixed, executor=LateExecutor(np.random.default_rng(seed)))
+        other = search(mixed, executor=DrawnExecutor(np.random.default_rng(seed)))
         assert told(mixed) == told(ordered)
         genotypes = [each.genotype for each in told(ordered)[0]]
         assert [one.score(each) for each in genotypes] == [other.score(each) for each in genotypes]
@@ -182,18 +216,169 @@ def test_a_failed_training_is_recorded_and_its_network_scores_lowest(path):
     assert len(trainings) == 2 * BUDGET
 
 
-def test_a_dead_worker_is_recorded_and_the_search_goes_on(path):
+def dying(num_times, error=WorkerDied, message="A worker process was killed."):
+    """A training of the second fold that ends so the first times, and how it was asked for."""
+    asked = defaultdict(list)
+
     def dies(task):
-        if task.fold == 1:
-            raise WorkerDied("A worker process was killed.")
+        asked[task.key].append(task.alone)
+        if task.fold == 1 and len(asked[task.key]) <= num_times:
+            raise error(message)
         return train(task)
 
-    evaluator = search(path, function=dies, budget=3)
+    return dies, asked
+
+
+def test_a_training_whose_worker_died_is_run_again(tmp_path):
+    dies, asked = dying(2)
+    search(tmp_path / "dying", function=dies, budget=3)
+    search(tmp_path / "living", budget=3)
+    assert told(tmp_path / "dying") == told(tmp_path / "living")
+    assert sorted(map(len, asked.values())) == [1, 1, 1, 3, 3, 3]
+    with Ledger.open(tmp_path / "dying") as ledger:
+        assert [each.kind for each in ledger.failures()] == ["worker died"] * 6
+        assert {each.reason for each in ledger.failures()} == {"A worker process was killed."}
+
+
+def test_a_training_whose_worker_dies_again_and_again_has_failed(path):
+    dies, asked = dying(99)
+    evaluator = search(path, function=dies, budget=3, retries=1)
     evaluations, trainings = told(path)
     assert len(evaluations) == 3
     errors = [each.error for each in trainings.values() if each.key.fold == 1]
-    assert errors == ["A worker process was killed."] * 3
+    assert errors == ["Tried 2 times. A worker process was killed."] * 3
     assert evaluator.score(evaluations[0].genotype) == -math.inf
+    assert max(map(len, asked.values())) == 2
+
+
+def test_deaths_are_counted_across_restarts(path):
+    dies, asked = dying(99)
+
+    def dies_with_its_driver(task):
+        with suppress(WorkerDied):
+            return dies(task)
+        if sum(map(len, asked.values())) == 3:
+            raise Cut
+        raise WorkerDied("A worker process was killed.")
+
+    with suppress(Cut):
+        search(path, function=dies_with_its_driver, budget=1, retries=2)
+    with Ledger.open(path) as ledger:
+        assert len(ledger.failures()) == 1
+    search(path, function=dies_with_its_driver, budget=1, retries=2)
+    (failed,) = [each for each in told(path)[1].values() if each.error]
+    assert failed.error == "Tried 3 times. A worker process was killed."
+
+
+def test_a_training_that_ran_out_of_memory_is_repeated_alone_before_it_has_failed(tmp_path):
+    mended, asked = dying(1, OutOfMemory, "Memory ran out on cuda.")
+    search(tmp_path / "mended", function=mended, budget=2)
+    search(tmp_path / "sound", budget=2)
+    assert told(tmp_path / "mended") == told(tmp_path / "sound")
+    assert {tuple(alone) for key, alone in asked.items() if key.fold == 1} == {(False, True)}
+    too_large, asked = dying(99, OutOfMemory, "Memory ran out on cuda.")
+    search(tmp_path / "failed", function=too_large, budget=1)
+    (failed,) = [each for each in told(tmp_path / "failed")[1].values() if each.error]
+    assert failed.error == "Tried 2 times, the last alone on its device. Memory ran out on cuda."
+
+
+# Racing and working ahead
+
+RACED = Protocol(evaluation=EvaluationSettings(folds=3, initialisations=3))
+
+
+def train_truly(task):
+    """A score of a network's worth with some noise: races between such networks can be told."""
+    worth = hashlib.sha256(str(task.architecture).encode()).digest()[0] / 256
+    cell = f"{task.architecture} {task.fold} {task.initialisation}"
+    noise = hashlib.sha256(cell.encode()).digest()[0] / 256
+    return record(task, score=0.9 * worth + 0.1 * noise)
+
+
+def raced(path, **options):
+    settings = {"function": train_truly, "protocol": RACED, "racing": 0.1, "budget": 12}
+    return search(path, **settings | options)
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+def test_racing_drops_networks_and_never_one_that_is_taken(tmp_path, searcher):
+    raced(tmp_path / "raced", searcher=searcher)
+    raced(tmp_path / "whole", searcher=searcher, racing=None)
+    evaluations, trainings = told(tmp_path / "raced")
+    in_full, _ = told(tmp_path / "whole")
+    assert evaluations == in_full  # these networks are so far apart that nothing changes
+    num_trainings = Counter(key.network for key in trainings)
+    assert set(num_trainings.values()) <= {3, 6, 9}
+    assert 3 in num_trainings.values()
+    incumbents = {each.incumbent.digest for each in evaluations if each.incumbent}
+    assert {num_trainings[digest] for digest in incumbents} == {9}
+
+
+def test_a_dropped_network_is_told_as_worse_than_the_incumbent(path):
+    evaluator = raced(path)
+    evaluations, trainings = told(path)
+    num_trainings = Counter(key.network for key in trainings)
+    dropped = [each for each in evaluations if num_trainings[each.network] < 9]
+    assert dropped
+    for each in dropped:
+        told_score = evaluator.score(each.genotype, each.incumbent)
+        assert told_score < evaluator.score(each.incumbent)
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+@settings(max_examples=8)
+@given(
+    seed=st.integers(0, 2**32),
+    slots=st.integers(1, 40),
+    lives=st.lists(st.integers(0, 60), max_size=3),
+)
+def test_a_race_is_the_same_for_any_workers_order_and_cuts(searcher, seed, slots, lives):
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
+        alone, many = Path(directory, "alone"), Path(directory, "many")
+        raced(alone, searcher=searcher)
+        rng = np.random.default_rng(seed)
+        trained = Counter()
+        for life in [*lives, None]:
+            counted = itertools.count()
+
+            def mortal(task, counted=counted, life=life):
+                if next(counted) == life:
+                    raise Cut
+                trained[task.key] += 1
+                return train_truly(task)
+
+            with suppress(Cut):
+                raced(
+                    many,
+                    searcher=searcher,
+                    function=mortal,
+                    executor=DrawnExecutor(rng),
+                    slots=slots,
+                )
+        evaluations, trainings = told(alone)
+        also, more = told(many)
+        assert also == evaluations
+        assert {key: more[key] for key in trainings} == trainings
+        assert max(trained.values()) == 1
+
+
+@pytest.mark.parametrize("racing", [None, 0.1])
+def test_free_workers_are_given_what_may_be_asked_for_next(path, racing):
+    executor = DrawnExecutor(np.random.default_rng(0))
+    raced(path, executor=executor, slots=12, racing=racing)
+    early = executor.num_waiting[: len(executor.num_waiting) // 2]  # the budget ends what may come
+    assert min(early) >= 11  # one may be missing where a race ends a block
+    evaluations, trainings = told(path)
+    assert len(evaluations) == 12
+    assert len({key.network for key in trainings}) > 12
+
+
+def test_what_random_search_does_ahead_of_time_is_never_in_vain(path):
+    executor = DrawnExecutor(np.random.default_rng(0))
+    search(path, executor=executor, slots=12, searcher=random_search, budget=30)
+    evaluations, trainings = told(path)
+    assert {key.network for key in trainings} == {each.network for each in evaluations}
+    assert min(executor.num_waiting[:-12]) >= 12
 
 
 def test_a_mistake_in_the_program_ends_the_search(path):
@@ -234,8 +419,13 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
             initialisations=range(1),
             elsewhere=elsewhere,
         )
-        drive(local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET)
-    assert told(other) == told(path)
+        drive(
+            lambda: local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET
+        )
+    evaluations, trainings = told(other)
+    assert evaluations == told(path)[0]
+    assert {key: replace(each, borrowed=False) for key, each in trainings.items()} == known
+    assert {key.fold for key, each in trainings.items() if each.borrowed} == {0}
     assert len(asked) == 2 * BUDGET
     assert {key.fold for key in trained} == {1}
     assert len(trained) == BUDGET

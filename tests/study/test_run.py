@@ -72,7 +72,7 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
 def test_a_search_ends_finished_with_every_cost_known(study):
     with opened(study) as held:
         run.search(held)
-        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        standing = read_standing(held.ledger, held.study.configuration)
     assert standing.state == "finished"
     assert len(standing.complete) == 2
     assert all(each.parameters and each.macs for each in standing.evaluations)
@@ -193,7 +193,7 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
     unet = unet_genotype(2)
     with opened(study) as held:
         run.search(held)
-        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        standing = read_standing(held.ledger, held.study.configuration)
         for initialisations in (1, 2):
             train_anew(held, [standing.best.genotype, unet], initialisations=initialisations)
             best, other = read_comparison(held.ledger, standing)
@@ -202,7 +202,7 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
             ]
             assert other.architecture == unet
             assert all(each.volumes for each in best.trainings)
-        assert read_standing(held.ledger, folds=2, initialisations=1) == standing
+        assert read_standing(held.ledger, held.study.configuration) == standing
         trained_at = [each.started_at for each in held.ledger.trainings()]
         train_anew(held, [standing.best.genotype, unet], initialisations=2)
         assert [each.started_at for each in held.ledger.trainings()] == trained_at
@@ -219,5 +219,5 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(study):
         with pytest.raises(ConfigurationError, match="no encoder 'resnet3'"):
             train_anew(held, [unet_genotype(2), nothing], initialisations=1)
         assert len(held.ledger.trainings()) == before
-        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        standing = read_standing(held.ledger, held.study.configuration)
         assert read_comparison(held.ledger, standing) == ()

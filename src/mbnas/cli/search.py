@@ -16,8 +16,8 @@ from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.report.summary import SearchSummary
 from mbnas.study import run
+from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment
-from mbnas.study.evaluator import Elsewhere, nowhere
 from mbnas.study.standing import Standing, read_standing
 from mbnas.study.study import Study, resolve
 from mbnas.study.workplace import default_workers
@@ -105,10 +105,7 @@ def holding(study: Study) -> Iterator[run.OpenStudy]:
 
 def standing_of(held: run.OpenStudy) -> Standing:
     """Return where an open study stands."""
-    protocol = held.study.configuration.protocol
-    return read_standing(
-        held.ledger, folds=protocol.folds, initialisations=protocol.initialisations
-    )
+    return read_standing(held.ledger, held.study.configuration)
 
 
 def command_line() -> str:

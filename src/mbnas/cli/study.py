@@ -16,11 +16,8 @@ from mbnas.study.study import Study
 def status(arguments: argparse.Namespace) -> int:
     """Print where a running or finished search stands."""
     study = Study.open(arguments.study)
-    protocol = study.configuration.protocol
     with Ledger.open(study.ledger, read_only=True) as ledger:
-        standing = read_standing(
-            ledger, folds=protocol.folds, initialisations=protocol.initialisations
-        )
+        standing = read_standing(ledger, study.configuration)
     if standing.state == "running" and _was_killed(study):
         standing = replace(standing, state="stopped")
     print_standing(study, standing, as_json=arguments.json)

@@ -32,11 +32,7 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         ledger: Its ledger, open for reading at least.
     """
     configuration, facts = study.configuration, ledger.facts()
-    standing = read_standing(
-        ledger,
-        folds=configuration.protocol.folds,
-        initialisations=configuration.protocol.initialisations,
-    )
+    standing = read_standing(ledger, configuration)
     class_names = tuple(json.loads(facts["classes"]))
     contenders = read_comparison(ledger, standing)
     comparison = _comparison(configuration, standing, contenders, class_names)

@@ -28,12 +28,18 @@ class SearchSettings:
         topology_evaluations: How many of the evaluations search the topology before the
             kernels, in the bilevel space alone; ``None`` is half of them, a number that stays
             when a resumed study is given more evaluations.
+        racing: ``on`` drops a network before all of its trainings are done if it is unlikely
+            to beat the incumbent; ``shadow`` drops none, and the report says what racing would
+            have saved and changed; ``off`` is the paper's protocol.
+        racing_threshold: The chance to beat the incumbent below which a network is dropped.
     """
 
     searcher: Literal["local", "random"] = "local"
     evaluations: int = 150
     start: str = "random"
     topology_evaluations: int | None = None
+    racing: Literal["off", "on", "shadow"] = "off"
+    racing_threshold: float = 0.05
 
     def __post_init__(self) -> None:
         if self.evaluations < 1:
@@ -42,6 +48,16 @@ class SearchSettings:
             raise ConfigurationError(
                 f"search.topology_evaluations (={self.topology_evaluations}) must be 1 or more."
             )
+        if not 0 < self.racing_threshold < 0.5:
+            raise ConfigurationError(
+                f"search.racing_threshold (={self.racing_threshold}) must be above 0 and below "
+                "0.5: a network is dropped only where it is likelier not to beat the incumbent."
+            )
+
+    @property
+    def dropped_below(self) -> float | None:
+        """The chance below which a network is dropped; ``None`` where none is."""
+        return self.racing_threshold if self.racing == "on" else None
 
     @property
     def num_topologies(self) -> int:

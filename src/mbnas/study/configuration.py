@@ -57,13 +57,19 @@ class RunSettings:
         device: ``auto``, or a device as torch names it. A study stays on one kind.
         workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
         executor: ``processes``, or ``inline`` to train in the process that searches.
+        retries: How often a training is run again whose worker died, before it has failed.
+        speculate: Whether workers that would be idle start on what the search may want next.
     """
 
     device: str = "auto"
     workers: int | None = None
     executor: Literal["processes", "inline"] = "processes"
+    retries: int = 2
+    speculate: bool = True
 
     def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise ConfigurationError(f"run.retries (={self.retries}) must be 0 or more.")
         if self.workers is not None and self.workers < 1:
             raise ConfigurationError(f"run.workers (={self.workers}) must be 1 or more.")
 

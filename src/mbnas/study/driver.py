@@ -14,7 +14,11 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.search.limit import limited
 from mbnas.search.searcher import Batch, Searcher
 from mbnas.study.evaluator import Evaluator, Progress
+from mbnas.study.foresight import Foresight
 from mbnas.study.ledger import EvaluationRecord, Ledger
+
+ASKED_AGAIN = "asked again"
+"""The fact that counts how often a search asked for a network whose score it had been told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,70 +41,139 @@ def ignore(moment: Moment) -> None:
 
 
 def drive(
-    searcher: Searcher,
+    begin: Callable[[], Searcher],
     evaluator: Evaluator,
     ledger: Ledger,
     *,
     budget: int,
     watch: Callable[[Moment], None] = ignore,
+    speculate: bool = True,
 ) -> None:
     """Run a search until its budget of distinct networks is spent or it ends by itself.
 
     Where a batch is larger than what is left, its first networks are evaluated (:func:`limited`).
 
     Args:
-        searcher: Fresh, from the study's seed, also when the study resumes.
+        begin: Makes the searcher, fresh from the study's seed, also when the study resumes.
         evaluator: Scores networks through ``ledger``.
         ledger: Keeps the networks in the order asked for.
         budget: How many distinct networks may be evaluated, those of earlier runs included.
         watch: Told at every batch and after every training.
+        speculate: Whether free workers start on what the search may want next.
 
     Raises:
         StudyError: if the ledger holds another search's networks.
     """
-    recorded = [record.genotype for record in ledger.evaluations()]
-    asked: dict[Genotype, None] = {}
-    proposals = limited(searcher, budget)
+    order = _Order(ledger)
+    proposals = limited(begin(), budget)
+    foresight = Foresight(lambda: limited(begin(), budget)) if speculate else None
     try:
         batch = next(proposals)
         while True:
-            new = [genotype for genotype in dict.fromkeys(batch.genotypes) if genotype not in asked]
-            for genotype in new:
-                asked[genotype] = None
-                _remember(ledger, recorded, genotype, len(asked), batch)
-            _evaluate(evaluator, batch, new, len(asked), watch)
-            batch = proposals.send([evaluator.score(genotype) for genotype in batch.genotypes])
+            order.enter(batch)
+            _evaluate(evaluator, batch, order.num_asked, foresight, watch)
+            scores = [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
+            if foresight is not None:
+                foresight.learn(scores)
+            batch = proposals.send(scores)
     except StopIteration:
         return
     finally:
         proposals.close()
+        evaluator.close()
 
 
 def _evaluate(
     evaluator: Evaluator,
     batch: Batch,
-    genotypes: list[Genotype],
     asked: int,
+    foresight: Foresight | None,
     watch: Callable[[Moment], None],
 ) -> None:
     def pass_on(progress: Progress) -> None:
         watch(Moment(batch=batch, asked=asked, progress=progress))
 
-    evaluator.evaluate(genotypes, pass_on)
+    evaluator.evaluate(batch.genotypes, pass_on, incumbent=batch.incumbent, outlook=foresight)
 
 
-def _remember(
-    ledger: Ledger, recorded: list[Genotype], genotype: Genotype, number: int, batch: Batch
-) -> None:
-    if number > len(recorded):
-        ledger.record_evaluation(
-            EvaluationRecord(
-                number=number, genotype=genotype, why=batch.why, incumbent=batch.incumbent
+class _Order:
+    """The distinct networks that a search asks for, held to the order in its ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._recorded = [record.genotype for record in ledger.evaluations()]
+        self._asked: set[Genotype] = set()
+        self._num_known = int(ledger.facts().get(ASKED_AGAIN, 0))
+        self._num_again = 0
+
+    @property
+    def num_asked(self) -> int:
+        """How many distinct networks were asked for."""
+        return len(self._asked)
+
+    def enter(self, batch: Batch) -> None:
+        """Record the networks of a batch that were not asked for before.
+
+        Raises:
+            StudyError: if another network has its place in the ledger.
+        """
+        new = [each for each in dict.fromkeys(batch.genotypes) if each not in self._asked]
+        self._num_again += len(batch.genotypes) - len(new)
+        for genotype in new:
+            self._asked.add(genotype)
+            self._remember(genotype, batch)
+        if self._num_again > self._num_known:
+            self._num_known = self._num_again
+            self._ledger.set_fact(ASKED_AGAIN, str(self._num_again))
+
+    def _remember(self, genotype: Genotype, batch: Batch) -> None:
+        number = len(self._asked)
+        if number > len(self._recorded):
+            self._ledger.record_evaluation(
+                EvaluationRecord(
+                    number=number, genotype=genotype, why=batch.why, incumbent=batch.incumbent
+                )
             )
-        )
-    elif recorded[number - 1] != genotype:
-        raise StudyError(
-            f"Evaluation {number} of the ledger is {recorded[number - 1]}, but this search asks "
-            f"for {genotype}: the study was searched by another version of mbnas or its ledger "
-            "was edited. Search into a new directory."
-        )
+        elif self._recorded[number - 1] != genotype:
+            raise StudyError(
+                f"Evaluation {number} of the ledger is {self._recorded[number - 1]}, but this "
+                f"search asks for {genotype}: the study was searched by another version of mbnas "
+                "or its ledger was edited. Search into a new directory."
+            )
+
+
+def first_divergence(
+    begin: Callable[[], Searcher], evaluator: Evaluator, ledger: Ledger, *, budget: int
+) -> int | None:
+    """Return the first evaluation that a search would not ask for by what its ledger says now.
+
+    Scores change after the fact where a failed training was run again.
+
+    Args:
+        begin: Makes the searcher, fresh.
+        evaluator: Knows the scores.
+        ledger: Holds the evaluations.
+        budget: As the search had it.
+
+    Returns:
+        Its number; ``None`` if the search would ask for all of them.
+    """
+    recorded = [record.genotype for record in ledger.evaluations()]
+    asked: dict[Genotype, None] = {}
+    proposals = limited(begin(), budget)
+    try:
+        batch = next(proposals)
+        while len(asked) < len(recorded):
+            for genotype in batch.genotypes:
+                if genotype not in asked and len(asked) < len(recorded):
+                    if recorded[len(asked)] != genotype:
+                        return len(asked) + 1
+                    asked[genotype] = None
+            batch = proposals.send(
+                [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
+            )
+    except (StopIteration, KeyError):  # the search ends here, or has to train on
+        return None
+    finally:
+        proposals.close()
+    return None

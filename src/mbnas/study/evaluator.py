@@ -1,4 +1,4 @@
-"""From networks to scores: submit what the ledger lacks, record what comes back.
+"""From networks to scores: have run what the ledger lacks, and judge what comes back.
 
 The ledger is the only truth: a training that it holds is never run again, and a score is
 computed from it alone, so it is the same for any number of workers and after any kill.
@@ -6,27 +6,20 @@ computed from it alone, so it is the same for any number of workers and after an
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from mbnas.network.architecture import Architecture
+from mbnas.study.dispatcher import Dispatcher, Elsewhere, nowhere
+from mbnas.study.judgement import Judgement, full_scores, judge
 from mbnas.study.ledger import Ledger
-from mbnas.study.worker import WorkerDied
 from mbnas.study.workplace import Workplace
-from mbnas.training.protocol import Protocol
+from mbnas.training import protocol as training_protocol
 from mbnas.training.record import TrainingKey, TrainingRecord
 from mbnas.training.train import Measure, TrainingTask
-
-Elsewhere = Callable[[TrainingKey], TrainingRecord | None]
-"""Finds a training that another ledger holds."""
-
-
-def nowhere(key: TrainingKey) -> None:
-    """Find nothing: there is no other ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +27,11 @@ class Progress:
     """Where the trainings of one request stand.
 
     Attributes:
-        done: Trainings of the request that the ledger holds.
+        done: Trainings of the request that the ledger holds or that are not needed any more.
         total: Trainings of the request.
-        finished: The training that was just recorded, ``None`` at the request's start.
-        complete: The network whose last training that was, if it was one's last.
+        finished: The training that was just recorded, ``None`` at the request's start. It may
+            be of a network that no request asked for yet.
+        complete: The network of the request that this training settled, if it did.
     """
 
     done: int
@@ -47,14 +41,34 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
+Scores = Sequence[float | None]
 
 
 def ignore(progress: Progress) -> None:
     """Watch nothing."""
 
 
+@runtime_checkable
+class Outlook(Protocol):
+    """What may be asked for after a request."""
+
+    def certain(self, scores: Scores) -> Iterable[Architecture]:
+        """Return what will be asked for next, whatever becomes of the request's open networks.
+
+        Args:
+            scores: Of the request's networks, ``None`` where open.
+        """
+
+    def possible(self, scores: Scores) -> Iterable[Architecture]:
+        """Return what may be asked for, the likeliest first.
+
+        Args:
+            scores: Of the request's networks, ``None`` where open.
+        """
+
+
 class Evaluator:
-    """Trains networks under one protocol, on whatever executor, through one ledger.
+    """Trains networks under one protocol, at whatever workplace, through one ledger.
 
     Args:
         ledger: Where trainings are remembered; this is its one writer.
@@ -68,6 +82,9 @@ class Evaluator:
             their predictions are kept for the first of the initialisations.
         elsewhere: Finds a training that was run for another study. It is entered into the
             ledger in place of being run again.
+        racing: A network is dropped whose chance to beat the incumbent falls below this;
+            ``None`` drops none.
+        retries: How often a training is run again whose worker died.
     """
 
     def __init__(
@@ -75,22 +92,22 @@ class Evaluator:
         ledger: Ledger,
         workplace: Workplace,
         *,
-        protocol: Protocol,
+        protocol: training_protocol.Protocol,
         slices: Path,
         device: str,
         initialisations: Sequence[int],
         measured: bool = False,
         elsewhere: Elsewhere = nowhere,
+        racing: float | None = None,
+        retries: int = 2,
     ) -> None:
-        self._ledger = ledger
-        self._workplace = workplace
+        self._dispatcher = Dispatcher(ledger, workplace, elsewhere=elsewhere, retries=retries)
         self._protocol = protocol
         self._slices = slices
         self._device = device
         self._initialisations = tuple(initialisations)
         self._measured = measured
-        self._elsewhere = elsewhere
-        self._records = {record.key: record for record in ledger.trainings()}
+        self._racing = racing
 
     def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
         """Return the trainings whose mean is a network's score, folds within initialisations."""
@@ -114,71 +131,203 @@ class Evaluator:
         is_first = initialisation == self._initialisations[0]
         return "volumes and predictions" if is_first else "volumes"
 
-    def score(self, architecture: Architecture) -> float:
+    def score(self, architecture: Architecture, incumbent: Architecture | None = None) -> float:
         """Return the mean over a network's trainings, −inf if one of them failed.
 
+        Of a network that was dropped in a race with the incumbent, it is what its mean is
+        expected to be, which is below the incumbent's.
+
         Raises:
-            KeyError: if one was never run.
+            KeyError: if a training that it needs was never run.
         """
-        scores = [self._records[task.key].score for task in self.tasks(architecture)]
-        defined = [score for score in scores if score is not None]
-        return math.fsum(defined) / len(scores) if len(defined) == len(scores) else -math.inf
+        score = self._judge(self.tasks(architecture), self._full_scores(incumbent)).score
+        if score is None:
+            raise KeyError(f"Network {architecture.digest} lacks trainings.")
+        return score
 
-    def evaluate(self, networks: Iterable[Architecture], watch: Watch = ignore) -> None:
-        """Run every training of some networks that the ledger does not hold yet.
+    def evaluate(
+        self,
+        networks: Iterable[Architecture],
+        watch: Watch = ignore,
+        *,
+        incumbent: Architecture | None = None,
+        outlook: Outlook | None = None,
+    ) -> None:
+        """Have every training run that some networks need and the ledger does not hold yet.
 
-        All go out together, in order. Each is recorded the moment it comes back.
+        All go out together, in order, and each is recorded the moment it comes back. While
+        workers are free they get what may be asked for next.
 
         Args:
             networks: What to train.
             watch: Told after every training.
+            incumbent: What the networks are to beat, in a race.
+            outlook: Knows what may be asked for next.
         """
-        tasks = {task.key: task for network in networks for task in self.tasks(network)}
-        missing = {key: task for key, task in tasks.items() if key not in self._records}
-        open_of_network: dict[str, int] = {}
-        for key in missing:
-            open_of_network[key.network] = open_of_network.get(key.network, 0) + 1
-        done = len(tasks) - len(missing)
-        watch(Progress(done=done, total=len(tasks)))
-        futures: dict[Future[TrainingRecord], TrainingKey] = {}
-
-        def record(outcome: TrainingRecord) -> None:
-            nonlocal done
-            key = outcome.key
-            self._records[key] = outcome
-            self._ledger.record_training(outcome)
-            done += 1
-            open_of_network[key.network] -= 1
-            complete = None if open_of_network[key.network] else tasks[key].architecture
-            watch(Progress(done=done, total=len(tasks), finished=outcome, complete=complete))
-
+        theirs = self._full_scores(incumbent)
+        request = _Request(
+            {network: self.tasks(network) for network in dict.fromkeys(networks)},
+            lambda tasks: self._judge(tasks, theirs),
+        )
+        watch(request.progress())
+        offers = _Offers(self, request, outlook)
         try:
-            for key, task in missing.items():
-                if (found := self._elsewhere(key)) is not None:
-                    record(found)
-                    continue
-                future = self._workplace.executor.submit(self._workplace.train, task)
-                futures[future] = key
-                if future.done():  # as with an executor that runs calls at once
-                    record(_outcome(future, futures.pop(future)))
-            for future in as_completed(list(futures)):
-                record(_outcome(future, futures.pop(future)))
+            while True:
+                while request.wanted:
+                    self._dispatcher.start(request.wanted.popleft())
+                    self._pass_on(request, watch)
+                if request.is_settled:
+                    return
+                offers.fill(self._dispatcher)
+                self._dispatcher.wait()
+                self._pass_on(request, watch)
         except BaseException:
-            for future in futures:
-                future.cancel()
+            self._dispatcher.cancel()
             raise
 
+    def repeat(
+        self,
+        keys: Iterable[TrainingKey],
+        networks: Iterable[Architecture],
+        watch: Watch = ignore,
+    ) -> None:
+        """Have single trainings run that the ledger does not hold, whether needed or not.
 
-def _outcome(future: Future[TrainingRecord], key: TrainingKey) -> TrainingRecord:
-    """Return a training's record; one whose worker died is a record with that error."""
-    try:
-        return future.result()
-    except WorkerDied as error:
-        return TrainingRecord(
-            key=key,
-            score=None,
-            error=str(error),
-            wall_s=0.0,
-            worker="died",
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        Args:
+            keys: Which ones; those that are none of this evaluator's are left out.
+            networks: The networks that they are of, among others.
+            watch: Told after every training.
+        """
+        wanted = set(keys)
+        tasks = [task for each in networks for task in self.tasks(each) if task.key in wanted]
+        num_open = len(tasks)
+        watch(Progress(done=0, total=len(tasks)))
+        for task in tasks:
+            self._dispatcher.start(task)
+        while num_open:
+            self._dispatcher.wait()
+            for record in self._dispatcher.recorded():
+                num_open -= 1
+                done = len(tasks) - num_open
+                watch(Progress(done=done, total=len(tasks), finished=record))
+
+    def close(self) -> None:
+        """Take back what was begun ahead of time and does not run yet."""
+        self._dispatcher.cancel()
+
+    def first_tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
+        """Return the trainings that a network needs as soon as it is asked for."""
+        tasks = self.tasks(architecture)
+        return tasks if self._racing is None else tasks[: self._protocol.evaluation.folds]
+
+    def _pass_on(self, request: _Request, watch: Watch) -> None:
+        for record in self._dispatcher.recorded():
+            watch(request.progress(record))
+
+    def _judge(self, tasks: Sequence[TrainingTask], incumbent: Sequence[float] | None) -> Judgement:
+        return judge(
+            [self._dispatcher.outcome(task.key) for task in tasks],
+            num_folds=self._protocol.evaluation.folds,
+            incumbent=incumbent,
+            threshold=self._racing,
         )
+
+    def _full_scores(self, incumbent: Architecture | None) -> tuple[float, ...] | None:
+        """Return the incumbent's score in every training, ``None`` if it lacks one."""
+        if incumbent is None or self._racing is None:
+            return None
+        return full_scores([self._dispatcher.outcome(task.key) for task in self.tasks(incumbent)])
+
+
+class _Request:
+    """Networks whose scores are waited for, and what they still need.
+
+    Attributes:
+        tasks: All of each network's trainings.
+        wanted: Those that are to be started.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[Architecture, tuple[TrainingTask, ...]],
+        judge: Callable[[Sequence[TrainingTask]], Judgement],
+    ) -> None:
+        self.tasks = tasks
+        self.wanted: deque[TrainingTask] = deque()
+        self._judge = judge
+        self._by_digest = {network.digest: network for network in tasks}
+        self._judgements: dict[Architecture, Judgement] = {}
+        self._total = sum(map(len, tasks.values()))
+        for network in tasks:
+            self._judge_anew(network)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every network has a score."""
+        return all(each.score is not None for each in self._judgements.values())
+
+    @property
+    def scores(self) -> tuple[float | None, ...]:
+        """The networks' scores in order, ``None`` where open."""
+        return tuple(self._judgements[network].score for network in self.tasks)
+
+    def perhaps(self) -> Iterator[TrainingTask]:
+        """Yield what the networks need unless they are dropped before."""
+        for network, judgement in self._judgements.items():
+            for number in judgement.perhaps:
+                yield self.tasks[network][number]
+
+    def progress(self, finished: TrainingRecord | None = None) -> Progress:
+        """Return where the request stands, after a training if one has finished."""
+        complete = None
+        network = self._by_digest.get(finished.key.network) if finished else None
+        if network is not None and self._judgements[network].score is None:
+            self._judge_anew(network)
+            complete = network if self._judgements[network].score is not None else None
+        open_trainings = sum(
+            len(each.needed) + len(each.perhaps) for each in self._judgements.values()
+        )
+        return Progress(
+            done=self._total - open_trainings,
+            total=self._total,
+            finished=finished,
+            complete=complete,
+        )
+
+    def _judge_anew(self, network: Architecture) -> None:
+        before = self._judgements.get(network, Judgement())
+        judgement = self._judgements[network] = self._judge(self.tasks[network])
+        asked = set(before.needed)
+        self.wanted.extend(
+            self.tasks[network][number] for number in judgement.needed if number not in asked
+        )
+
+
+class _Offers:
+    """What free workers may start on, in order; looked up anew when a network is settled."""
+
+    def __init__(self, evaluator: Evaluator, request: _Request, outlook: Outlook | None) -> None:
+        self._evaluator = evaluator
+        self._request = request
+        self._outlook = outlook
+        self._scores: Scores | None = None
+        self._tasks: Iterator[TrainingTask] = iter(())
+
+    def fill(self, dispatcher: Dispatcher) -> None:
+        """Give free workers what comes first."""
+        while dispatcher.num_free > 0:
+            if self._scores != self._request.scores:
+                self._scores = self._request.scores
+                self._tasks = self._in_order(self._scores)
+            if (task := next(self._tasks, None)) is None:
+                return
+            dispatcher.start(task)
+
+    def _in_order(self, scores: Scores) -> Iterator[TrainingTask]:
+        if self._outlook is not None:
+            for network in self._outlook.certain(scores):
+                yield from self._evaluator.first_tasks(network)
+        yield from self._request.perhaps()
+        if self._outlook is not None:
+            for network in self._outlook.possible(scores):
+                yield from self._evaluator.first_tasks(network)

@@ -23,7 +23,8 @@ from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
-from mbnas.study.worker import SIGNALS_OF_THE_RUN, Worker, WorkerDied
+from mbnas.errors import WorkerDied
+from mbnas.study.worker import SIGNALS_OF_THE_RUN, Worker
 
 __all__ = ["InlineExecutor", "ProcessExecutor", "WorkerDied"]
 

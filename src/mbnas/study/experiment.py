@@ -19,7 +19,7 @@ from typing import Any
 from mbnas.errors import StudyError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.study.configuration import Configuration, Layer, differences, merge
-from mbnas.study.evaluator import Elsewhere
+from mbnas.study.dispatcher import Elsewhere
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import CONFIGURATION, SLICES, Study, resolve
 from mbnas.training.record import TrainingKey, TrainingRecord

@@ -14,7 +14,8 @@ from mbnas.network.build import build_network, check_logits
 from mbnas.study.comparison import train_anew
 from mbnas.study.configuration import Configuration
 from mbnas.study.contenders import Contender, read_comparison
-from mbnas.study.evaluator import Elsewhere, Progress, ignore
+from mbnas.study.dispatcher import Elsewhere
+from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import EvaluationRecord, Ledger
 from mbnas.study.run import OpenStudy

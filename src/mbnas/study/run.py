@@ -26,12 +26,14 @@ from mbnas.errors import DatasetError, StudyError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.complexity import complexity, latency_ms
+from mbnas.search.searcher import Searcher
 from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
+from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
-from mbnas.study.evaluator import Elsewhere, Evaluator, nowhere
+from mbnas.study.evaluator import Evaluator
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory
 from mbnas.study.workplace import Workplace, workplace_of
@@ -70,6 +72,7 @@ class OpenStudy:
         *,
         measured: bool = False,
         elsewhere: Elsewhere = nowhere,
+        racing: float | None = None,
     ) -> Evaluator:
         """Return what scores networks in this study over some initialisations.
 
@@ -78,6 +81,7 @@ class OpenStudy:
             initialisations: Which ones.
             measured: Whether the networks are measured on whole volumes, as final ones are.
             elsewhere: Finds trainings that other studies hold.
+            racing: As for :class:`Evaluator`.
         """
         return Evaluator(
             self.ledger,
@@ -88,7 +92,27 @@ class OpenStudy:
             initialisations=initialisations,
             measured=measured,
             elsewhere=elsewhere,
+            racing=racing,
+            retries=self.study.configuration.run.retries,
         )
+
+    def search_evaluator(
+        self, workplace: Workplace, *, elsewhere: Elsewhere = nowhere
+    ) -> Evaluator:
+        """Return what scores networks as the study's search has them scored."""
+        configuration = self.study.configuration
+        return self.evaluator(
+            workplace,
+            range(configuration.protocol.initialisations),
+            elsewhere=elsewhere,
+            racing=configuration.search.dropped_below,
+        )
+
+    def begin_search(self) -> Searcher:
+        """Return the study's searcher, fresh from its seed."""
+        configuration = self.study.configuration
+        rng = generator(configuration.seed, "search")
+        return make_searcher(configuration.search, configuration.space, rng)
 
     def record_cost(self, architecture: Architecture) -> None:
         """Write a network's parameters and multiply-accumulates into the ledger."""
@@ -239,19 +263,12 @@ def search(
                 study.record_cost(network.architecture)
         with workplace_of(configuration) if workplace is None else nullcontext(workplace) as place:
             drive(
-                make_searcher(
-                    configuration.search,
-                    configuration.space,
-                    generator(configuration.seed, "search"),
-                ),
-                study.evaluator(
-                    place,
-                    range(configuration.protocol.initialisations),
-                    elsewhere=elsewhere,
-                ),
+                study.begin_search,
+                study.search_evaluator(place, elsewhere=elsewhere),
                 ledger,
                 budget=configuration.search.evaluations,
                 watch=record_and_pass_on,
+                speculate=configuration.run.speculate,
             )
     except BaseException:
         ledger.set_fact("state", "stopped")

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 from mbnas.genotype.genotype import Genotype
+from mbnas.study.configuration import Configuration
+from mbnas.study.judgement import Judgement, full_scores, judge
 from mbnas.study.ledger import EvaluationRecord, Ledger
-from mbnas.training.record import TrainingRecord
+from mbnas.training.record import Outcome, TrainingRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class Evaluation:
         record: As the ledger keeps it.
         trainings: Those that make its score, by initialisation, then fold.
         num_trainings: How many make its score once all are done.
+        judgement: What they say of it.
         parameters: Of the network, ``None`` while unknown.
         macs: Multiply-accumulates for one slice, ``None`` while unknown.
     """
@@ -25,6 +28,7 @@ class Evaluation:
     record: EvaluationRecord
     trainings: tuple[TrainingRecord, ...]
     num_trainings: int
+    judgement: Judgement
     parameters: int | None
     macs: int | None
 
@@ -35,14 +39,24 @@ class Evaluation:
 
     @property
     def complete(self) -> bool:
-        """Whether all trainings ended, well or not."""
-        return len(self.trainings) == self.num_trainings
+        """Whether the search needs none of its trainings any more."""
+        return self.judgement.score is not None
+
+    @property
+    def dropped_after(self) -> int | None:
+        """After how many trainings it was dropped in a race; ``None`` if it was not."""
+        return self.judgement.dropped_after
 
     @property
     def score(self) -> float | None:
-        """Mean over the trainings; ``None`` while some are missing or if one failed."""
-        scores = [each.score for each in self.trainings if each.score is not None]
-        return math.fsum(scores) / len(scores) if len(scores) == self.num_trainings else None
+        """Mean over the trainings; ``None`` while some are missing, if one failed or it dropped."""
+        return None if self.dropped_after else self.told
+
+    @property
+    def told(self) -> float | None:
+        """What the search was told of it: its score, or what that was expected to be."""
+        score = self.judgement.score
+        return score if score is not None and math.isfinite(score) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +105,35 @@ class Standing:
         return sum(record.attempts > 1 for record in self.trainings)
 
 
-def read_standing(ledger: Ledger, *, folds: int, initialisations: int) -> Standing:
+def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
     """Return where the search in a ledger stands.
 
     Args:
         ledger: Open, for reading at least.
-        folds: Of the study's protocol.
-        initialisations: Of the study's protocol.
+        configuration: Of its study.
     """
     facts, networks = ledger.facts(), ledger.networks()
-    by_network: dict[str, list[TrainingRecord]] = {}
+    protocol, racing = configuration.protocol, configuration.search.dropped_below
+    by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
     for record in ledger.trainings(protocol=facts["protocol"]):
-        if record.key.initialisation < initialisations:
-            by_network.setdefault(record.key.network, []).append(record)
+        place = record.key.initialisation, record.key.fold
+        if record.key.initialisation < protocol.initialisations:
+            by_network.setdefault(record.key.network, {})[place] = record
+    cells = [
+        (initialisation, fold)
+        for initialisation in range(protocol.initialisations)
+        for fold in range(protocol.folds)
+    ]
+
+    def outcomes(network: str) -> list[Outcome | None]:
+        of_network = by_network.get(network, {})
+        return [
+            Outcome(score=of_network[cell].score, wall_s=of_network[cell].wall_s)
+            if cell in of_network
+            else None
+            for cell in cells
+        ]
+
     return Standing(
         budget=int(facts["budget"]),
         state=facts["state"],
@@ -111,12 +141,19 @@ def read_standing(ledger: Ledger, *, folds: int, initialisations: int) -> Standi
             Evaluation(
                 record=record,
                 trainings=tuple(
-                    sorted(
-                        by_network.get(record.network, ()),
-                        key=lambda each: (each.key.initialisation, each.key.fold),
-                    )
+                    training for _, training in sorted(by_network.get(record.network, {}).items())
                 ),
-                num_trainings=folds * initialisations,
+                num_trainings=len(cells),
+                judgement=judge(
+                    outcomes(record.network),
+                    num_folds=protocol.folds,
+                    incumbent=(
+                        None
+                        if record.incumbent is None
+                        else full_scores(outcomes(record.incumbent.digest))
+                    ),
+                    threshold=racing,
+                ),
                 parameters=networks[record.network].parameters,
                 macs=networks[record.network].macs,
             )

@@ -32,7 +32,7 @@ CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices",
 COMPARISON, FIGURES = "comparison", "figures"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
 _OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOCK_NAME, "weights"}
-_MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
+_MAY_DIFFER = ("dataset", "search.evaluations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +164,12 @@ def resolve(
     if new.run.device == "auto":
         new = replace(new, run=replace(new.run, device=old.run.device))
     differing = {
-        key: values for key, values in differences(old, new).items() if key not in _MAY_DIFFER
+        key: values
+        for key, values in differences(old, new).items()
+        if key not in _MAY_DIFFER and not _is_free(key, values)
     }
-    if _kind(old) == _kind(new):
-        differing.pop("run.device", None)
+    if _kind(old) != _kind(new):
+        differing["run.device"] = (old.run.device, new.run.device)
     if differing:
         lines = "\n".join(
             f"  {key}: {_shown(before)} in the study, {_shown(after)} asked for"
@@ -277,6 +279,11 @@ def _last_budget(path: Path) -> Layer:
     with Ledger.open(path / LEDGER, read_only=True) as ledger:
         budget = ledger.facts().get("budget")
     return {"search": {"evaluations": int(budget)}} if budget else {}
+
+
+def _is_free(key: str, values: tuple[object, object]) -> bool:
+    """Whether a setting may differ when a study resumes: no score and no decision depends on it."""
+    return key.startswith("run.") or (key == "search.racing" and "on" not in values)
 
 
 def _kind(configuration: Configuration) -> str:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from mbnas.errors import TrainingError
+from mbnas.errors import TrainingError, WorkerDied
 
 # Sent to every process of a run, and answered by the parent alone.
 SIGNALS_OF_THE_RUN = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -26,10 +26,6 @@ SIGNALS_OF_THE_RUN = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _PATIENCE_S = 10.0
 # multiprocessing looks after all children at once, unguarded, whenever one starts.
 _children_lock = threading.Lock()
-
-
-class WorkerDied(TrainingError):  # noqa: N818  (it is what happened, not a mistake in a call)
-    """A worker process ended in the middle of a call."""
 
 
 class Worker:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Protocol, runtime_checkable
 
 from mbnas.study.configuration import Configuration
 from mbnas.study.executors import InlineExecutor, ProcessExecutor
@@ -21,6 +23,17 @@ from mbnas.training.train import TrainingTask, run_training
 Train = Callable[[TrainingTask], TrainingRecord]
 
 
+@runtime_checkable
+class Completions(Protocol):
+    """Where futures that are done wait to be taken, first come, first served."""
+
+    def put(self, item: Future[TrainingRecord], /) -> None:
+        """Add one, from whatever thread."""
+
+    def get(self) -> Future[TrainingRecord]:
+        """Take the first, once there is one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     """An executor and what it is given to run.
@@ -29,11 +42,13 @@ class Workplace:
         executor: Runs calls; whoever made it ends it.
         slots: How many trainings it runs at a time, 1 or more.
         train: What runs a task there: :func:`run_training`, or something around it.
+        completions: Where its futures go when they are done.
     """
 
     executor: Executor
     slots: int
     train: Train = run_training
+    completions: Completions = field(default_factory=SimpleQueue[Future[TrainingRecord]])
 
     def __post_init__(self) -> None:
         if self.slots < 1:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
 from mbnas.data.augmentation import AugmentationSettings
@@ -158,16 +159,21 @@ class Protocol:
         How many initialisations are averaged is none of a single training's choices, so
         studies that differ in that alone share their trainings.
         """
-        choices = asdict(self)
-        del choices["evaluation"]["name"], choices["evaluation"]["initialisations"]
-        text = json.dumps(choices, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(self)
 
     @property
     def first_scored_epoch(self) -> int:
         """The first epoch (from 1) whose validation counts; later ones all do."""
         epochs = self.training.epochs
         return epochs - max(1, round(epochs * self.evaluation.scored_fraction)) + 1
+
+
+@lru_cache(maxsize=16)
+def _digest(protocol: Protocol) -> str:
+    choices = asdict(protocol)
+    del choices["evaluation"]["name"], choices["evaluation"]["initialisations"]
+    text = json.dumps(choices, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 PRESETS: dict[str, dict[str, dict[str, object]]] = {

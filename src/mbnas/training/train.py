@@ -61,6 +61,7 @@ class TrainingTask:
         device: Where to train, as torch names it.
         measure: Whether the trained network is to be measured on the volumes of its
             validation and of held-out patients, and whether to keep its predictions of them.
+        alone: Whether no other training may share its device meanwhile.
     """
 
     architecture: Architecture
@@ -70,6 +71,7 @@ class TrainingTask:
     slices: Path
     device: str
     measure: Measure = "nothing"
+    alone: bool = False
 
     @property
     def key(self) -> TrainingKey:

@@ -49,7 +49,7 @@ class Source:
 def read_source(study: Study, ledger: Ledger, *, label: str) -> Source:
     """Return what figures of a study are drawn from."""
     protocol = study.configuration.protocol
-    standing = read_standing(ledger, folds=protocol.folds, initialisations=protocol.initialisations)
+    standing = read_standing(ledger, study.configuration)
     contenders = read_comparison(ledger, standing)
     return Source(
         label=label,
