@@ -1,0 +1,117 @@
+"""What racing saves: in a search that raced, and in one that did not but trained everything.
+
+In a search without racing every decision can be held against what a race would have decided on
+the first blocks alone. A race changes the search only where it drops a network that the search
+accepted. What would have followed such a change nobody knows, so decisions are judged one by
+one along the search as it went.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from mbnas.genotype.genotype import Genotype
+from mbnas.study.judgement import full_scores, judge
+from mbnas.study.standing import Evaluation
+from mbnas.training.record import Outcome
+
+THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+"""Of the curve of what is saved against what is changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceAccount:
+    """What racing saves in a search, or would have saved.
+
+    Attributes:
+        threshold: The chance below which a network is dropped.
+        num_raced: Networks that had an incumbent to beat.
+        dropped: Numbers of the evaluations whose network is dropped.
+        num_trainings: Trainings that all complete evaluations take without racing.
+        num_saved: Trainings of them that racing saves.
+        saved_s: How long these take, in seconds; where they were not run, as long as the mean
+            of those of the same network that were.
+        num_accepted: Networks that were better than their incumbent and all beside them.
+        changed: Numbers of the evaluations of those that are dropped all the same.
+    """
+
+    threshold: float
+    num_raced: int
+    dropped: tuple[int, ...]
+    num_trainings: int
+    num_saved: int
+    saved_s: float
+    num_accepted: int
+    changed: tuple[int, ...]
+
+
+def account_of_races(
+    evaluations: Iterable[Evaluation], *, num_folds: int, threshold: float
+) -> RaceAccount:
+    """Return what racing at a threshold saves and changes.
+
+    Args:
+        evaluations: Of a search, in order, raced or not.
+        num_folds: Of its protocol.
+        threshold: The chance below which a network is dropped.
+    """
+    complete = [each for each in evaluations if each.complete]
+    scores = {each.genotype: full_scores(_outcomes(each)) for each in complete}
+    dropped_after: dict[int, int] = {}
+    num_raced = 0
+    for each in complete:
+        incumbent = None if each.record.incumbent is None else scores.get(each.record.incumbent)
+        num_raced += incumbent is not None
+        judgement = judge(
+            _outcomes(each), num_folds=num_folds, incumbent=incumbent, threshold=threshold
+        )
+        if judgement.dropped_after is not None:
+            dropped_after[each.record.number] = judgement.dropped_after
+    saved = [
+        (each, each.num_trainings - dropped_after[each.record.number])
+        for each in complete
+        if each.record.number in dropped_after
+    ]
+    accepted = tuple(_accepted(complete))
+    return RaceAccount(
+        threshold=threshold,
+        num_raced=num_raced,
+        dropped=tuple(dropped_after),
+        num_trainings=sum(each.num_trainings for each in complete),
+        num_saved=sum(number for _, number in saved),
+        saved_s=math.fsum(number * _mean_s(each) for each, number in saved),
+        num_accepted=len(accepted),
+        changed=tuple(number for number in accepted if number in dropped_after),
+    )
+
+
+def _outcomes(evaluation: Evaluation) -> list[Outcome | None]:
+    """Return what became of the trainings, in blocks; those not run come last."""
+    known: list[Outcome | None] = [
+        Outcome(score=each.score, wall_s=each.wall_s) for each in evaluation.trainings
+    ]
+    return known + [None] * (evaluation.num_trainings - len(known))
+
+
+def _mean_s(evaluation: Evaluation) -> float:
+    times = [each.wall_s for each in evaluation.trainings]
+    return math.fsum(times) / len(times) if times else 0.0
+
+
+def _accepted(evaluations: Iterable[Evaluation]) -> Iterator[int]:
+    """Yield the numbers of the evaluations that the search went on from, starts left out."""
+    told: dict[Genotype, float] = {}
+
+    def batch(evaluation: Evaluation) -> tuple[Genotype | None, str]:
+        return evaluation.record.incumbent, evaluation.record.why
+
+    for (incumbent, _), group in groupby(evaluations, key=batch):
+        members = list(group)
+        for each in members:
+            told[each.genotype] = -math.inf if each.told is None else each.told
+        best = max(members, key=lambda each: told[each.genotype])
+        if incumbent is not None and told[best.genotype] > told.get(incumbent, math.inf):
+            yield best.record.number
