@@ -17,12 +17,12 @@ COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
-    "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --preset --seed "
-    "--workers --device --config --set --json",
+    "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol --preset "
+    "--seed --workers --device --config --set --json",
     "status": "STUDY --json",
     "compare": "STUDY --network --initialisations --output --workers --json",
-    "reproduce": "DATASET DIR --spaces --evaluations --initialisations --network --protocol "
-    "--preset --seed --workers --device --config --set",
+    "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
+    "--protocol --preset --seed --workers --device --config --set",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

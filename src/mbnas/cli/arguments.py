@@ -161,6 +161,7 @@ def _search(parser: Parser) -> None:
         help="the first network: random, unet or a genotype's text (default random)",
     )
     _evaluations(parser, "budget of distinct networks (default 150)")
+    _racing(parser)
     _running(parser)
     _json(parser)
 
@@ -205,6 +206,7 @@ def _reproduce(parser: Parser) -> None:
         help="which to search, separated by commas (default: all four)",
     )
     _evaluations(parser, "budget of distinct networks of each search (default 150)")
+    _racing(parser)
     parser.add_argument(
         "--initialisations",
         type=int,
@@ -298,6 +300,15 @@ def _protocol(parser: Parser) -> None:
 
 def _evaluations(parser: Parser, text: str) -> None:
     parser.add_argument("--evaluations", type=int, metavar="N", help=text)
+
+
+def _racing(parser: Parser) -> None:
+    parser.add_argument(
+        "--racing",
+        choices=("off", "on", "shadow"),
+        help="on: drop a network once it is unlikely to beat the incumbent; shadow: train all, "
+        "and report what that would have saved and changed (default off, as in the paper)",
+    )
 
 
 def _running(parser: Parser) -> None:

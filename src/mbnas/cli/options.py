@@ -19,6 +19,7 @@ _FLAGS = {
     "searcher": "search.searcher",
     "start": "search.start",
     "evaluations": "search.evaluations",
+    "racing": "search.racing",
     "workers": "run.workers",
     "device": "run.device",
 }

@@ -72,6 +72,8 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     ):
         if number:
             out.print(f"{number} of {len(standing.trainings)} trainings {what}")
+    if standing.num_dropped:
+        out.print(f"{standing.num_dropped} of {done} networks dropped early by racing")
     best = standing.best
     if best is None:
         out.print("No network has a score yet.")
@@ -98,6 +100,7 @@ def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:
         "trainings_failed": standing.num_failed,
         "trainings_collapsed": standing.num_collapsed,
         "trainings_repeated": standing.num_repeated,
+        "networks_dropped": standing.num_dropped,
         "best": None if standing.best is None else _evaluation_as_json(standing.best),
         "evaluations": [_evaluation_as_json(each) for each in standing.evaluations],
     }
@@ -110,6 +113,7 @@ def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
         "digest": evaluation.record.network,
         "why": evaluation.record.why,
         "score": evaluation.score,
+        "dropped_after": evaluation.dropped_after,
         "parameters": evaluation.parameters,
         "multiply_accumulates": evaluation.macs,
         "trainings": [

@@ -66,7 +66,18 @@ def draw_key(summary: SearchSummary) -> Markup:
             "a training collapsed",
         ),
         (any(frame.is_below(e) for e in done), "point", _path_of_low(10.0, 7.0), "below the axis"),
-        (any(e.score is None for e in done), "point failed", _path_of_none(10.0, 7.0), "no score"),
+        (
+            any(_expected(e) is not None for e in done),
+            "point dropped",
+            _path_of_network(10.0, 7.0),
+            "dropped early, expected score",
+        ),
+        (
+            any(_height(e) is None for e in done),
+            "point failed",
+            _path_of_none(10.0, 7.0),
+            "no score",
+        ),
     )
     items = (
         element(
@@ -95,7 +106,8 @@ class _Frame:
         """Return the frame that holds the scores, far outliers below it left out."""
         done = summary.evaluations[-1].number if summary.evaluations else 0
         last = max(done, min(summary.budget, max(20, _LONG_AHEAD * done)), 1)
-        scores = [e.score for e in summary.evaluations if e.score is not None]
+        heights = map(_height, summary.evaluations)
+        scores = [height for height in heights if height is not None]
         if summary.unet is not None and summary.unet.score is not None:
             scores.append(summary.unet.score)
         low, high = range_of(scores)
@@ -110,7 +122,8 @@ class _Frame:
         return _TOP + inner * (self.high - max(score, self.low)) / (self.high - self.low)
 
     def is_below(self, evaluation: EvaluationSummary) -> bool:
-        return evaluation.score is not None and evaluation.score < self.low
+        height = _height(evaluation)
+        return height is not None and height < self.low
 
     @property
     def floor(self) -> float:
@@ -186,16 +199,18 @@ def _last(summary: SearchSummary) -> int:
 def _draw_point(frame: _Frame, evaluation: EvaluationSummary, improved: bool) -> Markup:
     kinds = ["point"]
     kinds += ["improved"] if improved else []
-    kinds += ["failed"] if evaluation.score is None else []
+    height = _height(evaluation)
+    kinds += ["failed"] if height is None else []
+    kinds += ["dropped"] if evaluation.dropped and height is not None else []
     kinds += ["collapsed"] if evaluation.num_collapsed else []
     x = frame.x(evaluation.number)
     y = frame.floor - 7
-    if evaluation.score is None:
+    if height is None:
         path = _path_of_none(x, y)
     elif frame.is_below(evaluation):
         path = _path_of_low(x, y)
     else:
-        y = frame.y(evaluation.score)
+        y = frame.y(height)
         path = _path_of_start(x, y) if evaluation.is_start else _path_of_network(x, y)
     return element(
         "a",
@@ -207,8 +222,17 @@ def _draw_point(frame: _Frame, evaluation: EvaluationSummary, improved: bool) ->
         data_x=x,
         data_y=y,
         aria_label=f"Evaluation {evaluation.number}, {evaluation.why}: "
-        f"score {score_text(evaluation.score, evaluation.sd)}",
+        + str(evaluation.dropped or f"score {score_text(evaluation.score, evaluation.sd)}"),
     )
+
+
+def _expected(evaluation: EvaluationSummary) -> float | None:
+    return None if evaluation.dropped is None else evaluation.dropped.expected
+
+
+def _height(evaluation: EvaluationSummary) -> float | None:
+    """Return the score at which a network stands: its own, or what it was expected to be."""
+    return _expected(evaluation) if evaluation.score is None else evaluation.score
 
 
 def _whisker(frame: _Frame, evaluation: EvaluationSummary, x: float) -> Markup | None:

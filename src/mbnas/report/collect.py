@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from mbnas.report.comparison import Comparison, compare_contenders
 from mbnas.report.segmentations_collect import collect_segmentations
 from mbnas.report.summary import (
+    Dropped,
     EvaluationSummary,
     FoldScore,
+    Racing,
     SearchSummary,
     State,
 )
 from mbnas.study.configuration import Configuration
 from mbnas.study.contenders import FIRST_FRESH, Contender, read_comparison
 from mbnas.study.ledger import Ledger
+from mbnas.study.shadow import THRESHOLDS, RaceAccount, account_of_races
 from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
 from mbnas.training.record import TrainingRecord
@@ -53,6 +56,7 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         segmentations=(
             None if comparison is None else collect_segmentations(study, ledger, comparison)
         ),
+        racing=_racing(configuration, standing),
         configuration_toml=configuration.to_toml(),
         versions={
             key.removeprefix("version of "): value
@@ -126,7 +130,29 @@ def _evaluation(evaluation: Evaluation, class_names: tuple[str, ...]) -> Evaluat
         parameters=evaluation.parameters,
         macs=evaluation.macs,
         wall_s=sum((each.wall_s for each in evaluation.trainings), 0.0),
+        dropped=(
+            None
+            if evaluation.dropped_after is None
+            else Dropped(
+                after=evaluation.dropped_after,
+                of=evaluation.num_trainings,
+                expected=evaluation.told,
+            )
+        ),
     )
+
+
+def _racing(configuration: Configuration, standing: Standing) -> Racing | None:
+    mode, threshold = configuration.search.racing, configuration.search.racing_threshold
+    if mode == "off":
+        return None
+
+    def account(at: float) -> RaceAccount:
+        folds = configuration.protocol.folds
+        return account_of_races(standing.evaluations, num_folds=folds, threshold=at)
+
+    curve = sorted({*THRESHOLDS, threshold}) if mode == "shadow" else ()
+    return Racing(mode=mode, chosen=account(threshold), curve=tuple(map(account, curve)))
 
 
 def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldScore:

@@ -17,6 +17,7 @@ from mbnas.report.citing import citing_section
 from mbnas.report.comparison_section import comparison_section
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.panel import Panels
+from mbnas.report.racing_section import racing_section
 from mbnas.report.repeating import repeating_section
 from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
@@ -60,6 +61,7 @@ def render_page(summary: SearchSummary) -> str:
         ("comparison", "Comparison", None if compared is None else comparison_section(compared)),
         ("statistics", "Statistics", statistics_section(compared)),
         ("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
+        ("racing", "Racing", racing_section(summary.racing)),
         ("troubles", "Troubles", _troubles(summary)),
         ("evaluations", "All evaluations", _everything(summary)),
         ("repeat", "Repeat it", repeating_section(summary)),

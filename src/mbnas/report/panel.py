@@ -129,7 +129,9 @@ def troubles_of(evaluation: EvaluationSummary) -> list[str]:
         troubles.append(f"{evaluation.num_collapsed} {of_all} collapsed")
     if evaluation.num_failed:
         troubles.append(f"{evaluation.num_failed} {of_all} failed")
-    if not evaluation.trainings and evaluation.score is None:
+    if evaluation.dropped is not None:
+        troubles.append(str(evaluation.dropped))
+    elif not evaluation.trainings and evaluation.score is None:
         troubles.append("could not be scored")
     return troubles
 

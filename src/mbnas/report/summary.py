@@ -15,6 +15,7 @@ from typing import Literal
 from mbnas.genotype.genotype import GENES, Gene, Genotype
 from mbnas.report.comparison import Comparison
 from mbnas.report.segmentations import Segmentations
+from mbnas.study.shadow import RaceAccount
 
 State = Literal["running", "finished", "stopped"]
 
@@ -55,6 +56,40 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """That a network was dropped in a race, before all of its trainings were done.
+
+    Attributes:
+        after: After how many trainings.
+        of: How many there would have been.
+        expected: The score that it was expected to end at; ``None`` if a training failed.
+    """
+
+    after: int
+    of: int
+    expected: float | None
+
+    def __str__(self) -> str:
+        words = f"dropped after {self.after} of {self.of} trainings"
+        return words if self.expected is None else f"{words}, expected {self.expected:.3f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Racing:
+    """What racing saved in a search, or would have saved.
+
+    Attributes:
+        mode: ``on`` if the search raced; ``shadow`` if it trained everything and looks back.
+        chosen: At the search's own threshold.
+        curve: At others, ascending; of a search that did not race.
+    """
+
+    mode: Literal["on", "shadow"]
+    chosen: RaceAccount
+    curve: tuple[RaceAccount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSummary:
     """One network and its score.
 
@@ -70,6 +105,7 @@ class EvaluationSummary:
         parameters: How many, or ``None`` if not known.
         macs: Multiply-accumulates for one slice, or ``None`` if not known.
         wall_s: Time that the evaluation took, or ``None`` if not known.
+        dropped: How it was dropped in a race, if it was.
 
     Raises:
         GenotypeError: if a genotype's text cannot be read.
@@ -86,6 +122,7 @@ class EvaluationSummary:
     parameters: int | None = None
     macs: int | None = None
     wall_s: float | None = None
+    dropped: Dropped | None = None
 
     def __post_init__(self) -> None:
         Genotype.parse(self.genotype)
@@ -149,6 +186,7 @@ class SearchSummary:
         unet: The standard U-Net under the same protocol, if it was evaluated.
         comparison: What networks trained anew on fresh initialisations say, if any were.
         segmentations: What these networks made of the patients.
+        racing: What racing saved or would have saved, if the search was told to tell.
         configuration_toml: The whole configuration.
         versions: Version of each program that took part.
         identity: What else a repetition must have in common, such as seed and digests.
@@ -171,6 +209,7 @@ class SearchSummary:
     unet: EvaluationSummary | None = None
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
+    racing: Racing | None = None
     configuration_toml: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)

@@ -90,6 +90,11 @@ class Standing:
         return tuple(record for each in self.evaluations for record in each.trainings)
 
     @property
+    def num_dropped(self) -> int:
+        """Networks that racing dropped before all of their trainings were done."""
+        return sum(each.dropped_after is not None for each in self.evaluations)
+
+    @property
     def num_failed(self) -> int:
         """Trainings that ended with an error."""
         return sum(record.error is not None for record in self.trainings)
