@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from mbnas.errors import StudyError, UsageError
 
 _LOGGER = logging.getLogger(__name__)
 _CLIENT = "ray://"
+_PATIENCE_S = 10.0
 
 MAX_RETRIES = 3
 """How often Ray runs a call again whose worker or node was lost."""
@@ -69,6 +71,7 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
     settings = {"num_cpus": local_cpus, "include_dashboard": False} if address == "local" else {}
     with _signals_kept():
         try:
+            _check_answers(address)
             ray.init(
                 address=address, log_to_driver=False, logging_level=logging.CRITICAL, **settings
             )
@@ -79,6 +82,13 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise an ``OSError`` if nothing listens at ``host:port``: Ray would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
 
 
 def _unreachable(address: str, error: Exception) -> str:
@@ -116,26 +126,26 @@ def _log_report(data: dict[str, Any], *_: object, **__: object) -> None:
         _LOGGER.info("%s", line)
 
 
-def cluster_slots(*, cpus: float, gpus: float) -> int:
+def cluster_slots(*, cpus: int, gpus: float) -> int:
     """Return how many calls the connected cluster holds at the same time, 0 or more.
 
     Args:
-        cpus: What a call takes of a node's cores, above 0.
+        cpus: What a call takes of a node's cores, 1 or more.
         gpus: What it takes of a node's GPUs, whole ones or a share of one.
     """
     nodes = [node["Resources"] for node in import_ray().nodes() if node["Alive"]]
     return sum(_slots_of_node(node, cpus, gpus) for node in nodes)
 
 
-def _slots_of_node(resources: dict[str, float], cpus: float, gpus: float) -> int:
+def _slots_of_node(resources: dict[str, float], cpus: int, gpus: float) -> int:
     """Return how many calls a node holds; a share of a GPU comes from one GPU alone.
 
     >>> _slots_of_node({"CPU": 8.0, "GPU": 2.0}, cpus=1, gpus=0.4)
     4
-    >>> _slots_of_node({"CPU": 3.0}, cpus=2, gpus=0)
+    >>> _slots_of_node({"CPU": 3.0}, cpus=2, gpus=0.0)
     1
     """
-    by_cpus = int(resources.get("CPU", 0.0) / cpus)
+    by_cpus = int(resources.get("CPU", 0.0)) // cpus
     num_gpus = int(resources.get("GPU", 0.0))
     if gpus == 0:
         return by_cpus

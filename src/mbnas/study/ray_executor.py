@@ -52,7 +52,7 @@ class RayExecutor(Executor):
         self,
         slots: Callable[[], int],
         *,
-        cpus: float = 1,
+        cpus: int = 1,
         gpus: Callable[..., float] = no_gpu,
         max_retries: int = MAX_RETRIES,
     ) -> None:
