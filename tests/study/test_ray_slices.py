@@ -1,6 +1,8 @@
 """Slices that reach nodes without the driver's disk, unpacked once on each."""
 
 import os
+import shutil
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +13,8 @@ import pytest
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.study.configuration import build, merge, preset_layer
-from mbnas.study.ray_slices import SentTask, read_files, unpacked
+from mbnas.study.ray_cluster import connected
+from mbnas.study.ray_slices import SentTask, TrainingsOnRay, read_files, unpacked
 from mbnas.training.protocol import Protocol
 from mbnas.training.train import TrainingTask
 
@@ -102,3 +105,25 @@ def test_a_node_with_another_version_is_told_what_to_install(folder):
     sent = SentTask(task=task_of(folder), files="no reference", version="0.0.0")
     with pytest.raises(ConfigurationError, match=r"search runs 0\.0\.0: install one version"):
         sent.here()
+
+
+def folder_and_content(task):
+    return task.slices, content(task.slices)
+
+
+@pytest.mark.slow
+def test_slices_reach_workers_that_do_not_see_the_driver_s(folder, tmp_path, place, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp/ray")
+    expected, module = content(folder), sys.modules[__name__]
+    ray.cloudpickle.register_pickle_by_value(module)  # no worker can import it
+    try:
+        with connected("local", local_cpus=2), TrainingsOnRay(lambda: 2) as executor:
+            task = task_of(folder)
+            assert executor.submit(folder_and_content, task).result() == (folder, expected)
+            shutil.rmtree(folder)
+            seen = list(executor.map(folder_and_content, [task] * 6))
+    finally:
+        ray.cloudpickle.unregister_pickle_by_value(module)
+    assert seen == [(place / "0123", expected)] * 6

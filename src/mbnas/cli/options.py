@@ -20,6 +20,8 @@ _FLAGS = {
     "start": "search.start",
     "evaluations": "search.evaluations",
     "workers": "run.workers",
+    "executor": "run.executor",
+    "address": "run.address",
     "device": "run.device",
 }
 
