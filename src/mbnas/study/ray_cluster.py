@@ -75,7 +75,7 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
             ray.init(
                 address=address, log_to_driver=False, logging_level=logging.CRITICAL, **settings
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
             raise StudyError(_unreachable(address, error)) from error
     _keep_reports_from_standard_output()
     try:
@@ -96,9 +96,9 @@ def _unreachable(address: str, error: Exception) -> str:
     if address == "local":
         return f"No Ray cluster could be started on this machine: {reason}."
     return (
-        f"The Ray cluster at {address} cannot be joined: {reason}. Start it with ray start "
-        "--head, let this machine join it with ray start --address, and name it with --address "
-        "auto or host:port."
+        f"The Ray cluster at {address} cannot be joined: {reason}. It takes a machine on which "
+        "ray start has run, the versions of Ray and Python of its head, and where its head asks "
+        "for one, RAY_AUTH_MODE=token and its token."
     )
 
 
