@@ -18,11 +18,11 @@ COMMANDS = {
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
     "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol --preset "
-    "--seed --workers --device --config --set --json",
+    "--seed --workers --executor --address --device --config --set --json",
     "status": "STUDY --json",
-    "compare": "STUDY --network --initialisations --output --workers --json",
+    "compare": "STUDY --network --initialisations --output --workers --executor --address --json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
-    "--protocol --preset --seed --workers --device --config --set",
+    "--protocol --preset --seed --workers --executor --address --device --config --set",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

@@ -15,6 +15,7 @@ from mbnas.version import __version__
 Command = Callable[[argparse.Namespace], int]
 _SPACES = ("mixed", "macro", "micro", "bilevel")
 _PAPER_DATASETS = ("prostate", "spleen")
+_EXECUTORS = ("processes", "inline", "ray")
 
 _NETWORK = (
     "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
@@ -329,6 +330,18 @@ def _running(parser: Parser) -> None:
 def _workers(parser: Parser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="trainings at a time (default: one a core or GPU)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=_EXECUTORS,
+        help="where trainings run: in processes of this machine, inline in this one, or on a "
+        "cluster by Ray (default processes)",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of the Ray cluster, or auto for the one that this machine is part of (default: "
+        "$RAY_ADDRESS, or else this machine alone)",
     )
 
 

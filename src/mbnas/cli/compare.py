@@ -33,10 +33,11 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.initialisations < 1:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
     study = Study.open(arguments.study)
-    if arguments.workers is not None:
-        configuration = study.configuration
-        running = replace(configuration.run, workers=arguments.workers)
-        study = replace(study, configuration=replace(configuration, run=running))
+    asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address")}
+    running = {name: value for name, value in asked.items() if value is not None}
+    configuration = study.configuration
+    configuration = replace(configuration, run=replace(configuration.run, **running))
+    study = replace(study, configuration=configuration)
     names = tuple(arguments.network) or NETWORKS
     _others(names, study)  # what cannot be is refused before anything is prepared
     with holding(study) as held:

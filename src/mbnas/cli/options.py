@@ -21,6 +21,8 @@ _FLAGS = {
     "evaluations": "search.evaluations",
     "racing": "search.racing",
     "workers": "run.workers",
+    "executor": "run.executor",
+    "address": "run.address",
     "device": "run.device",
 }
 

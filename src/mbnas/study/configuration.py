@@ -56,14 +56,20 @@ class RunSettings:
     Attributes:
         device: ``auto``, or a device as torch names it. A study stays on one kind.
         workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
-        executor: ``processes``, or ``inline`` to train in the process that searches.
+        executor: ``processes``, ``ray`` for a cluster of machines, or ``inline`` to train in the
+            process that searches.
+        address: Of the Ray cluster: ``auto``, or ``host:port``; ``None`` is ``RAY_ADDRESS`` of
+            the environment, or else a cluster of this machine alone.
+        gpu_share: How much of a GPU a training takes on a Ray cluster: 0.5 has two share one.
         retries: How often a training is run again whose worker died, before it has failed.
         speculate: Whether workers that would be idle start on what the search may want next.
     """
 
     device: str = "auto"
     workers: int | None = None
-    executor: Literal["processes", "inline"] = "processes"
+    executor: Literal["processes", "inline", "ray"] = "processes"
+    address: str | None = None
+    gpu_share: float = 1.0
     retries: int = 2
     speculate: bool = True
 
@@ -72,6 +78,10 @@ class RunSettings:
             raise ConfigurationError(f"run.retries (={self.retries}) must be 0 or more.")
         if self.workers is not None and self.workers < 1:
             raise ConfigurationError(f"run.workers (={self.workers}) must be 1 or more.")
+        if not 0 < self.gpu_share <= 1:
+            raise ConfigurationError(
+                f"run.gpu_share (={self.gpu_share}) must be above 0 and at most 1."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

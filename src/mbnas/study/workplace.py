@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 
 from mbnas.study.configuration import Configuration
 from mbnas.study.executors import InlineExecutor, ProcessExecutor
+from mbnas.study.ray_workplace import ray_trainings
 from mbnas.training.device import take_device, visible_devices
 from mbnas.training.record import TrainingRecord
 from mbnas.training.train import TrainingTask, run_training
@@ -61,6 +62,10 @@ def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
     run = configuration.run
     if run.executor == "inline":
         yield Workplace(executor=InlineExecutor(), slots=1)
+        return
+    if run.executor == "ray":
+        with ray_trainings(run, threads=configuration.training.threads) as (on_ray, slots):
+            yield Workplace(executor=on_ray, slots=slots)
         return
     workers = run.workers or default_workers(configuration)
     executor = ProcessExecutor(

@@ -1,0 +1,138 @@
+"""Trainings on a Ray cluster whose nodes need not share a disk with the driver.
+
+Prepared slices go into Ray's object store once. A node that sees the driver's folder reads
+that; any other unpacks them, once, into a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mbnas.data.folder import making_folder
+from mbnas.errors import ConfigurationError, StudyError
+from mbnas.study.ray_cluster import import_ray
+from mbnas.study.ray_executor import RayExecutor
+from mbnas.training.train import TrainingTask
+from mbnas.version import __version__
+
+Files = Mapping[str, UInt8[np.ndarray, " byte"]]
+"""The files of a folder and of those in it, by their path from it."""
+
+
+class TrainingsOnRay(RayExecutor):
+    """A :class:`RayExecutor` that sends the slices of training tasks along, once.
+
+    Any positional argument that is a :class:`TrainingTask` reaches the function with slices
+    and device as they are where it runs.
+    """
+
+    _stored: dict[Path, Any] | None = None
+
+    def _sent(
+        self, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        sent = tuple(
+            SentTask(task=each, files=self._in_store(each.slices))
+            if isinstance(each, TrainingTask)
+            else each
+            for each in args
+        )
+        return partial(_call_here, function), sent
+
+    def _in_store(self, slices: Path) -> Any:
+        """Return the reference of a folder's files, which are put into the store the first time."""
+        self._stored = self._stored or {}
+        if slices not in self._stored:
+            self._stored[slices] = import_ray().put(read_files(slices))
+        return self._stored[slices]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTask:
+    """A training task on its way to a node.
+
+    Attributes:
+        task: As the driver has it.
+        files: Ray's reference to the :data:`Files` of its slices.
+        version: Of the driver's mbnas.
+    """
+
+    task: TrainingTask
+    files: Any
+    version: str = __version__
+
+    def here(self) -> TrainingTask:
+        """Return the task with slices and device as they are on this node.
+
+        Raises:
+            ConfigurationError: if this node has another version of mbnas.
+            StudyError: if it has no room for the slices.
+        """
+        if self.version != __version__:
+            raise ConfigurationError(
+                f"{socket.gethostname()} has mbnas {__version__} and the search runs "
+                f"{self.version}: install one version on all nodes."
+            )
+        slices = self.task.slices
+        if not slices.exists():
+            slices = unpacked(slices.name, lambda: import_ray().get(self.files))
+        # A Ray task sees the GPUs that it was given, numbered from 0, and no others.
+        device = "cuda" if self.task.device.startswith("cuda") else self.task.device
+        return replace(self.task, slices=slices, device=device)
+
+
+def _call_here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    here = (each.here() if isinstance(each, SentTask) else each for each in args)
+    return function(*here, **kwargs)
+
+
+def read_files(folder: Path) -> Files:
+    """Return the bytes of all files of a folder and of those in it."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    return {str(each.relative_to(folder)): np.fromfile(each, dtype=np.uint8) for each in files}
+
+
+def unpacked(digest: str, fetch: Callable[[], Files]) -> Path:
+    """Return this node's own folder of some prepared slices, which is made the first time.
+
+    It is in the system's place for temporary files, is this user's alone, and stays for later
+    searches. Several processes may ask at once: one makes it, the others wait.
+
+    Args:
+        digest: The folder's name, which stands for its content.
+        fetch: Returns the files.
+
+    Raises:
+        StudyError: if the folder cannot be made.
+    """
+    place = Path(tempfile.gettempdir(), f"mbnas-{os.getuid()}")
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        if place.stat().st_uid != os.getuid():
+            raise PermissionError(0, "it belongs to someone else")
+        with making_folder(place / digest) as folder:
+            if folder is not None:
+                _write(fetch(), folder)
+    except OSError as error:
+        raise StudyError(
+            f"{socket.gethostname()} cannot keep the prepared slices in {place}: "
+            f"{error.strerror}. Make room there, or set TMPDIR before Ray is started there."
+        ) from error
+    return place / digest
+
+
+def _write(files: Files, folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content.tofile(path)
