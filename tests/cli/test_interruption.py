@@ -6,13 +6,15 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.study.ledger import Ledger
 
 INLINE = ("--set", "run.executor=inline")
 
@@ -142,23 +144,123 @@ def test_a_killed_search_is_told_to_be_stopped(command, tmp_path, capsys):
     assert ("Stopped" in page, "Running" in page) == (True, False)
 
 
-@pytest.mark.slow
-def test_ten_kills_leave_the_ledger_of_an_undisturbed_search(command, finished, content, tmp_path):
-    study, rng = tmp_path / "study", random.Random(0)
-    kills = [(prepares, ()), (prepares, ()), (begins, ())] + [
-        (None, more) for more in (INLINE, ("--workers", "2"), INLINE, ("--workers", "1"))
+# Starts searches, one after another, in copies of a process that has all modules loaded
+NURSERY = """
+import os, signal, sys
+import mbnas.cli.reproduce, mbnas.study.retry, mbnas.training.train
+from mbnas.cli.main import main
+from mbnas.study.ledger import Ledger
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        print(os.getpid(), flush=True)
+        os._exit(main(line.rstrip("\\n").split("\\t")))
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Nursery:
+    """Runs searches that start in a blink, so that many can be killed."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def start(self, arguments):
+        """Start a search and return its process number."""
+        self._process.stdin.write("\t".join(arguments) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def end(self):
+        """Return the exit status of the search once it has ended."""
+        return int(self._process.stdout.readline())
+
+
+@pytest.fixture
+def nursery(tmp_path):
+    with (
+        (tmp_path / "said").open("w") as said,
+        subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as process,
+    ):
+        yield Nursery(process)
+
+
+def workers_of(driver):
+    """The trainings' processes of a search: spawned, and not multiprocessing's own tracker."""
+    return [
+        number
+        for number in session(driver)
+        if number != driver and b"spawn_main" in Path(f"/proc/{number}/cmdline").read_bytes()
     ]
-    kills += [(None, INLINE)] * 3
-    for condition, more in kills:
-        met = condition(study) if condition else trains(study, num_trainings(study) + 1)
-        with running(command(study, *more)) as process:
-            until(met, process)
+
+
+def kill_a_worker(driver, rng):
+    """Kill one of a search's workers at a random moment."""
+    deadline = time.monotonic() + 120
+    while True:
+        assert time.monotonic() < deadline
+        time.sleep(rng.uniform(0.1, 2.0))
+        with suppress(IndexError, OSError):  # it has none at this moment, or is gone by itself
+            return os.kill(rng.choice(workers_of(driver)), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_kills_before_a_study_has_begun_leave_nothing_behind(command, finished, content, tmp_path):
+    study, rng = tmp_path / "study", random.Random(0)
+    for met in (prepares, prepares, begins):
+        with running(command(study, *INLINE)) as process:
+            until(met(study), process)
             time.sleep(rng.uniform(0, 0.3))
             process.kill()
             process.wait()
-            nobody_goes_on(process.pid)
     done = subprocess.run(command(study), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert content(study) == content(finished)
+    with_spares = content(study)[1]  # workers that were free began what was never asked for
+    assert content(study)[0] == content(finished)[0]
+    assert set(content(finished)[1]) <= set(with_spares)
     assert {each.name for each in study.iterdir()} == {each.name for each in finished.iterdir()}
     assert not list(study.glob("slices/.*"))
+
+
+@pytest.mark.slow
+def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
+    nursery, dataset, options, content, tmp_path
+):
+    """Thirty of the driver, ten of these with workers, of whom two are killed before."""
+    rng = random.Random(0)
+    longer = [*options, "--evaluations", "50", "--set", "run.speculate=false"]
+
+    def search(study, *more):
+        return ["search", str(dataset), str(study), *longer, "--set", "run.retries=99", *more]
+
+    assert main(search(tmp_path / "left alone", *INLINE)) == 0
+    study = tmp_path / "study"
+    for life in range(30):
+        has_workers = life % 3 == 2
+        driver = nursery.start(search(study, *(("--workers", "2") if has_workers else INLINE)))
+        if has_workers:
+            kill_a_worker(driver, rng)
+            kill_a_worker(driver, rng)
+        else:
+            met = trains(study, num_trainings(study) + rng.randint(0, 1))
+            deadline = time.monotonic() + 120
+            while not met() and time.monotonic() < deadline:
+                time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5))
+        os.kill(driver, signal.SIGKILL)
+        assert nursery.end() == -signal.SIGKILL, "the search ended before it was killed"
+        nobody_goes_on(driver)
+    nursery.start(search(study, *INLINE))
+    assert nursery.end() == 0
+    assert content(study) == content(tmp_path / "left alone")
+    with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
+        assert {each.kind for each in ledger.failures()} == {"worker died"}
