@@ -10,6 +10,7 @@ from pathlib import Path
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.networks import networks_named
+from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_json
@@ -32,6 +33,7 @@ def compare(arguments: argparse.Namespace) -> int:
     """Train networks anew; print, write and report what they say of one another."""
     if arguments.initialisations < 1:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
+    check_address(arguments)
     study = Study.open(arguments.study)
     asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address")}
     running = {name: value for name, value in asked.items() if value is not None}

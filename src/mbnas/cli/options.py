@@ -72,7 +72,13 @@ def announce_preset(study: Study, paper_dataset: str | None) -> None:
 
 
 def options_layer(arguments: argparse.Namespace) -> Layer:
-    """Return what a command's configuration file, flags and --set ask for, in that order."""
+    """Return what a command's configuration file, flags and --set ask for, in that order.
+
+    Raises:
+        UsageError: if ``--address`` is given to an executor that has none.
+        ConfigurationError: if the file or an assignment cannot be read.
+    """
+    check_address(arguments)
     layers: list[Layer] = []
     if getattr(arguments, "config", None) is not None:
         layers.append(read_configuration_file(arguments.config))
@@ -82,6 +88,19 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
             layers.append(_nested(key, value))
     layers += [assignment_layer(each) for each in getattr(arguments, "set", [])]
     return merge(*layers)
+
+
+def check_address(arguments: argparse.Namespace) -> None:
+    """Raise if ``--address`` would be of no effect.
+
+    Raises:
+        UsageError: if ``--executor ray`` is not asked for with it.
+    """
+    address = getattr(arguments, "address", None)
+    if address is not None and arguments.executor != "ray":
+        raise UsageError(
+            f"--address {address} is of a Ray cluster: add --executor ray, or leave it out."
+        )
 
 
 def _nested(key: str, value: object) -> Layer:

@@ -33,7 +33,7 @@ def import_ray() -> Any:
         UsageError: if it is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # By default a training that is too large for every node is tried again without end.
+    # Ray counts these apart: a training that is too large for every node must end some time.
     os.environ.setdefault("RAY_task_oom_retries", str(MAX_RETRIES))
     try:
         return import_module("ray")

@@ -40,7 +40,8 @@ class Workplace:
     """An executor and what it is given to run.
 
     Attributes:
-        executor: Runs calls; whoever made it ends it.
+        executor: Runs calls, in processes: two trainings in threads of one would draw from
+            the same random numbers. Whoever made it ends it.
         slots: How many trainings it runs at a time, 1 or more.
         train: What runs a task there: :func:`run_training`, or something around it.
         completions: Where its futures go when they are done.
