@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import CancelledError, wait
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from mbnas.errors import TrainingError
-from mbnas.study.executors import InlineExecutor, ProcessExecutor, WorkerDied
+from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor, WorkerDied
 
 EXECUTORS = {
     "inline": InlineExecutor,
@@ -152,6 +154,130 @@ def test_slot_arguments_must_fit_the_slots(arguments):
 def test_there_must_be_a_slot():
     with pytest.raises(ValueError, match="must be 1 or more"):
         ProcessExecutor(0)
+
+
+@contextmanager
+def sharing(slots, **arguments):
+    """An executor of calls that demand memory; where the test fails, they end."""
+    with ProcessExecutor(slots, demand=demand_of_code, **arguments) as executor:
+        try:
+            yield executor
+        except BaseException:
+            executor.terminate()
+            raise
+
+
+def demand_of_code(_=None, names=MappingProxyType({})):
+    """What a call of :func:`hold` demands, and other calls do not."""
+    return Demand(memory_bytes=names.get("memory_bytes", 0), alone=names.get("alone", False))
+
+
+def hold(executor, folder, name, **demand):
+    """Submit a call that notes when it starts and ends, and that ends once it is let go."""
+    os.mkfifo(folder / f"{name} may end")
+    code = (
+        "(folder / 'log').open('a').write(f'{name} starts\\n'), "
+        "(folder / f'{name} may end').read_text(), "
+        "(folder / 'log').open('a').write(f'{name} ends\\n')"
+    )
+    return executor.submit(eval, code, {"folder": folder, "name": name, **demand})
+
+
+def let_go(folder, *names):
+    """Let calls end, in this order; each must have started, or do so soon."""
+    for name in names:
+        os.close(await_start(folder, name))
+
+
+def await_start(folder, name):
+    """Return the open end of a pipe at whose other end a call waits."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(folder / f"{name} may end", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline, f"{name} has not started"
+            time.sleep(0.01)
+
+
+def log(folder):
+    return (folder / "log").read_text().splitlines()
+
+
+def test_calls_share_the_memory_of_a_device(tmp_path):
+    with sharing(3, room_bytes=[10]) as executor:
+        for name, memory_bytes in {"a": 6, "b": 6, "c": 4}.items():
+            hold(executor, tmp_path, name, memory_bytes=memory_bytes)
+        let_go(tmp_path, "c", "a", "b")  # c runs beside a, for b does not fit there
+    lines = log(tmp_path)
+    assert lines.index("c ends") < lines.index("a ends") < lines.index("b starts")
+
+
+def test_a_call_larger_than_the_device_runs_by_itself(tmp_path):
+    with sharing(2, room_bytes=[10]) as executor:
+        for name, memory_bytes in {"a": 11, "b": 1}.items():
+            hold(executor, tmp_path, name, memory_bytes=memory_bytes)
+        let_go(tmp_path, "a", "b")
+    assert log(tmp_path) == ["a starts", "a ends", "b starts", "b ends"]
+
+
+def test_a_call_that_wants_to_be_alone_has_the_device_to_itself_in_a_new_process(tmp_path):
+    with sharing(3) as executor:
+        first, second = (hold(executor, tmp_path, name) for name in "ab")
+        let_go(tmp_path, "b", "a")
+        wait([first, second])
+        idle = {executor.submit(os.getpid).result() for _ in range(3)}
+        hold(executor, tmp_path, "c")
+        hold(executor, tmp_path, "d", alone=True)
+        hold(executor, tmp_path, "e")
+        let_go(tmp_path, "c", "e")  # e passed d over
+        end = await_start(tmp_path, "d")
+        assert not any(map(is_alive, idle))
+        os.close(end)
+    lines = log(tmp_path)
+    assert lines.index("d ends") == lines.index("d starts") + 1
+
+
+def test_slots_take_devices_in_turn_and_one_that_is_waited_for_keeps_no_other_from_working(
+    tmp_path,
+):
+    with sharing(4, room_bytes=[10, 10]) as executor:
+        for name in "ab":
+            hold(executor, tmp_path, name, memory_bytes=9)
+        hold(executor, tmp_path, "alone", alone=True)
+        for name in "cd":
+            hold(executor, tmp_path, name, memory_bytes=1)
+        let_go(tmp_path, "c")  # it passed over the one that waits for either device
+        let_go(tmp_path, "a", "b", "alone", "d")
+    lines = log(tmp_path)
+    assert lines.index("c ends") < lines.index("alone starts")
+    assert len(lines) == 10
+
+
+def test_cancelling_the_call_that_is_next_lets_others_run(tmp_path):
+    with sharing(2, room_bytes=[10]) as executor:
+        hold(executor, tmp_path, "a", memory_bytes=6)
+        waiting = hold(executor, tmp_path, "b", memory_bytes=6)
+        hold(executor, tmp_path, "c", memory_bytes=4)
+        let_go(tmp_path, "c")
+        assert waiting.cancel()
+        hold(executor, tmp_path, "d", memory_bytes=4)
+        let_go(tmp_path, "d", "a")
+        assert wait([waiting], timeout=0).done
+    assert "b starts" not in log(tmp_path)
+
+
+def test_a_demand_that_cannot_be_told_submits_nothing():
+    with (
+        ProcessExecutor(1, demand=operator.truediv) as executor,
+        pytest.raises(ZeroDivisionError),
+    ):
+        executor.submit(abs, 1, 0)
+
+
+def test_there_must_be_a_device():
+    with pytest.raises(ValueError, match="memory of one device or more"):
+        ProcessExecutor(1, room_bytes=[])
 
 
 def test_an_initializer_that_fails_fails_the_call(tmp_path):

@@ -4,8 +4,9 @@
 number of slots, each with a spawned worker process of its own, such as one for each device.
 It differs from the standard library's pool where a search of many hours needs it:
 
-- a worker that dies fails its own call alone and is replaced, where a pool would break;
-- each slot is told which it is, so that it can take a device of its own;
+- a worker that dies or hangs fails its own call alone and is replaced, where a pool would break;
+- each slot is told which it is, so that it can take a device of its own, and slots of one device
+  share its memory (:mod:`mbnas.study.sharing`);
 - Ctrl-C reaches only this process, which decides; :meth:`ProcessExecutor.terminate` ends
   running calls at once;
 - a worker whose parent is gone, by whatever end, ends itself.
@@ -14,19 +15,20 @@ It differs from the standard library's pool where a search of many hours needs i
 from __future__ import annotations
 
 import atexit
+import math
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from mbnas.errors import WorkerDied
+from mbnas.study.sharing import Demand, Line
 from mbnas.study.worker import SIGNALS_OF_THE_RUN, Worker
 
-__all__ = ["InlineExecutor", "ProcessExecutor", "WorkerDied"]
+__all__ = ["Demand", "InlineExecutor", "ProcessExecutor", "WorkerDied"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,8 +62,18 @@ class InlineExecutor(Executor):
         self._closed = True
 
 
+def _nothing(*_: Any) -> Demand:
+    """Demand nothing of the device."""
+    return Demand()
+
+
 class ProcessExecutor(Executor):
     """Runs calls in spawned processes, one in each slot at a time, first come, first served.
+
+    Where calls demand memory, slots of one device, its room, share it: a call starts where it
+    fits beside those that run there, and where no call is next that was passed over before
+    (:class:`mbnas.study.sharing.Line`). One that demands to be alone has the room to itself, and
+    a new worker: those of the room that idle are ended before, with all that they kept.
 
     A worker starts with its slot's first call and serves all later ones. Use the executor
     in a ``with``: one that is still open when Python exits terminates its calls. Guard the
@@ -73,9 +85,15 @@ class ProcessExecutor(Executor):
             does that call, and the next one tries anew.
         slot_arguments: What the initializer gets: one tuple for each slot, such as
             ``[("cuda:0",), ("cuda:1",)]``; nothing by default.
+        room_bytes: Memory of each device, ``None`` for one without limit. Slots take them in
+            turn: with two, slots 0, 2, 4 share the first. By default, one without limit.
+        demand: Called with a call's positional arguments, says what it needs of a device;
+            nothing by default.
+        patience_s: A worker that runs a call and does not beat (:mod:`mbnas.pulse`) for so many
+            seconds hangs, and is killed. By default, none is.
 
     Raises:
-        ValueError: if there is no slot, or not one tuple for each.
+        ValueError: if there is no slot, not one tuple for each, no device, or no patience.
     """
 
     def __init__(
@@ -84,6 +102,9 @@ class ProcessExecutor(Executor):
         *,
         initializer: Callable[..., object] | None = None,
         slot_arguments: Sequence[tuple[Any, ...]] | None = None,
+        room_bytes: Sequence[int | None] = (None,),
+        demand: Callable[..., Demand] = _nothing,
+        patience_s: float = math.inf,
     ) -> None:
         if num_slots < 1:
             raise ValueError(f"num_slots (={num_slots}) must be 1 or more.")
@@ -94,12 +115,22 @@ class ProcessExecutor(Executor):
                 f"slot_arguments (={slot_arguments}) must hold one tuple for each of "
                 f"{num_slots} slots."
             )
+        if not room_bytes:
+            raise ValueError("room_bytes must hold the memory of one device or more.")
+        if not patience_s > 0:
+            raise ValueError(f"patience_s (={patience_s}) must be above 0.")
         # Starting by itself in a slot's thread, it would unblock that thread's signals.
         resource_tracker.ensure_running()
-        self._lock = threading.Lock()
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._closed = False
-        self._slots = [_Slot(self._calls, initializer, given) for given in slot_arguments]
+        self._demand = demand
+        self._gate = _Gate(room_bytes)
+        self._slots = [
+            _Slot(self._gate, number % len(room_bytes), initializer, given, patience_s)
+            for number, given in enumerate(slot_arguments)
+        ]
+        for room in range(len(room_bytes)):
+            sharing = self._slots[room :: len(room_bytes)]
+            for slot in sharing:
+                slot.start(sharing)
         atexit.register(self.terminate)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -111,11 +142,10 @@ class ProcessExecutor(Executor):
         Raises:
             RuntimeError: after shutdown.
         """
-        with self._lock:
-            _check_open(self._closed)
-            future: Future[T] = Future()
-            self._calls.put(_Call(future=future, function=fn, args=args, kwargs=kwargs))
-            return future
+        future: Future[T] = Future()
+        demand = self._demand(*args)
+        self._gate.admit(_Call(future=future, function=fn, args=args, kwargs=kwargs, demand=demand))
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more calls, let those accepted finish, then end the workers.
@@ -124,13 +154,9 @@ class ProcessExecutor(Executor):
             wait: Whether to return only when all is done.
             cancel_futures: Whether to cancel the calls that have not started.
         """
-        with self._lock:
-            if cancel_futures:
-                self._cancel_queued()
-            if not self._closed:
-                self._closed = True
-                for _ in self._slots:
-                    self._calls.put(None)
+        self._gate.close()
+        if cancel_futures:
+            self._gate.cancel_waiting()
         if wait:
             for slot in self._slots:
                 slot.thread.join()
@@ -142,30 +168,68 @@ class ProcessExecutor(Executor):
             slot.terminate()
         self.shutdown(wait=True, cancel_futures=True)
 
-    def _cancel_queued(self) -> None:
-        num_ends = 0
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except Empty:
-                break
-            if call is None:
-                num_ends += 1
-            else:
-                call.future.cancel()
-                call.future.set_running_or_notify_cancel()  # tells those who wait for it
-        for _ in range(num_ends):
-            self._calls.put(None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """A call in the queue, and the future that gets its outcome."""
+    """A call in the line, and the future that gets its outcome."""
 
     future: Future[Any]
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    demand: Demand
+
+
+class _Gate:
+    """The line of calls, for threads: slots wait here until a call may enter their room."""
+
+    def __init__(self, room_bytes: Sequence[int | None]) -> None:
+        self._changed = threading.Condition()
+        self._line: Line[_Call] = Line(room_bytes)
+        self._closed = False
+
+    def admit(self, call: _Call) -> None:
+        """Let a call join the line, if the gate is not closed."""
+        with self._changed:
+            _check_open(self._closed)
+            self._line.append(call, call.demand)
+            self._changed.notify_all()
+
+    def wait_for_call(self, room: int) -> _Call | None:
+        """Return a call that may run in a room now, ``None`` if there will be no more."""
+        with self._changed:
+            while True:
+                for cancelled in self._line.withdraw(lambda call: call.future.cancelled()):
+                    cancelled.future.set_running_or_notify_cancel()  # tells those who wait for it
+                while (call := self._line.take(room)) is not None:
+                    if call.future.set_running_or_notify_cancel():
+                        self._changed.notify_all()  # others may be next now, or none left
+                        return call
+                    self._line.leave(room, call.demand)
+                if self._closed and not self._line:
+                    return None
+                self._changed.wait()
+
+    def leave(self, room: int, call: _Call) -> None:
+        """Give back what a call had of its room."""
+        with self._changed:
+            self._line.leave(room, call.demand)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Admit no more calls."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def cancel_waiting(self) -> None:
+        """Cancel the calls that are in no room."""
+        with self._changed:
+            calls = self._line.withdraw(lambda _: True)
+            self._changed.notify_all()
+        for call in calls:
+            call.future.cancel()
+            call.future.set_running_or_notify_cancel()
 
 
 class _Slot:
@@ -173,17 +237,26 @@ class _Slot:
 
     def __init__(
         self,
-        calls: SimpleQueue[_Call | None],
+        gate: _Gate,
+        room: int,
         initializer: Callable[..., object] | None,
         arguments: tuple[Any, ...],
+        patience_s: float,
     ) -> None:
-        self._calls = calls
+        self._gate = gate
+        self._room = room
         self._initializer = initializer
         self._arguments = arguments
+        self._patience_s = patience_s
+        self._sharing: Sequence[_Slot] = ()
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._terminated = False
         self.thread = threading.Thread(target=self._serve, daemon=True)
+
+    def start(self, sharing: Sequence[_Slot]) -> None:
+        """Serve calls from now on, in a room with other slots; this is one of them."""
+        self._sharing = sharing
         self.thread.start()
 
     def terminate(self) -> None:
@@ -195,24 +268,30 @@ class _Slot:
 
     def _serve(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS_OF_THE_RUN)
-        while (call := self._calls.get()) is not None:
-            if call.future.set_running_or_notify_cancel():
-                self._run(call)
+        while (call := self._gate.wait_for_call(self._room)) is not None:
+            self._run(call)
             del call  # or its result would be kept alive until the next call
         self._discard_worker()
 
     def _run(self, call: _Call) -> None:
-        try:
-            succeeded, outcome = self._ready_worker().call(call.function, call.args, call.kwargs)
-        except WorkerDied as error:
-            self._discard_worker()
-            succeeded, outcome = False, CancelledError() if self._terminated else error
-        except Exception as error:
-            succeeded, outcome = False, error
+        succeeded, outcome = self._outcome(call)
+        self._gate.leave(self._room, call)
         if succeeded:
             call.future.set_result(outcome)
         else:
             call.future.set_exception(outcome)
+
+    def _outcome(self, call: _Call) -> tuple[bool, Any]:
+        try:
+            if call.demand.alone:
+                for slot in self._sharing:  # none of them runs a call now, nor will
+                    slot._discard_worker()
+            return self._ready_worker().call(call.function, call.args, call.kwargs)
+        except WorkerDied as error:
+            self._discard_worker()
+            return False, CancelledError() if self._terminated else error
+        except Exception as error:
+            return False, error
 
     def _ready_worker(self) -> Worker:
         if self._worker is not None and self._worker.has_died():
@@ -222,7 +301,7 @@ class _Slot:
                 raise CancelledError
             if self._worker is not None:
                 return self._worker
-            worker = self._worker = Worker()
+            worker = self._worker = Worker(self._patience_s)
         if self._initializer is not None:
             try:
                 succeeded, outcome = worker.call(self._initializer, self._arguments, {})

@@ -2,28 +2,36 @@
 
 A worker leaves signals meant for the whole run (Ctrl-C, a batch system's warning, a closed
 terminal) to its parent, and ends itself when its parent is gone, by whatever end. Functions,
-arguments and results travel pickled.
+arguments and results travel pickled, over a pipe that also tells the parent of the work's beats
+(:mod:`mbnas.pulse`): a worker that is silent for too long hangs, and is killed.
 """
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import threading
+import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from mbnas import pulse
 from mbnas.errors import TrainingError, WorkerDied
 
 # Sent to every process of a run, and answered by the parent alone.
 SIGNALS_OF_THE_RUN = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
-_PATIENCE_S = 10.0
+_BEAT = b""  # no pickle is empty
+# Python itself may take its time to start, on a busy machine or from a slow disk.
+_STARTING_S = 60.0
+_ENDING_S = 10.0
 # multiprocessing looks after all children at once, unguarded, whenever one starts.
 _children_lock = threading.Lock()
 
@@ -33,19 +41,27 @@ class Worker:
 
     Start it in a thread that blocks :data:`SIGNALS_OF_THE_RUN`: the process inherits that,
     so that no signal can reach it while it starts.
+
+    Args:
+        patience_s: A call in which the process is silent for so many seconds has hung, and
+            ends with it; a new process has a minute at least for its first sign of life.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = math.inf) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
         with _children_lock:
             self._process.start()
         theirs.close()
+        self._patience_s = patience_s
+        self._allowed_s = max(patience_s, _STARTING_S)
+        self._killed = self._hung = False
+        self._lock = threading.Lock()  # of the connection's end
 
     def has_died(self) -> bool:
-        """Whether the process has ended without being asked to."""
-        return bool(wait([self._process.sentinel], 0))
+        """Whether the process has ended, or was killed and is about to."""
+        return self._killed or bool(wait([self._process.sentinel], 0))
 
     def call(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -53,36 +69,124 @@ class Worker:
         """Return whether the call succeeded, and its result or exception.
 
         Raises:
-            WorkerDied: if the process ends first. It is then of no more use.
+            WorkerDied: if the process ends first, or hangs. It is then of no more use.
             Exception: if the call cannot be pickled or its outcome not unpickled.
         """
-        answer = self._exchange(pickle.dumps((function, args, kwargs)))
+        request = pickle.dumps((function, args, kwargs))
+        with self._watched() as watch:
+            answer = self._exchange(request, watch)
         if answer is None:
-            raise WorkerDied(_cause_of_death(self.stop()))
+            exit_code = self.stop()
+            raise WorkerDied(
+                _hanging(self._allowed_s) if self._hung else _cause_of_death(exit_code)
+            )
         succeeded, outcome = pickle.loads(answer)
         return succeeded, outcome
 
-    def _exchange(self, request: bytes) -> bytes | None:
+    def _exchange(self, request: bytes, watch: _Watch) -> bytes | None:
         """Send a request and return the answer, or ``None`` if the process ends first."""
         with suppress(EOFError, OSError):
             self._connection.send_bytes(request)
-            wait([self._connection, self._process.sentinel])
-            if self._connection.poll():
-                return self._connection.recv_bytes()
+            while True:
+                wait([self._connection, self._process.sentinel])
+                if not self._connection.poll():
+                    return None
+                message = self._connection.recv_bytes()
+                if message != _BEAT:
+                    return message
+                self._allowed_s = self._patience_s
+                watch.set(self._allowed_s)
         return None
+
+    @contextmanager
+    def _watched(self) -> Iterator[_Watch]:
+        """Kill the process if it falls silent meanwhile."""
+        watch = _Watch(self._kill_hanging)
+        watch.set(self._allowed_s)
+        thread = threading.Thread(target=watch.keep, daemon=True)
+        thread.start()
+        try:
+            yield watch
+        finally:
+            watch.end()
+            thread.join()
+
+    def _kill_hanging(self) -> None:
+        self._hung = True
+        self.kill()
 
     def stop(self) -> int | None:
         """Let the process end by itself, or kill it if it does not; return its exit code."""
-        self._connection.close()
-        if not wait([self._process.sentinel], _PATIENCE_S):
+        with self._lock:
+            self._connection.close()
+        if not wait([self._process.sentinel], _ENDING_S):
             self._process.kill()
         with _children_lock:
-            self._process.join(_PATIENCE_S)
+            self._process.join(_ENDING_S)
             return self._process.exitcode
 
     def kill(self) -> None:
-        """End the process at once; its call raises :class:`WorkerDied`."""
+        """End the process at once; its call raises :class:`WorkerDied`.
+
+        The call ends even if the process does not: one that waits for a broken device or disk
+        inside the kernel cannot be killed before that answers.
+        """
+        self._killed = True
         self._process.kill()
+        with (
+            self._lock,
+            suppress(OSError),  # as it is closed, or the process has hung up
+            socket.socket(fileno=os.dup(self._connection.fileno())) as end,
+        ):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+class _Watch:
+    """Looks whether time runs out, which can be set anew, and does something if it does.
+
+    It runs in a thread of its own, so that it can end a call whose thread is stuck in sending to
+    a worker that does not read, or in reading an answer that does not go on.
+    """
+
+    def __init__(self, run_out: Callable[[], None]) -> None:
+        self._run_out = run_out
+        self._deadline_s = math.inf
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def set(self, seconds: float) -> None:
+        """Let time run out so many seconds from now."""
+        with self._changed:
+            self._deadline_s = time.monotonic() + seconds
+            self._changed.notify()
+
+    def keep(self) -> None:
+        """Watch until :meth:`end`, or until time has run out."""
+        with self._changed:
+            while (left_s := self._deadline_s - time.monotonic()) > 0:
+                self._changed.wait(min(left_s, pulse.LONGEST_S))
+                if self._ended:
+                    return
+        self._run_out()
+
+    def end(self) -> None:
+        """Watch no more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+
+def _hanging(patience_s: float) -> str:
+    """Say that a worker hung, and what may help.
+
+    >>> _hanging(600.0)[:74]
+    'A worker process hung: it gave no sign of life for 600 seconds (run.patien'
+    """
+    return (
+        f"A worker process hung: it gave no sign of life for {patience_s:g} seconds "
+        "(run.patience_s), and was killed. If a single step can take that long, raise "
+        "run.patience_s; else look for a driver or library that does not fit."
+    )
 
 
 def _cause_of_death(exit_code: int | None) -> str:
@@ -110,12 +214,15 @@ def _work(connection: Connection) -> None:
     for number in SIGNALS_OF_THE_RUN:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
-            request = connection.recv_bytes()
-        except (EOFError, OSError):
-            return
-        connection.send_bytes(_answer(request))
+
+    def tell() -> None:
+        with suppress(OSError):  # the parent is gone, and this process about to be
+            connection.send_bytes(_BEAT)
+
+    with pulse.listening(tell), suppress(EOFError, OSError):  # the parent hung up
+        pulse.beat()
+        while True:
+            connection.send_bytes(_answer(connection.recv_bytes()))
 
 
 def _answer(request: bytes) -> bytes:
