@@ -15,6 +15,7 @@ from mbnas.cli.tables import print_standing
 from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.report.summary import SearchSummary
+from mbnas.report.thrift import Thrift
 from mbnas.study import run
 from mbnas.study.driver import Moment
 from mbnas.study.evaluator import Elsewhere, nowhere
@@ -55,7 +56,8 @@ def run_search(
     Args:
         study: To begin or resume.
         elsewhere: Finds trainings that other studies hold.
-        show: Given what the search has to tell whenever its page is written.
+        show: Given what the search has to tell whenever its page is written, which is as often
+            as is cheap.
     """
     protocol = study.configuration.protocol
     say(
@@ -70,7 +72,8 @@ def run_search(
             write_report(summary, study.report)
             show(summary)
 
-        tell()
+        page = Thrift(tell)
+        page.write()
         configuration = study.configuration
         display = SearchDisplay(
             budget=configuration.search.evaluations,
@@ -82,13 +85,13 @@ def run_search(
         def watch(moment: Moment) -> None:
             display.watch(moment)
             if moment.progress.complete is not None:
-                tell()
+                page.write_if_cheap()
 
         try:
             with display:
                 run.search(held, watch=watch, elsewhere=elsewhere)
         finally:
-            tell()
+            page.write()
         return standing_of(held)
 
 

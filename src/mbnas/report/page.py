@@ -126,7 +126,7 @@ def _description(summary: SearchSummary) -> str:
 def _advice(summary: SearchSummary) -> str | None:
     if summary.state == "running":
         return (
-            "The search is running; this page is rewritten after every evaluation. "
+            "The search is running; this page is rewritten as evaluations are completed. "
             "Reload it to see newer results."
         )
     if summary.state == "stopped":
