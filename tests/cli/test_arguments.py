@@ -19,7 +19,8 @@ COMMANDS = {
     "check": "DATASET --protocol --config --set --json",
     "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --preset --seed "
     "--workers --device --config --set --json",
-    "status": "STUDY --json",
+    "status": "STUDY --watch --interval --json",
+    "trainings": "STUDY --all --retry-failed --json",
     "compare": "STUDY --network --initialisations --output --workers --json",
     "reproduce": "DATASET DIR --spaces --evaluations --initialisations --network --protocol "
     "--preset --seed --workers --device --config --set",
@@ -177,6 +178,8 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
         ["search", "--help"],
         ["space"],
         ["status", "STUDY"],
+        ["status", "STUDY", "--watch"],
+        ["trainings", "STUDY"],
         ["report", "STUDY"],
         ["check", "DATA", "--protocol", "quick"],
     ],

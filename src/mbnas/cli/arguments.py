@@ -97,6 +97,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _check(command("check", "data", "Is this dataset sound? Says what is wrong and where."))
     _search(command("search", "search", "Search a network; run again on the same STUDY to resume."))
     _status(command("status", "study", "Where a search stands."))
+    _trainings(
+        command("trainings", "trainings", "Which trainings failed and why, or all there are.")
+    )
     _compare(
         command(
             "compare",
@@ -167,6 +170,27 @@ def _search(parser: Parser) -> None:
 
 def _status(parser: Parser) -> None:
     _study(parser, "directory of the study")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="keep showing it until the search ends; Ctrl-C leaves the search alone",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="how often to look, in seconds (default 2)",
+    )
+    _json(parser)
+
+
+def _trainings(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    parser.add_argument("--all", action="store_true", help="list every training")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="run again those that failed, and list nothing"
+    )
     _json(parser)
 
 
