@@ -31,7 +31,7 @@ def keys(value, path="", *, unnamed=("best",)):
         below, found = [(f"{path}[]", each) for each in value], set()
     else:
         return set()
-    return found.union(*(keys(each, name) for name, each in below))
+    return found.union(*(keys(each, name, unnamed=unnamed) for name, each in below))
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ def test_status(printed, finished):
     assert keys(found) == documented("status")
     assert keys(found["best"]) == keys(found["evaluations"][0])
     assert found["best"] in found["evaluations"]
+
+
+def test_status_watch(capsys, finished):
+    assert main(["status", str(finished), "--watch", "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert keys(found, unnamed=()) == documented("status --watch")
+    assert (found["state"], found["evaluated"], found["trainings"]) == ("finished", 6, 12)
+    assert (found["left_s"], len(found["last"])) == (None, 8)
 
 
 def with_troubles(finished, place):
