@@ -14,6 +14,8 @@ from mbnas.report.summary import (
     SearchSummary,
     State,
 )
+from mbnas.report.timeline import timeline_of
+from mbnas.study.account import draw_up
 from mbnas.study.configuration import Configuration
 from mbnas.study.contenders import FIRST_FRESH, Contender, read_comparison
 from mbnas.study.ledger import Ledger
@@ -41,6 +43,7 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
     contenders = read_comparison(ledger, standing)
     comparison = _comparison(configuration, standing, contenders, class_names)
     space = configuration.space
+    trainings, failures = ledger.trainings(course=False), ledger.failures()
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
@@ -56,6 +59,18 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         comparison=comparison,
         segmentations=(
             None if comparison is None else collect_segmentations(study, ledger, comparison)
+        ),
+        timeline=timeline_of(
+            trainings,
+            failures,
+            numbers={each.record.network: each.record.number for each in standing.evaluations},
+        ),
+        account=draw_up(
+            trainings,
+            failures,
+            asked={each.record.network for each in standing.evaluations},
+            evaluated={each.record.network for each in standing.complete},
+            asked_again=int(facts.get("asked again", "0")),
         ),
         configuration_toml=configuration.to_toml(),
         versions={
