@@ -18,12 +18,12 @@ COMMANDS = {
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
     "search": "DATASET STUDY --space --searcher --start --evaluations --protocol --preset --seed "
-    "--workers --device --config --set --json",
+    "--workers --device --config --set --log --json",
     "status": "STUDY --watch --interval --json",
     "trainings": "STUDY --all --retry-failed --json",
-    "compare": "STUDY --network --initialisations --output --workers --json",
+    "compare": "STUDY --network --initialisations --output --workers --log --json",
     "reproduce": "DATASET DIR --spaces --evaluations --initialisations --network --protocol "
-    "--preset --seed --workers --device --config --set",
+    "--preset --seed --workers --device --config --set --log",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

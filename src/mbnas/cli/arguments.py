@@ -165,6 +165,7 @@ def _search(parser: Parser) -> None:
     )
     _evaluations(parser, "budget of distinct networks (default 150)")
     _running(parser)
+    _log(parser)
     _json(parser)
 
 
@@ -214,6 +215,7 @@ def _compare(parser: Parser) -> None:
         help="where tables and statistics go as files (default STUDY/comparison)",
     )
     _workers(parser)
+    _log(parser)
     _json(parser)
 
 
@@ -245,6 +247,7 @@ def _reproduce(parser: Parser) -> None:
         f"repeated: {_NETWORK}",
     )
     _running(parser)
+    _log(parser)
 
 
 def _report(parser: Parser) -> None:
@@ -342,6 +345,14 @@ def _running(parser: Parser) -> None:
 def _workers(parser: Parser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="trainings at a time (default: one a core or GPU)"
+    )
+
+
+def _log(parser: Parser) -> None:
+    parser.add_argument(
+        "--log",
+        choices=("tensorboard",),
+        help="write live curves of every training to STUDY/log/tensorboard",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
+from mbnas.cli.live_log import check_log, logged
 from mbnas.cli.networks import networks_named
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
@@ -33,10 +34,14 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.initialisations < 1:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
     study = Study.open(arguments.study)
-    if arguments.workers is not None:
-        configuration = study.configuration
-        running = replace(configuration.run, workers=arguments.workers)
-        study = replace(study, configuration=replace(configuration, run=running))
+    configuration = study.configuration
+    running = replace(
+        configuration.run,
+        workers=configuration.run.workers if arguments.workers is None else arguments.workers,
+        log=configuration.run.log if arguments.log is None else arguments.log,
+    )
+    study = replace(study, configuration=replace(configuration, run=running))
+    check_log(study.configuration)
     names = tuple(arguments.network) or NETWORKS
     _others(names, study)  # what cannot be is refused before anything is prepared
     with holding(study) as held:
@@ -67,7 +72,7 @@ def compare_networks(
     """
     study, others = held.study, _others(names, held.study)
     networks = [others[each] if each in others else _best(held) for each in names]
-    with training_bar("Training anew") as watch:
+    with logged(held) as log, training_bar("Training anew", log) as watch:
         train_anew(held, networks, initialisations=initialisations, watch=watch)
     summary = collect(study, held.ledger)
     assert summary.comparison is not None

@@ -21,6 +21,7 @@ _FLAGS = {
     "evaluations": "search.evaluations",
     "workers": "run.workers",
     "device": "run.device",
+    "log": "run.log",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from mbnas.cli.display import counting, say, warn
+from mbnas.cli.live_log import check_log, logged
 from mbnas.cli.options import announce_preset, default_protocol, options_layer, preset_asked_for
 from mbnas.cli.search_display import SearchDisplay
 from mbnas.cli.tables import print_standing
@@ -60,6 +61,7 @@ def run_search(
             as is cheap.
     """
     protocol = study.configuration.protocol
+    check_log(study.configuration)
     say(
         f"Protocol [bold]{protocol.name}[/]: {protocol.folds} folds × "
         f"{protocol.initialisations} initialisations per network."
@@ -84,11 +86,12 @@ def run_search(
 
         def watch(moment: Moment) -> None:
             display.watch(moment)
+            log(moment.progress)
             if moment.progress.complete is not None:
                 page.write_if_cheap()
 
         try:
-            with display:
+            with logged(held) as log, display:
                 run.search(held, watch=watch, elsewhere=elsewhere)
         finally:
             page.write()

@@ -57,11 +57,13 @@ class RunSettings:
         device: ``auto``, or a device as torch names it. A study stays on one kind.
         workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
         executor: ``processes``, or ``inline`` to train in the process that searches.
+        log: Which live log of all trainings is kept, if any.
     """
 
     device: str = "auto"
     workers: int | None = None
     executor: Literal["processes", "inline"] = "processes"
+    log: Literal["tensorboard"] | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
