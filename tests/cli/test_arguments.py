@@ -18,11 +18,13 @@ COMMANDS = {
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --json",
     "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol --preset "
-    "--seed --workers --executor --address --device --config --set --json",
-    "status": "STUDY --json",
-    "compare": "STUDY --network --initialisations --output --workers --executor --address --json",
+    "--seed --workers --executor --address --device --config --set --log --json",
+    "status": "STUDY --watch --interval --json",
+    "trainings": "STUDY --all --retry-failed --json",
+    "compare": "STUDY --network --initialisations --output --workers --executor --address --log "
+    "--json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
-    "--protocol --preset --seed --workers --executor --address --device --config --set",
+    "--protocol --preset --seed --workers --executor --address --device --config --set --log",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",
@@ -177,6 +179,8 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
         ["search", "--help"],
         ["space"],
         ["status", "STUDY"],
+        ["status", "STUDY", "--watch"],
+        ["trainings", "STUDY"],
         ["report", "STUDY"],
         ["check", "DATA", "--protocol", "quick"],
     ],

@@ -3,11 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.study.ledger import Ledger
+from mbnas.training.record import FailureRecord
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 
@@ -28,7 +31,7 @@ def keys(value, path="", *, unnamed=("best",)):
         below, found = [(f"{path}[]", each) for each in value], set()
     else:
         return set()
-    return found.union(*(keys(each, name) for name, each in below))
+    return found.union(*(keys(each, name, unnamed=unnamed) for name, each in below))
 
 
 @pytest.fixture
@@ -54,6 +57,54 @@ def test_status(printed, finished):
     assert keys(found) == documented("status")
     assert keys(found["best"]) == keys(found["evaluations"][0])
     assert found["best"] in found["evaluations"]
+
+
+def test_status_watch(capsys, finished):
+    assert main(["status", str(finished), "--watch", "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert keys(found, unnamed=()) == documented("status --watch")
+    assert (found["state"], found["evaluated"], found["trainings"]) == ("finished", 6, 12)
+    assert (found["left_s"], len(found["last"])) == (None, 8)
+
+
+def with_troubles(finished, place):
+    """A copy of a finished study in which a training failed and a run came to nothing."""
+    study = shutil.copytree(finished, place)
+    with Ledger.open(study / "ledger.sqlite") as ledger:
+        record = ledger.trainings(course=False)[0]
+        key = record.key
+        ledger.record_failure(
+            FailureRecord(
+                key=key,
+                kind="worker died",
+                reason="It was killed.",
+                wall_s=3.0,
+                worker="host:1 cpu",
+                started_at=record.started_at,
+            )
+        )
+        ledger.record_training(
+            replace(
+                record,
+                key=replace(key, initialisation=1000),
+                score=None,
+                error="No [memory].",
+            )
+        )
+    return study
+
+
+def test_trainings(printed, finished, tmp_path):
+    study = with_troubles(finished, tmp_path / "study")
+    found = printed("trainings", study)
+    assert keys(found) == documented("trainings")
+    (failed,), (run,) = found["trainings"], found["runs"]
+    assert (failed["error"], failed["initialisation"]) == ("No [memory].", 1000)
+    assert (run["evaluation"], run["sequel"]) == (1, "scored")
+    every = printed("trainings", study, "--all")
+    assert (len(every["trainings"]), every["runs"]) == (13, found["runs"])
+    assert printed("trainings", finished)["trainings"] == []
 
 
 def test_search(printed, finished, dataset):

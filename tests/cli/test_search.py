@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 
 import pytest
@@ -15,6 +16,9 @@ def test_a_finished_study_has_all_its_parts(finished, capsys):
     assert main(["status", str(finished)]) == 0
     assert "6 of 6 networks evaluated" in capsys.readouterr().out
     assert main(["report", str(finished)]) == 0
+    page = (finished / "report.html").read_text()
+    assert "12 runs, added up" in page
+    assert len(re.findall(r'<rect class="scored"[^>]*><title>Network \d', page)) == 2 * 12
 
 
 def test_scores_differ_or_comparing_ledgers_would_mean_nothing(finished, content):

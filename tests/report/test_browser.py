@@ -13,6 +13,9 @@ import pytest
 from mbnas.report.page import render_page
 from mbnas.report.reproduction import Reproduction, SearchedSpace
 from mbnas.report.reproduction_page import render_reproduction
+from mbnas.report.timeline import timeline_of
+from mbnas.study.account import draw_up
+from mbnas.training.record import TrainingKey, TrainingRecord
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -46,6 +49,23 @@ top.document.body.append(place);
 });</script>"""
 
 
+TRAININGS = [
+    TrainingRecord(
+        key=TrainingKey(network=network, protocol="p", fold=fold, initialisation=0),
+        score=0.8,
+        wall_s=60.0,
+        worker=f"node-of-a-long-name-17:{fold} cuda:{fold}",
+        started_at=started_at,
+    )
+    for network, started_at in (
+        ("a", "2026-03-01T12:00:00+00:00"),
+        ("b", "2026-03-01T12:01:00+00:00"),
+        ("c", "1970-01-01T00:00:00+00:00"),
+    )
+    for fold in (0, 1)
+]
+
+
 @pytest.fixture
 def page(study, evaluation, comparison, segmentations, shown_case):
     """A page with every section, two evaluations and two cases."""
@@ -57,6 +77,8 @@ def page(study, evaluation, comparison, segmentations, shown_case):
         segmentations=segmentations(shown_case("worst"), shown_case("better", dice=(0.9, None))),
         identity={"Seed": "7"},
         commands=("mbnas search data again --config study.toml",),
+        timeline=timeline_of(TRAININGS, (), numbers={"a": 1}),
+        account=draw_up(TRAININGS, (), asked={"a"}, evaluated={"a"}),
     )
     return render_page(replace(summary, state="finished"))
 
@@ -163,7 +185,7 @@ def test_tables_and_sections_are_filled(browse):
 
     assert sum("Best found" in row for row in result["rows"]) == 1 + 2  # over and by class
     assert sum("node 2 kernel" in row for row in result["rows"]) == 1
-    assert result["links"] == [True] * 9
+    assert result["links"] == [True] * 10
     assert result["ranked"] == 4
     assert result["claims"] == 1 + 6
     assert "@inproceedings{bosma2022mixed" in result["cite"]
@@ -223,6 +245,36 @@ def test_boxes_hide_reference_classes_and_networks(browse):
     assert (result["some"]["first"], result["some"]["second"]) == ("hidden", "visible")
     assert result["some"]["reference"] > 0
     assert result["fewer"]["reference"] == 0
+
+
+@pytest.mark.parametrize(("width", "shape"), [(1280, "broad"), (360, "narrow")])
+def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
+    result = browse(
+        """
+      const place = (each) => each.getBoundingClientRect();
+      const chart = all(".chart.timeline").filter(seen);
+      result.shapes = chart.map((each) => each.getAttribute("class"));
+      const bars = [...chart[0].querySelectorAll("rect")];
+      result.said = bars.map((each) => each.textContent);
+      result.lanes = [...new Set(bars.map((each) => Math.round(place(each).top)))].length;
+      result.wide = bars.every((each) => place(each).width > 10);
+      result.inside = bars.every((each) => place(each).right <= innerWidth);
+      result.fills = [...new Set(bars.map((each) => getComputedStyle(each).fill))].length;
+      result.breaks = chart[0].querySelectorAll(".break").length;
+      result.words = one("#timeline").innerText;
+    """,
+        "--window-size=1400,900",
+        width=width,
+    )
+    assert result["shapes"] == [f"chart timeline {shape}"]
+    assert (len(result["said"]), result["lanes"], result["fills"]) == (6, 2, 2)
+    assert "Network 1, fold 1, initialisation 1: Dice 0.800, from 1 Mar 12:00:00" in str(
+        result["said"]
+    )
+    assert result["wide"]
+    assert result["inside"]
+    assert result["breaks"] == 1
+    assert "4 trainings, 4 min together, filled idle workers" in result["words"]
 
 
 def test_light_and_dark_differ_and_both_can_be_read(browse):

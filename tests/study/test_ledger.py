@@ -669,3 +669,23 @@ def test_every_table_and_column_is_documented(ledger):
         assert f"**`{table}`**" in page
         for column in ledger._connection.execute(f"PRAGMA table_info({table})"):
             assert f"`{column['name']}`" in page
+
+
+# Readers
+
+
+def test_trainings_can_be_read_without_their_course(ledger):
+    ledger.record_network(UNET)
+    record = training()
+    ledger.record_training(record)
+    (bare,) = ledger.trainings(course=False)
+    assert bare == replace(record, epochs=())
+    assert ledger.trainings("another", course=False) == ()
+
+
+def test_a_reader_is_told_that_another_process_has_written(ledger, path):
+    with Ledger.open(path, read_only=True) as reader:
+        before = reader.data_version()
+        assert reader.data_version() == before
+        ledger.set_fact("state", "running")
+        assert reader.data_version() != before

@@ -100,6 +100,15 @@ def test_budget_workers_executor_and_place_of_the_data_may_change(tmp_path):
     assert again.dataset == "/moved"
 
 
+def test_a_live_log_may_be_begun_when_resuming_and_is_no_foreign_folder(tmp_path):
+    begun(tmp_path / "study")
+    (tmp_path / "study/log").mkdir()
+    again = resolved(tmp_path / "study", run={"log": "tensorboard"})
+    assert again.configuration.run.log == "tensorboard"
+    (tmp_path / "study/study.toml").unlink()
+    assert not resolved(tmp_path / "study").is_begun
+
+
 def test_more_evaluations_leave_the_split_of_a_bilevel_search(tmp_path):
     begun(
         tmp_path / "study",

@@ -38,7 +38,7 @@ def searched(path, dataset, workplace=None):
     study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
     with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
         run.search(held, workplace=workplace)
-        standing = read_standing(held.ledger, folds=2, initialisations=1)
+        standing = read_standing(held.ledger, held.study.configuration)
     assert standing.state == "finished"
     return [(each.genotype, each.score) for each in standing.complete]
 

@@ -98,6 +98,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _check(command("check", "data", "Is this dataset sound? Says what is wrong and where."))
     _search(command("search", "search", "Search a network; run again on the same STUDY to resume."))
     _status(command("status", "study", "Where a search stands."))
+    _trainings(
+        command("trainings", "trainings", "Which trainings failed and why, or all there are.")
+    )
     _compare(
         command(
             "compare",
@@ -164,11 +167,33 @@ def _search(parser: Parser) -> None:
     _evaluations(parser, "budget of distinct networks (default 150)")
     _racing(parser)
     _running(parser)
+    _log(parser)
     _json(parser)
 
 
 def _status(parser: Parser) -> None:
     _study(parser, "directory of the study")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="keep showing it until the search ends; Ctrl-C leaves the search alone",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="how often to look, in seconds (default 2)",
+    )
+    _json(parser)
+
+
+def _trainings(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    parser.add_argument("--all", action="store_true", help="list every training")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="run again those that failed, and list nothing"
+    )
     _json(parser)
 
 
@@ -192,6 +217,7 @@ def _compare(parser: Parser) -> None:
         help="where tables and statistics go as files (default STUDY/comparison)",
     )
     _workers(parser)
+    _log(parser)
     _json(parser)
 
 
@@ -224,6 +250,7 @@ def _reproduce(parser: Parser) -> None:
         f"repeated: {_NETWORK}",
     )
     _running(parser)
+    _log(parser)
 
 
 def _report(parser: Parser) -> None:
@@ -342,6 +369,14 @@ def _workers(parser: Parser) -> None:
         metavar="HOST:PORT",
         help="of the Ray cluster, or auto for the one that this machine is part of (default: "
         "$RAY_ADDRESS, or else this machine alone)",
+    )
+
+
+def _log(parser: Parser) -> None:
+    parser.add_argument(
+        "--log",
+        choices=("tensorboard",),
+        help="write live curves of every training to STUDY/log/tensorboard",
     )
 
 

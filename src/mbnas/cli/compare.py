@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
+from mbnas.cli.live_log import check_log, logged
 from mbnas.cli.networks import networks_named
 from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
@@ -35,10 +36,11 @@ def compare(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
     check_address(arguments)
     study = Study.open(arguments.study)
-    asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address")}
+    asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address", "log")}
     running = {name: value for name, value in asked.items() if value is not None}
     configuration = study.configuration
     configuration = replace(configuration, run=replace(configuration.run, **running))
+    check_log(configuration)
     study = replace(study, configuration=configuration)
     names = tuple(arguments.network) or NETWORKS
     _others(names, study)  # what cannot be is refused before anything is prepared
@@ -70,7 +72,7 @@ def compare_networks(
     """
     study, others = held.study, _others(names, held.study)
     networks = [others[each] if each in others else _best(held) for each in names]
-    with training_bar("Training anew") as watch:
+    with logged(held) as log, training_bar("Training anew", log) as watch:
         train_anew(held, networks, initialisations=initialisations, watch=watch)
     summary = collect(study, held.ledger)
     assert summary.comparison is not None

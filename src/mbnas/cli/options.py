@@ -24,6 +24,7 @@ _FLAGS = {
     "executor": "run.executor",
     "address": "run.address",
     "device": "run.device",
+    "log": "run.log",
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.experiment_outputs import ExperimentPage, write_outputs
+from mbnas.cli.live_log import check_log, logged
 from mbnas.cli.networks import networks_named
 from mbnas.cli.options import announce_preset, default_protocol, options_layer, preset_asked_for
 from mbnas.cli.search import holding, run_search
@@ -49,6 +50,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
         options=options_layer(arguments),
         paper_dataset=paper_dataset,
     )
+    check_log(experiment.configuration)
     baselines = _baselines(arguments.network or BASELINES, experiment)
     check_networks(
         baselines.values(), read_dataset(arguments.dataset), experiment.configuration
@@ -101,7 +103,7 @@ def _compare(
     page.write()
     with holding(experiment.comparison) as held:
         try:
-            with training_bar("Training anew") as watch:
+            with logged(held) as log, training_bar("Training anew", log) as watch:
                 contenders = compare_found(
                     held,
                     found,

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from mbnas.cli.display import counting, say, warn
+from mbnas.cli.live_log import check_log, logged
 from mbnas.cli.options import announce_preset, default_protocol, options_layer, preset_asked_for
 from mbnas.cli.search_display import SearchDisplay
 from mbnas.cli.tables import print_standing
 from mbnas.report.collect import collect
 from mbnas.report.page import write_report
 from mbnas.report.summary import SearchSummary
+from mbnas.report.thrift import Thrift
 from mbnas.study import run
 from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment
@@ -55,9 +57,11 @@ def run_search(
     Args:
         study: To begin or resume.
         elsewhere: Finds trainings that other studies hold.
-        show: Given what the search has to tell whenever its page is written.
+        show: Given what the search has to tell whenever its page is written, which is as often
+            as is cheap.
     """
     protocol = study.configuration.protocol
+    check_log(study.configuration)
     say(
         f"Protocol [bold]{protocol.name}[/]: {protocol.folds} folds × "
         f"{protocol.initialisations} initialisations per network."
@@ -70,7 +74,8 @@ def run_search(
             write_report(summary, study.report)
             show(summary)
 
-        tell()
+        page = Thrift(tell)
+        page.write()
         configuration = study.configuration
         display = SearchDisplay(
             budget=configuration.search.evaluations,
@@ -81,14 +86,15 @@ def run_search(
 
         def watch(moment: Moment) -> None:
             display.watch(moment)
+            log(moment.progress)
             if moment.progress.complete is not None:
-                tell()
+                page.write_if_cheap()
 
         try:
-            with display:
+            with logged(held) as log, display:
                 run.search(held, watch=watch, elsewhere=elsewhere)
         finally:
-            tell()
+            page.write()
         return standing_of(held)
 
 

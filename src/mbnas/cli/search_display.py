@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from mbnas.cli.display import counting, progress_bar
 from mbnas.study.driver import Moment
-from mbnas.study.evaluator import Progress
+from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.standing import Standing
 
 
@@ -58,7 +58,17 @@ class SearchDisplay:
 
 
 @contextmanager
-def training_bar(label: str) -> Iterator[Callable[[Progress], None]]:
-    """Show a bar for the trainings of one request; yields what to give as ``watch``."""
+def training_bar(
+    label: str, log: Callable[[Progress], None] = ignore
+) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar for the trainings of one request, and tell a log of them as well.
+
+    Yields what to give as ``watch``.
+    """
     with counting(label) as show:
-        yield lambda trainings: show(trainings.done, trainings.total)
+
+        def watch(trainings: Progress) -> None:
+            show(trainings.done, trainings.total)
+            log(trainings)
+
+        yield watch

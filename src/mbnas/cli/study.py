@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 
 from mbnas.cli.display import say
+from mbnas.cli.status_watch import watch
 from mbnas.cli.tables import print_standing
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import holder_of
@@ -14,8 +15,10 @@ from mbnas.study.study import Study
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print where a running or finished search stands."""
+    """Print where a running or finished search stands, once or for as long as it runs."""
     study = Study.open(arguments.study)
+    if arguments.watch:
+        return watch(study, interval_s=arguments.interval, as_json=arguments.json)
     with Ledger.open(study.ledger, read_only=True) as ledger:
         standing = read_standing(ledger, study.configuration)
     if standing.state == "running" and _was_killed(study):

@@ -16,9 +16,11 @@ from mbnas.report.summary import (
     SearchSummary,
     State,
 )
+from mbnas.report.timeline import timeline_of
+from mbnas.study.account import draw_up
 from mbnas.study.configuration import Configuration
 from mbnas.study.contenders import FIRST_FRESH, Contender, read_comparison
-from mbnas.study.ledger import Ledger
+from mbnas.study.ledger import ASKED_AGAIN, Ledger
 from mbnas.study.shadow import THRESHOLDS, RaceAccount, account_of_races
 from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
@@ -40,6 +42,7 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
     contenders = read_comparison(ledger, standing)
     comparison = _comparison(configuration, standing, contenders, class_names)
     space = configuration.space
+    trainings, failures = ledger.trainings(course=False), ledger.failures()
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
@@ -57,6 +60,23 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
             None if comparison is None else collect_segmentations(study, ledger, comparison)
         ),
         racing=_racing(configuration, standing),
+        timeline=timeline_of(
+            trainings,
+            failures,
+            numbers={each.record.network: each.record.number for each in standing.evaluations},
+        ),
+        account=draw_up(
+            trainings,
+            failures,
+            asked={each.record.network for each in standing.evaluations},
+            evaluated={each.record.network for each in standing.complete},
+            asked_again=int(facts.get(ASKED_AGAIN, 0)),
+            dropped={
+                each.record.network: each.num_trainings - each.dropped_after
+                for each in standing.evaluations
+                if each.dropped_after is not None
+            },
+        ),
         configuration_toml=configuration.to_toml(),
         versions={
             key.removeprefix("version of "): value

@@ -23,6 +23,7 @@ from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
 from mbnas.report.summary import SearchSummary
 from mbnas.report.tables import evaluations_table, troubles_table
+from mbnas.report.timeline_section import timeline_section
 from mbnas.report.wording import (
     count_text,
     counted,
@@ -62,6 +63,7 @@ def render_page(summary: SearchSummary) -> str:
         ("statistics", "Statistics", statistics_section(compared)),
         ("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
         ("racing", "Racing", racing_section(summary.racing)),
+        ("timeline", "Timeline", _timeline(summary)),
         ("troubles", "Troubles", _troubles(summary)),
         ("evaluations", "All evaluations", _everything(summary)),
         ("repeat", "Repeat it", repeating_section(summary)),
@@ -70,7 +72,7 @@ def render_page(summary: SearchSummary) -> str:
     present = [(place, name) for place, name, section in sections if section is not None]
     return Template(_text_of("page.html")).substitute(
         title=fragment(f"{summary.study_name} · mbnas"),
-        style=_text_of("page.css") + "\n" + _text_of("segmentations.css"),
+        style="\n".join(map(_text_of, ("page.css", "segmentations.css", "timeline.css"))),
         script=_text_of("page.js") + "\n" + _text_of("segmentations.js"),
         contents=_contents(present),
         sections=fragment(*(section for _, _, section in sections)),
@@ -128,7 +130,7 @@ def _description(summary: SearchSummary) -> str:
 def _advice(summary: SearchSummary) -> str | None:
     if summary.state == "running":
         return (
-            "The search is running; this page is rewritten after every evaluation. "
+            "The search is running; this page is rewritten as evaluations are completed. "
             "Reload it to see newer results."
         )
     if summary.state == "stopped":
@@ -243,6 +245,11 @@ def _caution(summary: SearchSummary) -> str:
     if summary.comparison is not None:
         return f"{words}; the comparison below trains it anew."
     return f"{words}; only trainings on fresh initialisations tell how good it is."
+
+
+def _timeline(summary: SearchSummary) -> Markup | None:
+    is_finished = summary.state == "finished"
+    return timeline_section(summary.timeline, summary.account, is_finished=is_finished)
 
 
 def _troubles(summary: SearchSummary) -> Markup | None:

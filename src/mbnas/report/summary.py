@@ -15,6 +15,8 @@ from typing import Literal
 from mbnas.genotype.genotype import GENES, Gene, Genotype
 from mbnas.report.comparison import Comparison
 from mbnas.report.segmentations import Segmentations
+from mbnas.report.timeline import Timeline
+from mbnas.study.account import Account
 from mbnas.study.shadow import RaceAccount
 
 State = Literal["running", "finished", "stopped"]
@@ -187,6 +189,8 @@ class SearchSummary:
         comparison: What networks trained anew on fresh initialisations say, if any were.
         segmentations: What these networks made of the patients.
         racing: What racing saved or would have saved, if the search was told to tell.
+        timeline: Which worker ran what and when.
+        account: What the study cost.
         configuration_toml: The whole configuration.
         versions: Version of each program that took part.
         identity: What else a repetition must have in common, such as seed and digests.
@@ -210,6 +214,8 @@ class SearchSummary:
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
     racing: Racing | None = None
+    timeline: Timeline | None = None
+    account: Account | None = None
     configuration_toml: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)

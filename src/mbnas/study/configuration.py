@@ -63,6 +63,7 @@ class RunSettings:
         gpu_share: How much of a GPU a training takes on a Ray cluster: 0.5 has two share one.
         retries: How often a training is run again whose worker died, before it has failed.
         speculate: Whether workers that would be idle start on what the search may want next.
+        log: Which live log of all trainings is kept, if any.
     """
 
     device: str = "auto"
@@ -72,6 +73,7 @@ class RunSettings:
     gpu_share: float = 1.0
     retries: int = 2
     speculate: bool = True
+    log: Literal["tensorboard"] | None = None
 
     def __post_init__(self) -> None:
         if self.retries < 0:

@@ -15,10 +15,7 @@ from mbnas.search.limit import limited
 from mbnas.search.searcher import Batch, Searcher
 from mbnas.study.evaluator import Evaluator, Progress
 from mbnas.study.foresight import Foresight
-from mbnas.study.ledger import EvaluationRecord, Ledger
-
-ASKED_AGAIN = "asked again"
-"""The fact that counts how often a search asked for a network whose score it had been told."""
+from mbnas.study.ledger import ASKED_AGAIN, EvaluationRecord, Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ from mbnas.training.record import (
     VolumeRecord,
 )
 
+ASKED_AGAIN = "asked again"
+"""The fact that counts how often a search asked for a network whose score it had been told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRecord:
@@ -287,7 +290,7 @@ class Ledger:
         return found[0] if found else None
 
     def trainings(
-        self, network: str | None = None, protocol: str | None = None
+        self, network: str | None = None, protocol: str | None = None, *, course: bool = True
     ) -> tuple[TrainingRecord, ...]:
         """Return trainings in the order recorded: all, or one network's or protocol's.
 
@@ -296,9 +299,15 @@ class Ledger:
         Args:
             network: Digest of the network, or ``None`` for all networks.
             protocol: Digest of the protocol, or ``None`` for all protocols.
+            course: Whether with their epochs and volumes; without, it is quick.
         """
         where = "(?1 IS NULL OR network = ?1) AND (?2 IS NULL OR protocol = ?2)"
-        return self._trainings(where, (network, protocol))
+        if course:
+            return self._trainings(where, (network, protocol))
+        query = f"SELECT * FROM trainings WHERE {where} ORDER BY id"
+        with self._reading() as connection:
+            rows = connection.execute(query, (network, protocol)).fetchall()
+        return tuple(training_record(row, (), ()) for row in rows)
 
     def _trainings(
         self, where: str, values: tuple[object, ...], *, prediction: str = "NULL AS prediction"
@@ -358,6 +367,14 @@ class Ledger:
                     connection.execute(f"DELETE FROM {table} WHERE training = ?", (row["id"],))
                 connection.execute("DELETE FROM trainings WHERE id = ?", (row["id"],))
         return tuple(map(key_of, failed))
+
+    # Readers
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever another process has recorded something."""
+        with errors_spoken(self.path, read_only=True):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     # Transactions
 

@@ -29,9 +29,9 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
-COMPARISON, FIGURES = "comparison", "figures"
+COMPARISON, FIGURES, LOG = "comparison", "figures", "log"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
-_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOCK_NAME, "weights"}
+_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, "weights"}
 _MAY_DIFFER = ("dataset", "search.evaluations")
 
 
@@ -69,6 +69,11 @@ class Study:
     def figures(self) -> Path:
         """The folder of figures for papers."""
         return self.path / FIGURES
+
+    @property
+    def log(self) -> Path:
+        """The folder of live logs."""
+        return self.path / LOG
 
     @property
     def comparison(self) -> Path:

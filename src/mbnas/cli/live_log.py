@@ -1,0 +1,39 @@
+"""Live curves of a study for those who use them: ``--log tensorboard``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mbnas.report.tensorboard import TensorBoardLog, check_installed
+from mbnas.study.configuration import Configuration
+from mbnas.study.evaluator import Progress, ignore
+from mbnas.study.run import OpenStudy
+from mbnas.study.standing import read_standing
+
+
+def check_log(configuration: Configuration) -> None:
+    """Make sure that the log that a configuration asks for can be written.
+
+    Raises:
+        UsageError: if a package for it is not installed.
+    """
+    if configuration.run.log == "tensorboard":
+        check_installed()
+
+
+@contextmanager
+def logged(held: OpenStudy) -> Iterator[Callable[[Progress], None]]:
+    """Keep the log that a study asks for, if any; yields what to tell of its trainings."""
+    study = held.study
+    if study.configuration.run.log is None:
+        yield ignore
+        return
+    with TensorBoardLog(
+        study.log,
+        held.ledger,
+        class_names=json.loads(held.ledger.facts()["classes"]),
+        standing=lambda: read_standing(held.ledger, study.configuration),
+    ) as log:
+        yield log.watch

@@ -1,0 +1,251 @@
+"""``mbnas trainings``: which failed and why, or all there are; and those that failed, again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.markup import escape
+
+from mbnas.cli.tables import console, print_json, score_text, table
+from mbnas.report.wording import counted, duration_text
+from mbnas.study.ledger import Ledger
+from mbnas.study.study import Study
+from mbnas.study.troubles import FutileRun, failed_trainings, futile_runs
+from mbnas.training.record import FailureRecord, TrainingRecord
+
+_SEQUEL = {"scored": "run again, scored", "failed": "run again in vain", None: "not run again yet"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """What is to be listed of a study.
+
+    Attributes:
+        trainings: Those that failed, or all.
+        runs: Those that came to nothing.
+        numbers: Of evaluations, by the network's digest.
+        architectures: Texts of networks, by digest.
+        num_trainings: How many there are in all.
+    """
+
+    trainings: Sequence[TrainingRecord]
+    runs: Sequence[FutileRun]
+    numbers: Mapping[str, int]
+    architectures: Mapping[str, str]
+    num_trainings: int
+
+
+def trainings(arguments: argparse.Namespace) -> int:
+    """List a study's trainings, by default those that failed; or repeat these."""
+    study = Study.open(arguments.study)
+    if arguments.retry_failed:
+        return retry(study, as_json=arguments.json)
+    listed = _read(study, every=arguments.all)
+    if arguments.json:
+        print_json(_as_json(study, listed))
+    else:
+        _print(study, listed, every=arguments.all)
+    return 0
+
+
+def retry(study: Study, *, as_json: bool) -> int:
+    """Run the trainings again that failed, and print what came of them."""
+    # Imported here: listing trainings loads no torch.
+    from mbnas.cli.search import holding
+    from mbnas.cli.search_display import training_bar
+    from mbnas.report.collect import collect
+    from mbnas.report.page import write_report
+    from mbnas.study.retry import retry_failed
+
+    with holding(study) as held:
+        try:
+            with training_bar("Training again") as watch:
+                retried = retry_failed(held, watch)
+        finally:
+            write_report(collect(study, held.ledger), study.report)
+    if as_json:
+        print_json(asdict(retried))
+        return 0
+    out = console()
+    if not retried.num_repeated:
+        out.print(f"[bold]{escape(str(study.path))}[/]: no training failed, so none was repeated.")
+        return 0
+    out.print(
+        f"{counted(retried.num_repeated, 'failed training')} repeated, "
+        f"{retried.num_mended} with a score now."
+    )
+    if retried.forgotten_from is not None:
+        out.print(
+            f"By these scores the search turns at evaluation {retried.forgotten_from}: what it "
+            "asked for from there on is forgotten, the trainings are kept. The same mbnas search "
+            "goes on from there."
+        )
+    return 0
+
+
+def _read(study: Study, *, every: bool) -> _Listed:
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        found = ledger.trainings(course=False)
+        return _Listed(
+            trainings=found if every else failed_trainings(found),
+            runs=futile_runs(ledger.failures(), found),
+            numbers={each.network: each.number for each in ledger.evaluations()},
+            architectures={
+                digest: str(each.architecture) for digest, each in ledger.networks().items()
+            },
+            num_trainings=len(found),
+        )
+
+
+def _print(study: Study, listed: _Listed, *, every: bool) -> None:
+    out, name = console(), escape(str(study.path))
+    if not listed.num_trainings and not listed.runs:
+        out.print(f"[bold]{name}[/]: no training has ended yet.")
+        return
+    if every:
+        _print_trainings(listed)
+    elif not listed.trainings and not listed.runs:
+        out.print(
+            f"[bold]{name}[/]: none of {counted(listed.num_trainings, 'training')} failed, and no "
+            "run of one came to nothing."
+        )
+        return
+    else:
+        _print_failed(study, listed)
+    _print_runs(listed)
+
+
+def _print_trainings(listed: _Listed) -> None:
+    rows = table(
+        "network", "digest", "fold", "initialisation", "Dice", "took", "worker", "started (UTC)",
+        title=counted(listed.num_trainings, "training"),
+    )  # fmt: skip
+    for each in listed.trainings:
+        rows.add_row(
+            *_place(each, listed),
+            "failed" if each.error else score_text(each.score) + _marks(each),
+            duration_text(each.wall_s),
+            escape(each.worker),
+            _moment(each.started_at),
+        )
+    console().print(rows)
+    if any(each.collapsed for each in listed.trainings):
+        console().print("* collapsed: a class was never predicted in a scored epoch")
+    if any(each.borrowed for each in listed.trainings):
+        console().print("† taken from another study of the experiment, which ran it")
+
+
+def _print_failed(study: Study, listed: _Listed) -> None:
+    out = console()
+    if not listed.trainings:
+        out.print(
+            f"[bold]{escape(str(study.path))}[/]: none of "
+            f"{counted(listed.num_trainings, 'training')} failed in the end."
+        )
+        return
+    rows = table(
+        "network", "digest", "fold", "initialisation", "took", "worker", "reason",
+        title=f"{len(listed.trainings)} of {counted(listed.num_trainings, 'training')} failed",
+    )  # fmt: skip
+    rows.columns[-1].justify = "left"
+    for each in listed.trainings:
+        rows.add_row(
+            *_place(each, listed),
+            duration_text(each.wall_s),
+            escape(each.worker),
+            escape(each.error or ""),
+        )
+    out.print(rows)
+    out.print(
+        "They can be repeated: mbnas trainings STUDY --retry-failed", markup=False, style="dim"
+    )
+
+
+def _print_runs(listed: _Listed) -> None:
+    if not listed.runs:
+        return
+    rows = table(
+        "network", "digest", "fold", "initialisation", "what happened", "then", "after", "worker",
+        title=f"{counted(len(listed.runs), 'run')} came to nothing",
+    )  # fmt: skip
+    for each in listed.runs:
+        record = each.record
+        rows.add_row(
+            *_place(record, listed),
+            record.kind,
+            _SEQUEL[each.sequel],
+            duration_text(record.wall_s) if record.wall_s else "–",
+            escape(record.worker),
+        )
+    out = console()
+    out.print(rows)
+    for reason in dict.fromkeys(each.record.reason for each in listed.runs):
+        out.print(reason, markup=False)
+
+
+def _place(record: TrainingRecord | FailureRecord, listed: _Listed) -> tuple[str, str, str, str]:
+    """Return which training it is, as the first cells of a row."""
+    key = record.key
+    number = listed.numbers.get(key.network)
+    return (
+        "–" if number is None else str(number),
+        key.network,
+        str(key.fold),
+        str(key.initialisation),
+    )
+
+
+def _marks(record: TrainingRecord) -> str:
+    return ("*" if record.collapsed else "") + ("†" if record.borrowed else "")
+
+
+def _moment(started_at: str) -> str:
+    return started_at[:19].replace("T", " ")
+
+
+def _as_json(study: Study, listed: _Listed) -> dict[str, Any]:
+    """Return what is listed, with stable keys."""
+    return {
+        "study": str(study.path),
+        "trainings": [
+            {
+                **_place_as_json(each, listed),
+                "score": each.score,
+                "collapsed": list(each.collapsed),
+                "attempts": each.attempts,
+                "error": each.error,
+                "wall_s": each.wall_s,
+                "worker": each.worker,
+                "started_at": each.started_at,
+                "borrowed": each.borrowed,
+            }
+            for each in listed.trainings
+        ],
+        "runs": [
+            {
+                **_place_as_json(each.record, listed),
+                "kind": each.record.kind,
+                "reason": each.record.reason,
+                "wall_s": each.record.wall_s,
+                "worker": each.record.worker,
+                "started_at": each.record.started_at,
+                "withdrawn": each.record.withdrawn,
+                "sequel": each.sequel,
+            }
+            for each in listed.runs
+        ],
+    }
+
+
+def _place_as_json(record: TrainingRecord | FailureRecord, listed: _Listed) -> dict[str, Any]:
+    key = record.key
+    return {
+        "evaluation": listed.numbers.get(key.network),
+        "digest": key.network,
+        "network": listed.architectures.get(key.network),
+        "fold": key.fold,
+        "initialisation": key.initialisation,
+    }
