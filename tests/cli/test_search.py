@@ -18,7 +18,10 @@ def test_a_finished_study_has_all_its_parts(finished, capsys):
     assert main(["report", str(finished)]) == 0
     page = (finished / "report.html").read_text()
     assert "12 runs, added up" in page
-    assert len(re.findall(r'<rect class="scored"[^>]*><title>Network \d', page)) == 2 * 12
+    assert (
+        len(re.findall(r'<rect class="(?:scored|collapsed)"[^>]*><title>Network \d', page))
+        == 2 * 12
+    )
 
 
 def test_scores_differ_or_comparing_ledgers_would_mean_nothing(finished, content):

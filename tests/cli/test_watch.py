@@ -49,7 +49,7 @@ def test_a_search_that_was_killed_is_said_to_be_stopped(stopped, capsys):
 def test_at_a_terminal_it_is_drawn(finished, monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr(
-        status_watch, "console", lambda: Console(file=screen, force_terminal=True, width=100)
+        status_watch, "_screen", lambda: Console(file=screen, force_terminal=True, width=100)
     )
     assert main(["status", str(finished), "--watch"]) == 0
     drawn = screen.getvalue()

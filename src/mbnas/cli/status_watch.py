@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from mbnas.cli.tables import console, score_text, table
+from mbnas.cli.tables import score_text, table
 from mbnas.errors import UsageError
 from mbnas.report.wording import counted, duration_text
 from mbnas.study.study import Study
@@ -39,7 +39,7 @@ def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
     try:
         if as_json:
             _print_json(study.path, seen)
-        elif console().is_terminal:
+        elif _screen().is_terminal:
             _draw(study.path, seen)
         else:
             _print_lines(study.path, seen)
@@ -62,8 +62,13 @@ def _print_lines(path: Path, seen: Iterator[Glance]) -> None:
             print(f"{_moment(glance.at_s)} {path}: {'; '.join(_words(glance))}", flush=True)
 
 
+def _screen() -> Console:
+    """Return the console on standard output; what is drawn in place may not run over its edge."""
+    return Console(highlight=False)
+
+
 def _draw(path: Path, seen: Iterator[Glance]) -> None:
-    with Live(console=console(), auto_refresh=False) as live:
+    with Live(console=_screen(), auto_refresh=False) as live:
         for glance in seen:
             live.update(_picture(path, glance), refresh=True)
 
