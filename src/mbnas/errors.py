@@ -44,5 +44,9 @@ class TrainingError(MbnasError):
     """One training that could not be finished; the search records it and goes on."""
 
 
+class OutOfMemory(TrainingError):  # noqa: N818  (it is what happened, not a mistake in a call)
+    """Memory ran out in a training; with the device to itself it may yet be finished."""
+
+
 class FigureError(MbnasError):
     """A figure for which there is nothing to draw yet, and what to do about it."""

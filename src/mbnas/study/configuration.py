@@ -57,15 +57,19 @@ class RunSettings:
         device: ``auto``, or a device as torch names it. A study stays on one kind.
         workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
         executor: ``processes``, or ``inline`` to train in the process that searches.
+        patience_s: A worker that is silent in a training for so many seconds hangs.
     """
 
     device: str = "auto"
     workers: int | None = None
     executor: Literal["processes", "inline"] = "processes"
+    patience_s: float = 600.0
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ConfigurationError(f"run.workers (={self.workers}) must be 1 or more.")
+        if not self.patience_s > 0:
+            raise ConfigurationError(f"run.patience_s (={self.patience_s}) must be above 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices",
 COMPARISON, FIGURES = "comparison", "figures"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
 _OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOCK_NAME, "weights"}
-_MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor")
+_MAY_DIFFER = ("dataset", "search.evaluations", "run.workers", "run.executor", "run.patience_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
