@@ -57,11 +57,11 @@ class LostRun(TrainingError):  # noqa: N818  (it is what happened, not a mistake
 
 
 class OutOfMemory(LostRun):
-    """A training for which memory ran out, on its device or on the machine."""
+    """Memory ran out in a training; with the device to itself it may yet be finished."""
 
 
 class WorkerDied(LostRun):
-    """A worker process ended in the middle of a call."""
+    """A worker process ended in the middle of a call, or hung and was killed."""
 
 
 class FigureError(MbnasError):

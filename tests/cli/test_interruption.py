@@ -209,7 +209,7 @@ def kill_a_worker(driver, rng):
     deadline = time.monotonic() + 120
     while True:
         assert time.monotonic() < deadline
-        time.sleep(rng.uniform(0.1, 2.0))
+        time.sleep(rng.uniform(0.05, 0.8))
         with suppress(IndexError, OSError):  # it has none at this moment, or is gone by itself
             return os.kill(rng.choice(workers_of(driver)), signal.SIGKILL)
 
@@ -238,7 +238,7 @@ def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
 ):
     """Thirty of the driver, ten of these with workers, of whom two are killed before."""
     rng = random.Random(0)
-    longer = [*options, "--evaluations", "50", "--set", "run.speculate=false"]
+    longer = [*options, "--evaluations", "100", "--set", "run.speculate=false"]
 
     def search(study, *more):
         return ["search", str(dataset), str(study), *longer, "--set", "run.retries=99", *more]
@@ -256,7 +256,7 @@ def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
             deadline = time.monotonic() + 120
             while not met() and time.monotonic() < deadline:
                 time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.5))
+        time.sleep(rng.uniform(0, 0.3))
         os.kill(driver, signal.SIGKILL)
         assert nursery.end() == -signal.SIGKILL, "the search ended before it was killed"
         nobody_goes_on(driver)

@@ -165,6 +165,8 @@ def test_a_key_like_no_other_names_none():
         ),
         ("search.evaluations=0", r"search\.evaluations \(=0\) must be 1 or more\."),
         ("run.workers=0", r"run\.workers \(=0\) must be 1 or more\."),
+        ("run.patience_s=0", r"run\.patience_s \(=0\.0\) must be above 0\."),
+        ("run.patience_s=nan", r"run\.patience_s \(=nan\) must be above 0\."),
         ("data.max_patients=1", r"data\.max_patients \(=1\) must be 2 or more\."),
         ("space.kernels=3", r"space\.kernels \(=3\) must be a list"),
         ("space.kernels=[4]", r"kernel \(=4\) must be odd"),

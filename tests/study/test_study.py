@@ -88,16 +88,16 @@ def test_a_study_resumes_without_repeating_its_options(tmp_path):
     assert resolved(tmp_path / "study", training={"epochs": 3}) == study
 
 
-def test_budget_workers_executor_and_place_of_the_data_may_change(tmp_path):
+def test_budget_workers_executor_patience_and_place_of_the_data_may_change(tmp_path):
     begun(tmp_path / "study")
     again = resolved(
         tmp_path / "study",
         dataset="/moved",
         search={"evaluations": 7},
-        run={"workers": 3, "executor": "inline"},
+        run={"workers": 3, "executor": "inline", "patience_s": 5.0},
     ).configuration
     assert (again.search.evaluations, again.run.workers, again.run.executor) == (7, 3, "inline")
-    assert again.dataset == "/moved"
+    assert (again.dataset, again.run.patience_s) == ("/moved", 5.0)
 
 
 def test_a_live_log_may_be_begun_when_resuming_and_is_no_foreign_folder(tmp_path):

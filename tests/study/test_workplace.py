@@ -1,59 +1,125 @@
-"""Where trainings run: also on executors that others wrote."""
+"""Where trainings run: what a configuration asks for, and what trainings ask of a device."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mbnas.data.phantom import write_phantom
-from mbnas.study import run
-from mbnas.study.executors import InlineExecutor
-from mbnas.study.standing import read_standing
-from mbnas.study.study import resolve
-from mbnas.study.workplace import Workplace
-
-SETTINGS = {
-    "preparation": {"slice_size": 16},
-    "protocol": {"folds": 2},
-    "training": {
-        "epochs": 1,
-        "steps_per_epoch": 1,
-        "batch_size": 2,
-        "base_channels": 4,
-        "warmup_steps": 0,
-        "collapse_repeats": 0,
-        "head_bias": "random",
-        "precision": "float32",
-    },
-    "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"evaluations": 2},
-    "run": {"device": "cpu", "executor": "inline"},
-}
+from mbnas.data.augmentation import AugmentationSettings
+from mbnas.data.slices import PreparationSettings
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.study import workplace
+from mbnas.study.configuration import Configuration, RunSettings
+from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor
+from mbnas.study.workplace import (
+    Workplace,
+    default_workers,
+    demand_of,
+    room_bytes,
+    workplace_of,
+)
+from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
+from mbnas.training.train import TrainingTask, run_training
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
+def configuration(**run):
+    return Configuration(dataset="nowhere", run=RunSettings(**run))
 
 
-def searched(path, dataset, workplace=None):
-    """Return a search's networks and scores."""
-    study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
-    with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
-        run.search(held, workplace=workplace)
-        standing = read_standing(held.ledger, held.study.configuration)
-    assert standing.state == "finished"
-    return [(each.genotype, each.score) for each in standing.complete]
+@pytest.fixture
+def task():
+    """A training of slices that are nowhere."""
+    protocol = Protocol(
+        evaluation=EvaluationSettings(),
+        training=TrainingSettings(),
+        augmentation=AugmentationSettings(),
+        preparation=PreparationSettings(),
+    )
+    return TrainingTask(
+        architecture=unet_genotype(),
+        protocol=protocol,
+        fold=0,
+        initialisation=0,
+        slices=Path("nowhere"),
+        device="cuda",
+    )
 
 
-@pytest.mark.slow
-def test_dask_s_own_executor_gives_the_scores_that_ours_give(dataset, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    # A worker has one thread: trainings draw from random numbers of their whole process.
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        place = Workplace(executor=client.get_executor(), slots=2)
-        found = searched(tmp_path / "dask", dataset, place)
-    assert found == searched(tmp_path / "ours", dataset)
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """A machine with two devices; asking what is free there is asking this process."""
+
+    class Here(InlineExecutor):
+        def __init__(self, num_slots, **arguments):
+            super().__init__()
+            self.num_slots, self.arguments = num_slots, arguments
+
+        def terminate(self):
+            self.shutdown()
+
+    monkeypatch.setattr(workplace, "visible_devices", lambda: 2)
+    monkeypatch.setattr(workplace, "ProcessExecutor", Here)
+    monkeypatch.setattr(
+        workplace, "free_memory", {"cuda": (70, 80), "cuda:0": (70,), "cuda:1": (80,)}.get
+    )
 
 
-def test_there_must_be_a_slot():
-    with pytest.raises(ValueError, match="must be 1 or more"):
-        Workplace(executor=InlineExecutor(), slots=0)
+def test_there_is_a_slot():
+    with InlineExecutor() as executor, pytest.raises(ValueError, match=r"slots \(=0\) must be 1"):
+        Workplace(executor=executor, slots=0)
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "alone", "demand"),
+    [
+        (None, False, Demand()),
+        (7, False, Demand(memory_bytes=7)),
+        (7, True, Demand(memory_bytes=7, alone=True)),
+    ],
+)
+def test_a_training_demands_what_is_predicted(task, memory_bytes, alone, demand):
+    assert demand_of(replace(task, memory_bytes=memory_bytes, alone=alone)) == demand
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "rooms"),
+    [
+        ("cpu", 4, (None,)),
+        ("cuda", 1, (None, None)),
+        ("cuda", 2, (None, None)),
+        ("cuda", 3, (70, 80)),
+        ("cuda:1", 1, (None,)),
+        ("cuda:1", 2, (80,)),
+    ],
+)
+def test_devices_that_are_shared_have_the_memory_that_is_free(two_gpus, device, workers, rooms):
+    assert room_bytes(device, workers) == rooms
+
+
+@pytest.mark.parametrize(("device", "workers"), [("cuda", 2), ("cuda:0", 1)])
+def test_without_a_number_there_is_one_worker_a_gpu(two_gpus, device, workers):
+    assert default_workers(configuration(device=device)) == workers
+
+
+def test_more_workers_than_gpus_share_them(two_gpus):
+    with workplace_of(configuration(device="cuda", workers=4, patience_s=9.0)) as place:
+        assert (place.slots, place.executor.num_slots) == (4, 4)
+        arguments = place.executor.arguments
+    assert arguments["room_bytes"] == (70, 80)
+    assert arguments["slot_arguments"] == [("cuda", slot) for slot in range(4)]
+    assert (arguments["demand"], arguments["patience_s"]) == (demand_of, 9.0)
+
+
+def test_an_inline_workplace_has_one_slot():
+    with workplace_of(configuration(executor="inline", device="cpu")) as place:
+        assert (place.slots, type(place.executor)) == (1, InlineExecutor)
+
+
+def test_an_error_ends_a_workplace(task):
+    with workplace_of(configuration(device="cpu", workers=1)) as ended:
+        assert isinstance(ended.executor, ProcessExecutor)
+    with pytest.raises(ZeroDivisionError), workplace_of(configuration(device="cpu")) as broken:
+        broken.executor.submit(run_training, 1 // 0)
+    for place in (ended, broken):
+        with pytest.raises(RuntimeError, match="accepts no more calls"):
+            place.executor.submit(run_training, task)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from mbnas.errors import ConfigurationError
+from mbnas.errors import ConfigurationError, OutOfMemory
 from mbnas.training import device
 from mbnas.training.device import (
     autocast,
     flushing_subnormals,
+    free_memory,
     prepare_process,
     processor_flags,
     resolve_device,
@@ -161,6 +162,24 @@ def test_slots_take_the_machines_devices_in_turn(machine, monkeypatch, name, tak
         take_device(name, slot)
     assert found == taken
     assert visible_devices() == 2
+
+
+def test_a_device_without_memory_for_one_process_more_is_told_as_such(machine, monkeypatch):
+    def full(_):
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be")
+
+    machine(cuda=1)
+    monkeypatch.setattr(torch.cuda, "set_device", full)
+    with pytest.raises(OutOfMemory, match=r"^Memory ran out on cuda: CUDA error: out of memory$"):
+        take_device("cuda", 0)
+
+
+@pytest.mark.parametrize(("name", "free"), [("cuda", (10, 11)), ("cuda:1", (11,))])
+def test_free_memory_is_of_the_devices_that_slots_take(machine, monkeypatch, name, free):
+    machine(cuda=2)
+    of_device = {0: (10, 99), 1: (11, 99), "cuda:1": (11, 99)}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", of_device.get)
+    assert free_memory(name) == free
 
 
 def test_subnormal_numbers_are_zero_meanwhile_and_only_then():

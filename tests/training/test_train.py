@@ -1,7 +1,9 @@
 """One training on a tiny phantom: the same bit for bit, and honest where it fails."""
 
 import math
+import pickle
 import warnings
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +12,9 @@ import torch
 from torch import nn
 
 from mbnas.data.folds import make_folds
-from mbnas.errors import TrainingError
+from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.genotype.genotype import Genotype
+from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
 from mbnas.training import train
@@ -133,24 +136,76 @@ def test_a_loss_that_is_not_finite_is_an_error_and_no_score(task):
     assert record.error.endswith("try a smaller training.learning_rate or float32.")
 
 
-@pytest.mark.parametrize("where", ["load_resident", "count_overlap", "make_loss"])
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee there."),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes."),
-    ],
-    ids=["device", "host"],
-)
-def test_memory_that_runs_out_is_an_error_and_no_score(task, monkeypatch, where, error):
-    def full(*_):
+SHORTAGES = {
+    "device": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee there."),
+    "context": RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"),
+    "library": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+    "host": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes."),
+    "array": MemoryError("Unable to allocate 9. GiB for an array"),
+    "python": MemoryError(),
+}
+
+
+def failing(error):
+    def full(*_, **__):
         raise error
 
-    monkeypatch.setattr(train, where, full)
-    record = run_training(task)
-    assert (record.score, record.attempts) == (None, 1)
-    assert record.error.startswith("Memory ran out")
-    assert "\n" not in record.error
+    return full
+
+
+@pytest.mark.parametrize("where", ["load_resident", "count_overlap", "make_loss"])
+@pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
+def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, where, error):
+    monkeypatch.setattr(train, where, failing(error))
+    with pytest.raises(OutOfMemory, match=r"^Memory ran out( on cpu)?: .+$") as raised:
+        run_training(task)
+    assert "\n" not in str(raised.value)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (type(again), str(again)) == (OutOfMemory, str(raised.value))
+
+
+def test_memory_that_runs_out_in_the_final_measures_is_raised_too(task, monkeypatch):
+    monkeypatch.setattr(train, "_final_measures", failing(SHORTAGES["device"]))
+    for alone in (False, True):
+        with pytest.raises(OutOfMemory, match="Memory ran out on cpu"):
+            run_training(replace(task, alone=alone))
+
+
+def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, monkeypatch):
+    expected = run_training(task)
+    lost = []
+    step = train.TrainingLoop.run_step
+
+    def running_out(self, images_BCHW, labels_BHW):
+        large = torch.zeros(1000)
+        lost.append(weakref.ref(large))
+        lost.append(weakref.ref(self._network))
+        raise SHORTAGES["device"]
+
+    monkeypatch.setattr(train.TrainingLoop, "run_step", running_out)
+    with pytest.raises(OutOfMemory) as raised:
+        run_training(task)
+    assert [each() for each in lost] == [None, None]
+    assert raised.value.__cause__ is SHORTAGES["device"]
+    monkeypatch.setattr(train.TrainingLoop, "run_step", step)
+    again = run_training(task)
+    assert (again.epochs, again.score) == (expected.epochs, expected.score)
+
+
+def test_neither_prediction_nor_loneliness_is_part_of_a_trainings_name(task):
+    assert replace(task, memory_bytes=7, alone=True).key == task.key
+
+
+def test_a_training_beats_at_every_step_and_while_it_predicts(task, monkeypatch):
+    heard = []
+    with listening(lambda: heard.append(1), every_s=0.0):
+        run_training(replace(task, measure="nothing"))
+        unmeasured = len(heard)
+        run_training(replace(task, measure="volumes"))
+    # loading, two steps in each of four epochs, and one batch of validation in two of them
+    assert unmeasured == 1 + 4 * 2 + 2
+    # two volumes, each of one batch
+    assert len(heard) - 2 * unmeasured == 2 * 2
 
 
 def test_a_mistake_in_the_program_is_not_recorded(task, monkeypatch):
@@ -215,6 +270,22 @@ def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch
     record = run_training(with_training(task, collapse_repeats=1))
     assert (record.score, record.collapsed, record.attempts) == (0.4, (1,), 2)
     assert record.error is None
+
+
+def test_a_repeat_that_ran_out_of_memory_counts_for_nothing_unless_it_was_alone(task, monkeypatch):
+    def outcome(task, data, *, attempt=0):
+        if attempt:
+            raise SHORTAGES["device"]
+        return Attempt(
+            network=nn.Identity(), epochs=(), score=0.4, collapsed=(1,), slices_per_s=1.0
+        )
+
+    monkeypatch.setattr(train, "train_once", outcome)
+    task = with_training(task, collapse_repeats=1)
+    with pytest.raises(OutOfMemory):
+        run_training(task)
+    record = run_training(replace(task, alone=True))
+    assert (record.score, record.collapsed, record.attempts) == (0.4, (1,), 2)
 
 
 def test_a_class_collapses_if_no_scored_epoch_predicts_it():

@@ -62,6 +62,7 @@ class RunSettings:
             the environment, or else a cluster of this machine alone.
         gpu_share: How much of a GPU a training takes on a Ray cluster: 0.5 has two share one.
         retries: How often a training is run again whose worker died, before it has failed.
+        patience_s: A worker that is silent in a training for so many seconds hangs.
         speculate: Whether workers that would be idle start on what the search may want next.
         log: Which live log of all trainings is kept, if any.
     """
@@ -72,6 +73,7 @@ class RunSettings:
     address: str | None = None
     gpu_share: float = 1.0
     retries: int = 2
+    patience_s: float = 600.0
     speculate: bool = True
     log: Literal["tensorboard"] | None = None
 
@@ -84,6 +86,8 @@ class RunSettings:
             raise ConfigurationError(
                 f"run.gpu_share (={self.gpu_share}) must be above 0 and at most 1."
             )
+        if not self.patience_s > 0:
+            raise ConfigurationError(f"run.patience_s (={self.patience_s}) must be above 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

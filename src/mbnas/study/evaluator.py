@@ -67,6 +67,10 @@ class Outlook(Protocol):
         """
 
 
+def not_known(architecture: Architecture) -> None:
+    """Predict nothing of a network."""
+
+
 class Evaluator:
     """Trains networks under one protocol, at whatever workplace, through one ledger.
 
@@ -85,6 +89,7 @@ class Evaluator:
         racing: A network is dropped whose chance to beat the incumbent falls below this;
             ``None`` drops none.
         retries: How often a training is run again whose worker died.
+        memory_of: Predicts the bytes of its device that a training of a network needs.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Evaluator:
         elsewhere: Elsewhere = nowhere,
         racing: float | None = None,
         retries: int = 2,
+        memory_of: Callable[[Architecture], int | None] = not_known,
     ) -> None:
         self._dispatcher = Dispatcher(ledger, workplace, elsewhere=elsewhere, retries=retries)
         self._protocol = protocol
@@ -108,9 +114,11 @@ class Evaluator:
         self._initialisations = tuple(initialisations)
         self._measured = measured
         self._racing = racing
+        self._memory_of = memory_of
 
     def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
         """Return the trainings whose mean is a network's score, folds within initialisations."""
+        memory_bytes = self._memory_of(architecture)
         return tuple(
             TrainingTask(
                 architecture=architecture,
@@ -120,6 +128,7 @@ class Evaluator:
                 slices=self._slices,
                 device=self._device,
                 measure=self._measure(initialisation),
+                memory_bytes=memory_bytes,
             )
             for initialisation in self._initialisations
             for fold in range(self._protocol.evaluation.folds)

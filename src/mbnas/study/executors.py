@@ -18,6 +18,7 @@ import atexit
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
@@ -282,12 +283,16 @@ class _Slot:
             call.future.set_exception(outcome)
 
     def _outcome(self, call: _Call) -> tuple[bool, Any]:
+        start = time.monotonic()
         try:
             if call.demand.alone:
                 for slot in self._sharing:  # none of them runs a call now, nor will
                     slot._discard_worker()
             return self._ready_worker().call(call.function, call.args, call.kwargs)
         except WorkerDied as error:
+            if self._worker is not None:
+                error.worker = self._worker.name
+            error.wall_s = time.monotonic() - start
             self._discard_worker()
             return False, CancelledError() if self._terminated else error
         except Exception as error:

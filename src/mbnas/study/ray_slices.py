@@ -6,6 +6,7 @@ that; any other unpacks them, once, into a folder of its own.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import tempfile
@@ -20,8 +21,9 @@ from jaxtyping import UInt8
 
 from mbnas.data.folder import making_folder
 from mbnas.errors import ConfigurationError, StudyError
-from mbnas.study.ray_cluster import import_ray
-from mbnas.study.ray_executor import RayExecutor
+from mbnas.pulse import ending_if_silent
+from mbnas.study.ray_cluster import MAX_RETRIES, import_ray
+from mbnas.study.ray_executor import RayExecutor, no_gpu
 from mbnas.training.train import TrainingTask
 from mbnas.version import __version__
 
@@ -34,9 +36,25 @@ class TrainingsOnRay(RayExecutor):
 
     Any positional argument that is a :class:`TrainingTask` reaches the function with slices
     and device as they are where it runs.
+
+    Args:
+        slots: As for :class:`RayExecutor`, as are the others but the last.
+        patience_s: A worker that does not beat (:mod:`mbnas.pulse`) for so many seconds ends
+            itself, and its call is run again as that of any lost worker; by default, none does.
     """
 
-    _stored: dict[Path, Any] | None = None
+    def __init__(
+        self,
+        slots: Callable[[], int],
+        *,
+        cpus: int = 1,
+        gpus: Callable[..., float] = no_gpu,
+        max_retries: int = MAX_RETRIES,
+        patience_s: float = math.inf,
+    ) -> None:
+        super().__init__(slots, cpus=cpus, gpus=gpus, max_retries=max_retries)
+        self._patience_s = patience_s
+        self._stored: dict[Path, Any] = {}
 
     def _sent(
         self, function: Callable[..., Any], args: tuple[Any, ...]
@@ -47,11 +65,10 @@ class TrainingsOnRay(RayExecutor):
             else each
             for each in args
         )
-        return partial(_call_here, function), sent
+        return partial(_call_here, function, self._patience_s), sent
 
     def _in_store(self, slices: Path) -> Any:
         """Return the reference of a folder's files, which are put into the store the first time."""
-        self._stored = self._stored or {}
         if slices not in self._stored:
             self._stored[slices] = import_ray().put(read_files(slices))
         return self._stored[slices]
@@ -91,9 +108,10 @@ class SentTask:
         return replace(self.task, slices=slices, device=device)
 
 
-def _call_here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    here = (each.here() if isinstance(each, SentTask) else each for each in args)
-    return function(*here, **kwargs)
+def _call_here(function: Callable[..., Any], patience_s: float, *args: Any, **kwargs: Any) -> Any:
+    with ending_if_silent(patience_s):
+        here = (each.here() if isinstance(each, SentTask) else each for each in args)
+        return function(*here, **kwargs)
 
 
 def read_files(folder: Path) -> Files:

@@ -13,7 +13,7 @@ from mbnas.study.ray_slices import TrainingsOnRay
 
 @contextmanager
 def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[TrainingsOnRay, int]]:
-    """Yield an executor of trainings on Ray and how many it runs; an error ends its calls.
+    """Yield an executor of trainings on Ray and how many it runs; its calls end with the context.
 
     As many run at a time as ``run.workers`` says; without it, as many as the nodes hold,
     those included that join later.
@@ -41,10 +41,10 @@ def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[Trainings
                 "training.threads in a new study, let a larger node join, or say by --workers how "
                 "many trainings the nodes will hold that are to join."
             )
-        executor = TrainingsOnRay(slots, cpus=threads, gpus=lambda *_: gpus)
+        executor = TrainingsOnRay(
+            slots, cpus=threads, gpus=lambda *_: gpus, patience_s=run.patience_s
+        )
         try:
             yield executor, num_slots
-        except BaseException:
-            executor.terminate()
-            raise
-        executor.shutdown()
+        finally:
+            executor.terminate()  # what still runs was begun ahead of time

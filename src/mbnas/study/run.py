@@ -42,6 +42,7 @@ from mbnas.training.device import (
     resolve_device,
     resolve_precision,
 )
+from mbnas.training.memory import predicted_bytes
 from mbnas.training.protocol import Protocol
 
 Progress = Callable[[int, int], None]
@@ -94,6 +95,19 @@ class OpenStudy:
             elsewhere=elsewhere,
             racing=racing,
             retries=self.study.configuration.run.retries,
+            memory_of=self.memory_of,
+        )
+
+    def memory_of(self, architecture: Architecture) -> int | None:
+        """Return how many bytes of a GPU a training of a network needs; ``None`` on others."""
+        if not self.study.configuration.run.device.startswith("cuda"):
+            return None
+        return predicted_bytes(
+            architecture,
+            self.protocol,
+            in_channels=len(self.prepared.channels),
+            num_classes=1 + len(self.prepared.classes),
+            slices_bytes=self.prepared.images.nbytes + self.prepared.labels.nbytes,
         )
 
     def search_evaluator(

@@ -59,6 +59,11 @@ class Worker:
         self._killed = self._hung = False
         self._lock = threading.Lock()  # of the connection's end
 
+    @property
+    def name(self) -> str:
+        """Which process it is: host and number."""
+        return f"{socket.gethostname()}:{self._process.pid}"
+
     def has_died(self) -> bool:
         """Whether the process has ended, or was killed and is about to."""
         return self._killed or bool(wait([self._process.sentinel], 0))

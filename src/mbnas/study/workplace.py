@@ -15,9 +15,9 @@ from queue import SimpleQueue
 from typing import Protocol, runtime_checkable
 
 from mbnas.study.configuration import Configuration
-from mbnas.study.executors import InlineExecutor, ProcessExecutor
+from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor
 from mbnas.study.ray_workplace import ray_trainings
-from mbnas.training.device import take_device, visible_devices
+from mbnas.training.device import free_memory, take_device, visible_devices
 from mbnas.training.record import TrainingRecord
 from mbnas.training.train import TrainingTask, run_training
 
@@ -59,7 +59,7 @@ class Workplace:
 
 @contextmanager
 def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
-    """Yield the workplace that a configuration asks for; an error ends its running calls."""
+    """Yield the workplace that a configuration asks for; what still runs at the end is ended."""
     run = configuration.run
     if run.executor == "inline":
         yield Workplace(executor=InlineExecutor(), slots=1)
@@ -73,18 +73,46 @@ def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
         workers,
         initializer=take_device,
         slot_arguments=[(run.device, slot) for slot in range(workers)],
+        room_bytes=room_bytes(run.device, workers),
+        demand=demand_of,
+        patience_s=run.patience_s,
     )
     try:
         yield Workplace(executor=executor, slots=workers)
-    except BaseException:
-        executor.terminate()
-        raise
-    executor.shutdown()
+    finally:
+        executor.terminate()  # what still runs was begun ahead of time, and nobody asked for it
+
+
+def demand_of(task: TrainingTask) -> Demand:
+    """Return what a training needs of its device; what is not predicted counts as nothing."""
+    return Demand(memory_bytes=task.memory_bytes or 0, alone=task.alone)
+
+
+def room_bytes(device: str, workers: int) -> tuple[int | None, ...]:
+    """Return the memory of each device that workers take in turn, as an executor wants it.
+
+    It is what is free now. It is asked for where workers share a device, and from a process that
+    ends at once, for asking takes some of it. The machine's own memory counts as without limit.
+
+    Args:
+        device: As the study names it, resolved.
+        workers: How many there are.
+    """
+    if not device.startswith("cuda"):
+        return (None,)
+    if workers <= (num_devices := _num_devices(device)):
+        return (None,) * num_devices
+    with ProcessExecutor(1) as executor:
+        return executor.submit(free_memory, device).result()
+
+
+def _num_devices(device: str) -> int:
+    return visible_devices() if device == "cuda" else 1
 
 
 def default_workers(configuration: Configuration) -> int:
     """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
     if configuration.run.device.startswith("cuda"):
-        return visible_devices()
+        return _num_devices(configuration.run.device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, (cores or 1) // configuration.training.threads)

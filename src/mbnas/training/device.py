@@ -15,6 +15,7 @@ import torch
 
 from mbnas.errors import ConfigurationError
 from mbnas.training.protocol import Precision
+from mbnas.training.shortage import memory_errors
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _LARGEST_INT = 2**31 - 1
@@ -157,6 +158,22 @@ def take_device(device: str, slot: int) -> None:
     Args:
         device: As the study names it.
         slot: Number of the worker, from 0.
+
+    Raises:
+        OutOfMemory: if the device has none left for one process more.
     """
     if device == "cuda":
-        torch.cuda.set_device(slot % torch.cuda.device_count())
+        with memory_errors(device):
+            torch.cuda.set_device(slot % torch.cuda.device_count())
+
+
+def free_memory(device: str) -> tuple[int, ...]:
+    """Return how many bytes are free on each device that slots take in turn.
+
+    This makes a CUDA context on each, which stays as long as the process.
+
+    Args:
+        device: As the study names it: ``cuda`` is all of the machine's, ``cuda:1`` that one.
+    """
+    devices = range(torch.cuda.device_count()) if device == "cuda" else [device]
+    return tuple(torch.cuda.mem_get_info(each)[0] for each in devices)

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from torch import nn
 
 from mbnas.data.slices import PreparedSlices, PreparedVolume
+from mbnas.pulse import beat
 from mbnas.scoring.surface import measure
 from mbnas.training.device import autocast
 from mbnas.training.prediction import pack_prediction
@@ -65,6 +66,7 @@ def measure_volumes(
                 prediction=pack_prediction(predicted_NSS) if keep_predictions else None,
             )
         )
+        beat()
     return tuple(records)
 
 
@@ -81,4 +83,5 @@ def predict_slices(
         with autocast(device.type, precision):
             logits = network(images_BCHW.contiguous(memory_format=torch.channels_last))
         parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
+        beat()
     return np.concatenate(parts)

@@ -11,8 +11,6 @@ Shape suffixes: B batch, C channels, H height, W width.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +25,10 @@ from mbnas.data.augment import apply_augmentation
 from mbnas.data.augmentation import draw_augmentation
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
-from mbnas.errors import TrainingError
+from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, output_layer
+from mbnas.pulse import beat
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.seeds import derive_seed, generator
 from mbnas.training.batches import shuffled_batches
@@ -43,6 +42,7 @@ from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol, TrainingSettings
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
 from mbnas.training.resident import ResidentSlices, load_resident
+from mbnas.training.shortage import free_caches, memory_errors
 from mbnas.training.validate import count_overlap
 
 Measure = Literal["nothing", "volumes", "volumes and predictions"]
@@ -61,7 +61,9 @@ class TrainingTask:
         device: Where to train, as torch names it.
         measure: Whether the trained network is to be measured on the volumes of its
             validation and of held-out patients, and whether to keep its predictions of them.
-        alone: Whether no other training may share its device meanwhile.
+        memory_bytes: How much memory of its device it is predicted to need
+            (:mod:`mbnas.training.memory`); ``None`` where that is not known.
+        alone: Whether no other training may run on its device meanwhile.
     """
 
     architecture: Architecture
@@ -71,6 +73,7 @@ class TrainingTask:
     slices: Path
     device: str
     measure: Measure = "nothing"
+    memory_bytes: int | None = None
     alone: bool = False
 
     @property
@@ -107,8 +110,24 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     """Return a training's record; one that cannot be finished carries its error.
 
     A collapsed training is repeated from another initialisation as often as the protocol
-    says, and the best attempt counts; one that fails does not undo those before it.
+    says, and the best attempt counts; one that fails does not undo those before it. But where
+    one fails for want of memory, which others on the device may have had, the whole training
+    does, unless it had the device to itself: what counts must not depend on who else was there.
+
+    Raises:
+        OutOfMemory: if memory ran out. This process can go on with other trainings.
     """
+    start = time.monotonic()
+    try:
+        return _run_training(task)
+    except OutOfMemory as error:
+        error.wall_s, error.worker = time.monotonic() - start, worker_name(task.device)
+        raise
+    finally:
+        free_caches(task.device)
+
+
+def _run_training(task: TrainingTask) -> TrainingRecord:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     start = time.perf_counter()
     settings = task.protocol.training
@@ -126,11 +145,15 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     try:
         with memory_errors(task.device):
             data = load_resident(task.slices, task.device)
+            beat()
             while num_started <= settings.collapse_repeats:
                 num_started += 1
                 attempts.append(train_once(task, data, attempt=num_started - 1))
                 if not attempts[-1].collapsed:
                     break
+    except OutOfMemory:
+        if not (attempts and task.alone):
+            raise
     except TrainingError as error:
         if not attempts:
             return replace(record, error=str(error), wall_s=time.perf_counter() - start)
@@ -139,6 +162,8 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     try:
         with memory_errors(task.device):
             volumes = _final_measures(task, data, best.network)
+    except OutOfMemory:
+        raise
     except TrainingError as error:
         return replace(record, error=str(error), wall_s=wall_s)
     return replace(
@@ -237,23 +262,6 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
     )
 
 
-@contextmanager
-def memory_errors(device: str) -> Iterator[None]:
-    """Turn memory that runs out, here or on the device, into a :class:`TrainingError`."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(f"Memory ran out on {device}: {_first_line(error)}") from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise TrainingError(f"Memory ran out: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
 def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> nn.Module:
     """Return a task's network with random weights, the same for the same task and attempt."""
     with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU alone
@@ -338,6 +346,7 @@ class TrainingLoop:
         total = torch.zeros((), device=self._data.images_NCHW.device)
         for _ in range(self._steps_per_epoch):
             total += self.run_step(*self._next_batch())
+            beat()
         return total.item() / self._steps_per_epoch
 
     def run_step(

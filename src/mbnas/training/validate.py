@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
+from mbnas.pulse import beat
 from mbnas.scoring.metrics import OverlapCounts
 from mbnas.training.device import autocast
 from mbnas.training.protocol import Precision
@@ -49,5 +50,6 @@ def count_overlap(
             reference = reference_BHW == foreground + 1
             of_slice = torch.stack([predicted & reference, predicted, reference]).sum(dim=(2, 3))
             counts[:, :, foreground].index_add_(1, rows, of_slice)
+        beat()
     overlap, predicted_size, reference_size = counts.cpu().numpy()
     return OverlapCounts(overlap=overlap, predicted=predicted_size, reference=reference_size)

@@ -1,0 +1,53 @@
+"""Trainings on an executor that others wrote."""
+
+import pytest
+
+from mbnas.data.phantom import write_phantom
+from mbnas.study import run
+from mbnas.study.standing import read_standing
+from mbnas.study.study import resolve
+from mbnas.study.workplace import Workplace
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2},
+    "training": {
+        "epochs": 1,
+        "steps_per_epoch": 1,
+        "batch_size": 2,
+        "base_channels": 4,
+        "warmup_steps": 0,
+        "collapse_repeats": 0,
+        "head_bias": "random",
+        "precision": "float32",
+    },
+    "space": {"num_nodes": 2, "num_levels": 2},
+    "search": {"evaluations": 2},
+    "run": {"device": "cpu", "executor": "inline"},
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
+
+
+def searched(path, dataset, workplace=None):
+    """Return a search's networks and scores."""
+    study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
+    with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
+        run.search(held, workplace=workplace)
+        standing = read_standing(held.ledger, held.study.configuration)
+    assert standing.state == "finished"
+    return [(each.genotype, each.score) for each in standing.complete]
+
+
+@pytest.mark.slow
+def test_dask_s_own_executor_gives_the_scores_that_ours_give(dataset, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    # A worker has one thread: trainings draw from random numbers of their whole process.
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        place = Workplace(executor=client.get_executor(), slots=2)
+        found = searched(tmp_path / "dask", dataset, place)
+    assert found == searched(tmp_path / "ours", dataset)

@@ -1,0 +1,50 @@
+"""The prediction for a protocol's trainings: what goes into it, and that it is done once."""
+
+from dataclasses import replace
+
+import pytest
+
+from mbnas.errors import ConfigurationError
+from mbnas.genotype.genotype import Genotype
+from mbnas.training import memory
+from mbnas.training.memory import predicted_bytes, training_memory
+
+CHANNELS = {"in_channels": 2, "num_classes": 3}
+
+
+def with_training(protocol, **changes):
+    return replace(protocol, training=replace(protocol.training, **changes))
+
+
+def test_slices_lie_beside_what_the_training_needs(task):
+    need = training_memory(task.architecture, task.protocol, **CHANNELS)
+    assert need.step > need.saved > 0
+    predicted = predicted_bytes(task.architecture, task.protocol, slices_bytes=7, **CHANNELS)
+    assert predicted == need.total + 7
+
+
+@pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])
+@pytest.mark.parametrize("text", ["0vgg3", "0dense3", "0residual5", "0inception3"])
+def test_more_of_anything_needs_more(task, loss, text):
+    protocol, genotype = with_training(task.protocol, loss=loss), Genotype.parse(text)
+
+    def need(**changes):
+        return training_memory(genotype, with_training(protocol, **changes), **CHANNELS)
+
+    assert need(batch_size=8).step == pytest.approx(2 * need(batch_size=4).step, rel=0.01)
+    assert need(base_channels=8).kept > need(base_channels=4).kept
+    assert need(precision="bfloat16").step < need(precision="float32").step
+    larger = replace(protocol, preparation=replace(protocol.preparation, slice_size=32))
+    assert training_memory(genotype, larger, **CHANNELS).step > 3.5 * need().step
+
+
+def test_a_network_is_gone_through_once(task, monkeypatch):
+    training_memory(task.architecture, task.protocol, **CHANNELS)
+    monkeypatch.setattr(memory, "memory_need", None)
+    training_memory(task.architecture, task.protocol, **CHANNELS)
+
+
+def test_a_network_that_cannot_be_built_is_told_as_such(task):
+    protocol = with_training(task.protocol, base_channels=6)
+    with pytest.raises(ConfigurationError, match="must be divisible by 4"):
+        training_memory(Genotype.parse("0dense3"), protocol, **CHANNELS)
