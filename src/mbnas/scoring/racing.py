@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 
 from mbnas.scoring.ranks import checked
@@ -65,10 +66,7 @@ def variance(differences: Sequence[float]) -> Variance:
     Raises:
         ValueError: if there are no differences, or one is not finite.
     """
-    seen = checked(np.asarray(differences, dtype=float))
-    if seen.size == 1 or np.ptp(seen) == 0:  # equal numbers have a mean that may be another
-        return Variance(value=0.0, freedom=seen.size - 1)
-    return Variance(value=float(seen.var(ddof=1)), freedom=seen.size - 1)
+    return _variance(_seen(differences))
 
 
 def typical(variances: Sequence[Variance]) -> Variance:
@@ -130,9 +128,8 @@ def chance_to_beat(
     """
     if num_remaining < 0:
         raise ValueError(f"num_remaining (={num_remaining}) must be 0 or more.")
-    own = variance(differences)
-    num_seen = own.freedom + 1
-    mean = _mean(differences)
+    seen = _seen(differences)
+    mean, own = _mean(seen), _variance(seen)
     if num_remaining == 0:
         return float(mean > 0)
     freedom = prior.freedom + own.freedom
@@ -141,8 +138,8 @@ def chance_to_beat(
     pooled = (prior.freedom * prior.value + own.freedom * own.value) / freedom
     if pooled == 0:
         return (1 + float(np.sign(mean))) / 2
-    num_all = num_seen + num_remaining
-    statistic = mean * math.sqrt(num_all * num_seen / num_remaining / pooled)
+    num_all = seen.size + num_remaining
+    statistic = mean * math.sqrt(num_all * seen.size / num_remaining / pooled)
     return float(special.stdtr(freedom, statistic))
 
 
@@ -168,9 +165,19 @@ def expected_score(incumbent: float, differences: Sequence[float]) -> float:
             f"The incumbent's score (={incumbent}) must be finite. Race against no network that "
             "has none."
         )
-    return incumbent + _mean(differences)
+    return incumbent + _mean(_seen(differences))
 
 
-def _mean(differences: Sequence[float]) -> float:
-    """Return the mean of differences, exactly 0 where they cancel."""
-    return math.fsum(checked(np.asarray(differences, dtype=float))) / len(differences)
+def _seen(differences: Sequence[float]) -> Float[np.ndarray, " training"]:
+    return checked(np.asarray(differences, dtype=float))
+
+
+def _mean(seen: Float[np.ndarray, " training"]) -> float:
+    """Return the mean, exactly 0 where differences cancel."""
+    return math.fsum(seen) / seen.size
+
+
+def _variance(seen: Float[np.ndarray, " training"]) -> Variance:
+    if seen.min() == seen.max():  # equal numbers have a mean that may be another
+        return Variance(value=0.0, freedom=seen.size - 1)
+    return Variance(value=float(seen.var(ddof=1)), freedom=seen.size - 1)
