@@ -9,7 +9,7 @@ from mbnas.errors import UsageError
 from mbnas.genotype.genotype import Genotype
 from mbnas.report.tensorboard import TensorBoardLog, check_installed
 from mbnas.study.evaluator import Progress
-from mbnas.study.judgement import judge
+from mbnas.study.judgement import Judge
 from mbnas.study.ledger import EvaluationRecord, Ledger
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
@@ -45,7 +45,7 @@ def standing_of(ledger):
             record=record,
             trainings=tuple(of_network),
             num_trainings=1,
-            judgement=judge([outcome], num_folds=1),
+            judgement=Judge(num_folds=1).judge([outcome]),
             parameters=None,
             macs=None,
         )

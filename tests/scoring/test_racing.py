@@ -8,11 +8,22 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mbnas.scoring.racing import chance_to_beat, expected_score
+from mbnas.scoring.racing import (
+    PRIOR_FREEDOM,
+    UNKNOWN,
+    Variance,
+    chance_to_beat,
+    expected_score,
+    typical,
+    variance,
+)
 
 # Dice differs by at most 1; of what differs by less than 12 decimals nothing is told apart.
 differences = st.lists(st.integers(-1000, 1000).map(lambda each: each / 1000), min_size=1)
 remaining = st.integers(1, 12)
+priors = st.builds(
+    Variance, value=st.integers(0, 100).map(lambda each: each / 1e5), freedom=st.integers(0, 8)
+)
 
 
 @given(differences, remaining)
@@ -47,6 +58,19 @@ def test_it_is_the_share_of_futures_in_which_the_candidate_wins(values, num_rema
     assert chance_to_beat(values, num_remaining) == pytest.approx(wins.mean(), abs=0.004)
 
 
+def test_a_prior_is_drawn_from_as_well():
+    """By σ² from what was known before and seen since, weighted by degrees of freedom."""
+    rng = np.random.default_rng(2)
+    values, prior = (-0.02, 0.01, -0.01), Variance(value=0.0001, freedom=4)
+    num_draws = 400_000
+    sum_of_squares = np.var(values) * 3 + prior.value * prior.freedom
+    variances = sum_of_squares / rng.chisquare(2 + prior.freedom, num_draws)
+    mean = rng.normal(np.mean(values), np.sqrt(variances / 3))
+    unseen = rng.normal(mean, np.sqrt(variances), (6, num_draws))
+    wins = (np.sum(values) + unseen.sum(axis=0)) > 0
+    assert chance_to_beat(values, 6, prior) == pytest.approx(wins.mean(), abs=0.004)
+
+
 def test_it_is_calibrated():
     """Of networks that are given a small chance, about that share come out on top.
 
@@ -61,35 +85,38 @@ def test_it_is_calibrated():
     assert wins.mean() == pytest.approx(chances[low].mean(), abs=0.03)
 
 
-@given(differences, st.integers(0, 12))
-def test_swapping_the_networks_swaps_the_chance(values, num_remaining):
-    assume(num_remaining > 0 or sum(values) != 0)
-    swapped = [-each for each in values]
-    total = chance_to_beat(values, num_remaining) + chance_to_beat(swapped, num_remaining)
+@given(differences, st.integers(0, 12), priors)
+def test_swapping_the_networks_swaps_the_chance(values, num_remaining, prior):
+    assume(num_remaining > 0 or math.fsum(values) != 0)
+    chances = [
+        chance_to_beat([sign * each for each in values], num_remaining, prior) for sign in (1, -1)
+    ]
+    total = sum(chances)
     assert total == pytest.approx(1)
 
 
-@given(differences, remaining, st.integers(1, 500))
-def test_better_scores_never_lower_the_chance(values, num_remaining, shift):
+@given(differences, remaining, st.integers(1, 500), priors)
+def test_better_scores_never_lower_the_chance(values, num_remaining, shift, prior):
     better = [each + shift / 1000 for each in values]
-    assert chance_to_beat(better, num_remaining) >= chance_to_beat(values, num_remaining) - 1e-12
+    before = chance_to_beat(values, num_remaining, prior)
+    assert chance_to_beat(better, num_remaining, prior) >= before - 1e-12
 
 
-@given(differences, st.integers(0, 12))
-def test_who_is_behind_has_less_than_an_even_chance(values, num_remaining):
-    chance = chance_to_beat(values, num_remaining)
+@given(differences, st.integers(0, 12), priors)
+def test_who_is_behind_has_less_than_an_even_chance(values, num_remaining, prior):
+    chance = chance_to_beat(values, num_remaining, prior)
     assert 0 <= chance <= 1
     if chance < 0.5 and num_remaining > 0:
         assert np.mean(values) < 0
-    if np.mean(values) < -1e-9 and (num_remaining == 0 or len(values) > 1):
+    if np.mean(values) < -1e-9 and (num_remaining == 0 or len(values) + prior.freedom > 1):
         assert chance < 0.5
 
 
-@given(differences, remaining, st.floats(0, 1), st.floats(0, 0.5, exclude_max=True))
+@given(differences, remaining, st.floats(0, 1), priors)
 def test_a_dropped_network_is_told_of_as_below_the_incumbent(
-    values, num_remaining, incumbent, threshold
+    values, num_remaining, incumbent, prior
 ):
-    assume(chance_to_beat(values, num_remaining) < threshold)
+    assume(chance_to_beat(values, num_remaining, prior) < 0.5)  # the largest threshold
     assert expected_score(incumbent, values) < incumbent
 
 
@@ -99,8 +126,45 @@ def test_the_smallest_difference_that_drops_is_seen_in_the_score():
     assert expected_score(1.0, values) < 1.0
 
 
-def test_one_training_tells_nothing():
+def test_one_training_tells_nothing_until_others_were_raced():
     assert chance_to_beat([-0.5], 1) == 0.5
+    assert variance([-0.5]) == UNKNOWN
+    prior = Variance(value=0.01, freedom=4)
+    assert chance_to_beat([-0.5], 1, prior) == pytest.approx(stats.t(df=4).cdf(-5 * math.sqrt(2)))
+
+
+@given(differences)
+def test_a_variance_is_that_of_numpy(values):
+    assume(len(values) > 1)
+    found = variance(values)
+    assert found.value == pytest.approx(np.var(values, ddof=1), abs=1e-15)
+    assert found.freedom == len(values) - 1
+
+
+@pytest.mark.parametrize("freedom", [2, 4, 8])
+def test_the_typical_variance_of_normal_differences_is_theirs(freedom):
+    rng = np.random.default_rng(3)
+    samples = rng.normal(scale=0.1, size=(20_000, freedom + 1)).tolist()
+    found = typical([variance(each) for each in samples])
+    assert found.value == pytest.approx(0.01, rel=0.03)
+    assert found.freedom == PRIOR_FREEDOM
+
+
+def test_the_typical_variance_is_not_moved_by_one_collapse():
+    calm = [Variance(value=1e-5, freedom=2)] * 8
+    assert typical([*calm, Variance(value=0.05, freedom=2)]) == typical(calm)
+
+
+def test_where_little_was_raced_little_is_known():
+    assert typical([]) == UNKNOWN
+    assert typical([UNKNOWN]) == UNKNOWN
+    assert typical([Variance(value=1.0, freedom=2)]).freedom == 2
+
+
+@pytest.mark.parametrize(("value", "freedom"), [(-1.0, 2), (math.nan, 2), (math.inf, 2), (1.0, -1)])
+def test_what_is_no_variance_is_refused(value, freedom):
+    with pytest.raises(ValueError, match="A variance"):
+        Variance(value=value, freedom=freedom)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(-0.1, 0.0), (0.0, 0.5), (0.1, 1.0)])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbnas.scoring.racing import chance_to_beat
-from mbnas.study.judgement import Judgement, full_scores, judge
+from mbnas.scoring.racing import chance_to_beat, variance
+from mbnas.study.judgement import Judge, Judgement, full_scores
 from mbnas.training.record import Outcome
 
 INCUMBENT = (0.80, 0.70, 0.90, 0.81, 0.72, 0.88)
@@ -22,21 +22,27 @@ def outcomes(*scores):
 FAILED = Outcome(score=None, wall_s=1.0)
 
 
-def raced(given, threshold=0.1):
-    return judge(given, num_folds=3, incumbent=INCUMBENT, threshold=threshold)
+def alone(given):
+    return Judge(num_folds=3).judge(given)
+
+
+def raced(given, threshold=0.1, incumbent=INCUMBENT):
+    return Judge(num_folds=3, threshold=threshold).judge(given, outcomes(*incumbent))
 
 
 def test_without_a_race_all_trainings_are_needed_and_their_mean_is_the_score():
-    assert judge(outcomes(*[None] * 6), num_folds=3).needed == tuple(range(6))
-    assert judge(outcomes(0.5, None, 0.7, 0.1, None, 0.3), num_folds=3).needed == (1, 4)
-    done = judge(outcomes(0.5, 0.5, 0.5, 0.8, 0.8, 0.8), num_folds=3)
+    assert alone(outcomes(*[None] * 6)).needed == tuple(range(6))
+    assert alone(outcomes(0.5, None, 0.7, 0.1, None, 0.3)).needed == (1, 4)
+    done = alone(outcomes(0.5, 0.5, 0.5, 0.8, 0.8, 0.8))
     assert done.score == pytest.approx(0.65)
     assert not done.needed
 
 
 def test_without_an_incumbent_there_is_no_race():
     hopeless = outcomes(0.1, 0.1, 0.2, None, None, None)
-    assert judge(hopeless, num_folds=3, incumbent=None, threshold=0.4).needed == (3, 4, 5)
+    judge = Judge(num_folds=3, threshold=0.4)
+    assert judge.judge(hopeless).needed == (3, 4, 5)
+    assert judge.judge(hopeless, outcomes(0.8, None, 0.8, 0.8, 0.8, 0.8)).needed == (3, 4, 5)
 
 
 def test_a_race_asks_for_a_block_at_a_time():
@@ -48,9 +54,8 @@ def test_a_race_asks_for_a_block_at_a_time():
 
 def test_a_hopeless_network_is_dropped_and_told_as_worse_than_the_incumbent():
     dropped = raced(outcomes(0.51, 0.40, 0.60, None, None, None))
-    differences = [0.51 - 0.80, 0.40 - 0.70, 0.60 - 0.90]
     assert dropped.dropped_after == 3
-    assert dropped.score == pytest.approx(sum(INCUMBENT) / 6 + sum(differences) / 3)
+    assert dropped.score == pytest.approx((0.51 + 0.40 + 0.60) / 3)
     assert not dropped.needed
     assert not dropped.perhaps
 
@@ -68,7 +73,7 @@ def test_a_decision_does_not_depend_on_what_later_blocks_say():
 def test_after_the_last_block_the_mean_counts_and_nothing_is_dropped():
     worse = [score - 0.001 * number for number, score in enumerate(INCUMBENT)]
     done = raced(outcomes(*worse), threshold=0.01)
-    assert done == Judgement(score=math.fsum(worse) / 6)
+    assert (done.score, done.dropped_after) == (math.fsum(worse) / 6, None)
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -78,7 +83,7 @@ def test_a_failed_training_settles_its_block(place):
     judged = raced(given)
     assert judged.score == -math.inf
     assert judged.dropped_after == (3 if place < 3 else None)
-    assert judge(given, num_folds=3).score == -math.inf
+    assert alone(given).score == -math.inf
 
 
 @given(
@@ -87,14 +92,31 @@ def test_a_failed_training_settles_its_block(place):
     st.floats(0.001, 0.499),
 )
 def test_a_judgement_follows_block_by_block(scores, incumbent, threshold):
-    judged = judge(outcomes(*scores), num_folds=3, incumbent=incumbent, threshold=threshold)
+    judged = raced(outcomes(*scores), threshold, incumbent)
+    on_fold = [math.fsum(incumbent[fold::3]) / 3 for fold in range(3)]
+    differences = [score - on_fold[number % 3] for number, score in enumerate(scores)]
     for end in (3, 6):
-        differences = [a - b for a, b in zip(scores[:end], incumbent[:end], strict=True)]
-        if chance_to_beat(differences, 9 - end) < threshold:
+        if chance_to_beat(differences[:end], 9 - end) < threshold:
             assert judged.dropped_after == end
             assert judged.score <= math.fsum(incumbent) / 9  # equal by rounding alone
+            assert judged.spread == variance(differences[:end])
             return
-    assert judged == Judgement(score=math.fsum(scores) / 9)
+    assert judged == Judgement(score=math.fsum(scores) / 9, spread=variance(differences))
+
+
+def test_a_judge_learns_how_networks_spread_from_batches_before():
+    misleading = (0.76, 0.60, 0.89)
+    judge = Judge(num_folds=3, threshold=0.03)
+    undecided = judge.judge(outcomes(*misleading, None, None, None), outcomes(*INCUMBENT))
+    assert undecided.needed == (3, 4, 5)
+    assert undecided.spread is None
+    judge.learn([undecided, judge.judge(outcomes(*misleading, *misleading))])
+    again = judge.judge(outcomes(*misleading, None, None, None), outcomes(*INCUMBENT))
+    assert again == undecided, "what has no spread taught something"
+    steady = outcomes(*(score - 0.05 for score in INCUMBENT))
+    judge.learn([judge.judge(steady, outcomes(*INCUMBENT))])
+    wiser = judge.judge(outcomes(*misleading, None, None, None), outcomes(*INCUMBENT))
+    assert wiser.dropped_after == 3
 
 
 @given(st.lists(st.sampled_from([None, 0.1, 0.8]), min_size=6, max_size=6))

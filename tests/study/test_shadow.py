@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mbnas.genotype.genotype import Genotype
-from mbnas.study.judgement import judge
+from mbnas.study.judgement import Judge
 from mbnas.study.ledger import EvaluationRecord
 from mbnas.study.shadow import THRESHOLDS, account_of_races
 from mbnas.study.standing import Evaluation
@@ -17,7 +17,7 @@ GENOTYPES = tuple(
 INCUMBENT = (0.80, 0.70, 0.90, 0.81, 0.72, 0.88)
 WORSE = tuple(score - loss for score, loss in zip(INCUMBENT, (0.3, 0.31, 0.29) * 2, strict=True))
 BETTER = tuple(score + gain for score, gain in zip(INCUMBENT, (0.05, 0.06, 0.04) * 2, strict=True))
-LATE = (0.5, 0.41, 0.6, 1.0, 1.0, 1.0)  # hopeless after its first block, and then far better
+LATE = (0.2, 0.14, 0.26, 1.0, 1.0, 1.0)  # hopeless after its first block, and then far better
 LATE_INCUMBENT = (0.80, 0.70, 0.90, 0.3, 0.3, 0.3)
 
 
@@ -45,7 +45,7 @@ def evaluation(number, scores, *, incumbent=None, why="node 1 kernel", seconds=2
         ),
         trainings=trainings,
         num_trainings=6,
-        judgement=judge(outcomes, num_folds=3),
+        judgement=Judge(num_folds=3).judge(outcomes),
         parameters=1,
         macs=1,
     )
@@ -90,11 +90,9 @@ def test_a_raced_search_is_accounted_for_by_the_trainings_that_it_ran():
     raced = replace(
         SEARCH[1],
         trainings=SEARCH[1].trainings[:3],
-        judgement=judge(
+        judgement=Judge(num_folds=3, threshold=0.05).judge(
             [Outcome(score=score, wall_s=4.0) for score in WORSE[:3]] + [None] * 3,
-            num_folds=3,
-            incumbent=INCUMBENT,
-            threshold=0.05,
+            [Outcome(score=score, wall_s=2.0) for score in INCUMBENT],
         ),
     )
     assert account((SEARCH[0], raced, *SEARCH[2:])) == account(SEARCH)
@@ -102,7 +100,7 @@ def test_a_raced_search_is_accounted_for_by_the_trainings_that_it_ran():
 
 def test_networks_under_way_are_left_out():
     open_one = replace(
-        SEARCH[3], trainings=SEARCH[3].trainings[:2], judgement=judge([None] * 6, num_folds=3)
+        SEARCH[3], trainings=SEARCH[3].trainings[:2], judgement=Judge(num_folds=3).judge([None] * 6)
     )
     assert account((*SEARCH[:3], open_one)) == account(SEARCH[:3])
 

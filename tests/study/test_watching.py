@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mbnas.genotype.genotype import Genotype
-from mbnas.study.judgement import judge
+from mbnas.study.judgement import Judge
 from mbnas.study.ledger import EvaluationRecord, Ledger
 from mbnas.study.lock import study_lock
 from mbnas.study.pace import num_needed, pace_of
@@ -133,10 +133,9 @@ def evaluation(number, network, *trainings, num_trainings=2):
         record=EvaluationRecord(number=number, genotype=network, why="start 1"),
         trainings=trainings,
         num_trainings=num_trainings,
-        judgement=judge(
+        judgement=Judge(num_folds=1).judge(
             [Outcome(score=each.score, wall_s=each.wall_s) for each in trainings]
-            + [None] * (num_trainings - len(trainings)),
-            num_folds=1,
+            + [None] * (num_trainings - len(trainings))
         ),
         parameters=None,
         macs=None,

@@ -39,7 +39,7 @@ class SearchSettings:
     start: str = "random"
     topology_evaluations: int | None = None
     racing: Literal["off", "on", "shadow"] = "off"
-    racing_threshold: float = 0.05
+    racing_threshold: float = 0.1
 
     def __post_init__(self) -> None:
         if self.evaluations < 1:

@@ -67,9 +67,10 @@ def drive(
     try:
         batch = next(proposals)
         while True:
-            order.enter(batch)
+            new = order.enter(batch)
             _evaluate(evaluator, batch, order.num_asked, foresight, watch)
             scores = [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
+            evaluator.learn(new, batch.incumbent)
             if foresight is not None:
                 foresight.learn(scores)
             batch = proposals.send(scores)
@@ -102,19 +103,21 @@ class _Order:
         self._asked: set[Genotype] = set()
         self._num_known = int(ledger.facts().get(ASKED_AGAIN, 0))
         self._num_again = 0
+        self._num_batches = 0
 
     @property
     def num_asked(self) -> int:
         """How many distinct networks were asked for."""
         return len(self._asked)
 
-    def enter(self, batch: Batch) -> None:
-        """Record the networks of a batch that were not asked for before.
+    def enter(self, batch: Batch) -> list[Genotype]:
+        """Record the networks of a batch that were not asked for before, and return them.
 
         Raises:
             StudyError: if another network has its place in the ledger.
         """
         new = [each for each in dict.fromkeys(batch.genotypes) if each not in self._asked]
+        self._num_batches += 1
         self._num_again += len(batch.genotypes) - len(new)
         for genotype in new:
             self._asked.add(genotype)
@@ -122,13 +125,18 @@ class _Order:
         if self._num_again > self._num_known:
             self._num_known = self._num_again
             self._ledger.set_fact(ASKED_AGAIN, str(self._num_again))
+        return new
 
     def _remember(self, genotype: Genotype, batch: Batch) -> None:
         number = len(self._asked)
         if number > len(self._recorded):
             self._ledger.record_evaluation(
                 EvaluationRecord(
-                    number=number, genotype=genotype, why=batch.why, incumbent=batch.incumbent
+                    number=number,
+                    genotype=genotype,
+                    why=batch.why,
+                    incumbent=batch.incumbent,
+                    batch=self._num_batches,
                 )
             )
         elif self._recorded[number - 1] != genotype:
@@ -161,14 +169,14 @@ def first_divergence(
     try:
         batch = next(proposals)
         while len(asked) < len(recorded):
-            for genotype in batch.genotypes:
-                if genotype not in asked and len(asked) < len(recorded):
-                    if recorded[len(asked)] != genotype:
-                        return len(asked) + 1
-                    asked[genotype] = None
-            batch = proposals.send(
-                [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
-            )
+            new = [each for each in dict.fromkeys(batch.genotypes) if each not in asked]
+            for genotype in new:
+                if len(asked) < len(recorded) and recorded[len(asked)] != genotype:
+                    return len(asked) + 1
+                asked[genotype] = None
+            scores = [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
+            evaluator.learn(new, batch.incumbent)
+            batch = proposals.send(scores)
     except (StopIteration, KeyError):  # the search ends here, or has to train on
         return None
     finally:

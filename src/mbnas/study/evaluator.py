@@ -14,11 +14,11 @@ from typing import Protocol, runtime_checkable
 
 from mbnas.network.architecture import Architecture
 from mbnas.study.dispatcher import Dispatcher, Elsewhere, nowhere
-from mbnas.study.judgement import Judgement, full_scores, judge
+from mbnas.study.judgement import Judge, Judgement
 from mbnas.study.ledger import Ledger
 from mbnas.study.workplace import Workplace
 from mbnas.training import protocol as training_protocol
-from mbnas.training.record import TrainingKey, TrainingRecord
+from mbnas.training.record import Outcome, TrainingKey, TrainingRecord
 from mbnas.training.train import Measure, TrainingTask
 
 
@@ -114,6 +114,7 @@ class Evaluator:
         self._initialisations = tuple(initialisations)
         self._measured = measured
         self._racing = racing
+        self._judge = Judge(num_folds=protocol.evaluation.folds, threshold=racing)
         self._memory_of = memory_of
 
     def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
@@ -149,10 +150,14 @@ class Evaluator:
         Raises:
             KeyError: if a training that it needs was never run.
         """
-        score = self._judge(self.tasks(architecture), self._full_scores(incumbent)).score
+        score = self._judgement(self.tasks(architecture), incumbent).score
         if score is None:
             raise KeyError(f"Network {architecture.digest} lacks trainings.")
         return score
+
+    def learn(self, networks: Iterable[Architecture], incumbent: Architecture | None) -> None:
+        """Take what settled networks say of how scores spread into account from now on."""
+        self._judge.learn([self._judgement(self.tasks(network), incumbent) for network in networks])
 
     def evaluate(
         self,
@@ -173,10 +178,9 @@ class Evaluator:
             incumbent: What the networks are to beat, in a race.
             outlook: Knows what may be asked for next.
         """
-        theirs = self._full_scores(incumbent)
         request = _Request(
             {network: self.tasks(network) for network in dict.fromkeys(networks)},
-            lambda tasks: self._judge(tasks, theirs),
+            lambda tasks: self._judgement(tasks, incumbent),
         )
         watch(request.progress())
         offers = _Offers(self, request, outlook)
@@ -233,19 +237,14 @@ class Evaluator:
         for record in self._dispatcher.recorded():
             watch(request.progress(record))
 
-    def _judge(self, tasks: Sequence[TrainingTask], incumbent: Sequence[float] | None) -> Judgement:
-        return judge(
-            [self._dispatcher.outcome(task.key) for task in tasks],
-            num_folds=self._protocol.evaluation.folds,
-            incumbent=incumbent,
-            threshold=self._racing,
-        )
+    def _judgement(
+        self, tasks: Sequence[TrainingTask], incumbent: Architecture | None
+    ) -> Judgement:
+        theirs = None if incumbent is None else self._outcomes(self.tasks(incumbent))
+        return self._judge.judge(self._outcomes(tasks), theirs)
 
-    def _full_scores(self, incumbent: Architecture | None) -> tuple[float, ...] | None:
-        """Return the incumbent's score in every training, ``None`` if it lacks one."""
-        if incumbent is None or self._racing is None:
-            return None
-        return full_scores([self._dispatcher.outcome(task.key) for task in self.tasks(incumbent)])
+    def _outcomes(self, tasks: Sequence[TrainingTask]) -> list[Outcome | None]:
+        return [self._dispatcher.outcome(task.key) for task in tasks]
 
 
 class _Request:

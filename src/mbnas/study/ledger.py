@@ -56,12 +56,15 @@ class EvaluationRecord:
         genotype: The network.
         why: What the searcher was doing, such as ``"node 3 level"``.
         incumbent: The network that this one is to be better than, if any.
+        batch: Number of the batch that it was asked for in, from 1; ``None`` in ledgers that
+            did not keep it.
     """
 
     number: int
     genotype: Genotype
     why: str
     incumbent: Genotype | None = None
+    batch: int | None = None
 
     @property
     def network(self) -> str:
@@ -202,13 +205,14 @@ class Ledger:
                     _enter_network(connection, genotype)
             try:
                 connection.execute(
-                    "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?)",
                     (
                         record.number,
                         record.network,
                         record.why,
                         None if incumbent is None else incumbent.digest,
                         datetime.now(UTC).isoformat(timespec="milliseconds"),
+                        record.batch,
                     ),
                 )
             except sqlite3.IntegrityError as error:
@@ -220,7 +224,7 @@ class Ledger:
     def evaluations(self) -> tuple[EvaluationRecord, ...]:
         """Return all evaluations in the order asked for."""
         query = (
-            "SELECT number, this.architecture, why, other.architecture AS incumbent "
+            "SELECT number, this.architecture, why, other.architecture AS incumbent, batch "
             "FROM evaluations JOIN networks AS this ON this.digest = network "
             "LEFT JOIN networks AS other ON other.digest = incumbent ORDER BY number"
         )
@@ -231,6 +235,7 @@ class Ledger:
                     genotype=Genotype.parse(row["architecture"]),
                     why=row["why"],
                     incumbent=row["incumbent"] and Genotype.parse(row["incumbent"]),
+                    batch=row["batch"],
                 )
                 for row in connection.execute(query)
             )

@@ -9,13 +9,13 @@ one along the search as it went.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from mbnas.genotype.genotype import Genotype
-from mbnas.study.judgement import full_scores, judge
-from mbnas.study.standing import Evaluation
+from mbnas.study.judgement import Judge, Judgement
+from mbnas.study.ledger import EvaluationRecord
+from mbnas.study.standing import Evaluation, in_batches
 from mbnas.training.record import Outcome
 
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
@@ -59,21 +59,23 @@ def account_of_races(
         threshold: The chance below which a network is dropped.
     """
     complete = [each for each in evaluations if each.complete]
-    scores = {each.genotype: full_scores(_outcomes(each)) for each in complete}
+    by_number = {each.record.number: each for each in complete}
+    outcomes = {each.genotype: _outcomes(each) for each in complete}
+    judge = Judge(num_folds=num_folds, threshold=threshold)
     dropped_after: dict[int, int] = {}
     num_raced = 0
-    for each in complete:
-        incumbent = None if each.record.incumbent is None else scores.get(each.record.incumbent)
-        num_raced += incumbent is not None
-        judgement = judge(
-            _outcomes(each), num_folds=num_folds, incumbent=incumbent, threshold=threshold
-        )
-        if judgement.dropped_after is not None:
-            dropped_after[each.record.number] = judgement.dropped_after
+    for batch in in_batches(each.record for each in complete):
+        judged = [(record, _judged(judge, record, outcomes)) for record in batch]
+        judge.learn(judgement for _, judgement in judged)
+        num_raced += sum(judgement.spread is not None for _, judgement in judged)
+        dropped_after |= {
+            record.number: judgement.dropped_after
+            for record, judgement in judged
+            if judgement.dropped_after is not None
+        }
     saved = [
-        (each, each.num_trainings - dropped_after[each.record.number])
-        for each in complete
-        if each.record.number in dropped_after
+        (by_number[number], by_number[number].num_trainings - after)
+        for number, after in dropped_after.items()
     ]
     accepted = tuple(_accepted(complete))
     return RaceAccount(
@@ -86,6 +88,13 @@ def account_of_races(
         num_accepted=len(accepted),
         changed=tuple(number for number in accepted if number in dropped_after),
     )
+
+
+def _judged(
+    judge: Judge, record: EvaluationRecord, outcomes: Mapping[Genotype, list[Outcome | None]]
+) -> Judgement:
+    incumbent = None if record.incumbent is None else outcomes.get(record.incumbent)
+    return judge.judge(outcomes[record.genotype], incumbent)
 
 
 def _outcomes(evaluation: Evaluation) -> list[Outcome | None]:
@@ -101,17 +110,11 @@ def _mean_s(evaluation: Evaluation) -> float:
     return math.fsum(times) / len(times) if times else 0.0
 
 
-def _accepted(evaluations: Iterable[Evaluation]) -> Iterator[int]:
+def _accepted(evaluations: Sequence[Evaluation]) -> Iterator[int]:
     """Yield the numbers of the evaluations that the search went on from, starts left out."""
-    told: dict[Genotype, float] = {}
-
-    def batch(evaluation: Evaluation) -> tuple[Genotype | None, str]:
-        return evaluation.record.incumbent, evaluation.record.why
-
-    for (incumbent, _), group in groupby(evaluations, key=batch):
-        members = list(group)
-        for each in members:
-            told[each.genotype] = -math.inf if each.told is None else each.told
-        best = max(members, key=lambda each: told[each.genotype])
+    told = {each.genotype: -math.inf if each.told is None else each.told for each in evaluations}
+    for batch in in_batches(each.record for each in evaluations):
+        best = max(batch, key=lambda record: told[record.genotype])
+        incumbent = best.incumbent
         if incumbent is not None and told[best.genotype] > told.get(incumbent, math.inf):
-            yield best.record.number
+            yield best.number

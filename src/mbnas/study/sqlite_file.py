@@ -46,6 +46,7 @@ _FAILURES = """failures (
 _UPGRADE = f"""
 BEGIN IMMEDIATE;
 ALTER TABLE trainings ADD COLUMN borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1));
+ALTER TABLE evaluations ADD COLUMN batch INTEGER;
 CREATE TABLE {_FAILURES};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -53,6 +54,7 @@ COMMIT;
 _SEEN_AS_UPGRADED = f"""
 PRAGMA temp_store = MEMORY;
 CREATE TEMP VIEW trainings AS SELECT *, 0 AS borrowed FROM main.trainings;
+CREATE TEMP VIEW evaluations AS SELECT *, NULL AS batch FROM main.evaluations;
 CREATE TEMP TABLE {_FAILURES.replace(" REFERENCES networks (digest)", "")};
 """
 
@@ -76,7 +78,8 @@ CREATE TABLE evaluations (
     network TEXT NOT NULL UNIQUE REFERENCES networks (digest),
     why TEXT NOT NULL,
     incumbent TEXT REFERENCES networks (digest),
-    asked_at TEXT NOT NULL
+    asked_at TEXT NOT NULL,
+    batch INTEGER
 );
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY,

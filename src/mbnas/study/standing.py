@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby, product
 
 from mbnas.genotype.genotype import Genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.judgement import Judgement, full_scores, judge
+from mbnas.study.judgement import Judge, Judgement
 from mbnas.study.ledger import EvaluationRecord, Ledger
 from mbnas.training.record import Outcome, TrainingRecord
 
@@ -110,6 +112,20 @@ class Standing:
         return sum(record.attempts > 1 for record in self.trainings)
 
 
+def in_batches(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[EvaluationRecord]]:
+    """Yield the evaluations that a searcher asked for together, batch after batch.
+
+    Where a ledger does not know its batches, those in a row are taken for one that have the
+    same incumbent and reason.
+    """
+
+    def batch(record: EvaluationRecord) -> tuple[object, ...]:
+        return record.batch, record.incumbent, record.why
+
+    for _, group in groupby(evaluations, key=batch):
+        yield list(group)
+
+
 def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
     """Return where the search in a ledger stands.
 
@@ -118,50 +134,45 @@ def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
         configuration: Of its study.
     """
     facts, networks = ledger.facts(), ledger.networks()
-    protocol, racing = configuration.protocol, configuration.search.dropped_below
+    protocol = configuration.protocol
     by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
     for record in ledger.trainings(protocol=facts["protocol"]):
-        place = record.key.initialisation, record.key.fold
         if record.key.initialisation < protocol.initialisations:
+            place = record.key.initialisation, record.key.fold
             by_network.setdefault(record.key.network, {})[place] = record
-    cells = [
-        (initialisation, fold)
-        for initialisation in range(protocol.initialisations)
-        for fold in range(protocol.folds)
-    ]
+    cells = list(product(range(protocol.initialisations), range(protocol.folds)))
 
     def outcomes(network: str) -> list[Outcome | None]:
-        of_network = by_network.get(network, {})
+        trainings = map(by_network.get(network, {}).get, cells)
         return [
-            Outcome(score=of_network[cell].score, wall_s=of_network[cell].wall_s)
-            if cell in of_network
-            else None
-            for cell in cells
+            None if each is None else Outcome(score=each.score, wall_s=each.wall_s)
+            for each in trainings
         ]
 
-    return Standing(
-        budget=int(facts["budget"]),
-        state=facts["state"],
-        evaluations=tuple(
+    judge = Judge(num_folds=protocol.folds, threshold=configuration.search.dropped_below)
+    evaluations: list[Evaluation] = []
+    for batch in in_batches(ledger.evaluations()):
+        judgements = [
+            judge.judge(
+                outcomes(record.network),
+                None if record.incumbent is None else outcomes(record.incumbent.digest),
+            )
+            for record in batch
+        ]
+        judge.learn(judgements)
+        evaluations += [
             Evaluation(
                 record=record,
                 trainings=tuple(
                     training for _, training in sorted(by_network.get(record.network, {}).items())
                 ),
                 num_trainings=len(cells),
-                judgement=judge(
-                    outcomes(record.network),
-                    num_folds=protocol.folds,
-                    incumbent=(
-                        None
-                        if record.incumbent is None
-                        else full_scores(outcomes(record.incumbent.digest))
-                    ),
-                    threshold=racing,
-                ),
+                judgement=judgement,
                 parameters=networks[record.network].parameters,
                 macs=networks[record.network].macs,
             )
-            for record in ledger.evaluations()
-        ),
+            for record, judgement in zip(batch, judgements, strict=True)
+        ]
+    return Standing(
+        budget=int(facts["budget"]), state=facts["state"], evaluations=tuple(evaluations)
     )
