@@ -4,7 +4,6 @@ import pytest
 
 from mbnas.data.phantom import write_phantom
 from mbnas.study import run
-from mbnas.study.standing import read_standing
 from mbnas.study.study import resolve
 from mbnas.study.workplace import Workplace
 
@@ -33,21 +32,24 @@ def dataset(tmp_path_factory):
 
 
 def searched(path, dataset, workplace=None):
-    """Return a search's networks and scores."""
+    """Return the networks that a search asked for, each with the scores of its trainings."""
     study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
     with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
         run.search(held, workplace=workplace)
-        standing = read_standing(held.ledger, held.study.configuration)
-    assert standing.state == "finished"
-    return [(each.genotype, each.score) for each in standing.complete]
+        assert held.ledger.facts()["state"] == "finished"
+        scores = {(each.key.network, each.key.fold): each.score for each in held.ledger.trainings()}
+        genotypes = [each.genotype for each in held.ledger.evaluations()]
+    return [
+        (genotype, [scores[genotype.digest, fold] for fold in (0, 1)]) for genotype in genotypes
+    ]
 
 
 @pytest.mark.slow
 def test_dask_s_own_executor_gives_the_scores_that_ours_give(dataset, tmp_path):
     distributed = pytest.importorskip("distributed")
-    # A worker has one thread: trainings draw from random numbers of their whole process.
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    # One thread: trainings draw from random numbers of their whole process.
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
+    with distributed.Client(**options, dashboard_address=None) as client:
         place = Workplace(executor=client.get_executor(), slots=2)
         found = searched(tmp_path / "dask", dataset, place)
     assert found == searched(tmp_path / "ours", dataset)

@@ -15,8 +15,8 @@ from mbnas.study.ray_slices import TrainingsOnRay
 def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[TrainingsOnRay, int]]:
     """Yield an executor of trainings on Ray and how many it runs; its calls end with the context.
 
-    As many run at a time as ``run.workers`` says; without it, as many as the nodes hold,
-    those included that join later.
+    As many run at a time as ``run.workers`` says, or else as many as the nodes hold. The
+    executor counts nodes anew as they join; what is yielded holds as the search begins.
 
     Args:
         run: Where to train.
