@@ -1,5 +1,8 @@
 """A study opened, searched and opened again, with trainings that take a blink."""
 
+from collections import deque
+from concurrent.futures import Executor, Future
+
 import pytest
 
 from mbnas.data.phantom import write_phantom
@@ -12,6 +15,7 @@ from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
 from mbnas.study.study import Study, resolve
+from mbnas.study.workplace import Workplace
 
 SETTINGS = {
     "preparation": {"slice_size": 16},
@@ -127,6 +131,37 @@ def test_costs_that_a_kill_kept_from_the_ledger_are_entered_later(study, monkeyp
             run.search(held)
         run.search(held)
         assert all(each.parameters and each.macs for each in held.ledger.networks().values())
+
+
+class LazyExecutor(Executor):
+    """Runs the call submitted last whenever somebody waits for one: what is ahead comes first."""
+
+    def __init__(self):
+        self._calls, self._done = [], deque()
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        self._calls.append((future, fn, args))
+        return future
+
+    def put(self, future):
+        self._done.append(future)
+
+    def get(self):
+        while not self._done:
+            future, function, given = self._calls.pop()
+            if future.set_running_or_notify_cancel():
+                future.set_result(function(*given))
+        return self._done.popleft()
+
+
+def test_networks_trained_before_they_are_asked_for_have_their_cost_too(study):
+    executor = LazyExecutor()
+    workplace = Workplace(executor=executor, slots=4, completions=executor)
+    with opened(study) as held:
+        run.search(held, workplace=workplace)
+        assert all(each.parameters and each.macs for each in held.ledger.networks().values())
+        assert len(held.ledger.evaluations()) == 2
 
 
 def test_an_error_before_the_study_begins_leaves_nothing(dataset, tmp_path):

@@ -81,7 +81,7 @@ def undisturbed(tmp_path_factory):
     return told(path)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(room=st.lists(st.integers(0, 12), min_size=1, max_size=6))
 def test_a_disk_that_is_full_again_and_again_costs_nothing(room, undisturbed):
     trained = Counter()
@@ -160,8 +160,8 @@ def test_a_ledger_that_stays_locked_ends_the_search_and_loses_nothing(lasts, und
     assert told(path) == undisturbed
 
 
-@settings(max_examples=10)
-@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
+@settings(max_examples=6)
+@given(jumps=st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
 def test_a_clock_that_jumps_changes_nothing(jumps, undisturbed):
     clock = itertools.cycle(
         datetime(2026, 1, 31, tzinfo=UTC) + timedelta(seconds=jump) for jump in jumps
@@ -184,7 +184,7 @@ def test_a_clock_that_jumps_changes_nothing(jumps, undisturbed):
     ]
 
 
-@pytest.mark.parametrize("cut", [1, 4095, 4096, 4097, 10_000])
+@pytest.mark.parametrize("cut", [4095, 4096, 4097, 10_000])
 def test_a_torn_ledger_is_refused_and_not_taken_for_a_new_one(cut, undisturbed, tmp_path):
     path = tmp_path / "ledger.sqlite"
     search(path)

@@ -272,9 +272,7 @@ def search(
         watch(moment)
 
     try:
-        for network in ledger.networks().values():
-            if network.parameters is None:  # of one that was killed before it could say so
-                study.record_cost(network.architecture)
+        _record_missing_costs(study)  # of one that was killed before it could say so
         with workplace_of(configuration) if workplace is None else nullcontext(workplace) as place:
             drive(
                 study.begin_search,
@@ -284,10 +282,17 @@ def search(
                 watch=record_and_pass_on,
                 speculate=configuration.run.speculate,
             )
+        _record_missing_costs(study)  # of networks that were trained before they were asked for
     except BaseException:
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
+
+
+def _record_missing_costs(study: OpenStudy) -> None:
+    for network in study.ledger.networks().values():
+        if network.parameters is None:
+            study.record_cost(network.architecture)
 
 
 def versions() -> dict[str, str]:
