@@ -22,7 +22,8 @@ recorded network took (drawn by the genotype; 32 networks under `quick` at 48 ×
 `docs/results/hippocampus.csv` and `collapse-2026-11-23.json`) times a recorded training's ratio to
 its network's mean. One run in a hundred takes 10 times as long, one in a hundred loses its worker
 halfway and is run again. Racing is at its threshold of 0.05. Every search evaluated the same
-networks at every number of workers; that is checked.
+networks at every number of workers; that is checked. One search an arm (seed 0): the order of the
+arms is no result, and their hours are not to be compared between searches.
 
 **Speed-up** is over the same search at 1 worker. **Busy** is the share of worker time that was
 spent on trainings until the search ended, **needed** the share of that spent on trainings that the
@@ -37,7 +38,8 @@ DRIVER = """\
 Real time between two recorded trainings while a local search goes on by {further} networks with 16
 workers, from a ledger that holds a finished one; every training carries 100 epochs. The simulated
 training itself, about 0.1 ms, is in it. The processor time is the driver's; the wall time is longer
-by waiting for the disk and by other work on this machine.
+by waiting for the disk and by other work on this machine: a commit to a ledger on a disk ends once
+the disk has it, and takes as long with an empty ledger.
 
 **To go on** is what passes from opening the ledger to the first further training recorded: opening
 and checking the file, reading it, and running the search again up to where it was.
