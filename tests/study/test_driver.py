@@ -383,6 +383,12 @@ def test_free_workers_are_given_what_may_be_asked_for_next(path, racing):
     assert len({key.network for key in trainings}) > 12
 
 
+def test_workers_without_anything_else_to_do_take_all_that_a_race_may_need(path):
+    executor = DrawnExecutor(np.random.default_rng(0))
+    raced(path, executor=executor, slots=1000, searcher=random_search)
+    assert executor.num_waiting[0] == 12 * 9
+
+
 def test_what_random_search_does_ahead_of_time_is_never_in_vain(path):
     executor = DrawnExecutor(np.random.default_rng(0))
     search(path, executor=executor, slots=12, searcher=random_search, budget=30)

@@ -233,6 +233,12 @@ class Evaluator:
         tasks = self.tasks(architecture)
         return tasks if self._racing is None else tasks[: self._protocol.evaluation.folds]
 
+    def later_tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
+        """Return the trainings that a network needs unless it is dropped before."""
+        if self._racing is None:
+            return ()
+        return self.tasks(architecture)[self._protocol.evaluation.folds :]
+
     def _pass_on(self, request: _Request, watch: Watch) -> None:
         for record in self._dispatcher.recorded():
             watch(request.progress(record))
@@ -332,10 +338,16 @@ class _Offers:
             dispatcher.start(task)
 
     def _in_order(self, scores: Scores) -> Iterator[TrainingTask]:
-        if self._outlook is not None:
-            for network in self._outlook.certain(scores):
-                yield from self._evaluator.first_tasks(network)
+        if self._outlook is None:
+            yield from self._request.perhaps()
+            return
+        ahead: list[Architecture] = []
+        for network in self._outlook.certain(scores):
+            ahead.append(network)
+            yield from self._evaluator.first_tasks(network)
         yield from self._request.perhaps()
-        if self._outlook is not None:
-            for network in self._outlook.possible(scores):
-                yield from self._evaluator.first_tasks(network)
+        for network in self._outlook.possible(scores):
+            ahead.append(network)
+            yield from self._evaluator.first_tasks(network)
+        for network in ahead:  # nothing else is left to do, so what a race may need as well
+            yield from self._evaluator.later_tasks(network)
