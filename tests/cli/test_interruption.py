@@ -105,9 +105,8 @@ def interrupted(arguments, condition, number):
     [
         (signal.SIGINT, ("--workers", "2"), 130, "Stopped."),
         (signal.SIGTERM, INLINE, 143, "Ended by SIGTERM."),
-        pytest.param(signal.SIGINT, ("--executor", "ray"), 130, "Stopped.", marks=pytest.mark.slow),
     ],
-    ids=["Ctrl-C", "SIGTERM", "Ctrl-C on Ray"],
+    ids=["Ctrl-C", "SIGTERM"],
 )
 def test_a_signal_ends_a_search_cleanly(
     number, more, status, what, command, finished, dataset, content, tmp_path, capsys
