@@ -154,9 +154,8 @@ class Dispatcher:
 
 
 def _failed(failure: FailureRecord, *, times: int) -> TrainingRecord:
-    tried = f"Tried {times} times, the last alone on its device. " if times > 1 else ""
-    if failure.kind == "worker died":
-        tried = f"Tried {times} times. " if times > 1 else ""
+    last = ", the last alone on its device" if failure.kind == "out of memory" else ""
+    tried = f"Tried {times} times{last}. " if times > 1 else ""
     return TrainingRecord(
         key=failure.key,
         score=None,
