@@ -39,6 +39,7 @@ def loss(logits, labels):
 
 def need_of(build, batch=4, **changes):
     settings = {"in_channels": CHANNELS, "size": SIZE, "batch": batch, "validation_batch": 4}
+    settings["deterministic"] = False  # on the CPU, where it is measured, it makes no difference
     return memory_need(build, loss, **settings | changes)
 
 
@@ -105,6 +106,25 @@ def test_a_prediction_needs_what_the_allocator_gave_out(name):
 
     need = need_of(builder(name))
     assert allocated_peak(predict) == pytest.approx(need.validation, rel=0.02, abs=need.workspace)
+
+
+@pytest.mark.parametrize("name", ["vgg", "unet"])
+def test_what_the_process_has_set_makes_no_difference(name):
+    def needs():
+        return [need_of(builder(name), deterministic=wanted) for wanted in (False, True)]
+
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        torch.use_deterministic_algorithms(True)
+        strict = needs()
+        assert torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(False)
+        assert strict == needs()
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before)
+    # interpolation made of gathers holds the four neighbours of every pixel at a time
+    assert strict[0].step < strict[1].step
 
 
 @pytest.mark.parametrize("batch", [2, 5])
@@ -214,7 +234,8 @@ def test_a_cuda_device_reserves_no_more_than_predicted(name, dtype):
             logits = network(images)
         loss(logits.float(), labels).backward()
         optimiser.step()
-    need = need_of(builder(name), 32, dtype=dtype)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    need = need_of(builder(name), 32, dtype=dtype, deterministic=deterministic)
     reserved = torch.cuda.max_memory_reserved() - before
     # the allocator takes pieces of 2 and 20 MiB, cuBLAS a workspace of 32 MiB: of the context's
     assert need.kept <= reserved <= need.total

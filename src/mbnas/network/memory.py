@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -71,6 +72,7 @@ def memory_need(
     batch: int,
     validation_batch: int,
     dtype: torch.dtype = torch.float32,
+    deterministic: bool = True,
 ) -> MemoryNeed:
     """Return what training a network needs, without computing anything.
 
@@ -85,18 +87,20 @@ def memory_need(
         batch: Slices in a training step.
         validation_batch: Slices that are predicted at once.
         dtype: In which the network computes; float32 where the CPU has to be asked.
+        deterministic: Whether torch uses deterministic algorithms, as every training has it: on
+            a GPU, bilinear interpolation is then made of gathers, which hold more at a time.
     """
-    try:
-        return _counted(
-            build, loss, (in_channels, size), batch, validation_batch, torch.device("meta"), dtype
-        )
-    except (NotImplementedError, RuntimeError, ValueError, TypeError):
-        few, more = (
-            _counted(
-                build, loss, (in_channels, size), slices, slices, torch.device("cpu"), torch.float32
+    shape = (in_channels, size)
+    with _deterministic_algorithms(deterministic):
+        try:
+            return _counted(
+                build, loss, shape, batch, validation_batch, torch.device("meta"), dtype
             )
-            for slices in (2, 3)
-        )
+        except (NotImplementedError, RuntimeError, ValueError, TypeError):
+            few, more = (
+                _counted(build, loss, shape, slices, slices, torch.device("cpu"), torch.float32)
+                for slices in (2, 3)
+            )
     at = partial(_extended, 2, 3)
     return MemoryNeed(
         kept=few.kept,
@@ -105,6 +109,18 @@ def memory_need(
         validation=at(few.validation, more.validation, validation_batch),
         workspace=at(few.workspace, more.workspace, max(batch, validation_batch)),
     )
+
+
+@contextmanager
+def _deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """Have torch use deterministic algorithms meanwhile, or not, whatever the process does."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 def _extended(first: int, second: int, at_first: int, at_second: int, wanted: int) -> int:
