@@ -40,6 +40,10 @@ class StudyError(MbnasError):
     """A study directory that cannot be created, opened, resumed or written."""
 
 
+class ModelError(MbnasError):
+    """A trained model that is absent, damaged, foreign, or cannot be used as asked."""
+
+
 class TrainingError(MbnasError):
     """One training that could not be finished; the search records it and goes on."""
 

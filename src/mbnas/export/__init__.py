@@ -1,0 +1,1 @@
+"""From a trained model to the formats of other tools."""

@@ -1,0 +1,44 @@
+"""The members of a model as functions from images to logits, whatever runs them.
+
+Shape suffixes: B batch, C channels, K classes, H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from mbnas.errors import ModelError
+from mbnas.prediction.card import ModelCard
+
+Run = Callable[
+    [Float32[np.ndarray, "batch channels height width"]],
+    Float32[np.ndarray, "batch classes height width"],
+]
+"""From prepared images to raw logits of the same height and width."""
+
+
+def load_members(
+    folder: Path, card: ModelCard, *, device: str = "auto", trust_modules: bool = False
+) -> list[Run]:
+    """Return what runs each member of a model.
+
+    Args:
+        folder: The model's.
+        card: Its card.
+        device: Where to run, as torch names it; ``auto`` is CUDA where there is one. Models
+            exported to ONNX run where onnxruntime does.
+        trust_modules: Whether a ``module:`` network may be imported, which runs its code.
+
+    Raises:
+        ModelError: if the weights are absent, damaged or of another network.
+        ConfigurationError: if there is no such device.
+    """
+    if card.format == "onnx":
+        raise ModelError(f"{folder} is a model in ONNX format, which cannot be run yet.")
+    from mbnas.prediction.torch_members import load_torch_members  # onnxruntime needs no torch
+
+    return load_torch_members(folder, card, device=device, trust_modules=trust_modules)

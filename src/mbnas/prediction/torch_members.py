@@ -1,0 +1,138 @@
+"""Weights in files that hold tensors and nothing else, and the torch networks that they fill.
+
+Shape suffixes: B batch, C channels, K classes, H height, W width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mbnas.errors import MbnasError, ModelError
+from mbnas.files import replacing
+from mbnas.network.architecture import Architecture, LibraryNetwork, is_own
+from mbnas.network.build import build_network
+from mbnas.prediction.card import Member, ModelCard, checked_file
+from mbnas.prediction.members import Run
+from mbnas.training.device import autocast, resolve_device
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write a network's parameters and buffers as safetensors, whole or not at all."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
+    with replacing(path) as aside:
+        save_file(tensors, aside, metadata={"format": "pt"})
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Fill a network with the weights in a file.
+
+    Raises:
+        ModelError: if the file holds none, or those of another network.
+    """
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} holds no weights that can be read: {error}.") from error
+    expected = network.state_dict()
+    for name, tensor in expected.items():
+        found = tensors.get(name)
+        if found is None or found.shape != tensor.shape or found.dtype != tensor.dtype:
+            raise ModelError(
+                f"{path} holds the weights of another network: {name} is {_described(found)} "
+                f"there and {_described(tensor)} here."
+            )
+    if strange := sorted(tensors.keys() - expected.keys()):
+        raise ModelError(
+            f"{path} holds the weights of another network: this one has no {strange[0]}."
+        )
+    network.load_state_dict(tensors)
+
+
+def load_network(
+    folder: Path, card: ModelCard, member: Member, *, trust_modules: bool = False
+) -> nn.Module:
+    """Return a member's network with its weights, on the CPU and in evaluation mode.
+
+    Raises:
+        ModelError: if the weights are absent, damaged or of another network, or the network is
+            a user's own module and not trusted.
+    """
+    path = checked_file(folder, member)
+    network = build_empty(card, trust_modules=trust_modules)
+    load_weights(network, path)
+    return network.eval()
+
+
+def build_empty(card: ModelCard, *, trust_modules: bool = False) -> nn.Module:
+    """Return a model's network with random weights.
+
+    Raises:
+        ModelError: if it cannot be built, or is a user's own module and not trusted.
+    """
+    if is_own(card.network) and not trust_modules:
+        raise ModelError(
+            f"The model's network is {card.network}, whose code would be run: if you trust it, "
+            "say so with --trust-module."
+        )
+    try:
+        return build_network(
+            _without_download(card.architecture),
+            in_channels=len(card.channels),
+            num_classes=card.num_classes,
+            base_channels=card.base_channels,
+        )
+    except MbnasError as error:
+        raise ModelError(f"The model's network cannot be built: {error}") from error
+
+
+def load_torch_members(
+    folder: Path, card: ModelCard, *, device: str = "auto", trust_modules: bool = False
+) -> list[Run]:
+    """Return what runs each member of a model in torch.
+
+    Raises:
+        ModelError: as :func:`load_network`.
+        ConfigurationError: if there is no such device.
+    """
+    place = resolve_device(device)
+    return [
+        _runner(load_network(folder, card, each, trust_modules=trust_modules), card, place)
+        for each in card.members
+    ]
+
+
+def _runner(network: nn.Module, card: ModelCard, device: str) -> Run:
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kind = device.partition(":")[0]
+
+    @torch.inference_mode()
+    def run(
+        images_BCHW: Float32[np.ndarray, "batch channels height width"],
+    ) -> Float32[np.ndarray, "batch classes height width"]:
+        images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
+        with autocast(kind, card.precision):
+            logits: Tensor = network(images)
+        return logits.float().cpu().numpy()
+
+    return run
+
+
+def _without_download(architecture: Architecture) -> Architecture:
+    """Return a network whose pretrained weights, about to be overwritten, are not fetched."""
+    if isinstance(architecture, LibraryNetwork):
+        return replace(architecture, weights=None)
+    return architecture
+
+
+def _described(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else f"{str(tensor.dtype)[6:]} {tuple(tensor.shape)}"

@@ -1,0 +1,64 @@
+"""Small models with random weights, as a final training leaves them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mbnas.data.dataset import LabelClass
+from mbnas.data.normalise import ForegroundIntensities
+from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
+from mbnas.prediction.torch_members import build_empty, save_weights
+
+GENOTYPE = "0vgg3-1residual3-1dense3-0inception3@2"
+
+
+def card_of(**changes):
+    """A card without its members' hashes, which :func:`write_model` fills in."""
+    settings = {
+        "network": GENOTYPE,
+        "base_channels": 8,
+        "channels": ("MRI",),
+        "classes": (LabelClass(value=1, name="anterior"), LabelClass(value=5, name="posterior")),
+        "normalisation": (None,),
+        "slice_axis": 2,
+        "slice_size": 32,
+        "flips": (True, False),
+        "spacing_mm": (1.0, 1.0, 3.0),
+        "precision": "float32",
+        "members": (
+            Member(file="fold0.safetensors", sha256="", fold=0, unseen=("patient_1",)),
+            Member(file="fold1.safetensors", sha256="", fold=1, unseen=("patient_2",)),
+        ),
+        "dataset": "Phantom",
+        "training": {"training": {"epochs": 1}},
+        "versions": {"mbnas": "0"},
+    }
+    return ModelCard(**settings | changes)
+
+
+CT = ForegroundIntensities(low=-100.0, high=300.0, mean=40.0, deviation=60.0)
+
+
+def write_model(folder, card):
+    """Write a model whose members have random weights; returns the complete card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    members = []
+    for number, member in enumerate(card.members):
+        torch.manual_seed(number)
+        network = build_empty(card)
+        for module in network.modules():  # as after some training, not fresh
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(-0.5, 0.5)
+                module.running_var.uniform_(0.5, 2.0)
+        save_weights(network, folder / member.file)
+        members.append(replace(member, sha256=sha256_of(folder / member.file)))
+    complete = replace(card, members=tuple(members))
+    write_card(folder, complete)
+    return complete
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model's folder and card: two members, one channel, two classes."""
+    return tmp_path / "model", write_model(tmp_path / "model", card_of())
