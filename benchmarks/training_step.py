@@ -1,6 +1,6 @@
 """How fast is a training step? The product's own loop against a bare one.
 
-``product`` is :class:`mbnas.training.train.TrainingLoop`, data and augmentation included.
+``product`` is :class:`mbnas.training.loop.TrainingLoop`, data and augmentation included.
 ``bare`` is forward, loss, backward and Adam on one preloaded batch, with the same network,
 loss, precision, memory format and allocator. Both run in one process, in turn, so that
 whatever else the machine does falls on both. A round's ratio is the time of the bare loop
@@ -36,10 +36,10 @@ from mbnas.training.device import (
     resolve_device,
     resolve_precision,
 )
+from mbnas.training.loop import TrainingLoop
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
 from mbnas.training.resident import ResidentSlices
-from mbnas.training.train import TrainingLoop
 
 NETWORKS = {
     "U-Net": unet_genotype(),

@@ -8,7 +8,8 @@ import torch
 from mbnas.data.dataset import LabelClass
 from mbnas.data.normalise import ForegroundIntensities
 from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
-from mbnas.prediction.torch_members import build_empty, save_weights
+from mbnas.prediction.torch_members import build_empty
+from mbnas.training.weights import save_weights
 
 GENOTYPE = "0vgg3-1residual3-1dense3-0inception3@2"
 

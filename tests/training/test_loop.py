@@ -9,10 +9,11 @@ import torch
 
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.seeds import generator
-from mbnas.training import train
+from mbnas.training import loop
 from mbnas.training.device import prepare_process
+from mbnas.training.loop import TrainingLoop
 from mbnas.training.resident import ResidentSlices
-from mbnas.training.train import TrainingLoop, initialised_network, train_once
+from mbnas.training.train import initialised_network, train_once
 
 GENOTYPES = {
     "unet": str(unet_genotype(3)),
@@ -89,7 +90,7 @@ def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squa
         first_batches.append(images_BCHW.clone())
         return torch.zeros(())
 
-    monkeypatch.setattr(train.TrainingLoop, "run_step", no_step)
+    monkeypatch.setattr(TrainingLoop, "run_step", no_step)
     short = with_training(task, epochs=1, steps_per_epoch=1)
     for fold, initialisation, attempt in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
         one = replace(short, fold=fold, initialisation=initialisation)
@@ -101,26 +102,26 @@ def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squa
 
 def test_slices_are_flipped_along_the_dimensions_that_the_axes_name(task, squares, monkeypatch):
     asked = []
-    draw = train.draw_augmentation
+    draw = loop.draw_augmentation
 
     def spying(settings, rng, *, batch, channels, flip_dims):
         asked.append((batch, channels, flip_dims))
         return draw(settings, rng, batch=batch, channels=channels, flip_dims=flip_dims)
 
-    monkeypatch.setattr(train, "draw_augmentation", spying)
+    monkeypatch.setattr(loop, "draw_augmentation", spying)
     losses_of(with_training(task, epochs=1), squares)
     assert asked == [(4, 1, (True, False))] * 2
 
 
 def test_batches_reach_the_network_with_channels_last(task, squares, monkeypatch):
     formats = []
-    step = train.TrainingLoop.run_step
+    step = TrainingLoop.run_step
 
     def spying(self, images_BCHW, labels_BHW):
         formats.append(images_BCHW.is_contiguous(memory_format=torch.channels_last))
         return step(self, images_BCHW, labels_BHW)
 
-    monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
+    monkeypatch.setattr(TrainingLoop, "run_step", spying)
     losses_of(with_training(task, epochs=1), squares)
     assert formats == [True, True]
 

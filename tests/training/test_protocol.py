@@ -6,8 +6,8 @@ import pytest
 
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
+from mbnas.training.loop import learning_rate_at
 from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
-from mbnas.training.train import learning_rate_at
 
 CHANGED = {
     "evaluation": {

@@ -17,7 +17,7 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
-from mbnas.training import train
+from mbnas.training import loop, train
 from mbnas.training.device import prepare_process
 from mbnas.training.train import (
     Attempt,
@@ -80,7 +80,7 @@ def test_a_record_tells_of_every_epoch_but_validates_only_the_scored(task, monke
 
 def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
     validated, trained = set(), set()
-    batches = train.shuffled_batches
+    batches = loop.shuffled_batches
 
     def spying(indices, batch_size, rng):
         trained.update(data.patients[number] for number in data.patient_N[indices])
@@ -91,7 +91,7 @@ def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
         ones = np.ones((2, data.num_classes - 1), np.int64)
         return OverlapCounts(overlap=ones, predicted=ones, reference=ones)
 
-    monkeypatch.setattr(train, "shuffled_batches", spying)
+    monkeypatch.setattr(loop, "shuffled_batches", spying)
     monkeypatch.setattr(train, "count_overlap", counting)
     train_once(task, data)
     fold = make_folds(data.patients, 2, seed=0)[0]
@@ -153,10 +153,14 @@ def failing(error):
     return full
 
 
-@pytest.mark.parametrize("where", ["load_resident", "count_overlap", "make_loss"])
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [(train, "load_resident"), (train, "count_overlap"), (loop, "make_loss")],
+    ids=["loading", "validating", "training"],
+)
 @pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
-def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, where, error):
-    monkeypatch.setattr(train, where, failing(error))
+def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, where, error):
+    monkeypatch.setattr(module, where, failing(error))
     with pytest.raises(OutOfMemory, match=r"^Memory ran out( on cpu)?: .+$") as raised:
         run_training(task)
     assert "\n" not in str(raised.value)

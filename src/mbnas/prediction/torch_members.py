@@ -1,4 +1,4 @@
-"""Weights in files that hold tensors and nothing else, and the torch networks that they fill.
+"""The members of a model as torch networks.
 
 Shape suffixes: B batch, C channels, K classes, H height, W width.
 """
@@ -11,51 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mbnas.errors import MbnasError, ModelError
-from mbnas.files import replacing
 from mbnas.network.architecture import Architecture, LibraryNetwork, is_own
 from mbnas.network.build import build_network
 from mbnas.prediction.card import Member, ModelCard, checked_file
 from mbnas.prediction.members import Run
 from mbnas.training.device import autocast, resolve_device
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's parameters and buffers as safetensors, whole or not at all."""
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
-    }
-    with replacing(path) as aside:
-        save_file(tensors, aside, metadata={"format": "pt"})
-
-
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Fill a network with the weights in a file.
-
-    Raises:
-        ModelError: if the file holds none, or those of another network.
-    """
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} holds no weights that can be read: {error}.") from error
-    expected = network.state_dict()
-    for name, tensor in expected.items():
-        found = tensors.get(name)
-        if found is None or found.shape != tensor.shape or found.dtype != tensor.dtype:
-            raise ModelError(
-                f"{path} holds the weights of another network: {name} is {_described(found)} "
-                f"there and {_described(tensor)} here."
-            )
-    if strange := sorted(tensors.keys() - expected.keys()):
-        raise ModelError(
-            f"{path} holds the weights of another network: this one has no {strange[0]}."
-        )
-    network.load_state_dict(tensors)
+from mbnas.training.weights import load_weights
 
 
 def load_network(
@@ -132,7 +96,3 @@ def _without_download(architecture: Architecture) -> Architecture:
     if isinstance(architecture, LibraryNetwork):
         return replace(architecture, weights=None)
     return architecture
-
-
-def _described(tensor: Tensor | None) -> str:
-    return "absent" if tensor is None else f"{str(tensor.dtype)[6:]} {tuple(tensor.shape)}"

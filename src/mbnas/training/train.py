@@ -18,11 +18,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 
-from mbnas.data.augment import apply_augmentation
-from mbnas.data.augmentation import draw_augmentation
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
@@ -31,15 +29,13 @@ from mbnas.network.build import build_network, output_layer
 from mbnas.pulse import beat
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.seeds import derive_seed, generator
-from mbnas.training.batches import shuffled_batches
 from mbnas.training.device import (
-    autocast,
     flushing_subnormals,
     prepare_process,
     worker_name,
 )
-from mbnas.training.losses import make_loss
-from mbnas.training.protocol import Protocol, TrainingSettings
+from mbnas.training.loop import TrainingLoop
+from mbnas.training.protocol import Protocol
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
 from mbnas.training.resident import ResidentSlices, load_resident
 from mbnas.training.shortage import free_caches, memory_errors
@@ -215,20 +211,7 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
     protocol, settings = task.protocol, task.protocol.training
     folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
     training_slices, validation_slices = data.split(folds[task.fold])
-    network = initialised_network(task, data, attempt)
-    if settings.head_bias == "class-frequencies":
-        bias_head_to_frequencies(
-            output_layer(network, data.num_classes),
-            data.labels_NHW[torch.from_numpy(training_slices)],
-        )
-    network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    loop = TrainingLoop(
-        network,
-        data,
-        training_slices,
-        protocol,
-        generator(protocol.seed, "batches", task.fold, task.initialisation, attempt),
-    )
+    network, loop = begin_training(task, data, training_slices, attempt=attempt)
     epochs: list[EpochRecord] = []
     counts: list[OverlapCounts] = []
     training_s = 0.0
@@ -260,6 +243,33 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
         collapsed=collapsed_classes(counts),
         slices_per_s=loop.step * settings.batch_size / training_s,
     )
+
+
+def begin_training(
+    task: TrainingTask,
+    data: ResidentSlices,
+    training_slices: Int[np.ndarray, " training"],
+    *,
+    attempt: int = 0,
+) -> tuple[nn.Module, TrainingLoop]:
+    """Return a task's network with random weights, on its device, and the loop that trains it.
+
+    Args:
+        task: What to train.
+        data: Its slices, on its device.
+        training_slices: Indices of those to learn from.
+        attempt: Which attempt, from 0.
+    """
+    protocol = task.protocol
+    network = initialised_network(task, data, attempt)
+    if protocol.training.head_bias == "class-frequencies":
+        bias_head_to_frequencies(
+            output_layer(network, data.num_classes),
+            data.labels_NHW[torch.from_numpy(training_slices)],
+        )
+    network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rng = generator(protocol.seed, "batches", task.fold, task.initialisation, attempt)
+    return network, TrainingLoop(network, data, training_slices, protocol, rng)
 
 
 def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> nn.Module:
@@ -297,110 +307,6 @@ def bias_head_to_frequencies(
     assert head.bias is not None
     with torch.no_grad():
         head.bias.copy_((counts / counts.sum()).log())
-
-
-class TrainingLoop:
-    """Steps of Adam over augmented batches of resident slices.
-
-    Nothing in a step waits for the device; the mean loss is read once an epoch.
-
-    Args:
-        network: What is trained, on the device of the slices.
-        data: Where the slices lie.
-        slices: Indices of the training slices, at least one.
-        protocol: Its training and augmentation sections are read.
-        rng: Draws the batches and their augmentation.
-
-    Attributes:
-        step: How many steps were made.
-        learning_rate: Of the last step.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        data: ResidentSlices,
-        slices: Int[np.ndarray, " training"],
-        protocol: Protocol,
-        rng: np.random.Generator,
-    ) -> None:
-        self._network = network
-        self._data = data
-        self._settings = protocol.training
-        self._augmentation = protocol.augmentation
-        self._rng = rng
-        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
-        self._loss = make_loss(self._settings.loss)
-        self._optimiser = torch.optim.Adam(
-            network.parameters(), lr=self._settings.learning_rate, fused=True
-        )
-        per_pass = -(-len(slices) // self._settings.batch_size)
-        self._steps_per_epoch = self._settings.steps_per_epoch or per_pass
-        self._num_steps = self._settings.epochs * self._steps_per_epoch
-        self.step = 0
-        self.learning_rate = 0.0
-
-    def run_epoch(self) -> float:
-        """Make one epoch's steps and return their mean loss."""
-        self._network.train()
-        total = torch.zeros((), device=self._data.images_NCHW.device)
-        for _ in range(self._steps_per_epoch):
-            total += self.run_step(*self._next_batch())
-            beat()
-        return total.item() / self._steps_per_epoch
-
-    def run_step(
-        self,
-        images_BCHW: Float[Tensor, "batch channels height width"],
-        labels_BHW: UInt8[Tensor, "batch height width"],
-    ) -> Float[Tensor, ""]:
-        """Make one step on a batch and return its loss."""
-        self.learning_rate = learning_rate_at(self.step, self._num_steps, self._settings)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate
-        self._optimiser.zero_grad(set_to_none=True)
-        with autocast(images_BCHW.device.type, self._settings.precision):
-            logits_BKHW = self._network(images_BCHW)
-        loss = self._loss(logits_BKHW.float(), labels_BHW)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
-        self.step += 1
-        return loss.detach()
-
-    def _next_batch(
-        self,
-    ) -> tuple[Float[Tensor, "batch channels height width"], UInt8[Tensor, "batch height width"]]:
-        images_NCHW = self._data.images_NCHW
-        batch = next(self._batches)
-        parameters = draw_augmentation(
-            self._augmentation,
-            self._rng,
-            batch=len(batch),
-            channels=self._data.in_channels,
-            flip_dims=self._data.flip_dims(self._augmentation.flip_axes),
-        )
-        indices = torch.from_numpy(batch).to(images_NCHW.device)
-        images_BCHW, labels_BHW = apply_augmentation(
-            parameters, images_NCHW[indices], self._data.labels_NHW[indices]
-        )
-        return images_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW
-
-
-def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:
-    """Return the learning rate of a step: linear warm-up, polynomial decay.
-
-    Args:
-        step: From 0, below ``num_steps``.
-        num_steps: Of the whole training.
-        settings: Peak, exponent and length of the warm-up.
-
-    >>> settings = TrainingSettings(learning_rate=1.0, decay_exponent=0.5, warmup_steps=2)
-    >>> [round(learning_rate_at(step, 4, settings), 3) for step in range(4)]
-    [0.5, 0.866, 0.707, 0.5]
-    """
-    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
-    decay = (1.0 - step / num_steps) ** settings.decay_exponent
-    return float(settings.learning_rate * warmup * decay)
 
 
 def collapsed_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
