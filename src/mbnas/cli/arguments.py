@@ -115,6 +115,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
             "The paper's whole experiment on one dataset: four searches, the baselines, one page.",
         )
     )
+    _train(
+        command("train", "train", "Train the best network, or any, to a model that segments files.")
+    )
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
@@ -218,6 +221,43 @@ def _compare(parser: Parser) -> None:
     )
     _workers(parser)
     _log(parser)
+    _json(parser)
+
+
+def _train(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    parser.add_argument(
+        "--network",
+        default="best",
+        metavar="NETWORK",
+        help=f"train this one (default best): best, {_NETWORK}",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="the model's folder in STUDY/weights (default: the network's name)",
+    )
+    parser.add_argument(
+        "--all-patients",
+        action="store_true",
+        help="one network that learns from all patients, in place of one a fold",
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: twice those of the search"
+    )
+    parser.add_argument(
+        "--size", type=int, metavar="S", help="side of the slices in pixels (default: the search's)"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="trainings at a time (default: one a core or GPU)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=("processes", "inline"),
+        help="where trainings run: in processes of this machine, or inline in this one "
+        "(default processes)",
+    )
+    _configuration(parser)
     _json(parser)
 
 

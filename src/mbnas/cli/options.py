@@ -25,6 +25,8 @@ _FLAGS = {
     "address": "run.address",
     "device": "run.device",
     "log": "run.log",
+    "epochs": "training.epochs",
+    "size": "preparation.slice_size",
 }
 
 

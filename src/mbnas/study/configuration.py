@@ -118,7 +118,7 @@ class Configuration:
 
     def to_toml(self) -> str:
         """Return the text of ``study.toml``; keys without a value are left out."""
-        return tomli_w.dumps(_without_none(asdict(self)))
+        return tomli_w.dumps(without_none(asdict(self)))
 
     @classmethod
     def from_toml(cls, text: str, *, source: str) -> Configuration:
@@ -233,9 +233,10 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+def without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table and those in it without the keys that have no value, as TOML needs it."""
     return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
+        key: without_none(value) if isinstance(value, Mapping) else value
         for key, value in table.items()
         if value is not None
     }

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from mbnas.data.folds import draw_held_out
 from mbnas.data.patient_table import read_patient_table
 from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparedSlices
+from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.errors import DatasetError, StudyError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
@@ -49,11 +49,44 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The cases that take part in a study, from which slices of any size are prepared.
+
+    Attributes:
+        dataset: With the chosen patients' cases alone.
+        patients: Patient of each case.
+        held_out: Patients in no fold.
+        allow_empty_cases: Whether cases may be without foreground.
+    """
+
+    dataset: Dataset
+    patients: Mapping[str, str]
+    held_out: frozenset[str]
+    allow_empty_cases: bool
+
+    def prepare(
+        self, settings: PreparationSettings, directory: Path, progress: Progress | None
+    ) -> Path:
+        """Return the folder of its slices under ``directory``, made now unless it is there."""
+        return prepare_slices(
+            self.dataset,
+            settings,
+            directory,
+            patients=self.patients,
+            held_out=self.held_out,
+            allow_empty_cases=self.allow_empty_cases,
+            workers=os.cpu_count() or 1,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStudy:
     """A study held by this process, its slices prepared, its ledger open for writing.
 
     Attributes:
         study: Its directory and configuration, everything automatic resolved.
+        source: The cases that take part.
         slices: Directory of the prepared slices.
         prepared: What the slices are.
         ledger: The open ledger.
@@ -61,6 +94,7 @@ class OpenStudy:
     """
 
     study: Study
+    source: Source
     slices: Path
     prepared: PreparedSlices
     ledger: Ledger
@@ -212,17 +246,14 @@ def opened(
     held_out = draw_held_out(
         tuple(patients.values()), test_fraction, num_folds=folds, seed=configuration.seed
     )
+    source = Source(
+        dataset=dataset,
+        patients=patients,
+        held_out=held_out,
+        allow_empty_cases=configuration.data.allow_empty_cases,
+    )
     with claimed_directory(study.path, command, shared_slices=study.shared_slices):
-        slices = prepare_slices(
-            dataset,
-            configuration.preparation,
-            study.slices.resolve(),
-            patients=patients,
-            held_out=held_out,
-            allow_empty_cases=configuration.data.allow_empty_cases,
-            workers=os.cpu_count() or 1,
-            progress=progress,
-        )
+        slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
         protocol = Protocol(
             evaluation=configuration.protocol,
@@ -241,7 +272,12 @@ def opened(
             if ledger.facts()["state"] == "running":  # says one that was killed
                 ledger.set_fact("state", "stopped")
             yield OpenStudy(
-                study=study, slices=slices, prepared=prepared, ledger=ledger, protocol=protocol
+                study=study,
+                source=source,
+                slices=slices,
+                prepared=prepared,
+                ledger=ledger,
+                protocol=protocol,
             )
 
 

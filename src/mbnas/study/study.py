@@ -29,9 +29,9 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
-COMPARISON, FIGURES, LOG = "comparison", "figures", "log"
+COMPARISON, FIGURES, LOG, WEIGHTS = "comparison", "figures", "log", "weights"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
-_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, "weights"}
+_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, WEIGHTS}
 _MAY_DIFFER = ("dataset", "search.evaluations")
 
 
