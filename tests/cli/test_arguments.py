@@ -25,6 +25,8 @@ COMMANDS = {
     "--json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config --set --log",
+    "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --config "
+    "--set --json",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

@@ -6,15 +6,19 @@ Source: Iakubovskii 2019, https://github.com/qubvel-org/segmentation_models.pyto
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import LibraryNetwork
 from mbnas.network.padding import Padded
+
+with warnings.catch_warnings():  # timm before 1.0.23, which nnU-Net holds to, scripts at import
+    warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
+    import segmentation_models_pytorch as smp
 
 
 def build_library_network(
