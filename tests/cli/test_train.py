@@ -10,6 +10,8 @@ from mbnas.prediction.card import read_card
 from mbnas.prediction.members import load_members
 from mbnas.training.curve import read_curve
 
+from .test_json import documented, keys
+
 
 @pytest.fixture
 def study(finished, tmp_path):
@@ -26,6 +28,7 @@ def test_the_best_network_becomes_a_model(study, capsys):
     told = json.loads(capsys.readouterr().out)
     folder = study / "weights" / "best"
     card = read_card(folder)
+    assert keys(told) == documented("train")
     assert told["model"] == str(folder)
     assert [(each.file, each.fold) for each in card.members] == [
         ("fold0.safetensors", 0),
