@@ -25,6 +25,10 @@ COMMANDS = {
     "--json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config --set --log",
+    "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
+    "--uncertainty --overlay --onnx --trust-module --workers --overwrite",
+    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
+    "--json",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

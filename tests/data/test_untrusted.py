@@ -173,8 +173,10 @@ JSON = st.recursive(
     max_leaves=6,
 )
 NAMES = st.sampled_from(
-    ["", ".", "..", "/", "a.nii", "../a.nii", "/etc/passwd", "imagesTr/../..", "a\0.nii", "\ud800"]
-    + ["imagesTr/case_11.nii.gz", "x" * 300, "imagesTr//case_11.nii.gz/"]
+    [
+        *("", ".", "..", "/", "a.nii", "../a.nii", "/etc/passwd", "imagesTr/../..", "a\0.nii"),
+        *("imagesTr/case_11.nii.gz", "x" * 300, "imagesTr//case_11.nii.gz/", "\ud800"),
+    ]
 )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from mbnas.data.opening import SUFFIXES
+from mbnas.data.opening import SUFFIXES, without_suffix
 from mbnas.errors import DatasetError
 
 Layout = Literal["msd", "nnunet"]
@@ -203,7 +203,7 @@ def _msd_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
                 image, label = _inside(root, image_name), _inside(root, label_name)
             case _:
                 raise _malformed(root, f"needs one 'image' and one 'label' in training {number}")
-        cases.append(Case(name=_stem(label.name), images=(image,), label=label))
+        cases.append(Case(name=without_suffix(label.name), images=(image,), label=label))
     return cases
 
 
@@ -265,9 +265,3 @@ def _names(folder: Path, ending: str) -> list[str]:
         )
     names = (path.name for path in folder.iterdir() if not path.name.startswith("."))
     return [name.removesuffix(ending) for name in names if name.endswith(ending)]
-
-
-def _stem(name: str) -> str:
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name

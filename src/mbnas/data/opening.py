@@ -29,6 +29,17 @@ _MOST_UNPACKED = 1040
 """No byte of gzip unpacks to more: DEFLATE stops at 1032."""
 
 
+def without_suffix(name: str) -> str:
+    """Return a file's name without ``.nii`` or ``.nii.gz``.
+
+    >>> without_suffix("case_01.nii.gz")
+    'case_01'
+    """
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[BufferedIOBase]:
     """Yield the file's uncompressed bytes; whatever goes wrong is one clear sentence."""
