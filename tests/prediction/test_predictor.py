@@ -122,7 +122,7 @@ def test_a_fold_picks_the_members_that_did_not_learn_from_it(model):
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((2, 8, 8, 8), "has 2 channels, and the model was trained on 1"),
+        ((2, 8, 8, 8), "has 2 where the model takes 1 channel: MRI"),
         ((8, 8), "is no volume"),
         ((1, 8, 0, 8), "is no volume"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 
 from mbnas.cli.display import counting, note, warn
 from mbnas.errors import ModelError, UsageError
@@ -12,6 +13,8 @@ from mbnas.prediction.locate import find_model
 from mbnas.prediction.options import Destination, PredictionOptions
 from mbnas.prediction.predict_cases import Tally, predict_cases
 from mbnas.prediction.predictor import Predictor
+
+_MOST_REASONS = 20
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -62,8 +65,11 @@ def _options(arguments: argparse.Namespace) -> PredictionOptions:
 
 def _told(tally: Tally, destination: Destination) -> int:
     """Say what came of all cases, and return the exit status."""
-    for case, reason in tally.failed.items():
+    for case, reason in islice(tally.failed.items(), _MOST_REASONS):
         note(f"{case} could not be predicted: {reason}")
+    if len(tally.failed) > _MOST_REASONS:
+        rest = len(tally.failed) - _MOST_REASONS
+        note(f"And {rest} more, for the reasons in {destination.record}.")
     done = len(tally.predicted) + len(tally.skipped)
     before = f", {len(tally.skipped)} of them before" if tally.skipped else ""
     failed = f"; {len(tally.failed)} could not be" if tally.failed else ""

@@ -70,8 +70,8 @@ def _in_folder(folder: Path, num_channels: int) -> tuple[InputCase, ...]:
     )
     if not files:
         raise DatasetError(
-            f"{folder} holds no images: give a file, or a folder with .nii or .nii.gz files such as "
-            "a dataset's imagesTs."
+            f"{folder} holds no images: give a file, or a folder with .nii or .nii.gz files, such "
+            "as a dataset's imagesTs."
         )
     by_channel = _by_channel(files, num_channels)
     found = by_channel or {without_suffix(each.name): [each] for each in files}

@@ -186,9 +186,10 @@ class Predictor:
         """
         channels = self.card.channels
         if len(voxels_CXYZ) != len(channels):
+            noun = "channel" if len(channels) == 1 else "channels"
             raise DatasetError(
-                f"{name} has {len(voxels_CXYZ)} channels, and the model was trained on "
-                f"{len(channels)} ({', '.join(channels)}), in this order. Give it these."
+                f"{name} has {len(voxels_CXYZ)} where the model takes {len(channels)} {noun}: "
+                f"{', '.join(channels)}. Give it these, in this order."
             )
         num_bad = sum(
             plane.size - int(np.isfinite(plane).sum())
@@ -235,7 +236,7 @@ class Predictor:
         )
 
     def labels(self, segmentation: Segmentation) -> Integer[np.ndarray, "x y z"]:
-        """Return the numbers that the dataset's label files hold, in the smallest type."""
+        """Return the numbers that the dataset's files hold, in the smallest type."""
         highest = max(label.value for label in self.card.classes)
         number_type = next(t for t in (np.uint8, np.int16, np.int32) if highest <= np.iinfo(t).max)
         values = np.array([0, *(label.value for label in self.card.classes)], number_type)

@@ -140,10 +140,10 @@ def images_of(case: InputCase) -> list[dict[str, Any]]:
         try:
             status = path.stat()
         except OSError:
-            found.append({"file": str(path), "bytes": None, "modified_ns": None})
+            found.append({"file": path.name, "bytes": None, "modified_ns": None})
         else:
             size, modified_ns = status.st_size, status.st_mtime_ns
-            found.append({"file": str(path), "bytes": size, "modified_ns": modified_ns})
+            found.append({"file": path.name, "bytes": size, "modified_ns": modified_ns})
     return found
 
 
@@ -165,7 +165,7 @@ def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:
         network = there["model"].get("network")
         same = network == here.model["network"]
         found.append(
-            "by other weights of the same network" if same else f"by the network {network}"
+            "by other weights or another preparation" if same else f"by the network {network}"
         )
     found += [
         f"{'with' if there['options'].get(name) else 'without'} --{name.replace('_', '-')}"
