@@ -103,7 +103,7 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
     if first is None or placement is None:
         raise DatasetError("A case without image files has no image. List at least one.")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported
-        voxels = np.concatenate([part.astype(np.float32, copy=False) for part in parts])
+        voxels = np.concatenate(parts, dtype=np.float32, casting="unsafe")
     return Volume(voxels=voxels, geometry=first, placement=placement)
 
 
