@@ -1,5 +1,21 @@
 """mbnas finds the segmentation network a medical dataset deserves, and proves it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from mbnas.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from mbnas.prediction.predictor import Predictor
+
+__all__ = ["Predictor", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Return what takes long to import, once it is asked for."""
+    if name == "Predictor":
+        from mbnas.prediction.predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

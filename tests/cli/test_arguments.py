@@ -27,6 +27,10 @@ COMMANDS = {
     "--protocol --preset --seed --workers --executor --address --device --config --set --log",
     "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --config "
     "--set --json",
+    "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
+    "--uncertainty --overlay --onnx --trust-module --workers --overwrite",
+    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
+    "--json",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

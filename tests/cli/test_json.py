@@ -52,6 +52,16 @@ def test_check(printed, dataset):
     assert sound == {"sound": True, "findings": []}
 
 
+def test_evaluate(printed, dataset, tmp_path):
+    references, predictions = dataset / "labelsTr", tmp_path / "predictions"
+    shutil.copytree(references, predictions)
+    found = printed("evaluate", predictions, references, "--dataset", dataset, "--workers", "1")
+    assert keys(found) == documented("evaluate")
+    assert {each["dice"] for each in found["values"]} <= {1, None}
+    next(predictions.iterdir()).unlink()
+    assert len(printed("evaluate", predictions, references, status=1)["missing"]) == 1
+
+
 def test_status(printed, finished):
     found = printed("status", finished)
     assert keys(found) == documented("status")

@@ -9,9 +9,11 @@ from numpy.testing import assert_allclose
 
 from mbnas.data.normalise import (
     SAMPLE_PER_CASE,
+    ForegroundIntensities,
     fit_normalisation,
     is_ct,
     normalise,
+    of_volume,
     sample_foreground,
 )
 from mbnas.errors import DatasetError
@@ -66,3 +68,14 @@ def test_a_large_foreground_is_sampled_evenly():
     assert abs(sample.mean() - voxels.mean()) < 1
     few = sample_foreground(voxels, (voxels[0] < 3).astype(np.uint8))
     assert few.tolist() == [[0, 1, 2]]
+
+
+CT = ForegroundIntensities(low=-100.0, high=300.0, mean=40.0, deviation=60.0)
+
+
+@given(volumes)
+def test_parts_are_normalised_as_in_their_volume(voxels):
+    whole = normalise(voxels, (None, CT))
+    known = of_volume(voxels, (None, CT))
+    parts = [normalise(voxels[..., z : z + 1], known) for z in range(3)]
+    assert_allclose(np.concatenate(parts, axis=-1), whole, rtol=1e-6, atol=1e-12)

@@ -130,3 +130,25 @@ def test_a_constant_volume_gives_zeros_not_nan():
     plane = PlaneTransform.fit(geometry_of((3, 3, 3)), 2, 3)
     voxels = np.full((1, 3, 3, 3), 0.1, np.float32)
     assert not prepare_image(voxels, (None,), plane).any()
+
+
+@given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(1, 30))
+def test_maps_on_the_voxels_still_add_up_to_one(shape, spacing, axis, size):
+    plane = PlaneTransform.fit(geometry_of(shape, spacing), axis, size)
+    maps = np.random.default_rng(0).dirichlet([1, 1, 1], (plane.num_slices, size, size))
+    maps_NKSS = np.moveaxis(maps, -1, 1).astype(np.float32)
+    restored = plane.restore(maps_NKSS)
+    assert restored.shape == (plane.num_slices, 3, *plane.plane_shape)
+    assert_allclose(restored.sum(axis=1), 1, atol=1e-5)
+    if not plane.resamples:
+        assert np.array_equal(
+            np.moveaxis(restored.argmax(axis=1), 0, axis), plane.undo(maps_NKSS.argmax(axis=1))
+        )
+
+
+@given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(1, 30))
+def test_some_slices_come_out_as_they_do_among_all(shape, spacing, axis, size):
+    plane = PlaneTransform.fit(geometry_of(shape, spacing), axis, size)
+    voxels = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    some = np.moveaxis(np.moveaxis(voxels, axis + 1, 0)[1:3], 0, axis + 1)
+    assert np.array_equal(plane.images(some), plane.images(voxels)[1:3])

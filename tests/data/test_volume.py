@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.volume import read_header, read_image, read_label, write_image, write_label
+from mbnas.data.volume import (
+    read_header,
+    read_image,
+    read_label,
+    write_image,
+    write_label,
+    write_map,
+)
 from mbnas.errors import DatasetError
 
 TYPES = ("uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -186,3 +193,39 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
 def read_written(path):
     write_image(path, np.ones((1, 3, 3, 3), np.uint8), np.eye(4))
     return read_label(path)
+
+
+def placed_bits(path):
+    """What a header says of where its voxels lie, bit by bit, and the affine that follows."""
+    header = nib.load(path).header
+    names = ("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c")
+    names += ("quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z")
+    fields = {name: header[name].tobytes() for name in names}
+    return header["sizeof_hdr"].item(), fields, nib.load(path).affine.tobytes()
+
+
+OBLIQUE = np.array(
+    [[0.93, -0.31, 0.11, -71.3], [0.27, 1.11, 0.2, 33.7], [-0.21, -0.1, 2.97, 11 / 7], [0, 0, 0, 1]]
+)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize(("sform", "qform"), [(1, 1), (0, 1), (2, 0), (0, 0), (4, 2)])
+def test_a_label_lies_where_its_image_does_to_the_last_digit(tmp_path, kind, sform, qform):
+    image = kind(np.zeros((3, 4, 5), np.int16), OBLIQUE)
+    image.set_sform(OBLIQUE if sform else None, code=sform)
+    image.set_qform(OBLIQUE * [1, 1, 1, 1.1] if qform else None, code=qform)
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, tmp_path / "image.nii.gz")
+    read = read_image((tmp_path / "image.nii.gz",))
+    labels = np.arange(60).reshape(read.geometry.canonical_shape)
+    write_label(tmp_path / "label.nii.gz", labels, read.geometry, read.placement)
+    values = np.ones((*labels.shape, 2), np.float32)
+    write_map(tmp_path / "map.nii.gz", values, read.geometry, read.placement)
+    for name, shape in (("label", (3, 4, 5)), ("map", (3, 4, 5, 2))):
+        assert placed_bits(tmp_path / f"{name}.nii.gz") == placed_bits(tmp_path / "image.nii.gz")
+        assert nib.load(tmp_path / f"{name}.nii.gz").shape == shape
+    again, geometry = read_label(tmp_path / "label.nii.gz")
+    assert np.array_equal(again, labels)
+    assert geometry == read.geometry
+    assert b"no medical device" in nib.load(tmp_path / "label.nii.gz").header["descrip"].item()

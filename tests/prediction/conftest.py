@@ -7,6 +7,7 @@ import torch
 
 from mbnas.data.dataset import LabelClass
 from mbnas.data.normalise import ForegroundIntensities
+from mbnas.network.network import Network
 from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
 from mbnas.prediction.torch_members import build_empty
 from mbnas.training.weights import save_weights
@@ -52,11 +53,20 @@ def write_model(folder, card):
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.uniform_(-0.5, 0.5)
                 module.running_var.uniform_(0.5, 2.0)
+        if isinstance(network, Network):
+            _have_all_classes(network, len(card.channels))
         save_weights(network, folder / member.file)
         members.append(replace(member, sha256=sha256_of(folder / member.file)))
     complete = replace(card, members=tuple(members))
     write_card(folder, complete)
     return complete
+
+
+def _have_all_classes(network, in_channels):
+    """Shift the head's bias so that noise is not all of one class."""
+    with torch.no_grad():
+        logits = network.eval()(torch.randn(4, in_channels, 32, 32))
+        network.head.bias -= logits.mean(dim=(0, 2, 3))
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from mbnas.data.viewing import chosen_slices, window
 from mbnas.report.segmentations import (
     FEWEST_SLICES,
     MOST_SLICES,
     chosen_cases,
-    chosen_slices,
     room_for,
     show_case,
-    window,
 )
 from mbnas.report.segmentations_section import class_fill, segmentations_section
 

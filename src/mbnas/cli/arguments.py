@@ -118,6 +118,10 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _train(
         command("train", "train", "Train the best network, or any, to a model that segments files.")
     )
+    _predict(command("predict", "predict", "Label maps of images, by a trained network."))
+    _evaluate(
+        command("evaluate", "evaluate", "Score label maps, of mbnas or any other program, in 3D.")
+    )
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
@@ -291,6 +295,92 @@ def _reproduce(parser: Parser) -> None:
     )
     _running(parser)
     _log(parser)
+
+
+def _predict(parser: Parser) -> None:
+    _study(parser, "directory of a study, or of a model")
+    parser.add_argument(
+        "input", type=Path, metavar="INPUT", help="a NIfTI image, or a folder of images"
+    )
+    parser.add_argument(
+        "output", type=Path, metavar="OUTPUT", help="a file for a file, a folder for a folder"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="which of the study's models (default: the only one, or best)",
+    )
+    parser.add_argument(
+        "--fold",
+        type=int,
+        metavar="K",
+        help="only by the network that did not learn from this fold: for patients of the study "
+        "(default: the mean of all)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 … (default auto)")
+    parser.add_argument(
+        "--tta", action="store_true", help="average over flips, as far as training had them"
+    )
+    parser.add_argument(
+        "--keep-largest",
+        action="store_true",
+        help="keep the largest connected component of every class alone",
+    )
+    parser.add_argument(
+        "--probabilities", action="store_true", help="write them too, a 4D file a case"
+    )
+    parser.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="write the entropy of the probabilities too, 0 certain to 1 undecided",
+    )
+    parser.add_argument(
+        "--overlay", action="store_true", help="draw a PNG of every case, to look at"
+    )
+    parser.add_argument(
+        "--onnx", action="store_true", help="accept a model in ONNX format alone: it needs no torch"
+    )
+    parser.add_argument(
+        "--trust-module",
+        action="store_true",
+        help="run the code of a model whose network is a module of your own",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="cases read, and written, while one is predicted (default 1)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what another model or option made"
+    )
+
+
+def _evaluate(parser: Parser) -> None:
+    parser.add_argument(
+        "predictions", type=Path, metavar="PREDICTIONS", help="a label map, or a folder of them"
+    )
+    parser.add_argument(
+        "references", type=Path, metavar="REFERENCES", help="the same of the truth, equally named"
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DATASET",
+        help="folder whose dataset.json names the classes (default: the label values found)",
+    )
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="exit with 0 although references have no prediction",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every case and class")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
+    )
+    _json(parser)
 
 
 def _report(parser: Parser) -> None:

@@ -19,11 +19,11 @@ _UNBOUNDED = 1000
 def print_comparison(comparison: Comparison, out: Console | None = None) -> None:
     """Print the tables of a comparison, what they show, and their notes, at the screen's width."""
     out = out or Console(highlight=False)
-    main = _on_screen(tables(comparison)[0])
+    main = on_screen(tables(comparison)[0])
     unbounded = out.options.update(max_width=_UNBOUNDED)
     fits = Measurement.get(out, unbounded, main).maximum <= out.width
     for table in tables(comparison, joined=fits):
-        out.print(_on_screen(table))
+        out.print(on_screen(table))
         out.print()
     for sentence in sentences(comparison):
         out.print(escape(sentence), end="\n\n")
@@ -31,7 +31,7 @@ def print_comparison(comparison: Comparison, out: Console | None = None) -> None
         out.print(f"[dim]{escape(note)}[/]")
 
 
-def _on_screen(table: Table) -> ScreenTable:
+def on_screen(table: Table) -> ScreenTable:
     """Return a table whose numbers stay whole; heads have two lines, and names wrap if need be."""
     made = ScreenTable(
         box=box.SIMPLE_HEAD,

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from mbnas.data.opening import SUFFIXES
+from mbnas.data.opening import SUFFIXES, without_suffix
 from mbnas.errors import DatasetError
 
 Layout = Literal["msd", "nnunet"]
 MAX_CLASSES = 255
 """Prepared labels are bytes, and zero is the background."""
+
+_MAX_BYTES = 2**26
+_LARGEST_LABEL = 2**31 - 1
 
 _NNUNET_IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
@@ -108,7 +111,12 @@ def _read_facts(root: Path) -> dict[str, Any]:
             f"{root} is not a folder. Give the folder that holds the dataset's dataset.json."
         )
     try:
+        if (num_bytes := path.stat().st_size) > _MAX_BYTES:
+            raise _malformed(root, f"has {num_bytes} bytes, more than the {_MAX_BYTES} it may")
         facts = json.loads(path.read_bytes())
+        json.dumps(facts, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _malformed(root, f"holds text that is none ({error.reason})") from error
     except FileNotFoundError:
         raise DatasetError(
             f"{root} has no dataset.json. Give a folder in Decathlon or nnU-Net v2 raw layout."
@@ -145,8 +153,11 @@ def _channels(root: Path, facts: dict[str, Any], key: str) -> tuple[str, ...]:
 
 def _msd_classes(root: Path, facts: dict[str, Any]) -> tuple[LabelClass, ...]:
     labels = _mapping(root, facts, "labels")
-    if bad := [value for value in labels if not value.isdecimal()]:
-        raise _malformed(root, f"names a label {bad[0]!r}: keys of 'labels' are whole numbers")
+    if bad := [value for value in labels if not (value.isdecimal() and len(value) <= 10)]:
+        raise _malformed(
+            root,
+            f"names a label {bad[0][:20]!r}: keys of 'labels' are whole numbers of up to 10 digits",
+        )
     return _foreground(root, ((int(value), str(name)) for value, name in labels.items()))
 
 
@@ -176,6 +187,8 @@ def _foreground(root: Path, labels: Iterable[tuple[int, str]]) -> tuple[LabelCla
             f"declares {len(classes)} foreground labels: there must be 1 to {MAX_CLASSES}, each "
             "with a value of its own",
         )
+    if classes[-1].value > _LARGEST_LABEL:
+        raise _malformed(root, f"declares a label larger than {_LARGEST_LABEL}")
     return tuple(classes)
 
 
@@ -190,19 +203,28 @@ def _msd_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
                 image, label = _inside(root, image_name), _inside(root, label_name)
             case _:
                 raise _malformed(root, f"needs one 'image' and one 'label' in training {number}")
-        cases.append(Case(name=_stem(label.name), images=(image,), label=label))
+        cases.append(Case(name=without_suffix(label.name), images=(image,), label=label))
     return cases
 
 
 def _inside(root: Path, listed: str) -> Path:
-    """Return a listed file's path, which must not lead out of the dataset."""
+    """Return a listed file's path, which must not lead out of the dataset, by a link or without."""
+    if "\0" in listed or not listed.strip("./"):
+        raise _malformed(root, f"lists {listed!r}, which names no file")
     normal = PurePosixPath(os.path.normpath(listed))
-    if normal.is_absolute() or ".." in normal.parts:
+    path = root / normal
+    if normal.is_absolute() or ".." in normal.parts or not _stays_inside(root, path):
         raise DatasetError(
             f"{root / 'dataset.json'} lists {listed!r}, which lies outside the dataset: paths are "
-            "relative to its folder. Move the file inside."
+            "relative to its folder, and links lead nowhere else. Move the file inside."
         )
-    return root / normal
+    return path
+
+
+def _stays_inside(root: Path, path: Path) -> bool:
+    """Say whether a path, with all links followed, is in a folder, be it there or not."""
+    real_root = os.path.realpath(root)
+    return os.path.commonpath([real_root, os.path.realpath(path)]) == real_root
 
 
 def _nnunet_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
@@ -215,7 +237,7 @@ def _nnunet_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
     if "dataset" in facts:
         raise DatasetError(
             f"{root / 'dataset.json'} lists its files under 'dataset': mbnas reads imagesTr and "
-            "labelsTr. Copy or link the files there and remove the key."
+            "labelsTr. Copy the files there and remove the key."
         )
     declared = set(range(len(_channels(root, facts, "channel_names"))))
     found = {name: set[int]() for name in _names(root / "labelsTr", ending)}
@@ -226,10 +248,10 @@ def _nnunet_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
         Case(
             name=name,
             images=tuple(
-                root / "imagesTr" / f"{name}_{channel:04d}{ending}"
+                _inside(root, f"imagesTr/{name}_{channel:04d}{ending}")
                 for channel in sorted(channels | declared)
             ),
-            label=root / "labelsTr" / f"{name}{ending}",
+            label=_inside(root, f"labelsTr/{name}{ending}"),
         )
         for name, channels in found.items()
     ]
@@ -243,9 +265,3 @@ def _names(folder: Path, ending: str) -> list[str]:
         )
     names = (path.name for path in folder.iterdir() if not path.name.startswith("."))
     return [name.removesuffix(ending) for name in names if name.endswith(ending)]
-
-
-def _stem(name: str) -> str:
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name

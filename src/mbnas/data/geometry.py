@@ -47,6 +47,19 @@ class Geometry:
             orientation=tuple((axis, flip) for axis, flip in fields["orientation"]),
         )
 
+    @classmethod
+    def canonical(
+        cls, shape_xyz: tuple[int, int, int], spacing_mm: tuple[float, float, float]
+    ) -> Geometry:
+        """Return the grid of an array in canonical orientation that lies nowhere in particular.
+
+        >>> Geometry.canonical((4, 5, 6), (1.0, 1.0, 3.0)).spacing_mm
+        (1.0, 1.0, 3.0)
+        """
+        x, y, z = spacing_mm
+        rows = ((x, 0.0, 0.0, 0.0), (0.0, y, 0.0, 0.0), (0.0, 0.0, z, 0.0), (0.0, 0.0, 0.0, 1.0))
+        return cls(shape_xyz=shape_xyz, affine=rows, orientation=((0, 1), (1, 1), (2, 1)))
+
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Distance between voxel centres along each canonical axis."""

@@ -89,6 +89,33 @@ def _fit(values: np.ndarray) -> ForegroundIntensities:
     )
 
 
+def of_volume(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
+) -> tuple[ForegroundIntensities, ...]:
+    """Return how one volume's channels are normalised, every number known.
+
+    By them :func:`normalise` serves any part of the volume as it would serve the whole. They
+    are summed a plane at a time, in no more memory than a plane takes.
+
+    Args:
+        voxels_CXYZ: The whole volume.
+        normalisation: What the dataset says of each channel.
+    """
+    channels = zip(voxels_CXYZ, normalisation, strict=True)
+    return tuple(_of_itself(voxels) if ct is None else ct for voxels, ct in channels)
+
+
+def _of_itself(voxels: Float32[np.ndarray, "x y z"]) -> ForegroundIntensities:
+    low, high = float(voxels.min()), float(voxels.max())
+    if low == high:
+        return ForegroundIntensities(low=low, high=high, mean=low, deviation=0.0)
+    mean = sum(float(plane.sum(dtype=np.float64)) for plane in voxels) / voxels.size
+    squares = sum(float(((plane.astype(np.float64) - mean) ** 2).sum()) for plane in voxels)
+    return ForegroundIntensities(
+        low=low, high=high, mean=mean, deviation=float(np.sqrt(squares / voxels.size))
+    )
+
+
 def normalise(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
 ) -> Float32[np.ndarray, "channel x y z"]:

@@ -11,8 +11,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from mbnas.errors import DatasetError
 
@@ -24,10 +24,24 @@ _POINTERS = {
     b"/annex/objects/": ("git-annex", "git annex get"),
 }
 _AGAIN = "Copy or download it again."
+_SLACK_BYTES = 2**20
+_MOST_UNPACKED = 1040
+"""No byte of gzip unpacks to more: DEFLATE stops at 1032."""
+
+
+def without_suffix(name: str) -> str:
+    """Return a file's name without ``.nii`` or ``.nii.gz``.
+
+    >>> without_suffix("case_01.nii.gz")
+    'case_01'
+    """
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[BinaryIO]:
+def readable(path: Path) -> Iterator[BufferedIOBase]:
     """Yield the file's uncompressed bytes; whatever goes wrong is one clear sentence."""
     if not path.name.endswith(SUFFIXES):
         raise DatasetError(f"{path} is not named .nii or .nii.gz. Convert it to NIfTI.")
@@ -38,7 +52,7 @@ def readable(path: Path) -> Iterator[BinaryIO]:
             file.seek(0)
             if path.name.endswith(".gz"):
                 with gzip.open(file) as stream:
-                    yield cast(BinaryIO, stream)
+                    yield stream
             else:
                 yield file
     except FileNotFoundError:
@@ -54,6 +68,35 @@ def readable(path: Path) -> Iterator[BinaryIO]:
                 f"promises. {_AGAIN}"
             ) from error
         raise DatasetError(f"{path} could not be read: {error.strerror}.") from error
+
+
+def read_promised(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
+    """Return the first bytes of an opened file, as many as its header promises.
+
+    What follows them is read as far as a mebibyte, which checks the file to its end, and no
+    further: a small file that unpacks to a huge one is refused before it does.
+
+    Args:
+        path: The file.
+        stream: Its bytes from the beginning, as :func:`readable` yields them.
+        num_bytes: How many there are to be.
+
+    Raises:
+        DatasetError: if there are more bytes, or fewer.
+    """
+    largest = path.stat().st_size * (_MOST_UNPACKED if path.name.endswith(".gz") else 1)
+    content = stream.read(num_bytes) if num_bytes <= largest else b""
+    if len(content) < num_bytes:
+        raise DatasetError(
+            f"{path} is truncated or damaged: it holds fewer voxels than its header promises. "
+            f"{_AGAIN}"
+        )
+    if len(stream.read(_SLACK_BYTES + 1)) > _SLACK_BYTES:
+        raise DatasetError(
+            f"{path} goes on after the {num_bytes} bytes that its header promises, and what "
+            "follows is not read. Write it anew with another program."
+        )
+    return content
 
 
 def _refuse_stand_ins(path: Path, start: bytes) -> None:

@@ -108,17 +108,14 @@ class PlaneTransform:
     def images(
         self, voxels_CXYZ: Float32[np.ndarray, "channel x y z"]
     ) -> Float32[np.ndarray, "slice channel side side"]:
-        """Return the image slices, resized by antialiased bilinear interpolation."""
+        """Return the image slices, resized by antialiased bilinear interpolation.
+
+        Args:
+            voxels_CXYZ: The volume, or some consecutive slices of it.
+        """
         slices_NCHW = np.moveaxis(voxels_CXYZ, self.slice_axis + 1, 0)
-        squares = self._empty((self.num_slices, len(voxels_CXYZ)), np.float32)
-        inner = squares[self._window]
-        if not self.resamples:
-            inner[...] = slices_NCHW
-            return squares
-        size = (self.fitted[1], self.fitted[0])
-        for index in np.ndindex(slices_NCHW.shape[:2]):
-            image = Image.fromarray(np.ascontiguousarray(slices_NCHW[index]))
-            inner[index] = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+        squares = self._empty(slices_NCHW.shape[:2], np.float32)
+        _resize_into(squares[self._window], slices_NCHW)
         return squares
 
     def labels(
@@ -142,6 +139,19 @@ class PlaneTransform:
         slices_NHW = slices_NSS[self._window][:, rows][:, :, columns]
         return np.ascontiguousarray(np.moveaxis(slices_NHW, 0, self.slice_axis))
 
+    def restore(
+        self, maps_NKSS: Float32[np.ndarray, "slice classes side side"]
+    ) -> Float32[np.ndarray, "slice classes height width"]:
+        """Return a network's maps of some slices on the voxels of these slices.
+
+        Exact where nothing was resampled; else by the interpolation that made the slices, so
+        that the maps of classes that added up to 1 still do.
+        """
+        inner = maps_NKSS[self._window]
+        restored = np.empty((*inner.shape[:2], *self.plane_shape), np.float32)
+        _resize_into(restored, inner)
+        return restored
+
     @property
     def _window(self) -> tuple[EllipsisType | slice, ...]:
         places = zip(self.offset, self.fitted, strict=True)
@@ -149,6 +159,20 @@ class PlaneTransform:
 
     def _empty(self, leading: tuple[int, ...], number_type: type) -> np.ndarray:
         return np.zeros((*leading, self.slice_size, self.slice_size), number_type)
+
+
+def _resize_into(
+    target: Float32[np.ndarray, "slice channel rows columns"],
+    source: Float32[np.ndarray, "slice channel height width"],
+) -> None:
+    """Fill ``target`` with images resized to it, antialiased and bilinear."""
+    if target.shape == source.shape:
+        target[...] = source
+        return
+    size = (target.shape[3], target.shape[2])
+    for index in np.ndindex(source.shape[:2]):
+        image = Image.fromarray(np.ascontiguousarray(source[index]))
+        target[index] = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
 
 
 def _nearest(source: int, target: int) -> Integer[np.ndarray, " target"]:

@@ -2,7 +2,11 @@
 
 Arrays are ``[channel, x, y, z]`` in canonical orientation (RAS+). What undoes the
 reorientation is kept in :class:`~mbnas.data.geometry.Geometry`, so that a label
-written comes out on the grid of the file that it was made for.
+written comes out on the grid of the file that it was made for; with the
+:class:`~mbnas.data.placement.Placement` of that file, bit by bit as that file has it.
+
+A header is believed only as far as memory goes, and no more bytes are read, or unpacked,
+than it promises.
 
 This is the only module that imports nibabel.
 """
@@ -10,6 +14,7 @@ This is the only module that imports nibabel.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,25 +24,52 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from jaxtyping import Float32, Integer, Num, Shaped
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.wrapstruct import WrapStructError
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.opening import SUFFIXES, readable
+from mbnas.data.opening import SUFFIXES, read_promised, readable
+from mbnas.data.placement import FIELDS, Placement
 from mbnas.errors import DatasetError
 from mbnas.files import replacing
+from mbnas.version import __version__
 
 _IMAGE_CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
+_HEADER_BYTES = 540
 _SINGLE_FILE_MAGICS = (b"n+1", b"n+2")
-_NIBABEL_ERRORS = (ImageFileError, HeaderDataError, ImageDataError, ValueError)
+_NIBABEL_ERRORS = (
+    ImageFileError,
+    HeaderDataError,
+    ImageDataError,
+    WrapStructError,
+    ValueError,
+    OverflowError,
+)
+MAX_BYTES = 2**32
+"""The most that the voxels of one file may take, each counted as four bytes or as it is stored."""
+
+RESEARCH_SOFTWARE = f"mbnas {__version__}: research software, no medical device"
+"""What the header of a prediction says of it, in at most 80 bytes."""
+
+_MAX_OFFSET = 2**24
+_SPACINGS_MM = (1e-5, 1e5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """An image: voxels in canonical orientation, and the grid of the file they came from."""
+    """An image: voxels in canonical orientation, and the grid of the file they came from.
+
+    Attributes:
+        voxels: In canonical orientation.
+        geometry: The grid of its file, of the first where there are several.
+        placement: The same as that file's header says it.
+    """
 
     voxels: Float32[np.ndarray, "channel x y z"]
     geometry: Geometry
+    placement: Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +89,10 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
     Raises:
         DatasetError: if a file cannot be read, or if the files differ in grid.
     """
-    parts, first = [], None
+    parts, first, placement = [], None, None
     for path in paths:
-        array, geometry = _read(path)
-        first = first or geometry
+        array, geometry, placed = _read(path)
+        first, placement = first or geometry, placement or placed
         if not geometry.matches(first):
             raise DatasetError(
                 f"{path} is not on the grid of {paths[0].name} (shape {geometry.shape_xyz} "
@@ -68,11 +100,11 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
                 "grid. Resample them onto one."
             )
         parts.append(_channels_first(array, geometry))
-    if first is None:
+    if first is None or placement is None:
         raise DatasetError("A case without image files has no image. List at least one.")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported
-        voxels = np.concatenate(parts).astype(np.float32, copy=False)
-    return Volume(voxels=np.ascontiguousarray(voxels), geometry=first)
+        voxels = np.concatenate(parts, dtype=np.float32, casting="unsafe")
+    return Volume(voxels=voxels, geometry=first, placement=placement)
 
 
 def read_label(path: Path) -> tuple[Num[np.ndarray, "x y z"], Geometry]:
@@ -81,7 +113,7 @@ def read_label(path: Path) -> tuple[Num[np.ndarray, "x y z"], Geometry]:
     Raises:
         DatasetError: if the file cannot be read or holds more than one channel.
     """
-    array, geometry = _read(path)
+    array, geometry, _ = _read(path)
     channels = _channels_first(array, geometry)
     if len(channels) != 1:
         raise DatasetError(
@@ -98,34 +130,49 @@ def read_header(path: Path) -> Header:
         DatasetError: if the file cannot be read.
     """
     with readable(path) as stream, _explained(path):
-        start = stream.read(540)
-        image_class = _image_class(path, start)
-        header_class = image_class.header_class
-        header = header_class(start[: header_class.template_dtype.itemsize])
-        shape = tuple(map(int, header.get_data_shape()))
+        header = _header(path, stream.read(_HEADER_BYTES))
+        shape = _shape(path, header)
         geometry = _geometry(path, shape, header.get_best_affine())
     return Header(geometry=geometry, num_channels=shape[3] if len(shape) == 4 else 1)
 
 
-def write_label(path: Path, labels_XYZ: Integer[np.ndarray, "x y z"], geometry: Geometry) -> None:
+def write_label(
+    path: Path,
+    labels_XYZ: Integer[np.ndarray, "x y z"],
+    geometry: Geometry,
+    placement: Placement | None = None,
+) -> None:
     """Write labels in the orientation, shape and affine of ``geometry``, whole or not at all.
 
     Args:
         path: Where to write, ``.nii`` or ``.nii.gz``.
         labels_XYZ: Class numbers in canonical orientation.
         geometry: The grid of the image that the labels belong to.
+        placement: What that image's header says of it, which is then said in the same words.
 
     Raises:
         DatasetError: if the shape is not the grid's or the file cannot be written.
     """
-    if labels_XYZ.shape != geometry.canonical_shape:
-        raise DatasetError(
-            f"Labels of shape {labels_XYZ.shape} do not fit {path.name}: its grid is "
-            f"{geometry.canonical_shape} in canonical orientation."
-        )
+    _check_fit(path, "Labels", labels_XYZ.shape, geometry)
     fitting = np.result_type(*map(np.min_scalar_type, (labels_XYZ.min(), labels_XYZ.max())))
     number_type = next(t for t in (np.uint8, np.int16, np.int32) if np.can_cast(fitting, t))
-    _write(path, geometry.from_canonical(labels_XYZ.astype(number_type)), np.array(geometry.affine))
+    array = geometry.from_canonical(labels_XYZ.astype(number_type, copy=False))
+    _write(path, array, np.array(geometry.affine), placement)
+
+
+def write_map(
+    path: Path,
+    values_XYZK: Float32[np.ndarray, "x y z *maps"],
+    geometry: Geometry,
+    placement: Placement | None = None,
+) -> None:
+    """Write one value a voxel, or several along a fourth axis, as :func:`write_label` does labels.
+
+    Raises:
+        DatasetError: if the shape is not the grid's or the file cannot be written.
+    """
+    _check_fit(path, "Values", values_XYZK.shape[:3], geometry)
+    _write(path, geometry.from_canonical(values_XYZK), np.array(geometry.affine), placement)
 
 
 def write_image(
@@ -144,16 +191,26 @@ def write_image(
     array = voxels_CXYZ[0] if len(voxels_CXYZ) == 1 else np.moveaxis(voxels_CXYZ, 0, -1)
     if array.dtype == np.int64:
         array = array.astype(np.int32)
-    _write(path, array, affine)
+    _write(path, array, affine, None)
 
 
-def _write(path: Path, array: Shaped[np.ndarray, "*axes"], affine: Num[np.ndarray, "4 4"]) -> None:
+def _check_fit(path: Path, what: str, shape: tuple[int, ...], geometry: Geometry) -> None:
+    if shape != geometry.canonical_shape:
+        raise DatasetError(
+            f"{what} of shape {shape} do not fit {path.name}: its grid is "
+            f"{geometry.canonical_shape} in canonical orientation."
+        )
+
+
+def _write(
+    path: Path,
+    array: Shaped[np.ndarray, "*axes"],
+    affine: Num[np.ndarray, "4 4"],
+    placement: Placement | None,
+) -> None:
     if not path.name.endswith(SUFFIXES):
         raise DatasetError(f"{path} cannot be written: name it .nii or .nii.gz.")
-    image = nib.Nifti1Image(array, np.asarray(affine, dtype=np.float64))
-    image.header.set_xyzt_units("mm")
-    image.set_sform(image.affine, code=1)
-    image.set_qform(image.affine, code=1, strip_shears=True)
+    image = _placed_as(placement, array) if placement else _placed_by(affine, array)
     try:
         with replacing(path) as aside:
             nib.save(image, aside)
@@ -164,30 +221,95 @@ def _write(path: Path, array: Shaped[np.ndarray, "*axes"], affine: Num[np.ndarra
         ) from error
 
 
-def _read(path: Path) -> tuple[Shaped[np.ndarray, "i j k *channels"], Geometry]:
-    """Return a file's array along its own axes, 3D or 4D, and its grid."""
+def _placed_by(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"]) -> Any:
+    image = nib.Nifti1Image(array, np.asarray(affine, dtype=np.float64))
+    image.header.set_xyzt_units("mm")
+    image.set_sform(image.affine, code=1)
+    image.set_qform(image.affine, code=1, strip_shears=True)
+    return image
+
+
+def _placed_as(placement: Placement, array: Shaped[np.ndarray, "*axes"]) -> Any:
+    """Return an image whose header says where it lies as another file's does."""
+    kind = _IMAGE_CLASSES[placement.header_bytes]
+    header = kind.header_class()
+    header.set_data_dtype(array.dtype)
+    header.set_data_shape(array.shape)
+    for name, value in placement.fields.items():
+        header[name] = value
+    header["descrip"] = RESEARCH_SOFTWARE
+    return kind(array, None, header)
+
+
+def _read(path: Path) -> tuple[Shaped[np.ndarray, "i j k *channels"], Geometry, Placement]:
+    """Return a file's array along its own axes, 3D or 4D, its grid, and that in its own words."""
     with readable(path) as stream, _explained(path):
-        content = stream.read()
-        image = _image_class(path, content).from_stream(io.BytesIO(content))
-        if image.get_data_dtype().kind not in "iuf":
+        header = _header(path, stream.read(_HEADER_BYTES))
+        shape = _shape(path, header)
+        number_type = header.get_data_dtype()
+        if number_type.kind not in "iuf":
             raise DatasetError(
-                f"{path} holds {image.get_data_dtype()} voxels: they must be integers or real "
+                f"{path} holds {number_type} voxels: they must be integers or real "
                 "numbers. Convert it to one of these."
             )
-        geometry = _geometry(path, image.shape, image.affine)
-        return np.asanyarray(image.dataobj), geometry
+        geometry = _geometry(path, shape, header.get_best_affine())
+        offset = header.get_data_offset()
+        if not 0 <= offset <= _MAX_OFFSET:
+            raise HeaderDataError(f"its voxels begin at byte {offset}")
+        stream.seek(0)
+        content = read_promised(path, stream, offset + math.prod(shape) * int(number_type.itemsize))
+        array = np.asanyarray(ArrayProxy(io.BytesIO(content), header))
+        return array, geometry, _placement(header)
+
+
+def _header(path: Path, start: bytes) -> Any:
+    """Return the header that a file's first bytes are."""
+    header_class = _image_class(path, start).header_class
+    return header_class(start[: header_class.template_dtype.itemsize])
+
+
+def _shape(path: Path, header: Any) -> tuple[int, ...]:
+    """Return how many voxels there are along each axis, if memory could hold them."""
+    shape = tuple(map(int, header.get_data_shape()))
+    if len(shape) not in (3, 4) or min(shape) < 1:
+        raise DatasetError(
+            f"{path} has shape {shape}: a volume has three axes, or four with the channels last, "
+            "and at least one voxel along each."
+        )
+    num_bytes = math.prod(shape) * max(4, int(header.get_data_dtype().itemsize))
+    if num_bytes > MAX_BYTES:
+        raise DatasetError(
+            f"{path} has shape {shape}, which takes {num_bytes / 2**30:,.1f} GiB of memory: at "
+            f"most {MAX_BYTES / 2**30:g} GiB are read of one file. Cut it into parts, or correct "
+            "its header."
+        )
+    return shape
+
+
+def _placement(header: Any) -> Placement:
+    return Placement(
+        header_bytes=int(header["sizeof_hdr"]),
+        fields={
+            name: tuple(value.tolist()) if value.ndim else value.item()
+            for name in FIELDS
+            for value in [np.asarray(header[name])]
+        },
+    )
 
 
 def _geometry(path: Path, shape: tuple[int, ...], affine: Num[np.ndarray, "4 4"]) -> Geometry:
-    if len(shape) not in (3, 4) or 0 in shape:
-        raise DatasetError(
-            f"{path} has shape {shape}: a volume has three axes, or four with the channels last."
-        )
     matrix = np.asarray(affine, dtype=np.float64)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
         raise DatasetError(
             f"{path} has an affine that maps voxels to no place in space: its three axes must be "
             "finite and independent. Correct the header."
+        )
+    lengths_mm = np.linalg.norm(matrix[:3, :3], axis=0)
+    low, high = _SPACINGS_MM
+    if not ((low <= lengths_mm) & (lengths_mm <= high)).all():
+        raise DatasetError(
+            f"{path} has voxels of {lengths_mm.min():g} to {lengths_mm.max():g} mm: lengths from "
+            f"{low:g} to {high:g} mm are read. Correct the header."
         )
     orientation = tuple((int(axis), int(flip)) for axis, flip in nib.io_orientation(matrix))
     rows = tuple(tuple(map(float, row)) for row in matrix)
@@ -205,7 +327,8 @@ def _channels_first(
 def _explained(path: Path) -> Iterator[None]:
     """Turn nibabel's objections to a header into one sentence."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # what overflows is looked at afterwards
+            yield
     except _NIBABEL_ERRORS as error:
         raise DatasetError(
             f"{path} has a NIfTI header that cannot be right ({error}). Write it anew with "

@@ -19,6 +19,7 @@ from mbnas.network.build import build_network
 from mbnas.prediction.card import Member, ModelCard, checked_file
 from mbnas.prediction.members import Run
 from mbnas.training.device import autocast, resolve_device
+from mbnas.training.shortage import memory_errors
 from mbnas.training.weights import load_weights
 
 
@@ -83,10 +84,11 @@ def _runner(network: nn.Module, card: ModelCard, device: str) -> Run:
     def run(
         images_BCHW: Float32[np.ndarray, "batch channels height width"],
     ) -> Float32[np.ndarray, "batch classes height width"]:
-        images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
-        with autocast(kind, card.precision):
-            logits: Tensor = network(images)
-        return logits.float().cpu().numpy()
+        with memory_errors(device):
+            images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
+            with autocast(kind, card.precision):
+                logits: Tensor = network(images)
+            return logits.float().cpu().numpy()
 
     return run
 

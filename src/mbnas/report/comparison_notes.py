@@ -8,7 +8,7 @@ from mbnas.report.measures import Measures
 from mbnas.report.wording import counted
 from mbnas.scoring.measures import TOLERANCE_MM
 
-_DEFINITIONS = (
+DEFINITIONS = (
     "Measured in 3D on the voxel grid of each case's own file, with spacing in mm. Surfaces are "
     "MONAI's: HD95 is between the centres of edge voxels, the larger of both directions; surface "
     "Dice (use_subvoxels) is between surface elements weighted by area, within "
@@ -25,7 +25,7 @@ def footnotes(comparison: Comparison) -> tuple[str, ...]:
             "training; each value is the mean over the networks of all folds."
         )
     notes += [
-        _DEFINITIONS,
+        DEFINITIONS,
         _empty_cases(comparison),
         _costs(comparison),
     ]

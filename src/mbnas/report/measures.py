@@ -32,7 +32,8 @@ class Quantity:
 
     Attributes:
         mean: Over initialisations; ``None`` where nothing is defined for one of them.
-        sd: Sample standard deviation over initialisations; ``None`` with fewer than two.
+        sd: Sample standard deviation over initialisations, of predictions on disk over cases;
+            ``None`` with fewer than two.
         interval: Of the mean over patients, by bootstrap; ``None`` with fewer than two.
     """
 
@@ -116,7 +117,7 @@ def measures_of(
         )
     return Measures(
         metrics=metrics,
-        counts=tuple(_counts([each[k] for _, _, each in volumes]) for k in range(num_classes)),
+        counts=tuple(counts_of([each[k] for _, _, each in volumes]) for k in range(num_classes)),
     )
 
 
@@ -194,7 +195,8 @@ def _mean_known(values: Float[np.ndarray, " *shape"], axis: int) -> Float[np.nda
     return np.where(num_known > 0, total / np.maximum(num_known, 1), np.nan)
 
 
-def _counts(measures: Sequence[ClassMeasures]) -> Counts:
+def counts_of(measures: Sequence[ClassMeasures]) -> Counts:
+    """Return how often a class was measured, and how often there was nothing to measure."""
     present = [(each.predicted_voxels > 0, each.reference_voxels > 0) for each in measures]
     return Counts(
         num_values=len(present),

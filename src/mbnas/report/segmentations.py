@@ -1,7 +1,6 @@
 """What networks made of patients' volumes, slice by slice, as one value: the worst case first.
 
-Slices are shown as radiologists look at them: anterior or superior up, the patient's right to
-the left. They are cut to a square around everything that is foreground to anyone.
+Slices are cut to a square around everything that is foreground to anyone.
 
 Shape suffixes: N slices, S side of a prepared slice, H height, W width, R referees: the reference
 first, then every network.
@@ -14,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 
+from mbnas.data.viewing import chosen_slices, upright, window
 from mbnas.report.contours import outlines
 from mbnas.scoring.metrics import mean_defined
 
@@ -24,9 +24,6 @@ MOST_SLICES = 24
 FEWEST_SLICES = 10
 PIXEL_BUDGET = 3_000_000
 """Of all slices together before they are cut; a pixel takes about a byte of the page."""
-
-EDGES = (("A", "S"), ("R", "S"), ("R", "A"))
-"""For each canonical axis that slices are cut across: what lies to the left, and what above."""
 
 _MARGIN = 0.2
 _SMALLEST_MARGIN = 3
@@ -142,34 +139,6 @@ def room_for(num_cases: int, side: int) -> tuple[int, int]:
     return cases, min(MOST_SLICES, max(FEWEST_SLICES, PIXEL_BUDGET // (cases * side**2)))
 
 
-def chosen_slices(
-    foreground_N: Integer[np.ndarray, " slice"], most: int
-) -> Integer[np.ndarray, " shown"]:
-    """Return the slices to show: those with foreground and one to each side, evenly thinned.
-
-    Args:
-        foreground_N: Foreground pixels of each slice.
-        most: Slices to choose, one or more; the fullest is always among them.
-    """
-    inside = np.flatnonzero(foreground_N)
-    if not inside.size:
-        inside = np.array([len(foreground_N) // 2])
-    first = max(int(inside[0]) - 1, 0)
-    last = min(int(inside[-1]) + 1, len(foreground_N) - 1)
-    if last - first < most:
-        return np.arange(first, last + 1)
-    even = np.linspace(first, last, most).round().astype(int)
-    fullest = int(foreground_N.argmax())
-    even[np.abs(even - fullest).argmin()] = fullest
-    return even
-
-
-def window(pixels: Float32[np.ndarray, "*grid"]) -> tuple[float, float]:
-    """Return the intensities that become black and white: percentiles 0.5 and 99.5."""
-    low, high = np.percentile(pixels, (0.5, 99.5))
-    return float(low), float(max(high, low + 1e-6))
-
-
 def show_case(
     images_NSS: Float32[np.ndarray, "slice side side"],
     labels_RNSS: UInt8[np.ndarray, "referee slice side side"],
@@ -193,12 +162,12 @@ def show_case(
         num_classes: Foreground classes.
         most_slices: Slices to show.
     """
-    foreground_NSS = _upright(labels_RNSS.max(axis=0) > 0)
+    foreground_NSS = upright(labels_RNSS.max(axis=0) > 0)
     rows, columns = _around(foreground_NSS.max(axis=0))
     counts_N = foreground_NSS.sum(axis=(1, 2))
     shown = chosen_slices(counts_N, most_slices)
-    labels_RNHW = _upright(labels_RNSS)[:, shown][:, :, rows, columns]
-    images_NHW = _upright(images_NSS)[shown][:, rows, columns]
+    labels_RNHW = upright(labels_RNSS)[:, shown][:, :, rows, columns]
+    images_NHW = upright(images_NSS)[shown][:, rows, columns]
     paths = [
         [outlines(labels_NHW == label) for label in range(1, num_classes + 1)]
         for labels_NHW in labels_RNHW
@@ -222,13 +191,6 @@ def show_case(
         ),
         fullest=int(counts_N[shown].argmax()),
     )
-
-
-def _upright(
-    slices: Shaped[np.ndarray, "*stack side side"],
-) -> Shaped[np.ndarray, "*stack side side"]:
-    """Return slices turned so that their higher axis runs upwards, the lower to the left."""
-    return slices.swapaxes(-1, -2)[..., ::-1, ::-1]
 
 
 def _around(foreground_SS: Bool[np.ndarray, "side side"]) -> tuple[slice, slice]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 
+from mbnas.data.viewing import EDGES
 from mbnas.report.markup import Markup, element, fragment
-from mbnas.report.segmentations import EDGES, Segmentations, ShownCase, ShownSlice
+from mbnas.report.segmentations import Segmentations, ShownCase, ShownSlice
 from mbnas.report.symbols import further_fill
 from mbnas.report.wording import counted, score_text
 

@@ -1,0 +1,75 @@
+"""``mbnas evaluate``: what label maps are worth, whoever made them."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from mbnas.cli.comparison_display import on_screen
+from mbnas.cli.display import counting, note
+from mbnas.cli.tables import print_json
+from mbnas.data.dataset import read_dataset
+from mbnas.errors import UsageError
+from mbnas.files import write_text
+from mbnas.report.comparison_text import as_markdown
+from mbnas.report.evaluate import evaluate_pairs, find_pairs
+from mbnas.report.evaluation import (
+    CASE_COLUMNS,
+    Evaluation,
+    case_rows,
+    evaluation_notes,
+    evaluation_table,
+    evaluation_values,
+)
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Print and write what predictions are worth; 1 if any is missing and must not be."""
+    workers = os.cpu_count() or 1 if arguments.workers is None else arguments.workers
+    if workers < 1:
+        raise UsageError(f"--workers (={workers}) must be 1 or more.")
+    classes = None if arguments.dataset is None else read_dataset(arguments.dataset).classes
+    pairs = find_pairs(arguments.predictions, arguments.references)
+    with counting("Measuring") as progress:
+        evaluation = evaluate_pairs(pairs, classes, workers=workers, progress=progress)
+    _write(evaluation, arguments.csv, arguments.markdown, heading=str(arguments.predictions))
+    if arguments.json:
+        print_json(evaluation_values(evaluation))
+    else:
+        _print(evaluation)
+    if evaluation.missing and not arguments.allow_missing:
+        note(
+            f"{len(evaluation.missing)} of {len(evaluation.missing) + len(evaluation.cases)} "
+            f"references have no prediction, such as {evaluation.missing[0]}: predict them, or say "
+            "that this is meant with --allow-missing."
+        )
+        return 1
+    return 0
+
+
+def _print(evaluation: Evaluation) -> None:
+    out = Console(highlight=False)
+    out.print(on_screen(evaluation_table(evaluation)))
+    out.print()
+    for each in evaluation_notes(evaluation):
+        out.print(f"[dim]{escape(each)}[/]")
+
+
+def _write(
+    evaluation: Evaluation, to_csv: Path | None, to_markdown: Path | None, *, heading: str
+) -> None:
+    if to_csv is not None:
+        written = io.StringIO()
+        writer = csv.DictWriter(written, CASE_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(case_rows(evaluation))
+        write_text(to_csv, written.getvalue())
+    if to_markdown is not None:
+        table, notes = evaluation_table(evaluation), evaluation_notes(evaluation)
+        write_text(to_markdown, as_markdown([table], notes, (), heading=f"Evaluation: {heading}"))

@@ -1,0 +1,78 @@
+"""``mbnas predict``: label maps of images, on the images' own grids."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+
+from mbnas.cli.display import counting, note, warn
+from mbnas.errors import ModelError, UsageError
+from mbnas.prediction.card import read_card
+from mbnas.prediction.cases import find_cases
+from mbnas.prediction.locate import find_model
+from mbnas.prediction.options import Destination, PredictionOptions
+from mbnas.prediction.predict_cases import Tally, predict_cases
+from mbnas.prediction.predictor import Predictor
+
+_MOST_REASONS = 20
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Predict a file or a folder; 1 if a case could not be."""
+    if arguments.workers < 1:
+        raise UsageError(f"--workers (={arguments.workers}) must be 1 or more.")
+    source, options = arguments.input, _options(arguments)
+    destination = Destination.of(arguments.output, is_folder=source.is_dir())
+    folder = find_model(arguments.study, arguments.model)
+    card = read_card(folder)
+    if arguments.onnx and card.format != "onnx":
+        raise ModelError(
+            f"{folder} is no model in ONNX format, which --onnx asks for. Write one with: mbnas "
+            f"export {arguments.study} --to onnx"
+        )
+    cases = find_cases(source, len(card.channels))
+    predictor = Predictor.load(
+        folder,
+        fold=arguments.fold,
+        device=arguments.device,
+        tta=options.tta,
+        keep_largest=options.keep_largest,
+        trust_modules=arguments.trust_module,
+    )
+    with counting("Predicting") as progress:
+        tally = predict_cases(
+            predictor,
+            cases,
+            destination,
+            options,
+            workers=arguments.workers,
+            overwrite=arguments.overwrite,
+            progress=progress,
+            warn=lambda case, concern: warn(f"{case}: {concern}"),
+        )
+    return _told(tally, destination)
+
+
+def _options(arguments: argparse.Namespace) -> PredictionOptions:
+    return PredictionOptions(
+        tta=arguments.tta,
+        keep_largest=arguments.keep_largest,
+        probabilities=arguments.probabilities,
+        uncertainty=arguments.uncertainty,
+        overlay=arguments.overlay,
+    )
+
+
+def _told(tally: Tally, destination: Destination) -> int:
+    """Say what came of all cases, and return the exit status."""
+    for case, reason in islice(tally.failed.items(), _MOST_REASONS):
+        note(f"{case} could not be predicted: {reason}")
+    if len(tally.failed) > _MOST_REASONS:
+        rest = len(tally.failed) - _MOST_REASONS
+        note(f"And {rest} more, for the reasons in {destination.record}.")
+    done = len(tally.predicted) + len(tally.skipped)
+    before = f", {len(tally.skipped)} of them before" if tally.skipped else ""
+    failed = f"; {len(tally.failed)} could not be" if tally.failed else ""
+    print(f"{done} predicted{before}{failed}: {destination.path}")
+    print("Research software, no medical device.")
+    return 1 if tally.failed else 0

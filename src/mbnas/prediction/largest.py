@@ -1,0 +1,30 @@
+"""The largest connected part of every class, for organs of which there is one."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import UInt8
+from scipy.ndimage import find_objects, label
+
+_TOUCHING = np.ones((3, 3, 3), np.uint8)
+"""Voxels that share a face, an edge or a corner are connected."""
+
+
+def keep_largest(classes_XYZ: UInt8[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
+    """Return classes of which each keeps its largest component, and the rest is background.
+
+    Components are of one class alone, connected over faces, edges and corners. Of several that
+    are largest, the one stays that comes first in the array.
+
+    Args:
+        classes_XYZ: Class indices, 0 for background.
+    """
+    kept = np.zeros_like(classes_XYZ)
+    for number, box in enumerate(find_objects(classes_XYZ), start=1):
+        if box is None:
+            continue
+        components, _ = label(classes_XYZ[box] == number, _TOUCHING)
+        sizes = np.bincount(components.ravel())
+        sizes[0] = 0
+        kept[box][components == sizes.argmax()] = number
+    return kept

@@ -1,0 +1,218 @@
+"""Label maps on disk beside their references, measured pair by pair in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, Num
+
+from mbnas.data.dataset import MAX_CLASSES, LabelClass
+from mbnas.data.opening import SUFFIXES, without_suffix
+from mbnas.data.volume import read_label
+from mbnas.errors import DatasetError
+from mbnas.parallel import Progress, map_in_processes
+from mbnas.report.evaluation import Evaluation, evaluation_of
+from mbnas.scoring.measures import ClassMeasures
+from mbnas.scoring.surface import measure
+
+_BESIDE = ("_probabilities", "_uncertainty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A prediction and its reference.
+
+    Attributes:
+        case: Their common name, without suffix.
+        prediction: A label map.
+        reference: The truth.
+    """
+
+    case: str
+    prediction: Path
+    reference: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """What two folders hold of one another.
+
+    Attributes:
+        both: Cases in both, sorted by name.
+        missing: Names of references without a prediction.
+        strange: Names of predictions without a reference.
+    """
+
+    both: tuple[Pair, ...]
+    missing: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+
+
+def find_pairs(predictions: Path, references: Path) -> Pairs:
+    """Return which predictions and references belong together, by their names.
+
+    Args:
+        predictions: A label map, or a folder of them.
+        references: A label map if the predictions are one, else a folder.
+
+    Raises:
+        DatasetError: if one is absent or a file and the other a folder, or nothing is in both.
+    """
+    for path in (predictions, references):
+        if not path.exists():
+            raise DatasetError(f"{path} does not exist. Give a label map, or a folder of them.")
+    if predictions.is_dir() != references.is_dir():
+        raise DatasetError(
+            f"{predictions} and {references} are a file and a folder: give two files, or two "
+            "folders."
+        )
+    if not predictions.is_dir():
+        case = without_suffix(predictions.name)
+        return Pairs(both=(Pair(case=case, prediction=predictions, reference=references),))
+    found, truth = _label_maps(predictions), _label_maps(references)
+    both = sorted(found.keys() & truth.keys())
+    if not both:
+        raise DatasetError(
+            f"No label map of {predictions} is named like one of {references}: a prediction has "
+            "the name of its reference. Rename them, or give other folders."
+        )
+    strange = sorted(found.keys() - truth.keys())
+    return Pairs(
+        both=tuple(Pair(case=n, prediction=found[n], reference=truth[n]) for n in both),
+        missing=tuple(sorted(truth.keys() - found.keys())),
+        strange=tuple(each for each in strange if not _stands_beside(each, found)),
+    )
+
+
+def evaluate_pairs(
+    pairs: Pairs,
+    classes: Sequence[LabelClass] | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Return what predictions are worth.
+
+    Args:
+        pairs: Predictions with their references.
+        classes: All that there are; by default every label value found is one.
+        workers: How many processes measure.
+        progress: Told of every case measured.
+
+    Raises:
+        DatasetError: if a file cannot be read or is no label map, the two of a pair are on
+            different grids, or a label is none of the classes.
+    """
+    known = None if classes is None else frozenset(each.value for each in classes)
+    measured = map_in_processes(
+        partial(measure_pair, known=known), pairs.both, workers=workers, progress=progress
+    )
+    return evaluation_of(
+        {pair.case: found for pair, found in zip(pairs.both, measured, strict=True)},
+        classes,
+        missing=pairs.missing,
+        strange=pairs.strange,
+    )
+
+
+def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int, ClassMeasures]:
+    """Return the measures of each label value that is in a prediction or its reference.
+
+    Args:
+        pair: The two files.
+        known: Values that there may be, 0 aside; by default any.
+
+    Raises:
+        DatasetError: as :func:`evaluate_pairs`.
+    """
+    prediction_XYZ, grid = read_label(pair.prediction)
+    reference_XYZ, reference_grid = read_label(pair.reference)
+    if not grid.matches(reference_grid):
+        raise DatasetError(
+            f"{pair.prediction} (shape {grid.shape_xyz}) is not on the grid of {pair.reference} "
+            f"(shape {reference_grid.shape_xyz}): both have one shape and one affine. Resample the "
+            "prediction onto its reference."
+        )
+    in_both = [
+        label_values_of(labels, path, known)
+        for labels, path in ((prediction_XYZ, pair.prediction), (reference_XYZ, pair.reference))
+    ]
+    values = sorted(set().union(*in_both))
+    numbers = {value: number for number, value in enumerate(values, start=1)}
+    measures = measure(
+        _numbered(prediction_XYZ, numbers),
+        _numbered(reference_XYZ, numbers),
+        num_classes=max(2, 1 + len(values)),
+        spacing_mm=reference_grid.spacing_mm,
+    )
+    return dict(zip(values, measures, strict=False))
+
+
+def label_values_of(
+    labels_XYZ: Num[np.ndarray, "x y z"], path: Path, known: frozenset[int] | None = None
+) -> set[int]:
+    """Return the values but 0 that a label map holds.
+
+    Args:
+        labels_XYZ: The label map.
+        path: Its file, for errors.
+        known: Values that there may be; by default any.
+
+    Raises:
+        DatasetError: if a value is no whole number or unknown, or there are more than 255.
+    """
+    values: set[float] = set()
+    for plane in labels_XYZ:
+        values.update(np.unique(plane).tolist())
+        if len(values) > MAX_CLASSES + 1:
+            raise DatasetError(
+                f"{path} holds more than {MAX_CLASSES} different values: it looks like an image, "
+                "not a label map. Give label maps."
+            )
+    for value in values:
+        if not float(value).is_integer():
+            raise DatasetError(
+                f"{path} holds {value:g}: labels are whole numbers. Threshold it, or resample it "
+                "again by nearest neighbour."
+            )
+        if known is not None and value != 0 and int(value) not in known:
+            raise DatasetError(
+                f"{path} holds label {value:g}, and the dataset declares "
+                f"{', '.join(map(str, sorted(known)))}. Declare it, or correct the file."
+            )
+    return {int(value) for value in values} - {0}
+
+
+def _numbered(
+    labels_XYZ: Num[np.ndarray, "x y z"], numbers: Mapping[int, int]
+) -> Integer[np.ndarray, "x y z"]:
+    """Return labels as consecutive numbers."""
+    numbered = np.zeros(labels_XYZ.shape, np.uint16)
+    for value, number in numbers.items():
+        numbered[labels_XYZ == value] = number
+    return numbered
+
+
+def _label_maps(folder: Path) -> dict[str, Path]:
+    """Return the visible NIfTI files of a folder by their names without suffix."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.name.endswith(SUFFIXES) or path.name.startswith("."):
+            continue
+        name = without_suffix(path.name)
+        if name in found:
+            raise DatasetError(
+                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove "
+                "one."
+            )
+        found[name] = path
+    return found
+
+
+def _stands_beside(name: str, found: Mapping[str, Path]) -> bool:
+    """Say whether a file is no label map, but goes with one that ``mbnas predict`` wrote."""
+    return any(name.removesuffix(each) in found for each in _BESIDE if name.endswith(each))

@@ -1,0 +1,123 @@
+"""``mbnas predict`` and ``mbnas evaluate`` as a person types them."""
+
+import csv
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mbnas.cli.main import main
+
+from ..prediction.conftest import card_of, write_model  # noqa: TID252  (helpers of another part)
+
+IMAGES = ("case_1", "case_2")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A study with one model, and two images."""
+    folder = tmp_path_factory.mktemp("predict")
+    write_model(folder / "study/weights/best", card_of())
+    (folder / "images").mkdir()
+    for number, name in enumerate(IMAGES):
+        voxels = np.random.default_rng(number).normal(100, 30, (20, 24, 6)).astype(np.float32)
+        image = nib.Nifti1Image(voxels, np.diag([1.0, -1.0, 3.0, 1.0]))
+        nib.save(image, folder / f"images/{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def run(places, capsys, monkeypatch):
+    """Run a command among the places; returns its status, what it printed and what it said."""
+    monkeypatch.chdir(places)
+
+    def command(*arguments):
+        capsys.readouterr()
+        status = main(list(arguments))
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return command
+
+
+def test_a_folder_is_predicted_and_scored(run, places):
+    status, out, err = run("predict", "study", "images", "labels", "--tta", "--overlay")
+    assert (status, err) == (0, "")
+    assert out == "2 predicted: labels\nResearch software, no medical device.\n"
+    assert run("predict", "study", "images", "labels", "--tta", "--overlay")[1].startswith(
+        "2 predicted, 2 of them before"
+    )
+    names = {each.name for each in (places / "labels").iterdir()}
+    assert names == {"prediction.json"} | {
+        f"{each}{end}" for each in IMAGES for end in (".nii.gz", "_overlay.png")
+    }
+    files = ("--csv", "table.csv", "--markdown", "table.md", "--workers", "1")
+    status, out, _ = run("evaluate", "labels", "labels", *files)
+    assert status == 0
+    assert "2 cases" in out
+    assert "1.000" in out
+    with (places / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["case"] for row in rows] == ["case_1", "case_1", "case_2", "case_2"]
+    assert {row["dice"] for row in rows} == {"1.0"}
+    assert "| Class | DSC |" in (places / "table.md").read_text()
+
+
+def test_one_file_by_the_members_of_one_fold(run, places):
+    one = ("predict", "study", "images/case_1.nii.gz")
+    for fold in "01":
+        assert run(*one, f"fold{fold}.nii.gz", "--fold", fold)[0] == 0
+    zero, other = (np.asarray(nib.load(places / f"fold{fold}.nii.gz").dataobj) for fold in "01")
+    assert not np.array_equal(zero, other)
+    status, _, err = run(*one, "fold2.nii.gz", "--fold", "2")
+    assert (status, err) == (1, "mbnas: The model has no member for fold 2: there are 0, 1.\n")
+
+
+def test_missing_predictions_are_named(run, places):
+    run("predict", "study", "images/case_1.nii.gz", "few/case_1.nii.gz")
+    run("predict", "study", "images", "all")
+    command = ("evaluate", "few", "all", "--workers", "1")
+    status, out, err = run(*command)
+    assert status == 1
+    assert "1 of 2 references have no prediction, such as case_2" in err
+    assert "1 reference without a prediction, in no mean: case_2." in " ".join(out.split())
+    status, _, err = run(*command, "--allow-missing")
+    assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["predict", "study", "images", "x", "--workers", "0"], 2, "--workers (=0) must be 1"),
+        (["predict", "study", "images", "x.nii.gz"], 2, "predictions of a folder go to a folder"),
+        (["predict", "study", "images", "x", "--onnx"], 1, "export study --to onnx"),
+        (["predict", "study", "images", "x", "--model", "unet"], 1, "there is best"),
+        (["predict", "study", "images", "x", "--device", "gpu9"], 2, "is no device"),
+        (["predict", "study", "study", "x"], 1, "holds no images"),
+        (["predict", "images", "images", "x"], 1, "holds no trained model"),
+        (["predict", "study", "images", "images"], 2, "is an image to be predicted"),
+        (["evaluate", "images", "images", "--workers", "1"], 1, "it looks like an image"),
+        (["evaluate", "images", "images", "--workers", "0"], 2, "--workers (=0) must be 1"),
+        (["evaluate", "images", "absent"], 1, "does not exist"),
+        (["evaluate", "images", "images", "--dataset", "study"], 1, "has no dataset.json"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing(run, places, arguments, status, words):
+    found = run(*arguments)
+    assert (found[0], found[1]) == (status, "")
+    assert words in found[2]
+    assert found[2].count("\n") == 1
+    assert not (places / "x").exists()
+
+
+def test_an_image_that_cannot_be_predicted_is_told_of(run, places):
+    (places / "mixed").mkdir()
+    two = np.ones((8, 8, 4, 2), np.float32)
+    nib.save(nib.Nifti1Image(two, np.diag([1, 1, 9, 1])), places / "mixed/bad.nii.gz")
+    nib.save(nib.Nifti1Image(two[..., 0], np.diag([1, 1, 9, 1])), places / "mixed/good.nii.gz")
+    status, out, err = run("predict", "study", "mixed", "some")
+    assert status == 1
+    assert out.startswith("1 predicted; 1 could not be: some\n")
+    warning, failure = err.splitlines()
+    assert warning.startswith("mbnas: warning: good: its voxels are 9 mm apart along the inferior")
+    assert "bad could not be predicted: mixed/bad.nii.gz has 2 where the model takes 1" in failure

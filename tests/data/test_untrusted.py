@@ -1,0 +1,269 @@
+"""Files from elsewhere: whatever they hold, they are read or refused in one sentence.
+
+Fuzzing changes valid files: some bytes of the header, of the voxels, or of the compressed file.
+"""
+
+import gzip
+import json
+import struct
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mbnas.data import volume
+from mbnas.data.dataset import read_dataset
+from mbnas.data.volume import read_header, read_image, read_label
+from mbnas.errors import DatasetError
+
+from .conftest import copy_as_nnunet, write_msd
+
+
+def nifti(kind=nib.Nifti1Image, number_type=np.int16, shape=(3, 4, 2), order="<"):
+    header = kind.header_class(endianness=order)
+    header.set_data_dtype(np.dtype(number_type).newbyteorder(order))
+    voxels = np.arange(np.prod(shape)).reshape(shape).astype(number_type)
+    return kind(voxels, np.diag([1.0, 2.0, 3.0, 1.0]), header).to_bytes()
+
+
+VALID = [
+    nifti(),
+    nifti(number_type=np.float64, shape=(3, 2, 2, 2)),
+    nifti(nib.Nifti2Image, np.float32),
+    nifti(order=">"),
+]
+changes = st.lists(st.tuples(st.integers(0, 1000), st.binary(min_size=1, max_size=9)), max_size=6)
+
+
+def changed(content, edits):
+    content = bytearray(content)
+    for place, new in edits:
+        place %= len(content)
+        content[place : place + len(new)] = new[: len(content) - place]
+    return bytes(content)
+
+
+def check_read_or_refused(name, content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        for read in (read_header, read_label, lambda each: read_image((each,))):
+            with suppress(DatasetError):
+                read(path)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(VALID), changes, st.integers(0, 2000))
+def test_a_nifti_file_with_changed_bytes(content, edits, cut):
+    check_read_or_refused("image.nii", changed(content, edits)[: cut or None])
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(VALID), changes)
+def test_a_compressed_header_with_changed_bytes(content, edits):
+    check_read_or_refused("image.nii.gz", gzip.compress(changed(content, edits), mtime=0))
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(VALID), changes, st.binary(max_size=30))
+def test_a_compressed_file_with_changed_bytes(content, edits, more):
+    check_read_or_refused("image.nii.gz", changed(gzip.compress(content, mtime=0), edits) + more)
+
+
+FIELDS = [(40, "h", 8), (76, "f", 8), (108, "f", 3), (252, "h", 2), (256, "f", 18), (70, "h", 2)]
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_a_header_whose_numbers_are_extreme(data):
+    content = bytearray(VALID[0])
+    for place, kind, count in data.draw(st.lists(st.sampled_from(FIELDS), max_size=3)):
+        number = data.draw(st.integers(0, count - 1))
+        values = {
+            "h": st.sampled_from([-32768, -1, 0, 1, 2, 4, 7, 8, 512, 1024, 1536, 32767]),
+            "f": st.sampled_from([0.0, -1.0, 1e-38, 1e-7, 3e38, float("nan"), float("inf"), 2e9]),
+        }[kind]
+        struct.pack_into(f"<{kind}", content, place + number * (4 if kind == "f" else 2),
+                         data.draw(values))  # fmt: skip
+    check_read_or_refused("image.nii", bytes(content))
+
+
+def with_shape(*shape):
+    content = bytearray(nifti())
+    struct.pack_into("<8h", content, 40, len(shape), *shape, *[1] * (7 - len(shape)))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((32767, 32767, 32767), "which takes 131,060.0 GiB of memory: at most 4 GiB"),
+        ((2000, 2000, 2000), "GiB of memory"),
+        ((-3, 4, 2), "at least one voxel along each"),
+        ((3, 0, 2), "at least one voxel along each"),
+        ((3, 4, 2, 1, 5), "a volume has three axes"),
+        ((900, 900, 900), "fewer voxels than its header promises"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_shapes_that_cannot_be_are_refused_before_memory_is_taken(tmp_path, shape, words, suffix):
+    path, content = tmp_path / f"image{suffix}", with_shape(*shape)
+    path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
+    with pytest.raises(DatasetError, match=words):
+        read_image((path,))
+    if "promises" not in words:
+        with pytest.raises(DatasetError, match=words):
+            read_header(path)
+
+
+def test_no_more_is_unpacked_than_the_header_promises(tmp_path, monkeypatch):
+    bomb = tmp_path / "bomb.nii.gz"
+    bomb.write_bytes(gzip.compress(nifti() + bytes(2**24)))
+    unpacked = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda file, size=-1: unpacked.append(size) or read(file, size)
+    )
+    with pytest.raises(DatasetError, match="goes on after the 400 bytes that its header promises"):
+        read_image((bomb,))
+    assert min(unpacked) > 0
+    assert sum(unpacked) < 2**21
+
+
+def test_a_little_more_than_promised_does_no_harm(tmp_path):
+    (tmp_path / "image.nii.gz").write_bytes(gzip.compress(nifti() + bytes(100)))
+    assert read_image((tmp_path / "image.nii.gz",)).voxels.shape == (1, 3, 4, 2)
+
+
+def test_the_limit_counts_every_voxel_as_four_bytes(tmp_path, monkeypatch):
+    (tmp_path / "image.nii").write_bytes(nifti())
+    monkeypatch.setattr(volume, "MAX_BYTES", 4 * 24)
+    assert read_image((tmp_path / "image.nii",)).voxels.size == 24
+    monkeypatch.setattr(volume, "MAX_BYTES", 4 * 24 - 1)
+    with pytest.raises(DatasetError, match="Cut it into parts"):
+        read_image((tmp_path / "image.nii",))
+
+
+@pytest.mark.parametrize(("offset", "words"), [(-1.0, "cannot be right"), (3e9, "begin at byte")])
+def test_voxels_that_begin_nowhere_are_refused(tmp_path, offset, words):
+    content = bytearray(nifti())
+    struct.pack_into("<f", content, 108, offset)
+    (tmp_path / "image.nii").write_bytes(content)
+    with pytest.raises(DatasetError, match=words):
+        read_image((tmp_path / "image.nii",))
+
+
+def test_voxels_of_no_size_are_refused(tmp_path):
+    image = nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.diag([1e-7, 1e3, 1e3, 1.0]))
+    nib.save(image, tmp_path / "thin.nii")
+    with pytest.raises(DatasetError, match="voxels of 1e-07 to 1000 mm"):
+        read_header(tmp_path / "thin.nii")
+
+
+# dataset.json
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(
+    [
+        *("", ".", "..", "/", "a.nii", "../a.nii", "/etc/passwd", "imagesTr/../..", "a\0.nii"),
+        *("imagesTr/case_11.nii.gz", "x" * 300, "imagesTr//case_11.nii.gz/", "\ud800"),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    msd = write_msd(folder / "msd")
+    return msd, copy_as_nnunet(msd, folder / "nnunet")
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 1), st.data())
+def test_whatever_a_dataset_json_holds_is_read_or_refused(roots, which, data):
+    root = roots[which]
+    path = root / "dataset.json"
+    original = path.read_text()
+    facts = json.loads(original)
+    for key in data.draw(st.lists(st.sampled_from([*facts, "dataset", "ignore"]), max_size=2)):
+        facts[key] = data.draw(
+            JSON
+            | st.lists(st.fixed_dictionaries({"image": NAMES, "label": NAMES}), max_size=2)
+            | st.dictionaries(st.sampled_from("012a"), JSON, max_size=3)
+            | st.dictionaries(st.integers().map(str), st.text(max_size=3), max_size=3)
+        )
+    try:
+        path.write_text(json.dumps(facts))
+        with suppress(DatasetError):
+            for case in read_dataset(root).cases:
+                for file in case.files:
+                    assert file.resolve().is_relative_to(root.resolve())
+                    with suppress(DatasetError):
+                        read_header(file)
+    finally:
+        path.write_text(original)
+
+
+@settings(max_examples=200)
+@given(changes)
+def test_a_dataset_json_with_changed_bytes(roots, edits):
+    path = roots[0] / "dataset.json"
+    original = path.read_bytes()
+    try:
+        path.write_bytes(changed(original, edits))
+        with suppress(DatasetError):
+            read_dataset(roots[0])
+    finally:
+        path.write_bytes(original)
+
+
+def test_links_that_lead_out_of_a_dataset_are_refused(msd, nnunet, tmp_path):
+    outside = tmp_path / "elsewhere.nii.gz"
+    outside.write_bytes(b"")
+    for root, name in ((msd, "case_11.nii.gz"), (nnunet, "case_11_0000.nii.gz")):
+        image = root / "imagesTr" / name
+        image.rename(image.with_name("inside"))
+        image.symlink_to("inside")
+        assert read_dataset(root).cases[0].images == (image,)
+        image.unlink()
+        image.symlink_to(outside)
+        with pytest.raises(DatasetError, match="lies outside the dataset"):
+            read_dataset(root)
+
+
+def test_a_dataset_may_itself_lie_behind_a_link(msd, tmp_path):
+    (tmp_path / "link").symlink_to(msd)
+    assert len(read_dataset(tmp_path / "link").cases) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "\ud800"}, "holds text that is none"),
+        ({"labels": {"0": "background", "9" * 30: "a"}}, "up to 10 digits"),
+        ({"labels": {"0": "background", "9999999999": "a"}}, "larger than 2147483647"),
+        ({"training": [{"image": "a\0.nii", "label": "b.nii"}]}, "names no file"),
+        ({"training": [{"image": "./", "label": "b.nii"}]}, "names no file"),
+    ],
+)
+def test_what_no_file_system_or_label_file_can_hold_is_refused(msd, change, words):
+    path = msd / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DatasetError, match=words):
+        read_dataset(msd)
+
+
+def test_a_dataset_json_of_unlikely_size_is_not_read(msd):
+    with (msd / "dataset.json").open("ab") as file:
+        file.truncate(2**26 + 1)
+    with pytest.raises(DatasetError, match="more than the 67108864 it may"):
+        read_dataset(msd)

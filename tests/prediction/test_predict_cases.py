@@ -1,0 +1,215 @@
+"""Folders of cases: each to its files, on after an interruption, never mixed with another's."""
+
+import json
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mbnas.data.geometry import Geometry
+from mbnas.errors import DatasetError, UsageError
+from mbnas.prediction import predict_cases as module
+from mbnas.prediction.cases import find_cases
+from mbnas.prediction.concerns import concerns_about
+from mbnas.prediction.options import Destination, PredictionOptions
+from mbnas.prediction.predict_cases import predict_cases
+from mbnas.prediction.predictor import Predictor
+
+from .conftest import card_of
+
+ALL = PredictionOptions(probabilities=True, uncertainty=True, overlay=True)
+
+
+def run(images):
+    """Logits by intensity: the brighter, the higher the class."""
+    levels = np.array([0.0, 1.0, 2.0], np.float32).reshape(1, 3, 1, 1)
+    return images * levels - levels**2 / 2
+
+
+PREDICTOR = Predictor(card=card_of(), members=(run,))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images, one of which is damaged."""
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    affine = np.array([[0, 0, 3.1, 9], [-0.9, 0.1, 0, 70], [0.1, 0.9, 0, -4], [0, 0, 0, 1]])
+    for name in "ac":
+        voxels = rng.integers(0, 9, (20, 24, 6)).astype(np.int16)
+        nib.save(nib.Nifti1Image(voxels, affine), tmp_path / f"in/{name}.nii.gz")
+    (tmp_path / "in/b.nii.gz").write_bytes(b"\x1f\x8b damaged")
+    return tmp_path
+
+
+def predicted(folder, options=ALL, predictor=PREDICTOR, source="in", to="out", **more):
+    cases = find_cases(folder / source, 1)
+    destination = Destination.of(folder / to, is_folder=(folder / source).is_dir())
+    return predict_cases(predictor, cases, destination, options, **more)
+
+
+def test_a_case_that_cannot_be_read_stops_no_other(folder):
+    steps, told = [], []
+    tally = predicted(
+        folder,
+        progress=lambda done, total: steps.append((done, total)),
+        warn=lambda *words: told.append(words),
+        workers=2,
+    )
+    assert (tally.predicted, tally.skipped, list(tally.failed)) == (("a", "c"), (), ["b"])
+    assert "damaged" in tally.failed["b"]
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert {case for case, _ in told} == {"a", "c"}
+    image = nib.load(folder / "in/a.nii.gz")
+    labels = nib.load(folder / "out/a.nii.gz")
+    probabilities = nib.load(folder / "out/a_probabilities.nii.gz")
+    uncertainty = nib.load(folder / "out/a_uncertainty.nii.gz")
+    for each in (labels, probabilities, uncertainty):
+        assert each.affine.tobytes() == image.affine.tobytes()
+        assert each.shape[:3] == image.shape
+    assert probabilities.shape[3] == 3
+    classes = np.array([0, 1, 5])[np.asarray(probabilities.dataobj).argmax(axis=-1)]
+    assert np.array_equal(classes, np.asarray(labels.dataobj))
+    assert 0 <= np.asarray(uncertainty.dataobj).min() <= np.asarray(uncertainty.dataobj).max() <= 1
+    assert (folder / "out/a_overlay.png").read_bytes().startswith(b"\x89PNG")
+    assert not [each for each in (folder / "out").iterdir() if each.name.startswith(".")]
+
+
+def test_the_record_says_what_was_done_by_what(folder):
+    predicted(folder, PredictionOptions(keep_largest=True))
+    facts = json.loads((folder / "out/prediction.json").read_text())
+    assert "no medical device" in facts["notice"]
+    assert facts["model"]["network"] == PREDICTOR.card.network
+    assert facts["options"]["keep_largest"] is True
+    assert facts["cases"]["b"]["status"] == "failed"
+    of_a = facts["cases"]["a"]
+    assert (of_a["status"], of_a["shape"], of_a["files"]) == (
+        "predicted",
+        [20, 24, 6],
+        ["a.nii.gz"],
+    )
+    assert of_a["images"][0]["file"] == "a.nii.gz"
+
+
+def test_an_interrupted_folder_goes_on_where_it_stopped(folder, monkeypatch):
+    write_label, written = module.write_label, []
+
+    def interrupted(path, *arguments):
+        if path.name == "c.nii.gz" and not written:
+            raise KeyboardInterrupt
+        write_label(path, *arguments)
+
+    monkeypatch.setattr(module, "write_label", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(folder)
+    assert not (folder / "out/c.nii.gz").exists()
+    written.append(True)
+    first = (folder / "out/a.nii.gz").stat().st_mtime_ns
+    tally = predicted(folder)
+    assert (tally.predicted, tally.skipped, list(tally.failed)) == (("c",), ("a",), ["b"])
+    assert (folder / "out/a.nii.gz").stat().st_mtime_ns == first
+
+
+def test_what_changed_or_is_gone_is_predicted_again(folder):
+    predicted(folder)
+    (folder / "out/a_uncertainty.nii.gz").unlink()
+    nib.save(nib.Nifti1Image(np.ones((8, 8, 4)), np.eye(4)), folder / "in/c.nii.gz")
+    nib.save(nib.Nifti1Image(np.ones((8, 8, 4)), np.eye(4)), folder / "in/b.nii.gz")
+    assert predicted(folder).predicted == ("a", "b", "c")
+    assert nib.load(folder / "out/c.nii.gz").shape == (8, 8, 4)
+    assert predicted(folder).skipped == ("a", "b", "c")
+
+
+def test_predictions_of_two_models_or_options_never_mix(folder):
+    predicted(folder)
+    with pytest.raises(UsageError, match="holds predictions made otherwise: with --overlay"):
+        predicted(folder, replace(ALL, overlay=False))
+    other = replace(PREDICTOR, card=card_of(network="unet"))
+    with pytest.raises(UsageError, match="by the network 0vgg3"):
+        predicted(folder, predictor=other)
+    others = replace(PREDICTOR, card=card_of(slice_size=16))
+    with pytest.raises(UsageError, match="by other weights or another preparation"):
+        predicted(folder, predictor=others)
+    assert predicted(folder, predictor=others, overwrite=True).predicted == ("a", "c")
+
+
+def test_files_of_nobody_knows_whom_are_not_replaced(folder):
+    (folder / "out").mkdir()
+    (folder / "out/c.nii.gz").write_text("precious")
+    with pytest.raises(UsageError, match=r"out/c\.nii\.gz is there already"):
+        predicted(folder)
+    (folder / "out/prediction.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"out/c\.nii\.gz is there already"):
+        predicted(folder)
+    assert (folder / "out/c.nii.gz").read_text() == "precious"
+
+
+def test_images_are_never_replaced(folder):
+    before = (folder / "in/a.nii.gz").read_bytes()
+    with pytest.raises(UsageError, match="is an image to be predicted"):
+        predicted(folder, to="in", overwrite=True)
+    (folder / "out").mkdir()
+    (folder / "out/a.nii.gz").symlink_to(folder / "in/a.nii.gz")
+    with pytest.raises(UsageError, match="is an image to be predicted"):
+        predicted(folder, overwrite=True)
+    assert (folder / "in/a.nii.gz").read_bytes() == before
+
+
+def test_a_file_goes_to_a_file_with_its_record_beside_it(folder):
+    predicted(folder, source="in/a.nii.gz", to="mine.nii")
+    names = {each.name for each in folder.iterdir()} - {"in"}
+    assert names == {
+        "mine.nii",
+        "mine_probabilities.nii.gz",
+        "mine_uncertainty.nii.gz",
+        "mine_overlay.png",
+        "mine_prediction.json",
+    }
+    assert predicted(folder, source="in/a.nii.gz", to="mine.nii").skipped == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("to", "is_folder", "words"),
+    [
+        ("out.nii.gz", True, "is no folder"),
+        ("in/a.nii.gz", True, "is no folder"),
+        ("in", False, "is no file"),
+        ("out.png", False, "is no file"),
+    ],
+)
+def test_a_destination_is_of_the_sources_kind(folder, to, is_folder, words):
+    with pytest.raises(UsageError, match=words):
+        Destination.of(folder / to, is_folder=is_folder)
+
+
+def test_memory_that_runs_out_in_reading_is_that_cases_error(folder, monkeypatch):
+    def exhausted(files):
+        raise MemoryError
+
+    monkeypatch.setattr("mbnas.prediction.predictor.read_image", exhausted)
+    tally = predicted(folder)
+    assert list(tally.failed) == ["a", "b", "c"]
+    assert "does not fit into memory" in tally.failed["a"]
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "words"),
+    [
+        ((1.0, 1.0, 3.0), []),
+        ((1.9, 0.6, 5.0), []),
+        ((1.0, 2.5, 3.0), ["2.5 mm apart along the posterior-anterior axis, and about 1 mm"]),
+        ((1.0, 1.0, 1.2), ["1.2 mm apart along the inferior-superior axis"]),
+        ((2.0, 1.9, 1.9), ["its coarsest axis is left-right, and the model cuts across inferior"]),
+    ],
+)
+def test_images_unlike_those_of_training_are_told_of(spacing_mm, words):
+    found = concerns_about(card_of(), Geometry.canonical((4, 4, 4), spacing_mm))
+    assert len(found) == len(words)
+    assert all(word in concern for word, concern in zip(words, found, strict=True))
+
+
+def test_predicting_needs_the_right_channels(folder):
+    two = Predictor(card=card_of(channels=("T1", "T2"), normalisation=(None, None)), members=(run,))
+    with pytest.raises(DatasetError, match="has 1 where the model takes 2 channels: T1, T2"):
+        two.read((folder / "in/a.nii.gz",))
