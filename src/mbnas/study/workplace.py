@@ -6,7 +6,6 @@ Dask or MPI that a user brings along.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Protocol, runtime_checkable
 from mbnas.study.configuration import Configuration
 from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor
 from mbnas.study.ray_workplace import ray_trainings
-from mbnas.training.device import free_memory, take_device, visible_devices
+from mbnas.training.device import free_memory, num_cores, take_device, visible_devices
 from mbnas.training.record import TrainingRecord
 from mbnas.training.train import TrainingTask, run_training
 
@@ -114,5 +113,4 @@ def default_workers(configuration: Configuration) -> int:
     """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
     if configuration.run.device.startswith("cuda"):
         return _num_devices(configuration.run.device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // configuration.training.threads)
+    return max(1, num_cores() // configuration.training.threads)

@@ -34,7 +34,7 @@ def prepare_process(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
-    _keep_large_blocks()
+    keep_large_blocks()
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def flushing_subnormals() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
-def _keep_large_blocks() -> None:
+def keep_large_blocks() -> None:
     """Tell glibc to keep freed memory instead of returning it to the kernel.
 
     A training step frees and asks for the same large blocks every time; returning them
@@ -64,6 +64,13 @@ def _keep_large_blocks() -> None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT)
         mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
         mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def resolve_device(name: str) -> str:
