@@ -146,7 +146,8 @@ class Predictor:
         Raises:
             DatasetError: if it is no image for this model.
         """
-        voxels = np.asarray(voxels_CXYZ, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: refused
+            voxels = np.asarray(voxels_CXYZ, dtype=np.float32)
         if voxels.ndim == 3:
             voxels = voxels[None]
         if voxels.ndim != 4 or 0 in voxels.shape:
