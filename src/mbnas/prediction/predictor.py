@@ -274,6 +274,11 @@ class Predictor:
             for run in self.members:
                 total = total + np.flip(softmax(run(images)), dims)
         mean: np.ndarray = np.asarray(total) / np.float32(len(flips) * len(self.members))
+        if not np.isfinite(mean).all():
+            raise ModelError(
+                "The network's logits are not finite for this image, so no class is likeliest. "
+                "Look at the image's intensities, or use another model."
+            )
         return mean
 
 
@@ -298,7 +303,8 @@ def softmax(
     logits_BKSS: Float32[np.ndarray, "batch classes side side"],
 ) -> Float32[np.ndarray, "batch classes side side"]:
     """Return the probabilities that logits stand for."""
-    powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
+        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 
