@@ -110,6 +110,18 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(run, places, argument
     assert not (places / "x").exists()
 
 
+def test_a_folder_that_is_stopped_says_how_to_go_on(run, places, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mbnas.prediction.predict_cases.write_label", stopped)
+        status, out, err = run("predict", "study", "images", "stopped")
+    assert (status, out, err) == (130, "", "mbnas: Stopped. The same command goes on from here.\n")
+    assert {each.name for each in (places / "stopped").iterdir()} == {"prediction.json"}
+    assert run("predict", "study", "images", "stopped")[0] == 0
+
+
 def test_an_image_that_cannot_be_predicted_is_told_of(run, places):
     (places / "mixed").mkdir()
     two = np.ones((8, 8, 4, 2), np.float32)

@@ -134,6 +134,19 @@ def test_predictions_of_two_models_or_options_never_mix(folder):
     assert predicted(folder, predictor=others, overwrite=True).predicted == ("a", "c")
 
 
+def test_nothing_of_what_is_replaced_stays(folder):
+    predicted(folder)
+    (folder / "out/mine.nii.gz").write_text("precious")
+    facts = json.loads((folder / "out/prediction.json").read_text())
+    facts["cases"]["b"] = {"files": ["../in/a.nii.gz", "prediction.json", 3]}
+    (folder / "out/prediction.json").write_text(json.dumps(facts))
+    (folder / "in/c.nii.gz").unlink()
+    predicted(folder, PredictionOptions(), overwrite=True)
+    names = {each.name for each in (folder / "out").iterdir()}
+    assert names == {"a.nii.gz", "mine.nii.gz", "prediction.json"}
+    assert (folder / "in/a.nii.gz").exists()
+
+
 def test_files_of_nobody_knows_whom_are_not_replaced(folder):
     (folder / "out").mkdir()
     (folder / "out/c.nii.gz").write_text("precious")

@@ -142,6 +142,27 @@ def test_voxels_without_a_value_are_refused(model, bad):
         Predictor.load(model[0]).predict(voxels_of((8, 8, 8)), (1.0, 0.0, 1.0))
 
 
+@pytest.mark.parametrize("logit", [np.nan, np.inf])
+def test_logits_that_decide_nothing_are_no_background(logit):
+    logits = np.full((1, 3, 32, 32), logit, np.float32)
+    predictor = Predictor(card=card_of(), members=(lambda images: logits,))
+    with pytest.raises(ModelError, match="logits are not finite"):
+        predictor.predict(voxels_of((32, 32, 1)), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_predicts_the_same(model):
+    geometry = Geometry.canonical((40, 50, 6), (1.0, 1.0, 3.0))
+    one, other = (
+        Predictor.load(model[0], device=device, tta=True).segment(
+            voxels_of((1, 40, 50, 6)), geometry, probabilities=True
+        )
+        for device in ("cpu", "cuda")
+    )
+    assert_allclose(one.probabilities_XYZK, other.probabilities_XYZK, atol=1e-2)
+
+
 def test_a_label_map_comes_out_on_the_images_own_grid(model, tmp_path):
     affine = np.array([[0, 0, -3.1, 9], [-0.9, 0.1, 0, 70], [0.1, 0.9, 0, -4], [0, 0, 0, 1]])
     voxels = voxels_of((20, 24, 6)).astype(np.int16)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import nibabel as nib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -101,6 +102,16 @@ def test_what_is_no_label_map_on_the_references_grid_is_refused(tmp_path):
     refused(
         tmp_path, labels_of(0), "holds label 5, and the dataset declares 1", known=frozenset({1})
     )
+
+
+def test_the_order_in_which_voxels_are_stored_does_not_matter(tmp_path):
+    image = nib.Nifti1Image(labels_of(0), AFFINE)
+    turned = image.as_reoriented(nib.orientations.axcodes2ornt(("S", "L", "A")))
+    for name, each in (("p.nii", image), ("r.nii", turned)):
+        nib.save(each, tmp_path / name)
+    pair = Pair(case="a", prediction=tmp_path / "p.nii", reference=tmp_path / "r.nii")
+    assert turned.shape != image.shape
+    assert {each.dice for each in measure_pair(pair).values()} == {1}
 
 
 def test_any_numbers_may_be_labels(tmp_path):

@@ -78,6 +78,23 @@ class Geometry:
         close = np.allclose(self.affine, other.affine, rtol=1e-5, atol=AFFINE_TOLERANCE)
         return self.shape_xyz == other.shape_xyz and bool(close)
 
+    @property
+    def canonical_affine(self) -> np.ndarray:
+        """Voxel indices in canonical orientation to millimetres in RAS+, 4×4."""
+        to_file = np.eye(4)
+        to_file[:3, :3] = 0
+        for source, (axis, flip) in enumerate(self.orientation):
+            to_file[source, axis] = flip
+            to_file[source, 3] = 0 if flip == 1 else self.shape_xyz[source] - 1
+        turned: np.ndarray = np.asarray(self.affine) @ to_file
+        return turned
+
+    def has_voxels_of(self, other: Geometry) -> bool:
+        """Say whether both have the same voxels, be they stored in another order or not."""
+        return self.canonical_shape == other.canonical_shape and np.allclose(
+            self.canonical_affine, other.canonical_affine, rtol=1e-5, atol=AFFINE_TOLERANCE
+        )
+
     def to_canonical(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*turned"]:
         """Return ``array``, whose first three axes are the file's, in canonical orientation."""
         flips = tuple(slice(None, None, flip) for _, flip in self.orientation)

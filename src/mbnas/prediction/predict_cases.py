@@ -77,7 +77,7 @@ def predict_cases(
     skipped = tuple(case.name for case in cases if record.is_done(case, files[case.name]))
     left = [case for case in cases if case.name not in skipped]
     destination.folder.mkdir(parents=True, exist_ok=True)
-    record.write()
+    record.begin()
     report = progress or (lambda done, total: None)
     report(len(skipped), len(cases))
     predicted: list[str] = []

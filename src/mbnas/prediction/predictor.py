@@ -146,7 +146,8 @@ class Predictor:
         Raises:
             DatasetError: if it is no image for this model.
         """
-        voxels = np.asarray(voxels_CXYZ, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: refused
+            voxels = np.asarray(voxels_CXYZ, dtype=np.float32)
         if voxels.ndim == 3:
             voxels = voxels[None]
         if voxels.ndim != 4 or 0 in voxels.shape:
@@ -273,6 +274,11 @@ class Predictor:
             for run in self.members:
                 total = total + np.flip(softmax(run(images)), dims)
         mean: np.ndarray = np.asarray(total) / np.float32(len(flips) * len(self.members))
+        if not np.isfinite(mean).all():
+            raise ModelError(
+                "The network's logits are not finite for this image, so no class is likeliest. "
+                "Look at the image's intensities, or use another model."
+            )
         return mean
 
 
@@ -297,7 +303,8 @@ def softmax(
     logits_BKSS: Float32[np.ndarray, "batch classes side side"],
 ) -> Float32[np.ndarray, "batch classes side side"]:
     """Return the probabilities that logits stand for."""
-    powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
+        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mbnas.data.opening import SUFFIXES
 from mbnas.errors import UsageError
 from mbnas.files import write_text
 from mbnas.prediction.card import ModelCard
@@ -21,6 +22,7 @@ from mbnas.prediction.options import CaseFiles, Destination, PredictionOptions
 from mbnas.version import __version__
 
 FORMAT_VERSION = 1
+_ENDINGS = (*SUFFIXES, "_overlay.png")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class PredictionRecord:
         options: What was asked for.
         notice: What the predictions may be used for.
         cases: What was done of each, by name.
+        former: Files that an earlier record lists and this one replaces.
     """
 
     path: Path
@@ -40,6 +43,13 @@ class PredictionRecord:
     options: Mapping[str, bool]
     notice: str
     cases: dict[str, Any] = field(default_factory=dict)
+    former: tuple[Path, ...] = ()
+
+    def begin(self) -> None:
+        """Remove what is replaced, so that nothing of it stays beside the new, and write."""
+        for path in self.former:
+            path.unlink(missing_ok=True)
+        self.write()
 
     def is_done(self, case: InputCase, files: CaseFiles) -> bool:
         """Say whether a case was predicted from these very images and all its files are there."""
@@ -98,9 +108,10 @@ def open_record(
     )
     targets = [path for case in cases for path in destination.files(case, options).all]
     _spare_images(targets, cases)
-    if overwrite:
-        return record
     there = _read(destination.record)
+    if overwrite:
+        record.former = _files_of(there, destination, cases) if there else ()
+        return record
     if there is None:
         if (taken := next((each for each in targets if each.exists()), None)) is not None:
             raise UsageError(
@@ -156,6 +167,22 @@ def _read(path: Path) -> dict[str, Any] | None:
     is_ours = isinstance(facts, dict) and facts.get("format_version") == FORMAT_VERSION
     parts = ("model", "options", "cases")
     return facts if is_ours and all(isinstance(facts.get(each), dict) for each in parts) else None
+
+
+def _files_of(
+    there: Mapping[str, Any], destination: Destination, cases: tuple[InputCase, ...]
+) -> tuple[Path, ...]:
+    """Return the files that a record lists, as far as they can be predictions."""
+    images = {path.resolve() for case in cases for path in case.images}
+    listed = [
+        name
+        for case in there["cases"].values()
+        if isinstance(case, dict) and isinstance(case.get("files"), list)
+        for name in case["files"]
+        if isinstance(name, str) and Path(name).name == name and name.endswith(_ENDINGS)
+    ]
+    paths = (destination.folder / name for name in listed)
+    return tuple(path for path in paths if path.resolve() not in images)
 
 
 def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:

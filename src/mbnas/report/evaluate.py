@@ -131,11 +131,11 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
     """
     prediction_XYZ, grid = read_label(pair.prediction)
     reference_XYZ, reference_grid = read_label(pair.reference)
-    if not grid.matches(reference_grid):
+    if not grid.has_voxels_of(reference_grid):
         raise DatasetError(
             f"{pair.prediction} (shape {grid.shape_xyz}) is not on the grid of {pair.reference} "
-            f"(shape {reference_grid.shape_xyz}): both have one shape and one affine. Resample the "
-            "prediction onto its reference."
+            f"(shape {reference_grid.shape_xyz}): both have the same voxels in the same places. "
+            "Resample the prediction onto its reference."
         )
     in_both = [
         label_values_of(labels, path, known)
