@@ -57,7 +57,7 @@ def check_read_or_refused(name, content):
                 read(path)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.sampled_from(VALID), changes, st.integers(0, 2000))
 def test_a_nifti_file_with_changed_bytes(content, edits, cut):
     check_read_or_refused("image.nii", changed(content, edits)[: cut or None])
@@ -78,7 +78,7 @@ def test_a_compressed_file_with_changed_bytes(content, edits, more):
 FIELDS = [(40, "h", 8), (76, "f", 8), (108, "f", 3), (252, "h", 2), (256, "f", 18), (70, "h", 2)]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_header_whose_numbers_are_extreme(data):
     content = bytearray(VALID[0])
@@ -187,7 +187,7 @@ def roots(tmp_path_factory):
     return msd, copy_as_nnunet(msd, folder / "nnunet")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(0, 1), st.data())
 def test_whatever_a_dataset_json_holds_is_read_or_refused(roots, which, data):
     root = roots[which]

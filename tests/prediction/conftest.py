@@ -1,5 +1,6 @@
 """Small models with random weights, as a final training leaves them."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -69,7 +70,15 @@ def _have_all_classes(network, in_channels):
         network.head.bias -= logits.mean(dim=(0, 2, 3))
 
 
+@pytest.fixture(scope="session")
+def written_model(tmp_path_factory):
+    """A model's folder and card, written once for all tests."""
+    folder = tmp_path_factory.mktemp("models") / "model"
+    return folder, write_model(folder, card_of())
+
+
 @pytest.fixture
-def model(tmp_path):
-    """A model's folder and card: two members, one channel, two classes."""
-    return tmp_path / "model", write_model(tmp_path / "model", card_of())
+def model(written_model, tmp_path):
+    """A model's folder, which a test may spoil, and card: two members, one channel, two classes."""
+    folder, card = written_model
+    return shutil.copytree(folder, tmp_path / "model"), card
