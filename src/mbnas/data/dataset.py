@@ -208,23 +208,19 @@ def _msd_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
 
 
 def _inside(root: Path, listed: str) -> Path:
-    """Return a listed file's path, which must not lead out of the dataset, by a link or without."""
+    """Return a listed file's path, which must not lead out of the dataset.
+
+    A link in the dataset's folder may: whoever put it there had the folder, not just its list.
+    """
     if "\0" in listed or not listed.strip("./"):
         raise _malformed(root, f"lists {listed!r}, which names no file")
     normal = PurePosixPath(os.path.normpath(listed))
-    path = root / normal
-    if normal.is_absolute() or ".." in normal.parts or not _stays_inside(root, path):
+    if normal.is_absolute() or ".." in normal.parts:
         raise DatasetError(
             f"{root / 'dataset.json'} lists {listed!r}, which lies outside the dataset: paths are "
-            "relative to its folder, and links lead nowhere else. Move the file inside."
+            "relative to its folder. Move or link the file inside."
         )
-    return path
-
-
-def _stays_inside(root: Path, path: Path) -> bool:
-    """Say whether a path, with all links followed, is in a folder, be it there or not."""
-    real_root = os.path.realpath(root)
-    return os.path.commonpath([real_root, os.path.realpath(path)]) == real_root
+    return root / normal
 
 
 def _nnunet_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
@@ -237,7 +233,7 @@ def _nnunet_cases(root: Path, facts: dict[str, Any]) -> list[Case]:
     if "dataset" in facts:
         raise DatasetError(
             f"{root / 'dataset.json'} lists its files under 'dataset': mbnas reads imagesTr and "
-            "labelsTr. Copy the files there and remove the key."
+            "labelsTr. Copy or link the files there and remove the key."
         )
     declared = set(range(len(_channels(root, facts, "channel_names"))))
     found = {name: set[int]() for name in _names(root / "labelsTr", ending)}
