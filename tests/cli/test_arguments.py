@@ -25,6 +25,9 @@ COMMANDS = {
     "--json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config --set --log",
+    "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
+    "--device --processes --json",
+    "export": "STUDY OUT --to --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

@@ -15,7 +15,7 @@ from types import FrameType
 from mbnas.cli.arguments import parse
 from mbnas.errors import MbnasError
 
-_RESUMABLE = ("search", "compare", "reproduce", "demo", "download")
+_RESUMABLE = ("search", "compare", "reproduce", "demo", "download", "nnunet")
 
 
 class Terminated(KeyboardInterrupt):

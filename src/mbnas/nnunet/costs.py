@@ -46,13 +46,16 @@ def build_from_plans(plans: Plans, *, in_channels: int, num_classes: int) -> nn.
 
 
 def common_size(plans: Plans, size: int) -> int:
-    """Return the least side that is no smaller than ``size`` and that nnU-Net's network takes."""
+    """Return the least side that is no smaller than ``size`` and that nnU-Net's network takes.
+
+    It halves its input so often, and needs two pixels at its lowest resolution.
+    """
     multiple = size_multiple(plans)
-    return -(-size // multiple) * multiple
+    return max(2, -(-size // multiple)) * multiple
 
 
 def costs_of(
-    plans: Plans, *, in_channels: int, num_classes: int, size: int, multiple: int, device: str
+    plans: Plans, *, in_channels: int, num_classes: int, size: int, also_32: bool, device: str
 ) -> Costs:
     """Return what the network of some plans costs.
 
@@ -61,7 +64,7 @@ def costs_of(
         in_channels: Channels of the images.
         num_classes: Background included.
         size: Side of the slice, as :func:`common_size` gives it.
-        multiple: What sides must be multiples of for all networks that are compared.
+        also_32: Whether all networks that are compared take 32×32 pixels.
         device: Where latency is measured, as torch names it.
     """
 
@@ -69,13 +72,11 @@ def costs_of(
         return build_from_plans(plans, in_channels=in_channels, num_classes=num_classes)
 
     found = complexity(build, in_channels=in_channels, size=size)
-    at_32 = None
-    if 32 % multiple == 0:
-        at_32 = complexity(build, in_channels=in_channels, size=32).multiply_accumulates
+    at_32 = complexity(build, in_channels=in_channels, size=32) if also_32 else None
     return Costs(
         parameters=found.parameters,
         macs=found.multiply_accumulates,
-        macs_32=at_32,
+        macs_32=None if at_32 is None else at_32.multiply_accumulates,
         latency_ms=latency_ms(build(), in_channels=in_channels, size=size, device=device),
     )
 
