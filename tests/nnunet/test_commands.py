@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ def place(tmp_path):
 
 def test_folders_are_told_in_full(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     told = Place(
         root=place.root.relative_to(tmp_path.parent),
         dataset=place.dataset,
@@ -30,6 +32,12 @@ def test_folders_are_told_in_full(place, tmp_path, monkeypatch):
     assert told["nnUNet_results"] == str(tmp_path / "nnUNet_results")
     assert told["CUDA_VISIBLE_DEVICES"] == "1"
     assert "nnUNet_n_proc_DA" not in told
+
+
+def test_a_gpu_is_counted_among_those_that_are_visible(place, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    assert replace(place, device="cuda:1").environment["CUDA_VISIBLE_DEVICES"] == "7"
+    assert replace(place, device="cuda").environment["CUDA_VISIBLE_DEVICES"] == "5,7"
 
 
 def test_a_training_on_a_small_machine_makes_its_own_batches(place):

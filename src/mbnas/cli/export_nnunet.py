@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from mbnas.cli.display import say
@@ -30,7 +31,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _asked_for(arguments: argparse.Namespace) -> tuple[Genotype, int]:
     """Return the genotype of a study or of a text, and its width."""
-    if Path(arguments.study).is_dir():
+    if os.path.isdir(arguments.study):  # noqa: PTH112 - also answers for names that are too long
         study = Study.open(Path(arguments.study))
         genotype, _ = found_network(study, arguments.network)
         return genotype, arguments.base_channels or study.configuration.training.base_channels

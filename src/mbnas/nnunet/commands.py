@@ -69,8 +69,14 @@ class Place:
             "nnUNet_def_n_proc": str(self.processes),
         }
         if kind == "cuda" and number:
-            told["CUDA_VISIBLE_DEVICES"] = number
+            told["CUDA_VISIBLE_DEVICES"] = _visible(int(number))
         return {**os.environ, **told}
+
+
+def _visible(number: int) -> str:
+    """Return what the driver calls a GPU that torch counts among those that are visible here."""
+    names = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+    return names[number] if number < len(names) else str(number)
 
 
 def check_installed() -> None:
