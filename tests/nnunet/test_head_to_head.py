@@ -126,6 +126,15 @@ def test_a_training_with_a_checkpoint_is_continued(fake, run):
     assert fake.ran[-1][-1] == "--c"
 
 
+def test_a_training_that_cannot_be_continued_is_told_with_its_folder(fake, run):
+    folder = run.trained("nnUNetPlans", 0).folder
+    folder.mkdir(parents=True)
+    (folder / "checkpoint_best.pth").write_bytes(b"cut off")
+    fake.fails_at = 1
+    with pytest.raises(NNUNetError, match=f"should that be damaged, remove {folder}"):
+        run.run(lambda text: None)
+
+
 def test_another_schedule_trains_anew_beside_the_old(fake, run):
     run.run(lambda text: None)
     replace(run, schedule=Schedule(epochs=4, iterations=2)).run(lambda text: None)

@@ -169,14 +169,18 @@ class HeadToHead:
         common = ("-tr", self.schedule.trainer, "-p", name, "-device", self._kind)
         if not training.is_validated:
             tell(f"nnU-Net trains {name} on fold {fold}, {self.schedule.epochs} epochs.")
+            where = (self.place.dataset, CONFIGURATION, str(fold))
             begun = any((training.folder / each).exists() for each in _CHECKPOINTS)
-            run_command(
-                self.place,
-                "nnUNetv2_train",
-                *(self.place.dataset, CONFIGURATION, str(fold), *common),
-                *(["--c"] if begun else []),
-                log=log,
-            )
+            try:
+                more = ["--c"] if begun else []
+                run_command(self.place, "nnUNetv2_train", *where, *common, *more, log=log)
+            except NNUNetError as error:
+                if not begun:
+                    raise
+                raise NNUNetError(
+                    f"{error} It went on from a checkpoint: should that be damaged, remove "
+                    f"{training.folder}."
+                ) from error
         if (self.place.raw / "imagesTs").is_dir() and not training.held_out.is_dir():
             tell(f"nnU-Net predicts held-out patients by {name} of fold {fold}.")
             self._predict(training, common, log)
