@@ -44,6 +44,10 @@ class ModelError(MbnasError):
     """A trained model that is absent, damaged, foreign, or cannot be used as asked."""
 
 
+class NNUNetError(MbnasError):
+    """What nnU-Net needs and is not there, or a command of it that failed."""
+
+
 class TrainingError(MbnasError):
     """One training that could not be finished; the search records it and goes on."""
 

@@ -31,6 +31,9 @@ COMMANDS = {
     "--uncertainty --overlay --onnx --trust-module --workers --overwrite",
     "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
     "--json",
+    "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
+    "--device --processes --json",
+    "export": "STUDY OUT --to --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

@@ -122,6 +122,14 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _evaluate(
         command("evaluate", "evaluate", "Score label maps, of mbnas or any other program, in 3D.")
     )
+    _nnunet(
+        command(
+            "nnunet",
+            "nnunet",
+            "nnU-Net's own 2D network and the one found, trained by nnU-Net on the same folds.",
+        )
+    )
+    _export(command("export", "export_nnunet", "A found network for other programs."))
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
@@ -380,7 +388,74 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
     )
+
+
+def _nnunet(parser: Parser) -> None:
+    _study(parser, "directory of the study")
+    parser.add_argument(
+        "directory", type=Path, metavar="DIR", help="where nnU-Net works; run again to go on"
+    )
+    parser.add_argument(
+        "--network",
+        default="best",
+        metavar="NETWORK",
+        help="best, unet-genotype or a genotype's text (default best)",
+    )
+    parser.add_argument(
+        "--base-channels", type=_positive, metavar="N", help="at its level 0 (default: the study's)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=1000, metavar="N", help="of both (default 1000, nnU-Net's)"
+    )
+    parser.add_argument(
+        "--iterations-per-epoch",
+        type=int,
+        default=250,
+        metavar="N",
+        help="of both (default 250, nnU-Net's)",
+    )
+    parser.add_argument(
+        "--folds", metavar="NUMBERS", help="which, from 0, separated by commas (default: all)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 … (default auto)")
+    parser.add_argument(
+        "--processes",
+        type=_positive,
+        metavar="N",
+        help="that nnU-Net may use besides (default: one a core)",
+    )
     _json(parser)
+
+
+def _export(parser: Parser) -> None:
+    parser.add_argument(
+        "study", metavar="STUDY", help="directory of a study, or for nnunet a genotype's text"
+    )
+    parser.add_argument("--to", required=True, choices=("nnunet",), help="whose plans to write")
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="for nnunet the dataset, by its name in $nnUNet_preprocessed or its folder there",
+    )
+    parser.add_argument(
+        "--network",
+        default="best",
+        metavar="NETWORK",
+        help="nnunet: which network of the study (default best)",
+    )
+    parser.add_argument(
+        "--base-channels",
+        type=_positive,
+        metavar="N",
+        help="nnunet: channels at level 0 (default: the study's, or 32)",
+    )
+    parser.add_argument(
+        "--plans",
+        default="nnUNetPlans",
+        metavar="NAME",
+        help="nnunet: the dataset's plans to follow (default nnUNetPlans)",
+    )
 
 
 def _report(parser: Parser) -> None:
@@ -525,3 +600,10 @@ def _configuration(parser: Parser) -> None:
 
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive(text: str) -> int:
+    """Return the number that a text spells, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number, 1 or more")
+    return int(text)

@@ -15,7 +15,16 @@ from types import FrameType
 from mbnas.cli.arguments import parse
 from mbnas.errors import MbnasError
 
-_RESUMABLE = ("search", "compare", "reproduce", "demo", "download", "train", "predict")
+_RESUMABLE = (
+    "search",
+    "compare",
+    "reproduce",
+    "demo",
+    "download",
+    "train",
+    "predict",
+    "nnunet",
+)
 
 
 class Terminated(KeyboardInterrupt):

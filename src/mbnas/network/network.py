@@ -100,16 +100,29 @@ class Network(nn.Module):
         """
         height, width = images_BCHW.shape[-2:]
         maps = pad_to_multiple(images_BCHW, self.multiple)
-        padded_size = maps.shape[-2:]
+        return self.logits(self.cell_outputs(maps)[-1])[..., :height, :width]
+
+    def cell_outputs(self, maps: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
+        """Return what every cell gives, in order, each at the resolution of its node's level.
+
+        Args:
+            maps: Images whose height and width are multiples of ``self.multiple``.
+        """
         outputs: list[Tensor] = []
         for node, cell in zip(self.genotype.nodes, self.cells, strict=True):
             if node.skip is not None:
                 maps = torch.cat([maps, outputs[node.skip - 1]], dim=1)
             maps = cell(maps)
             outputs.append(maps)
+        return outputs
+
+    def logits(
+        self, maps: Float[Tensor, "batch features down across"]
+    ) -> Float[Tensor, "batch classes height width"]:
+        """Return the logits of what the last cell gives, at the size of the padded images."""
         logits: Tensor = self.head(maps)
-        if logits.shape[-2:] != padded_size:
-            logits = functional.interpolate(
-                logits, size=padded_size, mode="bilinear", align_corners=False
-            )
-        return logits[..., :height, :width]
+        scale = 2 ** self.genotype.nodes[-1].level
+        if scale == 1:
+            return logits
+        size = [scale * side for side in logits.shape[-2:]]
+        return functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -1,1 +1,1 @@
-"""mbnas networks inside nnU-Net, and nnU-Net beside them on the same folds."""
+"""Inside nnU-Net: a found network as one that nnU-Net trains, and both on the same folds."""

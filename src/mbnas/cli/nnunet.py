@@ -1,0 +1,144 @@
+"""``mbnas nnunet``: nnU-Net's own network and a found one, trained by nnU-Net side by side."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mbnas.cli.comparison_display import print_comparison
+from mbnas.cli.display import counting, note, say
+from mbnas.cli.networks import networks_named
+from mbnas.cli.search import command_line
+from mbnas.cli.tables import print_json
+from mbnas.data.dataset import read_dataset
+from mbnas.data.folds import make_folds
+from mbnas.data.slices import PreparedSlices
+from mbnas.errors import NNUNetError, StudyError, UsageError
+from mbnas.genotype.genotype import Genotype
+from mbnas.network.architecture import title_of
+from mbnas.nnunet.commands import Place, check_installed
+from mbnas.nnunet.contenders import contenders, cost_size
+from mbnas.nnunet.conversion import dataset_name
+from mbnas.nnunet.head_to_head import HeadToHead
+from mbnas.nnunet.schedule import Schedule
+from mbnas.report.comparison import Comparison, compare_contenders
+from mbnas.report.comparison_files import write_comparison
+from mbnas.report.comparison_values import comparison_values
+from mbnas.study.ledger import Ledger
+from mbnas.study.lock import study_lock
+from mbnas.study.standing import read_standing
+from mbnas.study.study import Study
+from mbnas.training.device import resolve_device
+
+
+def nnunet(arguments: argparse.Namespace) -> int:
+    """Train both networks on the same folds, or go on; print and write what they say."""
+    schedule = Schedule(epochs=arguments.epochs, iterations=arguments.iterations_per_epoch)
+    check_installed()
+    study = Study.open(arguments.study)
+    genotype, name = found_network(study, arguments.network)
+    run = _head_to_head(arguments, study, genotype, schedule)
+    directory: Path = arguments.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NNUNetError(f"DIR (={directory}) cannot be made: {error.strerror}.") from error
+    with study_lock(directory, command_line()):
+        with counting("Converting volumes") as progress:
+            run.run(note, progress)
+        comparison = _compare(run, study, name)
+        write_comparison(
+            comparison,
+            directory / "comparison",
+            heading=f"nnU-Net head to head: {run.dataset.name}",
+        )
+    if arguments.json:
+        print_json(comparison_values(comparison))
+    else:
+        print_comparison(comparison)
+    say(f"Files: {directory / 'comparison'}")
+    return 0
+
+
+def found_network(study: Study, asked: str) -> tuple[Genotype, str]:
+    """Return a study's best genotype, or the one that is named, and what to call it.
+
+    Raises:
+        StudyError: if the best is asked for, and no network has a score.
+        UsageError: if what is named is no genotype.
+    """
+    if asked == "best":
+        with Ledger.open(study.ledger, read_only=True) as ledger:
+            best = read_standing(ledger, study.configuration).best
+        if best is None:
+            raise StudyError(
+                f"{study.path} has no network with a score yet: let its search run first, or "
+                "name a --network."
+            )
+        return best.genotype, "Best found"
+    named = networks_named([asked], num_levels=study.configuration.space.num_levels)[asked]
+    if not isinstance(named, Genotype):
+        raise UsageError(
+            f"--network {asked} is no genotype, and nnU-Net is given genotypes alone: name one, or "
+            "unet-genotype."
+        )
+    return named, title_of(named)
+
+
+def _head_to_head(
+    arguments: argparse.Namespace, study: Study, genotype: Genotype, schedule: Schedule
+) -> HeadToHead:
+    configuration = study.configuration
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        prepared = PreparedSlices.open(study.slices / ledger.facts()["data"])
+    folds = make_folds(prepared.patients, configuration.protocol.folds, seed=configuration.seed)
+    dataset = read_dataset(Path(configuration.dataset))
+    base_channels = arguments.base_channels or configuration.training.base_channels
+    processes = arguments.processes or os.cpu_count() or 1
+    return HeadToHead(
+        place=Place(
+            root=arguments.directory,
+            dataset=dataset_name(dataset.name),
+            device=resolve_device(arguments.device),
+            processes=processes,
+        ),
+        dataset=dataset,
+        prepared=prepared,
+        folds=folds,
+        chosen=_chosen(arguments.folds, len(folds)),
+        genotype=genotype,
+        base_channels=base_channels,
+        schedule=schedule,
+    )
+
+
+def _chosen(text: str | None, num_folds: int) -> tuple[int, ...]:
+    """Return the numbers of folds that a person lists, all of them by default."""
+    if text is None:
+        return tuple(range(num_folds))
+    try:
+        numbers = tuple(sorted({int(each) for each in text.split(",")}))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 <= each < num_folds for each in numbers):
+        raise UsageError(
+            f"--folds {text} must be numbers from 0 to {num_folds - 1}, as nnU-Net counts them, "
+            "separated by commas."
+        )
+    return numbers
+
+
+def _compare(run: HeadToHead, study: Study, name: str) -> Comparison:
+    size = cost_size(run, study.configuration.preparation.slice_size)
+    with counting("Measuring predictions") as progress:
+        both = contenders(run, found_name=name, slice_size=size, progress=progress)
+    return compare_contenders(
+        both,
+        class_names=tuple(each.name for each in run.prepared.classes),
+        num_folds=len(run.chosen),
+        slice_size=size,
+        searched=None,
+        num_searched=0,
+        seed=study.configuration.seed,
+    )

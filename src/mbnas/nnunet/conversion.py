@@ -1,0 +1,140 @@
+"""A study's volumes in nnU-Net's raw layout, and its folds as nnU-Net's splits.
+
+Cases are those that take part in the study, by their names. Labels are the study's own
+references as class indices, in files of our making; an image file is linked to where it can
+be taken as it is, and split into one file a channel where it holds several.
+
+Patients in no fold lie apart, in ``imagesTs`` and ``labelsTs``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mbnas.data.dataset import Case, Dataset, LabelClass
+from mbnas.data.folder import making_folder
+from mbnas.data.folds import Fold
+from mbnas.data.slices import PreparedSlices, PreparedVolume
+from mbnas.data.volume import read_header, read_image, write_image, write_label
+from mbnas.errors import NNUNetError, StudyError
+from mbnas.files import write_text
+from mbnas.parallel import Progress
+
+ENDING = ".nii.gz"
+_SPECIAL = ("background", "ignore")  # labels that nnU-Net gives a meaning of its own
+
+
+def write_raw(
+    dataset: Dataset, prepared: PreparedSlices, folder: Path, progress: Progress | None = None
+) -> None:
+    """Write a study's volumes into a new folder in nnU-Net's raw layout, whole or not at all.
+
+    Args:
+        dataset: Whose files the study was begun with.
+        prepared: The study's slices: which cases take part, and their references.
+        folder: Such as ``nnUNet_raw/Dataset001_Name``; left as it is if it exists.
+        progress: Told of every case done.
+
+    Raises:
+        StudyError: if a case of the study is gone from the dataset, or its grid changed.
+        DatasetError: if a file cannot be read or written.
+        NNUNetError: if the folder cannot be made.
+    """
+    cases = {case.name: case for case in dataset.cases}
+    report = progress or (lambda done, total: None)
+    try:
+        with making_folder(folder) as aside:
+            if aside is None:
+                return
+            for number, volume in enumerate(prepared.volumes):
+                if volume.case not in cases:
+                    raise StudyError(
+                        f"Case {volume.case} of the study is not in {dataset.root} any more. "
+                        "Restore it."
+                    )
+                part = "Ts" if volume.held_out else "Tr"
+                _write_images(cases[volume.case], volume, _made(aside / f"images{part}"))
+                label = _made(aside / f"labels{part}") / f"{volume.case}{ENDING}"
+                write_label(label, prepared.reference(number), volume.geometry)
+                report(number + 1, len(prepared.volumes))
+            text = json.dumps(_description(prepared), indent=2)
+            write_text(aside / "dataset.json", text + "\n")
+    except OSError as error:
+        raise NNUNetError(
+            f"{folder} cannot be written: {error.strerror}. Make room or choose another place."
+        ) from error
+
+
+def splits(folds: Sequence[Fold], prepared: PreparedSlices) -> list[dict[str, list[str]]]:
+    """Return what ``splits_final.json`` holds: the cases of each fold's patients."""
+
+    def cases(patients: Sequence[str]) -> list[str]:
+        return [volume.case for volume in prepared.volumes if volume.patient in patients]
+
+    return [{"train": cases(fold.train), "val": cases(fold.validation)} for fold in folds]
+
+
+def dataset_name(name: str) -> str:
+    """Return what nnU-Net calls a dataset in a folder of its own.
+
+    >>> dataset_name("Task04_Hippocampus"), dataset_name("—")
+    ('Dataset001_Task04_Hippocampus', 'Dataset001_Study')
+    """
+    return f"Dataset001_{re.sub('[^A-Za-z0-9_]+', '', name) or 'Study'}"
+
+
+def _write_images(case: Case, volume: PreparedVolume, folder: Path) -> None:
+    """Link to a case's image files, or write a file for each channel."""
+    headers = [read_header(path) for path in case.images]
+    for path, header in zip(case.images, headers, strict=True):
+        if not header.geometry.matches(volume.geometry):
+            raise StudyError(
+                f"{path} is on another grid than when the study was begun. Restore the file."
+            )
+    if all(
+        path.name.endswith(ENDING) and header.num_channels == 1
+        for path, header in zip(case.images, headers, strict=True)
+    ):
+        for channel, path in enumerate(case.images):
+            _image(folder, case, channel).symlink_to(path.resolve())
+        return
+    image = read_image(case.images)
+    for channel, voxels_XYZ in enumerate(image.voxels):
+        voxels_IJK = image.geometry.from_canonical(voxels_XYZ)
+        affine = np.array(image.geometry.affine)
+        write_image(_image(folder, case, channel), voxels_IJK[None], affine)
+
+
+def _image(folder: Path, case: Case, channel: int) -> Path:
+    return folder / f"{case.name}_{channel:04d}{ENDING}"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _description(prepared: PreparedSlices) -> dict[str, Any]:
+    """Return what ``dataset.json`` says; volumes are turned to RAS+ as in the study."""
+    return {
+        "channel_names": {str(number): name for number, name in enumerate(prepared.channels)},
+        "labels": _labels(prepared.classes),
+        "numTraining": sum(not volume.held_out for volume in prepared.volumes),
+        "file_ending": ENDING,
+        "overwrite_image_reader_writer": "NibabelIOWithReorient",
+    }
+
+
+def _labels(classes: Sequence[LabelClass]) -> dict[str, int]:
+    """Return class indices by names that differ from one another and from nnU-Net's own."""
+    names = [each.name for each in classes]
+    return {"background": 0} | {
+        name if names.count(name) == 1 and name.lower() not in _SPECIAL else f"class {index}": index
+        for index, name in enumerate(names, start=1)
+    }

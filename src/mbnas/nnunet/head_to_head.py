@@ -1,0 +1,202 @@
+"""nnU-Net's own 2D network and a found one, both trained by nnU-Net on a study's folds.
+
+Same cases, same preprocessed data, same folds, same schedule, same trainer, and nnU-Net's
+own predictions of each validation fold. What is done already is told by the files that are
+there, so the same call goes on where the last one ended.
+
+Source: Bosma et al. 2022 (arXiv 2202.11401), section 3.3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mbnas.data.dataset import Dataset
+from mbnas.data.folds import Fold
+from mbnas.data.slices import PreparedSlices
+from mbnas.errors import NNUNetError
+from mbnas.files import write_text
+from mbnas.genotype.genotype import Genotype
+from mbnas.nnunet.commands import Place, run_command
+from mbnas.nnunet.conversion import splits, write_raw
+from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet, plans_name, read_plans
+from mbnas.nnunet.schedule import Schedule
+from mbnas.parallel import Progress
+
+_FACTS = "study.json"
+_CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth", "checkpoint_best.pth")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """Where nnU-Net keeps what it made of one network on one fold.
+
+    Attributes:
+        plans: Name of the network's plans.
+        fold: Number of the fold, from 0.
+        folder: Of checkpoints, logs and validation.
+    """
+
+    plans: str
+    fold: int
+    folder: Path
+
+    @property
+    def validation(self) -> Path:
+        """Predictions of the fold's own patients."""
+        return self.folder / "validation"
+
+    @property
+    def held_out(self) -> Path:
+        """Predictions of patients in no fold."""
+        return self.folder / "held_out"
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether training and validation have ended: nnU-Net writes the summary last."""
+        return (self.validation / "summary.json").is_file()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadToHead:
+    """What is compared, and on what.
+
+    Attributes:
+        place: Where nnU-Net works.
+        dataset: The study's.
+        prepared: The study's slices, which say whose each case is.
+        folds: All of the study's.
+        chosen: Numbers of the folds to train on, from 0.
+        genotype: The found network.
+        base_channels: Channels of its level 0.
+        schedule: Of both networks.
+    """
+
+    place: Place
+    dataset: Dataset
+    prepared: PreparedSlices
+    folds: tuple[Fold, ...]
+    chosen: tuple[int, ...]
+    genotype: Genotype
+    base_channels: int
+    schedule: Schedule
+
+    def run(self, tell: Callable[[str], None], progress: Progress | None = None) -> None:
+        """Do what is not done yet: convert, plan, preprocess, train, predict.
+
+        Args:
+            tell: Told what begins.
+            progress: Told of every case converted.
+
+        Raises:
+            NNUNetError: if a command of nnU-Net fails, or the folder is of another study.
+        """
+        self._claim()
+        write_raw(self.dataset, self.prepared, self.place.raw, progress)
+        if not self._is_preprocessed():
+            tell("nnU-Net plans and preprocesses.")
+            self._preprocess()
+        text = json.dumps(splits(self.folds, self.prepared), indent=1)
+        write_text(self.place.preprocessed / "splits_final.json", text + "\n")
+        export_nnunet(
+            self.genotype, base_channels=self.base_channels, dataset=self.place.preprocessed
+        )
+        for fold in self.chosen:
+            for name in (OWN_PLANS, self.found_plans):
+                self._train(self.trained(name, fold), tell)
+
+    @property
+    def found_plans(self) -> str:
+        """Name of the plans with the found network."""
+        return plans_name(self.genotype, self.base_channels)
+
+    def plans(self, name: str) -> dict[str, Any]:
+        """Return the plans of one of both networks, once they are there."""
+        return read_plans(self.place.preprocessed / f"{name}.json")
+
+    def trained(self, name: str, fold: int) -> Trained:
+        """Return where nnU-Net keeps what it made of plans on a fold."""
+        kind = f"{self.schedule.trainer}__{name}__{CONFIGURATION}"
+        return Trained(plans=name, fold=fold, folder=self.place.results / kind / f"fold_{fold}")
+
+    def _claim(self) -> None:
+        """Write down what the place is for, or raise if it is for something else."""
+        facts = {
+            "data": self.prepared.digest,
+            "dataset": self.place.dataset,
+            "folds": splits(self.folds, self.prepared),
+        }
+        path = self.place.root / _FACTS
+        if not path.exists():
+            write_text(path, json.dumps(facts, indent=1) + "\n")
+        elif json.loads(path.read_bytes()) != facts:
+            raise NNUNetError(
+                f"{self.place.root} holds the head to head of another study, or of this one with "
+                "other folds or data: name a new directory."
+            )
+
+    def _is_preprocessed(self) -> bool:
+        """Whether all cases are preprocessed: of each, nnU-Net writes the properties last."""
+        path = self.place.preprocessed / f"{OWN_PLANS}.json"
+        if not path.exists():
+            return False
+        folder = read_plans(path)["configurations"][CONFIGURATION]["data_identifier"]
+        return all(
+            (self.place.preprocessed / folder / f"{volume.case}.pkl").exists()
+            for volume in self.prepared.volumes
+            if not volume.held_out
+        )
+
+    def _preprocess(self) -> None:
+        processes = str(self.place.processes)
+        run_command(
+            self.place,
+            "nnUNetv2_plan_and_preprocess",
+            *("-d", self.place.dataset.removeprefix("Dataset")[:3]),
+            *("-c", CONFIGURATION, "-np", processes, "-npfp", processes),
+            "--verify_dataset_integrity",
+            log="preprocessing",
+        )
+
+    def _train(self, training: Trained, tell: Callable[[str], None]) -> None:
+        """Train a network on a fold and predict, as far as that is not done."""
+        name, fold = training.plans, training.fold
+        log = f"{self.schedule.trainer}__{name}__fold_{fold}"
+        common = ("-tr", self.schedule.trainer, "-p", name, "-device", self._kind)
+        if not training.is_validated:
+            tell(f"nnU-Net trains {name} on fold {fold}, {self.schedule.epochs} epochs.")
+            where = (self.place.dataset, CONFIGURATION, str(fold))
+            begun = any((training.folder / each).exists() for each in _CHECKPOINTS)
+            try:
+                more = ["--c"] if begun else []
+                run_command(self.place, "nnUNetv2_train", *where, *common, *more, log=log)
+            except NNUNetError as error:
+                if not begun:
+                    raise
+                raise NNUNetError(
+                    f"{error} It went on from a checkpoint: should that be damaged, remove "
+                    f"{training.folder}."
+                ) from error
+        if (self.place.raw / "imagesTs").is_dir() and not training.held_out.is_dir():
+            tell(f"nnU-Net predicts held-out patients by {name} of fold {fold}.")
+            self._predict(training, common, log)
+
+    def _predict(self, training: Trained, common: tuple[str, ...], log: str) -> None:
+        aside = training.folder / ".held_out.partial"
+        run_command(
+            self.place,
+            "nnUNetv2_predict",
+            *("-i", str(self.place.raw / "imagesTs"), "-o", str(aside)),
+            *("-d", self.place.dataset, "-c", CONFIGURATION, "-f", str(training.fold), *common),
+            *("-npp", "1", "-nps", "1", "--disable_progress_bar"),
+            log=log,
+        )
+        aside.rename(training.held_out)
+
+    @property
+    def _kind(self) -> str:
+        return self.place.device.partition(":")[0]

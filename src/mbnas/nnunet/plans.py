@@ -1,0 +1,139 @@
+"""A plans file with which nnU-Net trains a genotype in place of its own network.
+
+It is a copy of the dataset's own plans, with their 2D configuration alone and the genotype as
+its architecture. Everything else, the preprocessed data included, is what nnU-Net made of the
+dataset, so nothing is preprocessed anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mbnas.errors import NNUNetError
+from mbnas.files import write_text
+from mbnas.genotype.genotype import Genotype
+from mbnas.nnunet.network import CLASS_NAME
+
+Plans = Mapping[str, Any]
+
+CONFIGURATION = "2d"
+OWN_PLANS = "nnUNetPlans"
+
+
+def plans_name(genotype: Genotype, base_channels: int, own: str = OWN_PLANS) -> str:
+    """Return what the plans of a genotype are called, which tells its digest and its width.
+
+    >>> plans_name(Genotype.parse("0vgg3"), 32)
+    'nnUNetPlans_mbnas_1112f7cc_base32'
+    """
+    return f"{own}_mbnas_{genotype.digest[:8]}_base{base_channels}"
+
+
+def plans_of(genotype: Genotype, base_channels: int, own: Plans) -> dict[str, Any]:
+    """Return plans that train a genotype as ``own`` train nnU-Net's 2D network.
+
+    It is supervised at the resolutions of nnU-Net's network that it has itself.
+
+    Args:
+        genotype: The network.
+        base_channels: Channels of its level 0.
+        own: nnU-Net's plans of the dataset.
+
+    Raises:
+        NNUNetError: if they have no 2D configuration with an architecture.
+    """
+    try:
+        configuration = deepcopy(own["configurations"][CONFIGURATION])
+        strides = configuration["architecture"]["arch_kwargs"]["strides"]
+        name = own["plans_name"]
+    except (KeyError, TypeError) as error:
+        raise NNUNetError(
+            f"These are no plans of nnU-Net 2.8 with a configuration {CONFIGURATION} (no {error}): "
+            f"plan the dataset with nnUNetv2_plan_and_preprocess -c {CONFIGURATION}."
+        ) from error
+    configuration["architecture"] = {
+        "network_class_name": CLASS_NAME,
+        "arch_kwargs": {
+            "genotype": str(genotype),
+            "base_channels": base_channels,
+            "strides": strides[: max(2, genotype.num_levels)],
+        },
+        "_kw_requires_import": [],
+    }
+    return {
+        **own,
+        "plans_name": plans_name(genotype, base_channels, name),
+        "configurations": {CONFIGURATION: configuration},
+    }
+
+
+def export_nnunet(
+    genotype: Genotype, *, base_channels: int, dataset: Path, own: str = OWN_PLANS
+) -> Path:
+    """Write a genotype's plans beside the plans of a dataset; return their file.
+
+    Args:
+        genotype: The network.
+        base_channels: Channels of its level 0.
+        dataset: The dataset's folder of preprocessed data, or its name in ``nnUNet_preprocessed``.
+        own: Name of the plans to follow.
+
+    Raises:
+        NNUNetError: if the dataset was not planned, or the file cannot be written.
+    """
+    folder = preprocessed_folder(dataset)
+    plans = plans_of(genotype, base_channels, read_plans(folder / f"{own}.json"))
+    path = folder / f"{plans['plans_name']}.json"
+    try:
+        write_text(path, json.dumps(plans, indent=4) + "\n")
+    except OSError as error:
+        raise NNUNetError(f"{path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def preprocessed_folder(dataset: Path) -> Path:
+    """Return the folder of a dataset's preprocessed data, named in full or as nnU-Net names it.
+
+    Raises:
+        NNUNetError: if there is no such folder.
+    """
+    if dataset.is_dir():
+        return dataset
+    root = os.environ.get("nnUNet_preprocessed")  # noqa: SIM112 - as nnU-Net spells it
+    if root is None:
+        raise NNUNetError(
+            f"There is no folder {dataset}, and nnUNet_preprocessed is not set: set it as for "
+            "nnU-Net, or name the dataset's folder of preprocessed data."
+        )
+    folder = Path(root, dataset)
+    if not folder.is_dir():
+        raise NNUNetError(
+            f"There is no folder {folder}: plan the dataset first, with "
+            f"nnUNetv2_plan_and_preprocess -d ID -c {CONFIGURATION}."
+        )
+    return folder
+
+
+def read_plans(path: Path) -> dict[str, Any]:
+    """Return the plans that a file holds.
+
+    Raises:
+        NNUNetError: if it is absent or holds none.
+    """
+    try:
+        plans = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise NNUNetError(
+            f"{path} does not exist: plan the dataset with nnUNetv2_plan_and_preprocess -d ID -c "
+            f"{CONFIGURATION}, or name the plans that there are."
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise NNUNetError(f"{path} holds no plans ({error}). Plan the dataset again.") from error
+    if not isinstance(plans, dict):
+        raise NNUNetError(f"{path} holds no plans but a list or a word. Plan the dataset again.")
+    return plans
