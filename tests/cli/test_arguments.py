@@ -31,6 +31,7 @@ COMMANDS = {
     "--uncertainty --overlay --onnx --trust-module --workers --overwrite",
     "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
     "--json",
+    "export": "STUDY OUT --to --model --trust-module",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

@@ -16,6 +16,7 @@ Command = Callable[[argparse.Namespace], int]
 _SPACES = ("mixed", "macro", "micro", "bilevel")
 _PAPER_DATASETS = ("prostate", "spleen")
 _EXECUTORS = ("processes", "inline", "ray")
+_EXPORTS = ("torch", "onnx", "monai")
 
 _NETWORK = (
     "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
@@ -122,6 +123,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     _evaluate(
         command("evaluate", "evaluate", "Score label maps, of mbnas or any other program, in 3D.")
     )
+    _export(command("export", "export", "A trained network for other programs to run."))
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
@@ -381,6 +383,26 @@ def _evaluate(parser: Parser) -> None:
         "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
     )
     _json(parser)
+
+
+def _export(parser: Parser) -> None:
+    _study(parser, "directory of a study, or of a model")
+    parser.add_argument(
+        "--to", required=True, choices=_EXPORTS, help="torch, ONNX, or a MONAI bundle"
+    )
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="folder to write; absent, or there and empty"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="which of the study's models (default: the only one, or best)",
+    )
+    parser.add_argument(
+        "--trust-module",
+        action="store_true",
+        help="run the code of a model whose network is a module of your own",
+    )
 
 
 def _report(parser: Parser) -> None:
