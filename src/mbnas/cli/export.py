@@ -14,6 +14,7 @@ Exporter = Callable[..., tuple[str, ...]]
 """Called with the model's folder, where to, and ``trust_modules``; returns what to warn of."""
 
 EXPORTERS = {
+    "torch": "torch_program:export_torch",
     "onnx": "onnx_model:export_onnx",
 }
 """What writes each format: a module of mbnas.export and a function in it."""

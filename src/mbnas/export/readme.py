@@ -75,6 +75,41 @@ every file. This folder is a model for mbnas as well, which then needs no torch:
 """
 
 
+def torch_use(card: ModelCard, why_no_source: str | None) -> str:
+    """Return how an export to torch is used.
+
+    Args:
+        card: Of the model.
+        why_no_source: Why there is no ``network.py``; ``None`` if there is one.
+    """
+    name = Path(card.members[0].file).stem
+    source = (
+        f"""`network.py` is the network's source, and `load` fills it from plain weights, in which
+there is no code:
+
+```python
+from network import load
+
+logits = load("{name}.safetensors")(images)
+```
+"""
+        if why_no_source is None
+        else f"There is no `network.py` here: {why_no_source}\n"
+    )
+    return f"""A program needs no source at all:
+
+```python
+import torch
+
+logits = torch.export.load("{name}.pt2").module()(images)
+```
+
+{source}
+Both take any batch, height and width, and compute in float32. `model.json` holds all of the above
+for programs, with the SHA-256 of the weights. This folder is a model for mbnas as well.
+"""
+
+
 def _class_rows(card: ModelCard) -> str:
     return "\n".join(
         f"| {number} | {each.name} | {each.value} |"
