@@ -16,6 +16,7 @@ Exporter = Callable[..., tuple[str, ...]]
 EXPORTERS = {
     "torch": "torch_program:export_torch",
     "onnx": "onnx_model:export_onnx",
+    "monai": "monai_bundle:export_monai",
 }
 """What writes each format: a module of mbnas.export and a function in it."""
 

@@ -81,7 +81,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         before = genotype.level_before(number)
         arriving = len(card.channels) if number == 1 else channels[number - 2]
         arriving += channels[node.skip - 1] if node.skip else 0
-        block = f"{_class_name(node.block)}({arriving}, {channels[number - 1]}, {node.kernel})"
+        block = f"{BLOCKS[node.block].__name__}({arriving}, {channels[number - 1]}, {node.kernel})"
         cells.append(f"            # {number}: {_level_in_words(node.level, before)}")
         cells.append(f"            {_cell(block, node.level - before)},")
         came = "padded" if number == 1 else f"maps{number - 1}"
@@ -116,11 +116,6 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
                 logits, size=padded.shape[-2:], mode="bilinear", align_corners=False
             )
         return logits[..., :height, :width]'''
-
-
-def _class_name(block: str) -> str:
-    name: str = BLOCKS[block].__name__
-    return name
 
 
 def _cell(block: str, rise: int) -> str:

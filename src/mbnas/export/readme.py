@@ -110,6 +110,28 @@ for programs, with the SHA-256 of the weights. This folder is a model for mbnas 
 """
 
 
+def monai_use(card: ModelCard) -> str:
+    """Return how a MONAI bundle is used."""
+    several = (
+        ""
+        if len(card.channels) == 1
+        else """
+An image is one 4D file with the channels last, or a list of 3D files, one for each channel:
+`--image "['first.nii.gz', 'second.nii.gz']"`.
+"""
+    )
+    return f"""It needs torch, numpy, Pillow, nibabel, MONAI and fire, but not mbnas. In this folder:
+
+    python -m monai.bundle run --config_file configs/inference.json --image IMAGE --output_dir DIR
+
+`DIR` then has the label map, with the image's name, on the image's own grid. From elsewhere add
+`--bundle_root` and the path of this folder.
+{several}
+`models/model.pt` is the state of `scripts.network.Ensemble`, loaded as weights alone. The scripts
+are the source of mbnas itself, which is why the label map is the one that `mbnas predict` gives.
+"""
+
+
 def _class_rows(card: ModelCard) -> str:
     return "\n".join(
         f"| {number} | {each.name} | {each.value} |"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,8 @@ _SHAPED = re.compile(r'\b[A-Z]\w*\[(Tensor|np\.ndarray), "[^"]*"\]')
 _SPLIT = re.compile(r"^( *def \w+\()\n +([^\n]*[^,\n])\n *(\).*:)$", re.MULTILINE)
 _NOT_PLAIN = re.compile(r"[^\w .,()/+-]")
 _OUR_ERRORS = re.compile(r"\b(?:ConfigurationError|ModelError)\b")
+_FROM_OURS = re.compile(r"^from (mbnas(?:\.\w+)+) import", re.MULTILINE)
+_FROM_JAXTYPING = re.compile(r"^from jaxtyping import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 _SPACE, _LINE = "\n\n\n", 100
 
 
@@ -58,6 +61,25 @@ def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
         if uses is None or re.search(rf"\b{_name(statement)}\b", uses):
             kept.insert(0, text)
     return _standing_alone(_SPACE.join(kept))
+
+
+def modules_alone(module: ModuleType) -> dict[str, str]:
+    """Return the source of a module of mbnas and of all that it imports from mbnas, by name.
+
+    The modules find one another in one package, whatever part of mbnas each is of.
+    """
+    found: dict[str, str] = {}
+    waiting = [module.__name__]
+    while waiting:
+        path = waiting.pop()
+        name = path.rpartition(".")[2]
+        if name in found:
+            continue
+        source = inspect.getsource(import_module(path))
+        waiting += _FROM_OURS.findall(source)
+        source = _FROM_OURS.sub(lambda found: f"from .{found[1].rpartition('.')[2]} import", source)
+        found[name] = without_shapes(_FROM_JAXTYPING.sub("", source))
+    return found
 
 
 def _joined(signature: re.Match[str]) -> str:
