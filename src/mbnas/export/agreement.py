@@ -7,36 +7,53 @@ import torch
 from torch import nn
 
 from mbnas.errors import ModelError
+from mbnas.prediction.card import ModelCard
 from mbnas.prediction.members import Run
 
 TOLERANCE = 1e-4
 """How far a logit may be off, as a share of the largest in absolute value."""
 
-_SIZES = ((1, 32, 32), (2, 29, 43))
-"""Batch, height and width of the images compared: one that networks divide, one that not."""
+_REMEDY = "Export to another format, or another network."
+_LONGEST = 200
+_ODD = (3, 10)
+"""How much higher and wider than in training the second images are: by no round number."""
 
 
 @torch.inference_mode()
-def check_agreement(run: Run, network: nn.Module, *, in_channels: int, name: str) -> None:
+def check_agreement(run: Run, network: nn.Module, card: ModelCard, name: str) -> None:
     """Return if both give the same logits for random images of two sizes, in float32.
+
+    The first is one image of the training's size, the second two of a size that no network
+    divides.
 
     Args:
         run: What was exported, as its own tools run it.
         network: The original, on the CPU and in evaluation mode.
-        in_channels: Channels of the images.
+        card: Of the model.
         name: What to call the export in an error.
 
     Raises:
-        ModelError: if a logit differs by more than :data:`TOLERANCE`.
+        ModelError: if a logit differs by more than :data:`TOLERANCE`, or there is none.
     """
     rng = np.random.default_rng(0)
-    for batch, height, width in _SIZES:
-        images = rng.standard_normal((batch, in_channels, height, width), dtype=np.float32)
+    side, channels = card.slice_size, len(card.channels)
+    for shape in (
+        (1, channels, side, side),
+        (2, channels, side + _ODD[0], side + _ODD[1]),
+    ):
+        images = rng.standard_normal(shape, dtype=np.float32)
         expected = network(torch.from_numpy(images)).numpy()
-        if (found := disagreement(run(images), expected)) > TOLERANCE:
+        try:
+            logits = run(images)
+        except Exception as error:  # whatever the ecosystem's tool raises
+            raise ModelError(
+                f"{name} was not written: it does not run on images of shape {shape} "
+                f"({first_line(error)}). {_REMEDY}"
+            ) from error
+        if (found := disagreement(logits, expected)) > TOLERANCE:
             raise ModelError(
                 f"{name} was not written: its logits differ from the network's by {found:.1e} of "
-                f"the largest, and {TOLERANCE:.0e} is allowed. Export to another format."
+                f"the largest, and {TOLERANCE:.0e} is allowed. {_REMEDY}"
             )
 
 
@@ -52,3 +69,9 @@ def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
         return float("inf")
     largest = float(np.abs(expected).max()) or 1.0
     return float(np.abs(found - expected).max()) / largest
+
+
+def first_line(error: Exception) -> str:
+    """Return the kind of an error and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:_LONGEST]}" if lines else type(error).__name__

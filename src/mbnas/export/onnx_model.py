@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mbnas.export.agreement import check_agreement
+from mbnas.errors import ModelError
+from mbnas.export.agreement import check_agreement, first_line
 from mbnas.export.folder import exporting
 from mbnas.export.members import exportable_card, exported_members
 from mbnas.export.program import DIMS, export_program
@@ -51,7 +52,7 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
             import_onnx_package("onnx").checker.check_model(content, full_check=True)
             members.append(replace(member, file=path.name, sha256=sha256_of(path)))
             (run,) = load_onnx_members(folder, replace(card, members=(members[-1],)))
-            check_agreement(run, network, in_channels=len(card.channels), name=path.name)
+            check_agreement(run, network, card, path.name)
         write_text(folder / "README.md", readme(card, onnx_use(card)))
         write_card(folder, replace(card, format="onnx", members=tuple(members)))
     return ()
@@ -59,15 +60,20 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
 
 def _onnx_bytes(network: nn.Module, card: ModelCard) -> bytes:
     program = export_program(network, in_channels=len(card.channels))
-    converted = torch.onnx.export(
-        program,
-        dynamo=True,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        external_data=False,
-        verbose=False,
-    )
-    assert converted is not None  # it is where no file is named
+    try:
+        converted = torch.onnx.export(
+            program,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            external_data=False,
+            verbose=False,
+        )
+    except Exception as error:
+        raise ModelError(
+            f"ONNX has no form of this network ({first_line(error)}). Export it to torch."
+        ) from error
+    assert converted is not None  # as where a file is named, which is not done here
     proto = converted.model_proto
     _name_dims(proto.graph)
     _describe(proto, card)

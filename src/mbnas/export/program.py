@@ -8,12 +8,16 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as tracing
 
 from mbnas.errors import ModelError
+from mbnas.export.agreement import first_line
 
 DIMS = {0: "batch", 2: "height", 3: "width"}
 """Which of an image batch's four dims are free, and what they are called."""
 
-_EXAMPLE = (2, 37, 45)
-"""Batch, height and width that the network is traced with: nothing special about any."""
+_EXAMPLE = (2, 197, 261)
+"""Batch, height and width that the network is traced with: nothing special about any.
+
+Nothing is computed, and some networks need this much.
+"""
 
 
 def export_program(network: nn.Module, *, in_channels: int) -> ExportedProgram:
@@ -38,16 +42,10 @@ def export_program(network: nn.Module, *, in_channels: int) -> ExportedProgram:
             program = torch.export.export(network, (example,), dynamic_shapes=shapes)
     except Exception as error:
         raise ModelError(
-            f"torch cannot make a program of this network ({_first_line(error)}): export the "
-            "weights of another one."
+            f"torch cannot make a program of this network ({first_line(error)}). Export another."
         ) from error
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
                 node.meta.pop("stack_trace", None)
     return program
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -120,7 +120,7 @@ An image is one 4D file with the channels last, or a list of 3D files, one for e
 `--image "['first.nii.gz', 'second.nii.gz']"`.
 """
     )
-    return f"""It needs torch, numpy, Pillow, nibabel, MONAI and fire, but not mbnas. In this folder:
+    return f"""It needs torch, numpy, Pillow, nibabel, MONAI and fire, not mbnas. In this folder:
 
     python -m monai.bundle run --config_file configs/inference.json --image IMAGE --output_dir DIR
 

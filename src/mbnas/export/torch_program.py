@@ -47,7 +47,7 @@ def export_torch(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
             with replacing(path) as aside:
                 torch.export.save(program, aside)
             run = _runner(torch.export.load(path))
-            check_agreement(run, network, in_channels=len(card.channels), name=path.name)
+            check_agreement(run, network, card, path.name)
             shutil.copyfile(model / member.file, folder / member.file)
         why_not = _write_source(folder, card)
         write_text(folder / "README.md", readme(card, torch_use(card, why_not)))
