@@ -1,4 +1,4 @@
-"""A bundle, run by MONAI on files where there is no mbnas, against the steps done here."""
+"""A bundle, run by MONAI on files where there is no mbnas, against mbnas's own predictor."""
 
 import json
 import os
@@ -12,13 +12,10 @@ import pytest
 import torch
 
 from mbnas.data.dataset import LabelClass
-from mbnas.data.normalise import normalise, of_volume
-from mbnas.data.prepare import PlaneTransform
-from mbnas.data.volume import read_image, write_label
 from mbnas.errors import ModelError
 from mbnas.export.monai_bundle import export_monai
 from mbnas.prediction.card import write_card
-from mbnas.prediction.members import load_members
+from mbnas.prediction.predictor import Predictor
 
 from .conftest import CT, NETWORKS, card_of, write_lively_model
 
@@ -47,20 +44,9 @@ def write_noise(path, shape, affine):
     return path
 
 
-def expected_file(folder, card, image, path):
-    """Write the label map that the model gives, each step done on the whole volume."""
-    volume = read_image((image,))
-    plane = PlaneTransform.fit(volume.geometry, card.slice_axis, card.slice_size)
-    images = plane.images(normalise(volume.voxels, of_volume(volume.voxels, card.normalisation)))
-    sums = np.zeros((len(images), card.num_classes, card.slice_size, card.slice_size), np.float32)
-    for run in load_members(folder, card, device="cpu"):
-        logits = run(images)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        sums += powers / powers.sum(axis=1, keepdims=True)
-    means = plane.restore(sums / np.float32(len(card.members)))
-    classes = np.moveaxis(means.argmax(axis=1), 0, card.slice_axis)
-    values = np.array([0, *(each.value for each in card.classes)])
-    write_label(path, values[classes], volume.geometry, volume.placement)
+def predicted(model, image, path):
+    """Write the label map that mbnas predicts, and read it."""
+    Predictor.load(model, device="cpu").predict_file(image, path)
     return nib.load(path)
 
 
@@ -93,7 +79,7 @@ def run_without_mbnas(command, folder, blocked):
 
 
 def test_monai_runs_it_on_a_file(tmp_path):
-    card = write_lively_model(tmp_path / "model", card_of(**MRI))
+    write_lively_model(tmp_path / "model", card_of(**MRI))
     assert export_monai(tmp_path / "model", tmp_path / "bundle") == ()
     image = write_noise(tmp_path / "case.nii.gz", (41, 30, 5), SAGITTAL)
     command = ["-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
@@ -101,7 +87,7 @@ def test_monai_runs_it_on_a_file(tmp_path):
     command += ["--device", "$torch.device('cpu')"]
     run_without_mbnas(command, tmp_path / "bundle", tmp_path / "blocked")
     assert [path.name for path in (tmp_path / "labels").iterdir()] == ["case.nii.gz"]
-    expected = expected_file(tmp_path / "model", card, image, tmp_path / "expected.nii.gz")
+    expected = predicted(tmp_path / "model", image, tmp_path / "expected.nii.gz")
     equal_files(nib.load(tmp_path / "labels/case.nii.gz"), expected)
     assert set(np.unique(expected.dataobj)) == {0, 2, 300}
 
@@ -119,12 +105,12 @@ run(bundle_root=bundle, image=image, output_dir=labels, device="$torch.device('c
 
 
 def test_monai_verifies_it_and_runs_it_from_elsewhere(tmp_path):
-    card = write_lively_model(tmp_path / "model", card_of(**CT_AND_MRI))
+    write_lively_model(tmp_path / "model", card_of(**CT_AND_MRI))
     export_monai(tmp_path / "model", tmp_path / "bundle")
     image = write_noise(tmp_path / "case.nii", (32, 50, 7, 2), OBLIQUE)
     places = [str(tmp_path / name) for name in ("bundle", "case.nii", "labels")]
     run_without_mbnas(["-c", ELSEWHERE, *places], tmp_path, tmp_path / "blocked")
-    expected = expected_file(tmp_path / "model", card, image, tmp_path / "expected.nii.gz")
+    expected = predicted(tmp_path / "model", image, tmp_path / "expected.nii.gz")
     equal_files(nib.load(tmp_path / "labels/case.nii"), expected)
     assert set(np.unique(expected.dataobj)) == {0, 1, 5}
 

@@ -21,6 +21,7 @@ from mbnas.data.normalise import ForegroundIntensities, normalise, of_volume
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.volume import Volume, read_image, write_label
 from mbnas.errors import DatasetError
+from mbnas.export.computing import computing
 
 _PIXELS = 2**19
 _MOST_SLICES = 64
@@ -51,11 +52,7 @@ class Segmenter:
         normalisation: Sequence[Mapping[str, float] | None],
         label_values: Sequence[int],
     ) -> None:
-        self.members = [
-            member.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            for member in members
-        ]
-        self.device, self.precision = device, precision
+        self.members = [computing(member, device, precision) for member in members]
         self.slice_axis, self.slice_size = slice_axis, slice_size
         self.normalisation = tuple(
             None if ct is None else ForegroundIntensities(**ct) for ct in normalisation
@@ -117,25 +114,20 @@ class Segmenter:
         """Return the mean of all members' probabilities."""
         total: np.ndarray | float = 0.0
         for member in self.members:
-            total = total + _softmax(self._logits(member, np.ascontiguousarray(images_BCSS)))
+            total = total + _softmax(member(np.ascontiguousarray(images_BCSS)))
         mean: np.ndarray = np.asarray(total) / np.float32(len(self.members))
+        if not np.isfinite(mean).all():
+            raise DatasetError(
+                "The network's logits are not finite for this image, so no class is likeliest. "
+                "Look at the image's intensities."
+            )
         return mean
-
-    @torch.inference_mode()
-    def _logits(
-        self, member: nn.Module, images_BCSS: Float32[np.ndarray, "batch channels side side"]
-    ) -> Float32[np.ndarray, "batch classes side side"]:
-        images = torch.from_numpy(images_BCSS)
-        images = images.to(self.device, memory_format=torch.channels_last)
-        lower = self.precision == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
-            logits: torch.Tensor = member(images)
-        return logits.float().cpu().numpy()
 
 
 def _softmax(
     logits_BKSS: Float32[np.ndarray, "batch classes side side"],
 ) -> Float32[np.ndarray, "batch classes side side"]:
-    powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
+        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
