@@ -84,7 +84,7 @@ def test_monai_runs_it_on_a_file(tmp_path):
     image = write_noise(tmp_path / "case.nii.gz", (41, 30, 5), SAGITTAL)
     command = ["-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
     command += ["--image", str(image), "--output_dir", str(tmp_path / "labels")]
-    command += ["--device", "$torch.device('cpu')"]
+    command += ["--device", "cpu"]
     run_without_mbnas(command, tmp_path / "bundle", tmp_path / "blocked")
     assert [path.name for path in (tmp_path / "labels").iterdir()] == ["case.nii.gz"]
     expected = predicted(tmp_path / "model", image, tmp_path / "expected.nii.gz")

@@ -32,7 +32,7 @@ class Segmenter:
 
     Args:
         members: Networks from prepared slices to logits; their probabilities are averaged.
-        device: Where to run.
+        device: Where to run, or its name.
         precision: ``float32`` or ``bfloat16``, in which the members were trained.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
@@ -45,14 +45,14 @@ class Segmenter:
         self,
         *,
         members: Sequence[nn.Module],
-        device: torch.device,
+        device: torch.device | str,
         precision: str,
         slice_axis: int,
         slice_size: int,
         normalisation: Sequence[Mapping[str, float] | None],
         label_values: Sequence[int],
     ) -> None:
-        self.members = [computing(member, device, precision) for member in members]
+        self.members = [computing(each, torch.device(device), precision) for each in members]
         self.slice_axis, self.slice_size = slice_axis, slice_size
         self.normalisation = tuple(
             None if ct is None else ForegroundIntensities(**ct) for ct in normalisation
