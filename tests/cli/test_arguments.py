@@ -33,7 +33,7 @@ COMMANDS = {
     "--json",
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
     "--device --processes --json",
-    "export": "STUDY OUT --to --network --base-channels --plans",
+    "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --json",

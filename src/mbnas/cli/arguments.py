@@ -16,6 +16,7 @@ Command = Callable[[argparse.Namespace], int]
 _SPACES = ("mixed", "macro", "micro", "bilevel")
 _PAPER_DATASETS = ("prostate", "spleen")
 _EXECUTORS = ("processes", "inline", "ray")
+_EXPORTS = ("torch", "onnx", "monai", "nnunet")
 
 _NETWORK = (
     "unet, resunet, unet-genotype, a genotype's text, smp:DESIGN:ENCODER of "
@@ -129,7 +130,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
             "nnU-Net's own 2D network and the one found, trained by nnU-Net on the same folds.",
         )
     )
-    _export(command("export", "export_nnunet", "A found network for other programs."))
+    _export(command("export", "export", "A network for other programs, trained or to be trained."))
     _report(command("report", "study", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
@@ -388,6 +389,7 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
     )
+    _json(parser)
 
 
 def _nnunet(parser: Parser) -> None:
@@ -429,20 +431,36 @@ def _nnunet(parser: Parser) -> None:
 
 def _export(parser: Parser) -> None:
     parser.add_argument(
-        "study", metavar="STUDY", help="directory of a study, or for nnunet a genotype's text"
+        "study",
+        metavar="STUDY",
+        help="directory of a study or a model; for nnunet of a study, or a genotype's text",
     )
-    parser.add_argument("--to", required=True, choices=("nnunet",), help="whose plans to write")
+    parser.add_argument(
+        "--to",
+        required=True,
+        choices=_EXPORTS,
+        help="torch, ONNX or a MONAI bundle, which hold a trained model; or plans with which "
+        "nnU-Net trains the network",
+    )
     parser.add_argument(
         "out",
         type=Path,
         metavar="OUT",
-        help="for nnunet the dataset, by its name in $nnUNet_preprocessed or its folder there",
+        help="folder to write, absent or empty; for nnunet the dataset, by its name in "
+        "$nnUNet_preprocessed or its folder there",
     )
     parser.add_argument(
-        "--network",
-        default="best",
-        metavar="NETWORK",
-        help="nnunet: which network of the study (default best)",
+        "--model",
+        metavar="NAME",
+        help="which of the study's models (default: the only one, or best)",
+    )
+    parser.add_argument(
+        "--trust-module",
+        action="store_true",
+        help="run the code of a model whose network is a module of your own",
+    )
+    parser.add_argument(
+        "--network", metavar="NETWORK", help="nnunet: which network of the study (default best)"
     )
     parser.add_argument(
         "--base-channels",
@@ -452,7 +470,6 @@ def _export(parser: Parser) -> None:
     )
     parser.add_argument(
         "--plans",
-        default="nnUNetPlans",
         metavar="NAME",
         help="nnunet: the dataset's plans to follow (default nnUNetPlans)",
     )

@@ -11,18 +11,21 @@ from mbnas.cli.networks import networks_named
 from mbnas.cli.nnunet import found_network
 from mbnas.errors import UsageError
 from mbnas.genotype.genotype import Genotype
-from mbnas.nnunet.plans import CONFIGURATION, export_nnunet
+from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet
 from mbnas.study.study import Study
 
 _BASE_CHANNELS = 32
 _LEVELS = 5
 
 
-def export(arguments: argparse.Namespace) -> int:
+def export_plans(arguments: argparse.Namespace) -> int:
     """Write a genotype's plans beside a dataset's own, and print the file and what to run."""
     genotype, base_channels = _asked_for(arguments)
     path = export_nnunet(
-        genotype, base_channels=base_channels, dataset=arguments.out, own=arguments.plans
+        genotype,
+        base_channels=base_channels,
+        dataset=arguments.out,
+        own=arguments.plans or OWN_PLANS,
     )
     print(path)
     say(f"Train it: nnUNetv2_train {path.parent.name} {CONFIGURATION} FOLD -p {path.stem}")
@@ -33,9 +36,9 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[Genotype, int]:
     """Return the genotype of a study or of a text, and its width."""
     if os.path.isdir(arguments.study):  # noqa: PTH112 - also answers for names that are too long
         study = Study.open(Path(arguments.study))
-        genotype, _ = found_network(study, arguments.network)
+        genotype, _ = found_network(study, arguments.network or "best")
         return genotype, arguments.base_channels or study.configuration.training.base_channels
-    if arguments.network != "best":
+    if arguments.network is not None:
         raise UsageError(
             f"--network {arguments.network} chooses a network of a study, and {arguments.study} "
             "is none: leave it out."

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from mbnas.errors import ModelError
 from mbnas.prediction.card import ModelCard
 
 Run = Callable[
@@ -37,8 +36,10 @@ def load_members(
         ModelError: if the weights are absent, damaged or of another network.
         ConfigurationError: if there is no such device.
     """
-    if card.format == "onnx":
-        raise ModelError(f"{folder} is a model in ONNX format, which cannot be run yet.")
-    from mbnas.prediction.torch_members import load_torch_members  # onnxruntime needs no torch
+    if card.format == "onnx":  # which needs no torch, and the other no onnxruntime
+        from mbnas.prediction.onnx_members import load_onnx_members
+
+        return load_onnx_members(folder, card)
+    from mbnas.prediction.torch_members import load_torch_members
 
     return load_torch_members(folder, card, device=device, trust_modules=trust_modules)

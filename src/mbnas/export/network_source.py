@@ -1,0 +1,163 @@
+"""``network.py``: one model's network as Python that a person can read, and torch alone runs.
+
+Its parameters have the names that they have in mbnas, so the same files of weights fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mbnas.errors import ModelError
+from mbnas.export.source_text import definition, definitions, plain
+from mbnas.genotype.genotype import Genotype
+from mbnas.network.architecture import LibraryNetwork, title_of
+from mbnas.network.blocks import BLOCKS, convolution, dense, inception, residual, vgg
+from mbnas.network.padding import pad_to_multiple
+from mbnas.prediction.card import NOTICE, ModelCard
+from mbnas.version import __version__
+
+_SOURCES = {"vgg": vgg, "residual": residual, "dense": dense, "inception": inception}
+
+
+def network_source(card: ModelCard, *, imports: Sequence[str] = (), ending: str) -> str:
+    """Return a module that defines ``Network``, called without arguments.
+
+    It needs torch, and for a network of segmentation_models_pytorch that library too, which its
+    docstring says.
+
+    Args:
+        card: Of the model.
+        imports: Lines that ``ending`` needs beside ``torch``, ``Tensor`` and ``nn``.
+        ending: Source that comes after the network's.
+
+    Raises:
+        ModelError: if the network's source is not ours to hand on.
+    """
+    architecture = card.architecture
+    match architecture:
+        case Genotype():
+            needs, parts = "torch and nothing else", _genotype_parts(architecture, card)
+            imports = [*imports, "", "import torch"]
+        case LibraryNetwork():
+            needs = "torch and segmentation_models_pytorch"
+            parts = _library_parts(architecture, card)
+            imports = [*imports, "", "import segmentation_models_pytorch as smp", "import torch"]
+        case _:
+            raise ModelError(
+                f"{architecture} is a module of its author's, whose source is not copied."
+            )
+    docstring = f'''"""{title_of(architecture)}, trained by mbnas {__version__}. It needs {needs}.
+
+{architecture}
+
+{NOTICE}
+"""'''
+    head = [docstring, "", "from __future__ import annotations", "", *imports]
+    head += ["from torch import Tensor, nn", "from torch.nn import functional"]
+    return "\n\n\n".join(["\n".join(head), *parts, ending.strip()]) + "\n"
+
+
+def _genotype_parts(genotype: Genotype, card: ModelCard) -> list[str]:
+    used = list(dict.fromkeys(node.block for node in genotype.nodes))
+    if foreign := [each for each in used if each not in _SOURCES]:
+        raise ModelError(
+            f"The block {foreign[0]} is of another package, whose source is not copied."
+        )
+    blocks = [definitions(_SOURCES[each]) for each in BLOCKS if each in used]
+    return [
+        definitions(convolution, needed_by="\n".join(blocks)),
+        *blocks,
+        definition(pad_to_multiple),
+        _genotype_class(genotype, card),
+    ]
+
+
+def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
+    """Return the class that lists the cells one by one, and how the maps run through them."""
+    cells, steps = [], []
+    channels = [card.base_channels * 2**node.level for node in genotype.nodes]
+    for number, node in enumerate(genotype.nodes, start=1):
+        before = genotype.level_before(number)
+        arriving = len(card.channels) if number == 1 else channels[number - 2]
+        arriving += channels[node.skip - 1] if node.skip else 0
+        block = f"{BLOCKS[node.block].__name__}({arriving}, {channels[number - 1]}, {node.kernel})"
+        cells.append(f"            # {number}: {_level_in_words(node.level, before)}")
+        cells.append(f"            {_cell(block, node.level - before)},")
+        came = "padded" if number == 1 else f"maps{number - 1}"
+        came = f"torch.cat([{came}, maps{node.skip}], dim=1)" if node.skip else came
+        steps.append(f"        maps{number} = self.cells[{number - 1}]({came})")
+    last = len(genotype.nodes)
+    return f'''class Network(nn.Module):
+    """{genotype}.
+
+    Takes images of any height and width and gives raw logits of every class at every pixel.
+
+    Channels: {", ".join(map(plain, card.channels))}.
+    Classes: background, {", ".join(plain(each.name) for each in card.classes)}.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        cells = [
+{chr(10).join(cells)}
+        ]
+        self.cells = nn.ModuleList(cells)
+        self.head = nn.Conv2d({channels[-1]}, {card.num_classes}, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of every class at every pixel."""
+        height, width = images.shape[-2:]
+        padded = pad_to_multiple(images, {2 ** (genotype.num_levels - 1)})
+{chr(10).join(steps)}
+        logits = self.head(maps{last})
+        if logits.shape[-2:] != padded.shape[-2:]:
+            logits = functional.interpolate(
+                logits, size=padded.shape[-2:], mode="bilinear", align_corners=False
+            )
+        return logits[..., :height, :width]'''
+
+
+def _cell(block: str, rise: int) -> str:
+    if rise > 0:
+        return f"nn.Sequential(nn.MaxPool2d(2), {block})"
+    if rise < 0:
+        up = 'nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)'
+        return f"nn.Sequential({block}, {up})"
+    return f"nn.Sequential({block})"
+
+
+def _level_in_words(level: int, before: int) -> str:
+    scale = "full size" if level == 0 else f"1/{2**level}"
+    move = "down to " if level > before else "up to " if level < before else ""
+    return f"{move}level {level}, {scale}"
+
+
+def _library_parts(network: LibraryNetwork, card: ModelCard) -> list[str]:
+    from mbnas.network.library import build_library_network  # which takes seconds to import
+
+    built = build_library_network(
+        replace(network, weights=None),
+        in_channels=len(card.channels),
+        num_classes=card.num_classes,
+    )
+    return [
+        definition(pad_to_multiple),
+        f'''class Network(nn.Module):
+    """{network} for images of any height and width; gives raw logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = smp.{network.design}(
+            encoder_name="{network.encoder}",
+            encoder_weights=None,
+            in_channels={len(card.channels)},
+            classes={card.num_classes},
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of every class at every pixel."""
+        height, width = images.shape[-2:]
+        logits = self.network(pad_to_multiple(images, {built.multiple}))
+        return logits[..., :height, :width]''',
+    ]

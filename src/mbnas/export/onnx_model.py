@@ -1,0 +1,106 @@
+"""``--to onnx``: a model whose members onnxruntime runs, on images of any number and size.
+
+The folder is a model like any other, with a card, so mbnas predicts with it too, and then
+needs no torch. The weights are inside the files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mbnas.errors import ModelError
+from mbnas.export.agreement import check_agreement, first_line
+from mbnas.export.folder import exporting
+from mbnas.export.members import exportable_card, exported_members
+from mbnas.export.program import DIMS, export_program
+from mbnas.export.readme import onnx_use, readme
+from mbnas.files import replacing, write_text
+from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
+from mbnas.prediction.onnx_members import import_onnx_package, load_onnx_members
+from mbnas.version import __version__
+
+INPUT, OUTPUT = "images", "logits"
+
+
+def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple[str, ...]:
+    """Write a model for onnxruntime into a new folder.
+
+    Returns:
+        What else to tell the user: nothing.
+
+    Raises:
+        ModelError: if the model cannot be exported, its logits come out different, or the
+            packages for ONNX are not installed.
+        UsageError: if there is something at ``out``.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        import_onnx_package(package)
+    card = exportable_card(model)
+    with exporting(out) as folder:
+        members: list[Member] = []
+        for member, name, network in exported_members(model, card, trust_modules=trust_modules):
+            path = folder / f"{name}.onnx"
+            content = _onnx_bytes(network, card)
+            with replacing(path) as aside:
+                aside.write_bytes(content)
+            import_onnx_package("onnx").checker.check_model(content, full_check=True)
+            members.append(replace(member, file=path.name, sha256=sha256_of(path)))
+            (run,) = load_onnx_members(folder, replace(card, members=(members[-1],)))
+            check_agreement(run, network, card, path.name)
+        write_text(folder / "README.md", readme(card, onnx_use(card)))
+        write_card(folder, replace(card, format="onnx", members=tuple(members)))
+    return ()
+
+
+def _onnx_bytes(network: nn.Module, card: ModelCard) -> bytes:
+    program = export_program(network, in_channels=len(card.channels))
+    try:
+        converted = torch.onnx.export(
+            program,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            external_data=False,
+            verbose=False,
+        )
+    except Exception as error:
+        raise ModelError(
+            f"ONNX has no form of this network ({first_line(error)}). Export it to torch."
+        ) from error
+    assert converted is not None  # as where a file is named, which is not done here
+    proto = converted.model_proto
+    _name_dims(proto.graph)
+    _describe(proto, card)
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+def _name_dims(graph: Any) -> None:
+    """Call the free dims by their names, and forget what was worked out for the maps between."""
+    del graph.value_info[:]
+    for value in (*graph.input, *graph.output):
+        for number, name in DIMS.items():
+            value.type.tensor_type.shape.dim[number].dim_param = name
+
+
+def _describe(proto: Any, card: ModelCard) -> None:
+    """Say in the file what it is and what goes in and comes out."""
+    proto.producer_name, proto.producer_version = "mbnas", __version__
+    proto.doc_string = card.notice
+    facts = {
+        "network": card.network,
+        "dataset": card.dataset,
+        "channels": json.dumps(card.channels),
+        "classes": json.dumps(["background", *(each.name for each in card.classes)]),
+        "label_values": json.dumps([0, *(each.value for each in card.classes)]),
+        "notice": card.notice,
+    }
+    for key, value in facts.items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = f"mbnas.{key}", value

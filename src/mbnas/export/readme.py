@@ -1,0 +1,163 @@
+"""What an export says of itself: what goes in and comes out, the preparation, how to use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mbnas.data.geometry import ANATOMICAL_AXES
+from mbnas.data.normalise import ForegroundIntensities
+from mbnas.network.architecture import title_of
+from mbnas.prediction.card import ModelCard
+from mbnas.version import __version__
+
+
+def readme(card: ModelCard, use: str) -> str:
+    """Return the README of an export.
+
+    Args:
+        card: Of the model.
+        use: How this kind of export is used, in Markdown.
+    """
+    return f"""# {title_of(card.architecture)}, trained on {card.dataset}
+
+{card.notice}
+
+Exported by mbnas {__version__}. The network is `{card.network}`, and there
+{_count(len(card.members), "is one of it", "are {} of it")}, trained on different patients.
+
+## What goes in and comes out
+
+In: float32 images `[batch, {len(card.channels)}, height, width]` of any height and width,
+prepared as below. Channels, in this order: {", ".join(card.channels)}.
+
+Out: raw logits `[batch, {card.num_classes}, height, width]`.
+
+| class | name | value in label maps |
+| --- | --- | --- |
+| 0 | background | 0 |
+{_class_rows(card)}
+
+## Preparation
+
+1. Turn the volume to canonical orientation (RAS+): axes run to the right, to anterior and to
+   superior.
+2. Normalise each channel, in double precision:
+{_normalisation(card)}
+3. Cut slices across axis {card.slice_axis} ({ANATOMICAL_AXES[card.slice_axis]}). A slice's rows
+   run along the lower of the two axes that remain, its columns along the higher.
+4. Scale each slice so that its larger side in millimetres is {card.slice_size} pixels long and its
+   aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
+   interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
+   of {card.slice_size}×{card.slice_size} zeros, or half a pixel above and to the left of it.
+
+The way back: softmax over the classes; the mean over the members; the slice cut out of the square
+and each class scaled to the slice's own shape by the same interpolation; the class with the
+highest value; its value from the table; and the axes as they were in the file.
+
+## Use
+
+{use}"""
+
+
+def onnx_use(card: ModelCard) -> str:
+    """Return how an export to ONNX is used."""
+    return f"""```python
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{Path(card.members[0].file).stem}.onnx")
+logits = session.run(None, {{"images": images}})[0]
+```
+
+Weights are inside the files. `model.json` holds all of the above for programs, with the SHA-256 of
+every file. This folder is a model for mbnas as well, which then needs no torch:
+
+    mbnas predict --onnx THIS_FOLDER INPUT OUTPUT
+"""
+
+
+def torch_use(card: ModelCard, why_no_source: str | None) -> str:
+    """Return how an export to torch is used.
+
+    Args:
+        card: Of the model.
+        why_no_source: Why there is no ``network.py``; ``None`` if there is one.
+    """
+    name = Path(card.members[0].file).stem
+    source = (
+        f"""`network.py` is the network's source, and `load` fills it from plain weights, in which
+there is no code:
+
+```python
+from network import load
+
+logits = load("{name}.safetensors")(images)
+```
+"""
+        if why_no_source is None
+        else f"There is no `network.py` here: {why_no_source}\n"
+    )
+    return f"""A program needs no source at all:
+
+```python
+import torch
+
+logits = torch.export.load("{name}.pt2").module()(images)
+```
+
+{source}
+Both take any batch, height and width, and compute in float32. `model.json` holds all of the above
+for programs, with the SHA-256 of the weights. This folder is a model for mbnas as well.
+"""
+
+
+def monai_use(card: ModelCard) -> str:
+    """Return how a MONAI bundle is used."""
+    several = (
+        ""
+        if len(card.channels) == 1
+        else """
+An image is one 4D file with the channels last, or a list of 3D files, one for each channel:
+`--image "['first.nii.gz', 'second.nii.gz']"`.
+"""
+    )
+    return f"""It needs torch, numpy, Pillow, nibabel, MONAI and fire, not mbnas. In this folder:
+
+    python -m monai.bundle run --config_file configs/inference.json --image IMAGE --output_dir DIR
+
+`DIR` then has the label map, with the image's name, on the image's own grid. From elsewhere add
+`--bundle_root` and the path of this folder.
+{several}
+`models/model.pt` is the state of `scripts.network.Ensemble`, loaded as weights alone. The scripts
+are the source of mbnas itself, which is why the label map is the one that `mbnas predict` gives.
+"""
+
+
+def _class_rows(card: ModelCard) -> str:
+    return "\n".join(
+        f"| {number} | {each.name} | {each.value} |"
+        for number, each in enumerate(card.classes, start=1)
+    )
+
+
+def _normalisation(card: ModelCard) -> str:
+    channels = zip(card.channels, card.normalisation, strict=True)
+    return "\n".join(
+        f"   - channel {number} ({channel}): {_in_words(ct)}"
+        for number, (channel, ct) in enumerate(channels)
+    )
+
+
+def _in_words(ct: ForegroundIntensities | None) -> str:
+    if ct is None:
+        return (
+            "subtract the mean of the volume and divide by its standard deviation (over n, not "
+            "n − 1); a constant channel becomes 0."
+        )
+    return (
+        f"clip to {ct.low!r} … {ct.high!r}, subtract {ct.mean!r} and divide by "
+        f"{ct.deviation or 1.0!r}."
+    )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many.format(number)

@@ -1,0 +1,76 @@
+"""Trained models of every kind of network, and one thread: they are too small to share."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mbnas.network.build import output_layer
+from mbnas.prediction.card import sha256_of, write_card
+from mbnas.prediction.torch_members import load_network
+
+from ..prediction.conftest import CT, card_of, write_model  # noqa: TID252
+
+NETWORKS = {
+    # every block, kernel 7, skips from one level and another, down two levels and back
+    "back at level 0": "0vgg3-1residual7-2dense3-2inception5-1vgg3@3-0residual3@2",
+    # logits that are upsampled; this one has two members
+    "ends at level 1": "0vgg5-1dense7",
+    "library": "smp:Unet:vgg11",
+}
+SIZES = ((1, 32, 32), (3, 29, 50), (1, 1, 1), (2, 40, 7))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def write_lively_model(folder, card):
+    """Write a model whose random members predict every class somewhere; returns the card."""
+    card = write_model(folder, card)
+    members = []
+    for number, member in enumerate(card.members):
+        network = load_network(folder, card, member)
+        images = torch.randn(4, len(card.channels), 32, 32, generator=torch.Generator())
+        head = output_layer(network, card.num_classes)
+        with torch.no_grad():
+            logits = network(images)
+            scale = 2 / logits.std(dim=(0, 2, 3))
+            head.weight.mul_(scale[:, None, None, None])
+            head.bias.sub_(logits.mean(dim=(0, 2, 3))).mul_(scale)
+        save_file(network.state_dict(), folder / member.file)
+        members.append(replace(card.members[number], sha256=sha256_of(folder / member.file)))
+    card = replace(card, members=tuple(members))
+    write_card(folder, card)
+    return card
+
+
+@pytest.fixture(scope="session", params=NETWORKS.values(), ids=list(NETWORKS))
+def trained(request, tmp_path_factory):
+    """A model's folder and card: two channels, two classes, the second with two members."""
+    folder = tmp_path_factory.mktemp("models") / "model"
+    card = card_of(network=request.param, channels=("CT", "MRI"), normalisation=(CT, None))
+    if request.param_index != 1:
+        card = replace(card, members=card.members[:1])
+    return folder, write_lively_model(folder, card)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A model of one member, for what does not depend on the network."""
+    folder = tmp_path_factory.mktemp("small") / "model"
+    card = card_of(network="0vgg3-0vgg3", base_channels=4, precision="bfloat16")
+    return folder, write_model(folder, replace(card, members=card.members[:1]))
+
+
+def images_of(size, channels=2):
+    """Random images of a batch, a height and a width."""
+    batch, height, width = size
+    rng = np.random.default_rng(height)
+    return rng.standard_normal((batch, channels, height, width), dtype=np.float32)

@@ -1,0 +1,54 @@
+"""What a bundle's segmenter refuses; tests of the bundle see what it makes of an image."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mbnas.errors import DatasetError
+from mbnas.export.segmenter import Segmenter
+
+
+def make_segmenter(num_channels=1):
+    return Segmenter(
+        members=[nn.Conv2d(num_channels, 2, 1)],
+        device=torch.device("cpu"),
+        precision="float32",
+        slice_axis=2,
+        slice_size=8,
+        normalisation=[None] * num_channels,
+        label_values=[0, 1],
+    )
+
+
+def write(path, voxels):
+    nib.save(nib.Nifti1Image(voxels.astype(np.float32), np.eye(4)), path)
+    return str(path)
+
+
+def test_other_channels_are_refused(tmp_path):
+    image = write(tmp_path / "image.nii", np.ones((4, 4, 3, 2)))
+    with pytest.raises(DatasetError, match="has 2 channels, and the model was trained on 1"):
+        make_segmenter().segment_file(image, str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_voxels_without_a_value_are_refused(tmp_path):
+    image = write(tmp_path / "image.nii", np.full((4, 4, 3), np.nan))
+    with pytest.raises(DatasetError, match="not finite"):
+        make_segmenter().segment_file(image, str(tmp_path / "out"))
+
+
+def test_an_image_is_not_overwritten(tmp_path):
+    image = write(tmp_path / "image.nii", np.ones((4, 4, 3)))
+    with pytest.raises(DatasetError, match="is the image itself"):
+        make_segmenter().segment_file(image, str(tmp_path))
+    assert np.array_equal(nib.load(image).get_fdata(), np.ones((4, 4, 3)))
+
+
+def test_channels_may_be_a_file_each(tmp_path):
+    images = [write(tmp_path / f"image_{n}.nii.gz", np.ones((4, 5, 3))) for n in range(2)]
+    path = make_segmenter(2).segment_file(images, str(tmp_path / "out"))
+    assert path == str(tmp_path / "out" / "image_0.nii.gz")
+    assert nib.load(path).shape == (4, 5, 3)
