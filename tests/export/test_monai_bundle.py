@@ -124,7 +124,7 @@ def bundle(small, tmp_path_factory):
 
 def test_the_metadata_has_what_the_specification_asks_for(bundle, small):
     facts = json.loads((bundle / "configs/metadata.json").read_text())
-    mandatory = "version monai_version pytorch_version numpy_version optional_packages_version "
+    mandatory = "version monai_version pytorch_version numpy_version required_packages_version "
     mandatory += "task description authors copyright network_data_format"
     assert set(mandatory.split()) <= facts.keys()
     image, pred = (

@@ -40,7 +40,6 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
         "pytorch_version": version("torch"),
         "numpy_version": version("numpy"),
         "required_packages_version": packages,
-        "optional_packages_version": {},
         "name": f"{dataset} segmentation by mbnas",
         "task": f"Segmentation of {', '.join(names[1:])}",
         "description": f"{title}, an ensemble of {len(card.members)} 2D networks trained on "
