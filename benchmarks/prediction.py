@@ -27,6 +27,8 @@ import numpy as np
 from training_step import machine, ratio
 from workers import summary
 
+from mbnas.nnunet.schedule import TRAINERS
+
 SCRIPTS = Path(sys.executable).parent
 FOLDERS = ("raw", "preprocessed", "results")
 
@@ -42,7 +44,7 @@ def main() -> None:
     parser.add_argument("--plans", required=True, help="nnU-Net's plans")
     parser.add_argument("--folds", nargs="+", default=["0"], help="of nnU-Net (default 0)")
     parser.add_argument("--rounds", type=int, default=5, help="of each command (default 5)")
-    parser.add_argument("--threads", type=int, default=1, help="of each command (default 1)")
+    parser.add_argument("--threads", type=int, default=2, help="of each command (default 2)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
     rounds: dict[str, list[float]] = {"mbnas": [], "nnU-Net": []}
@@ -91,7 +93,8 @@ def environment(arguments: argparse.Namespace) -> dict[str, str]:
     """Return the variables for both: nnU-Net's folders, and as many threads for each."""
     threads = str(arguments.threads)
     folders = {f"nnUNet_{each}": str(arguments.nnunet / f"nnUNet_{each}") for each in FOLDERS}
-    return {**os.environ, **folders, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    ours = {"nnUNet_extTrainer": str(TRAINERS)}
+    return {**os.environ, **folders, **ours, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
 
 
 def timed(command: Sequence[str], variables: Mapping[str, str]) -> float:
