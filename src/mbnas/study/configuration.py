@@ -225,6 +225,29 @@ def differences(old: Configuration, new: Configuration) -> dict[str, tuple[objec
     }
 
 
+def difference_lines(
+    differing: Mapping[str, tuple[object, object]], *, first: str, second: str
+) -> str:
+    """Return a line for each setting that differs: its value in the one place and the other.
+
+    >>> difference_lines({"seed": (None, 3)}, first="in the study", second="asked for")
+    '  seed: nothing in the study, 3 asked for'
+
+    Args:
+        differing: Both values, by key.
+        first: Where the first values are, for people.
+        second: Where the second ones are.
+    """
+    return "\n".join(
+        f"  {key}: {_shown(before)} {first}, {_shown(after)} {second}"
+        for key, (before, after) in differing.items()
+    )
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)
+
+
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     for key, value in table.items():
         if isinstance(value, Mapping):

@@ -18,7 +18,13 @@ from typing import Any
 
 from mbnas.errors import StudyError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName
-from mbnas.study.configuration import Configuration, Layer, differences, merge
+from mbnas.study.configuration import (
+    Configuration,
+    Layer,
+    difference_lines,
+    differences,
+    merge,
+)
 from mbnas.study.dispatcher import Elsewhere
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import CONFIGURATION, SLICES, Study, resolve
@@ -166,10 +172,7 @@ def _check_alike(studies: dict[str, Study]) -> None:
         found = differences(studies[first].configuration, studies[name].configuration)
         differing = {key: pair for key, pair in found.items() if not key.startswith(_OF_EACH)}
         if differing:
-            lines = "\n".join(
-                f"  {key}: {before} in {first}, {after} in {name}"
-                for key, (before, after) in differing.items()
-            )
+            lines = difference_lines(differing, first=f"in {first}", second=f"in {name}")
             raise StudyError(
                 f"{studies[first].path.parent} would hold studies that cannot be compared:\n"
                 f"{lines}\nLeave these options out to go on with it, or name a new directory."

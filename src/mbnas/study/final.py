@@ -36,6 +36,7 @@ from mbnas.study.configuration import (
     Configuration,
     Layer,
     build,
+    difference_lines,
     differences,
     merge,
     parse_toml,
@@ -208,10 +209,7 @@ def _begin(folder: Path, plan: FinalPlan) -> None:
         if not key.startswith(("run.", "search.", "dataset"))
     }
     if differing:
-        lines = "\n".join(
-            f"  {key}: {before} there, {after} asked for"
-            for key, (before, after) in differing.items()
-        )
+        lines = difference_lines(differing, first="there", second="asked for")
         raise StudyError(
             f"{folder} is another model, trained or begun:\n{lines}\n"
             "Train this one under another --name, or remove that folder."

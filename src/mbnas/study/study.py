@@ -20,6 +20,7 @@ from mbnas.study.configuration import (
     Configuration,
     Layer,
     build,
+    difference_lines,
     differences,
     merge,
     parse_toml,
@@ -176,10 +177,7 @@ def resolve(
     if _kind(old) != _kind(new):
         differing["run.device"] = (old.run.device, new.run.device)
     if differing:
-        lines = "\n".join(
-            f"  {key}: {_shown(before)} in the study, {_shown(after)} asked for"
-            for key, (before, after) in differing.items()
-        )
+        lines = difference_lines(differing, first="in the study", second="asked for")
         raise StudyError(
             f"{path} is a study of another configuration:\n{lines}\n"
             "Leave these options out to resume it, or search into a new directory."
@@ -294,7 +292,3 @@ def _is_free(key: str, values: tuple[object, object]) -> bool:
 def _kind(configuration: Configuration) -> str:
     """Return the kind of device that a study trains on, on which its scores depend."""
     return configuration.run.device.partition(":")[0]
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else str(value)
