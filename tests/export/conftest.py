@@ -5,11 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-
-from mbnas.network.build import output_layer
-from mbnas.prediction.card import sha256_of, write_card
-from mbnas.prediction.torch_members import load_network
 
 from ..prediction.conftest import CT, card_of, write_model  # noqa: TID252
 
@@ -31,26 +26,6 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
-def write_lively_model(folder, card):
-    """Write a model whose random members predict every class somewhere; returns the card."""
-    card = write_model(folder, card)
-    members = []
-    for number, member in enumerate(card.members):
-        network = load_network(folder, card, member)
-        images = torch.randn(4, len(card.channels), 32, 32, generator=torch.Generator())
-        head = output_layer(network, card.num_classes)
-        with torch.no_grad():
-            logits = network(images)
-            scale = 2 / logits.std(dim=(0, 2, 3))
-            head.weight.mul_(scale[:, None, None, None])
-            head.bias.sub_(logits.mean(dim=(0, 2, 3))).mul_(scale)
-        save_file(network.state_dict(), folder / member.file)
-        members.append(replace(card.members[number], sha256=sha256_of(folder / member.file)))
-    card = replace(card, members=tuple(members))
-    write_card(folder, card)
-    return card
-
-
 @pytest.fixture(scope="session", params=NETWORKS.values(), ids=list(NETWORKS))
 def trained(request, tmp_path_factory):
     """A model's folder and card: two channels, two classes, the second with two members."""
@@ -58,7 +33,7 @@ def trained(request, tmp_path_factory):
     card = card_of(network=request.param, channels=("CT", "MRI"), normalisation=(CT, None))
     if request.param_index != 1:
         card = replace(card, members=card.members[:1])
-    return folder, write_lively_model(folder, card)
+    return folder, write_model(folder, card)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from mbnas.export.monai_bundle import export_monai
 from mbnas.prediction.card import write_card
 from mbnas.prediction.predictor import Predictor
 
-from .conftest import CT, NETWORKS, card_of, write_lively_model
+from .conftest import CT, NETWORKS, card_of, write_model
 
 SAGITTAL = np.array([[0, 0, -4.0, 30], [-0.9, 0.05, 0, 7], [0.05, 0.8, 0, -3], [0, 0, 0, 1]])
 OBLIQUE = np.array([[-0.7, 0, 0.1, 12.5], [0, 0.7, 0, -8], [0.1, 0, 3.0, 1], [0, 0, 0, 1]])
@@ -79,7 +79,7 @@ def run_without_mbnas(command, folder, blocked):
 
 
 def test_monai_runs_it_on_a_file(tmp_path):
-    write_lively_model(tmp_path / "model", card_of(**MRI))
+    write_model(tmp_path / "model", card_of(**MRI))
     assert export_monai(tmp_path / "model", tmp_path / "bundle") == ()
     image = write_noise(tmp_path / "case.nii.gz", (41, 30, 5), SAGITTAL)
     command = ["-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
@@ -105,7 +105,7 @@ run(bundle_root=bundle, image=image, output_dir=labels, device="$torch.device('c
 
 
 def test_monai_verifies_it_and_runs_it_from_elsewhere(tmp_path):
-    write_lively_model(tmp_path / "model", card_of(**CT_AND_MRI))
+    write_model(tmp_path / "model", card_of(**CT_AND_MRI))
     export_monai(tmp_path / "model", tmp_path / "bundle")
     image = write_noise(tmp_path / "case.nii", (32, 50, 7, 2), OBLIQUE)
     places = [str(tmp_path / name) for name in ("bundle", "case.nii", "labels")]
@@ -151,7 +151,7 @@ def test_names_from_a_dataset_are_no_code_in_a_configuration(tmp_path):
     card = card_of(
         network="0vgg3", dataset=code, channels=(code,), classes=(LabelClass(value=1, name=code),)
     )
-    write_lively_model(model, card)
+    write_model(model, card)
     export_monai(model, tmp_path / "out")
     for path in (tmp_path / "out/configs").iterdir():
         assert "__import__('" not in path.read_text()

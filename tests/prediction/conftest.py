@@ -8,7 +8,7 @@ import torch
 
 from mbnas.data.dataset import LabelClass
 from mbnas.data.normalise import ForegroundIntensities
-from mbnas.network.network import Network
+from mbnas.network.build import output_layer
 from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
 from mbnas.prediction.torch_members import build_empty
 from mbnas.training.weights import save_weights
@@ -54,8 +54,7 @@ def write_model(folder, card):
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.uniform_(-0.5, 0.5)
                 module.running_var.uniform_(0.5, 2.0)
-        if isinstance(network, Network):
-            _have_all_classes(network, len(card.channels))
+        _have_all_classes(network, card)
         save_weights(network, folder / member.file)
         members.append(replace(member, sha256=sha256_of(folder / member.file)))
     complete = replace(card, members=tuple(members))
@@ -63,11 +62,14 @@ def write_model(folder, card):
     return complete
 
 
-def _have_all_classes(network, in_channels):
-    """Shift the head's bias so that noise is not all of one class."""
+def _have_all_classes(network, card):
+    """Spread the logits of noise about zero: each class occurs, and few pixels are undecided."""
+    head = output_layer(network, card.num_classes)
     with torch.no_grad():
-        logits = network.eval()(torch.randn(4, in_channels, 32, 32))
-        network.head.bias -= logits.mean(dim=(0, 2, 3))
+        logits = network.eval()(torch.randn(4, len(card.channels), 32, 32))
+        scale = 2 / logits.std(dim=(0, 2, 3))
+        head.weight.mul_(scale[:, None, None, None])
+        head.bias.sub_(logits.mean(dim=(0, 2, 3))).mul_(scale)
 
 
 @pytest.fixture(scope="session")

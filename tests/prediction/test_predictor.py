@@ -42,7 +42,10 @@ def test_where_nothing_is_resampled_voxels_take_their_pixels_class(tmp_path, axi
     means = network_means(tmp_path / "model", card, prepare_image(voxels, (None,), plane))
     labels = Predictor.load(tmp_path / "model").predict(voxels, (1.0, 1.0, 1.0))
     expected = np.array([0, 1, 5], np.uint8)[plane.undo(means.argmax(axis=1))]
-    assert np.array_equal(labels, expected)
+    second, first = np.sort(means, axis=1)[:, -2:].swapaxes(0, 1)
+    is_clear = plane.undo(first - second > 1e-4)  # the rest may be rounded to either side
+    assert is_clear.mean() > 0.99
+    assert np.array_equal(labels[is_clear], expected[is_clear])
     assert labels.dtype == np.uint8
     assert len(np.unique(labels)) > 1
 

@@ -210,7 +210,7 @@ def test_calls_share_the_memory_of_a_device(tmp_path):
             hold(executor, tmp_path, name, memory_bytes=memory_bytes)
         let_go(tmp_path, "c", "a", "b")  # c runs beside a, for b does not fit there
     lines = log(tmp_path)
-    assert lines.index("c ends") < lines.index("a ends") < lines.index("b starts")
+    assert lines.index("c starts") < lines.index("a ends") < lines.index("b starts")
 
 
 def test_a_call_larger_than_the_device_runs_by_itself(tmp_path):
