@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 from mbnas.data.geometry import Geometry
 from mbnas.data.prepare import PlaneTransform, prepare_image
 from mbnas.errors import DatasetError, ModelError
-from mbnas.prediction.predictor import Predictor, entropy, softmax
+from mbnas.prediction.predictor import Predictor
+from mbnas.prediction.probabilities import entropy, softmax
 from mbnas.prediction.torch_members import load_network
 
 from .conftest import CT, card_of, write_model

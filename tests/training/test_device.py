@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from mbnas.errors import ConfigurationError, OutOfMemory
-from mbnas.training import device
+from mbnas.training import processor
 from mbnas.training.device import (
     autocast,
     flushing_subnormals,
     free_memory,
     prepare_process,
-    processor_flags,
     resolve_device,
     resolve_precision,
     take_device,
     visible_devices,
     worker_name,
 )
+from mbnas.training.processor import processor_flags
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *, including_emulation: bf16)
         monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: None)
-        monkeypatch.setattr(device, "processor_flags", lambda: frozenset(flags))
+        monkeypatch.setattr(processor, "processor_flags", lambda: frozenset(flags))
 
     return has
 

@@ -21,7 +21,8 @@ from mbnas.data.normalise import ForegroundIntensities, normalise, of_volume
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.volume import Volume, read_image, write_label
 from mbnas.errors import DatasetError
-from mbnas.export.computing import computing
+from mbnas.prediction.computing import computing
+from mbnas.prediction.probabilities import softmax
 
 _PIXELS = 2**19
 _MOST_SLICES = 64
@@ -114,7 +115,7 @@ class Segmenter:
         """Return the mean of all members' probabilities."""
         total: np.ndarray | float = 0.0
         for member in self.members:
-            total = total + _softmax(member(np.ascontiguousarray(images_BCSS)))
+            total = total + softmax(member(np.ascontiguousarray(images_BCSS)))
         mean: np.ndarray = np.asarray(total) / np.float32(len(self.members))
         if not np.isfinite(mean).all():
             raise DatasetError(
@@ -122,12 +123,3 @@ class Segmenter:
                 "Look at the image's intensities."
             )
         return mean
-
-
-def _softmax(
-    logits_BKSS: Float32[np.ndarray, "batch classes side side"],
-) -> Float32[np.ndarray, "batch classes side side"]:
-    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
-        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities

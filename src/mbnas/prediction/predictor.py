@@ -28,10 +28,10 @@ from mbnas.prediction.card import ModelCard, read_card
 from mbnas.prediction.largest import keep_largest
 from mbnas.prediction.locate import find_model
 from mbnas.prediction.members import Run, load_members
+from mbnas.prediction.probabilities import entropy, softmax
 
 _PIXELS = 2**19
 _MOST_SLICES = 64
-_ROUNDING = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,29 +297,6 @@ def of_fold(card: ModelCard, fold: int) -> ModelCard:
             + (f"there are {known}." if folds else "it learned from all patients.")
         )
     return replace(card, members=members)
-
-
-def softmax(
-    logits_BKSS: Float32[np.ndarray, "batch classes side side"],
-) -> Float32[np.ndarray, "batch classes side side"]:
-    """Return the probabilities that logits stand for."""
-    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
-        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def entropy(
-    probabilities_BKHW: Float32[np.ndarray, "batch classes height width"],
-) -> Float32[np.ndarray, "batch height width"]:
-    """Return how undecided probabilities are: 0 where one class is certain, 1 where all are equal.
-
-    It is the entropy over the logarithm of the number of classes.
-    """
-    logarithms = np.log(np.maximum(probabilities_BKHW, _ROUNDING))
-    summed = -(probabilities_BKHW * logarithms).sum(axis=1)
-    relative: np.ndarray = (summed / np.log(np.float32(probabilities_BKHW.shape[1]))).clip(0, 1)
-    return relative
 
 
 def _slices(array: np.ndarray, axis: int, place: slice) -> np.ndarray:

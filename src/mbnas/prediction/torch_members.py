@@ -5,29 +5,21 @@ Shape suffixes: B batch, C channels, K classes, H height, W width.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch import Tensor, nn
+from torch import nn
 
 from mbnas.errors import MbnasError, ModelError
 from mbnas.network.architecture import Architecture, LibraryNetwork, is_own
 from mbnas.network.build import build_network
 from mbnas.prediction.card import Member, ModelCard, checked_file
+from mbnas.prediction.computing import computing
 from mbnas.prediction.members import Run
-from mbnas.training.device import (
-    autocast,
-    keep_large_blocks,
-    num_cores,
-    resolve_device,
-    resolve_precision,
-)
-from mbnas.training.protocol import Precision
+from mbnas.training.device import keep_large_blocks, resolve_device
 from mbnas.training.shortage import memory_errors
 from mbnas.training.weights import load_weights
 
@@ -79,6 +71,8 @@ def load_torch_members(
         ConfigurationError: if there is no such device.
     """
     place = resolve_device(device)
+    if torch.device(place).type == "cpu":
+        keep_large_blocks()
     return [
         _runner(load_network(folder, card, each, trust_modules=trust_modules), card, place)
         for each in card.members
@@ -86,49 +80,16 @@ def load_torch_members(
 
 
 def _runner(network: nn.Module, card: ModelCard, device: str) -> Run:
-    """Return what runs a network on slices: on a GPU at once, on a CPU in parts, one a core.
-
-    On a CPU each part is computed by one thread, which beats threads inside each operation: slices
-    are small, and where the cores are busy those threads wait for one another.
-    """
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    kind = device.partition(":")[0]
-    is_fast = resolve_precision("auto", device) == "bfloat16"
-    precision: Precision = card.precision if is_fast else "float32"
-
-    @torch.inference_mode()
-    def compute(
-        images_BCHW: Float32[np.ndarray, "batch channels height width"],
-    ) -> Float32[np.ndarray, "batch classes height width"]:
-        with memory_errors(device):
-            images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
-            with autocast(kind, precision):
-                logits: Tensor = network(images)
-            return logits.float().cpu().numpy()
-
-    if kind != "cpu":
-        return compute
+    """Return what runs a network on slices, and says in one sentence if memory runs out."""
+    compute = computing(network, torch.device(device), card.precision)
 
     def run(
         images_BCHW: Float32[np.ndarray, "batch channels height width"],
     ) -> Float32[np.ndarray, "batch classes height width"]:
-        parts = np.array_split(images_BCHW, min(len(images_BCHW), num_cores()))
-        return np.concatenate(list(_cores().map(compute, parts)))
+        with memory_errors(device):
+            return compute(images_BCHW)
 
     return run
-
-
-@cache
-def _cores() -> ThreadPoolExecutor:
-    """Return the threads of this process that compute on its CPU cores, one for each."""
-    keep_large_blocks()
-    return ThreadPoolExecutor(num_cores(), "prediction", initializer=_compute_alone)
-
-
-def _compute_alone() -> None:
-    """Have this thread compute by itself, and take subnormal numbers for zero, as in training."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
 
 
 def _without_download(architecture: Architecture) -> Architecture:

@@ -32,6 +32,7 @@ from mbnas.files import write_text
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.network.build import build_network, check_logits
 from mbnas.prediction.card import CARD, Member, ModelCard, read_card, sha256_of, write_card
+from mbnas.prediction.locate import WEIGHTS
 from mbnas.study.configuration import (
     Configuration,
     Layer,
@@ -43,7 +44,6 @@ from mbnas.study.configuration import (
     without_none,
 )
 from mbnas.study.run import OpenStudy, Progress, versions
-from mbnas.study.study import WEIGHTS
 from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.curve import read_curve
 from mbnas.training.device import resolve_precision

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.files import final_name, write_text
+from mbnas.prediction.locate import WEIGHTS
 from mbnas.study.configuration import (
     Configuration,
     Layer,
@@ -30,7 +31,7 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
-COMPARISON, FIGURES, LOG, WEIGHTS = "comparison", "figures", "log", "weights"
+COMPARISON, FIGURES, LOG = "comparison", "figures", "log"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
 _OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, WEIGHTS}
 _MAY_DIFFER = ("dataset", "search.evaluations")

@@ -16,7 +16,8 @@ from typing import Protocol, runtime_checkable
 from mbnas.study.configuration import Configuration
 from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor
 from mbnas.study.ray_workplace import ray_trainings
-from mbnas.training.device import free_memory, num_cores, take_device, visible_devices
+from mbnas.training.device import free_memory, take_device, visible_devices
+from mbnas.training.processor import num_cores
 from mbnas.training.record import TrainingRecord
 from mbnas.training.train import TrainingTask, run_training
 

@@ -8,12 +8,12 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from mbnas.errors import ConfigurationError
+from mbnas.training.processor import is_fast_at_bfloat16
 from mbnas.training.protocol import Precision
 from mbnas.training.shortage import memory_errors
 
@@ -66,13 +66,6 @@ def keep_large_blocks() -> None:
         mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
 
 
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def resolve_device(name: str) -> str:
     """Return the device that a name stands for: ``auto`` is CUDA where there is one.
 
@@ -116,23 +109,7 @@ def resolve_precision(precision: Precision, device: str) -> Precision:
     """
     if precision != "auto":
         return precision
-    match torch.device(device).type:
-        case "cuda":
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        case "cpu":
-            fast = bool({"avx512_bf16", "amx_bf16"} & processor_flags())
-        case _:
-            fast = False
-    return "bfloat16" if fast else "float32"
-
-
-def processor_flags() -> frozenset[str]:
-    """Return the instruction sets that Linux reports, none on other systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    return frozenset(next((line.split()[2:] for line in lines if line.startswith("flags")), ()))
+    return "bfloat16" if is_fast_at_bfloat16(torch.device(device)) else "float32"
 
 
 def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:

@@ -1,0 +1,38 @@
+"""What devices compute with: cores, instruction sets, and whether bfloat16 is fast there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def is_fast_at_bfloat16(device: torch.device) -> bool:
+    """Say whether a device computes in bfloat16 itself.
+
+    CUDA devices tell; processors do with AVX512-BF16 or AMX, and other devices do not.
+    """
+    match device.type:
+        case "cuda":
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        case "cpu":
+            return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+        case _:
+            return False
+
+
+def processor_flags() -> frozenset[str]:
+    """Return the instruction sets that Linux reports, none on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split()[2:] for line in lines if line.startswith("flags")), ()))
