@@ -10,12 +10,12 @@ from pathlib import Path
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.live_log import check_log, logged
-from mbnas.cli.networks import networks_named
+from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_json
-from mbnas.errors import StudyError, UsageError
+from mbnas.errors import UsageError
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison
@@ -71,7 +71,10 @@ def compare_networks(
         StudyError: if the best is asked for, and no network of the study has a score.
     """
     study, others = held.study, _others(names, held.study)
-    networks = [others[each] if each in others else _best(held) for each in names]
+    networks = [
+        others[each] if each in others else best_network(standing_of(held), study.path)
+        for each in names
+    ]
     with logged(held) as log, training_bar("Training anew", log) as watch:
         train_anew(held, networks, initialisations=initialisations, watch=watch)
     summary = collect(study, held.ledger)
@@ -89,12 +92,3 @@ def _others(names: Sequence[str], study: Study) -> dict[str, Architecture]:
         (name for name in names if name != "best"),
         num_levels=study.configuration.space.num_levels,
     )
-
-
-def _best(held: OpenStudy) -> Architecture:
-    best = standing_of(held).best
-    if best is None:
-        raise StudyError(
-            f"{held.study.path} has no network with a score yet: let its search run first."
-        )
-    return best.genotype

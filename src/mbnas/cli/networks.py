@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 
 from mbnas.cli.tables import console, count_text, print_json
-from mbnas.errors import ConfigurationError, UsageError
+from mbnas.errors import ConfigurationError, StudyError, UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
-from mbnas.genotype.genotype import unet_genotype
+from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import Architecture, is_own, parse_architecture
 from mbnas.report.terminal import draw_in_terminal
 from mbnas.seeds import generator
+from mbnas.study.standing import Standing
 
 
 def space(arguments: argparse.Namespace) -> int:
@@ -122,6 +124,20 @@ def networks_named(names: Iterable[str], *, num_levels: int) -> dict[str, Archit
     """Return networks by the names that a person gave; the U-Net genotype has so many levels."""
     unet = unet_genotype(num_levels)
     return {name: unet if name == "unet-genotype" else network_named(name) for name in names}
+
+
+def best_network(standing: Standing, study: Path) -> Genotype:
+    """Return the best network that a study's search has found.
+
+    Raises:
+        StudyError: if none has a score.
+    """
+    if standing.best is None:
+        raise StudyError(
+            f"{study} has no network with a score yet: let its search run first, or name a "
+            "--network."
+        )
+    return standing.best.genotype
 
 
 def _settings(arguments: argparse.Namespace, name: SpaceName) -> SpaceSettings:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import counting, note, say
-from mbnas.cli.networks import networks_named
+from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.search import command_line
 from mbnas.cli.tables import print_json
 from mbnas.data.dataset import read_dataset
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
-from mbnas.errors import NNUNetError, StudyError, UsageError
+from mbnas.errors import NNUNetError, UsageError
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import title_of
 from mbnas.nnunet.commands import Place, check_installed
@@ -70,13 +70,8 @@ def found_network(study: Study, asked: str) -> tuple[Genotype, str]:
     """
     if asked == "best":
         with Ledger.open(study.ledger, read_only=True) as ledger:
-            best = read_standing(ledger, study.configuration).best
-        if best is None:
-            raise StudyError(
-                f"{study.path} has no network with a score yet: let its search run first, or "
-                "name a --network."
-            )
-        return best.genotype, "Best found"
+            standing = read_standing(ledger, study.configuration)
+        return best_network(standing, study.path), "Best found"
     named = networks_named([asked], num_levels=study.configuration.space.num_levels)[asked]
     if not isinstance(named, Genotype):
         raise UsageError(

@@ -8,16 +8,14 @@ from pathlib import Path
 from rich.markup import escape
 
 from mbnas.cli.display import counting, warn
-from mbnas.cli.networks import networks_named
+from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import options_layer
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.tables import console, print_json, score_text, table
-from mbnas.errors import StudyError
 from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.card import ModelCard
 from mbnas.scoring.metrics import mean_defined
 from mbnas.study.final import FinalPlan, final_configuration, model_folder, train_model
-from mbnas.study.run import OpenStudy
 from mbnas.study.study import Study
 from mbnas.training.curve import read_curve
 from mbnas.training.record import EpochRecord
@@ -29,7 +27,7 @@ def train(arguments: argparse.Namespace) -> int:
     asked = options_layer(arguments)
     named = _named(arguments.network, study)
     with holding(study) as held:
-        network = named or _best(held)
+        network = named or best_network(standing_of(held), study.path)
         configuration = final_configuration(held.study.configuration, network, asked)
         folder = model_folder(study.path, arguments.name or _name(arguments.network, network))
         plan = FinalPlan(
@@ -62,16 +60,6 @@ def _named(name: str, study: Study) -> Architecture | None:
     if name == "best":
         return None
     return networks_named([name], num_levels=study.configuration.space.num_levels)[name]
-
-
-def _best(held: OpenStudy) -> Architecture:
-    best = standing_of(held).best
-    if best is None:
-        raise StudyError(
-            f"{held.study.path} has no network with a score yet: let its search run first, or "
-            "name a --network."
-        )
-    return best.genotype
 
 
 def _name(asked: str, network: Architecture) -> str:
