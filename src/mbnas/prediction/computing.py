@@ -2,7 +2,7 @@
 
 A bundle for MONAI ships this module: its label maps are those of mbnas to the last voxel.
 
-Shape suffixes: B batch, C channels, K classes, S side of a slice.
+Shape suffixes: B batch, C channels, K classes, H height, W width: sides need not be equal.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import nn
 from mbnas.training.processor import is_fast_at_bfloat16, num_cores
 
 Compute = Callable[
-    [Float32[np.ndarray, "batch channels side side"]],
-    Float32[np.ndarray, "batch classes side side"],
+    [Float32[np.ndarray, "batch channels height width"]],
+    Float32[np.ndarray, "batch classes height width"],
 ]
 
 
@@ -41,9 +41,9 @@ def computing(network: nn.Module, device: torch.device, precision: str) -> Compu
 
     @torch.inference_mode()
     def compute(
-        images_BCSS: Float32[np.ndarray, "batch channels side side"],
-    ) -> Float32[np.ndarray, "batch classes side side"]:
-        images = torch.from_numpy(images_BCSS).to(device, memory_format=torch.channels_last)
+        images_BCHW: Float32[np.ndarray, "batch channels height width"],
+    ) -> Float32[np.ndarray, "batch classes height width"]:
+        images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower):
             logits: torch.Tensor = network(images)
         return logits.float().cpu().numpy()
@@ -52,9 +52,9 @@ def computing(network: nn.Module, device: torch.device, precision: str) -> Compu
         return compute
 
     def compute_in_parts(
-        images_BCSS: Float32[np.ndarray, "batch channels side side"],
-    ) -> Float32[np.ndarray, "batch classes side side"]:
-        parts = np.array_split(images_BCSS, min(len(images_BCSS), num_cores()))
+        images_BCHW: Float32[np.ndarray, "batch channels height width"],
+    ) -> Float32[np.ndarray, "batch classes height width"]:
+        parts = np.array_split(images_BCHW, min(len(images_BCHW), num_cores()))
         return np.concatenate(list(_cores().map(compute, parts)))
 
     return compute_in_parts

@@ -1,6 +1,6 @@
 """From logits to probabilities of classes, and how undecided these are.
 
-Shape suffixes: B batch, K classes, H height, W width, S side of a slice.
+Shape suffixes: B batch, K classes, H height, W width.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ _ROUNDING = np.finfo(np.float32).tiny
 
 
 def softmax(
-    logits_BKSS: Float32[np.ndarray, "batch classes side side"],
-) -> Float32[np.ndarray, "batch classes side side"]:
+    logits_BKHW: Float32[np.ndarray, "batch classes height width"],
+) -> Float32[np.ndarray, "batch classes height width"]:
     """Return the probabilities that logits stand for."""
     with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
-        powers = np.exp(logits_BKSS - logits_BKSS.max(axis=1, keepdims=True))
+        powers = np.exp(logits_BKHW - logits_BKHW.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 
