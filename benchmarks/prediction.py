@@ -13,7 +13,6 @@ overlapping patches; neither flips.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -24,8 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from training_step import machine, ratio
-from workers import summary
+from measuring import described, machine, spread, summary, write
 
 from mbnas.nnunet.schedule import TRAINERS
 
@@ -62,11 +60,7 @@ def main() -> None:
         "wall_s": {name: summary(walls) for name, walls in rounds.items()},
         "ratio": summary(np.divide(rounds["nnU-Net"], rounds["mbnas"]).tolist()),
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    page = markdown(results)
-    arguments.output.with_suffix(".md").write_text(page, encoding="utf-8")
-    print(page)
+    write(results, markdown(results), arguments.output)
 
 
 def commands(arguments: argparse.Namespace, place: Path) -> dict[str, list[str]]:
@@ -106,20 +100,19 @@ def timed(command: Sequence[str], variables: Mapping[str, str]) -> float:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a page: the machine, the wall time of both, and their ratio."""
-    about = ", ".join(f"{key.replace('_', ' ')} {it}" for key, it in results["machine"].items())
     lines = [
         "# Predicting a folder of volumes: mbnas and nnU-Net",
         "",
-        f"{about}.",
+        described(results["machine"]),
         "",
         f"{results['images']} volumes, {results['folds']} networks averaged.",
         "Whole commands in turn; median (quartiles).",
         "",
         "| command | wall time in seconds |",
         "| --- | --- |",
-        *(f"| {name} | {ratio(walls)} |" for name, walls in results["wall_s"].items()),
+        *(f"| {name} | {spread(walls)} |" for name, walls in results["wall_s"].items()),
         "",
-        f"nnU-Net's wall time over that of mbnas, round by round: {ratio(results['ratio'])}.",
+        f"nnU-Net's wall time over that of mbnas, round by round: {spread(results['ratio'])}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
-from training_step import machine, ratio
+from measuring import machine, spread, summary
 
 from mbnas.data.phantom import write_phantom
 from mbnas.genotype.genotype import unet_genotype
@@ -178,12 +178,6 @@ def results(
     }
 
 
-def summary(values: list[float]) -> dict[str, float]:
-    """Return median and quartiles."""
-    low, median, high = np.percentile(values, (25, 50, 75)).round(3).tolist()
-    return {"lower_quartile": low, "median": median, "upper_quartile": high}
-
-
 def markdown(measured: dict[str, Any]) -> str:
     """Return the results as a page: the machine, a row for each place, and their ratios."""
     lines = ["# Trainings per hour: processes, threads and Ray", ""]
@@ -199,7 +193,7 @@ def markdown(measured: dict[str, Any]) -> str:
         low, median, high = rate["lower_quartile"], rate["median"], rate["upper_quartile"]
         lines.append(f"| {name} | {median:.0f} ({low:.0f}–{high:.0f}) |")
     lines += ["", "| ratio, round by round | |", "| --- | --- |"]
-    lines += [f"| {each['of']} / {each['to']} | {ratio(each)} |" for each in measured["ratios"]]
+    lines += [f"| {each['of']} / {each['to']} | {spread(each)} |" for each in measured["ratios"]]
     return "\n".join(lines) + "\n"
 
 
