@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from mbnas.data.augment import augment
 from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.network.network import Network
 from mbnas.seeds import generator
-from mbnas.training import loop
+from mbnas.training import plan
 from mbnas.training.device import prepare_process
 from mbnas.training.loop import TrainingLoop
 from mbnas.training.resident import ResidentSlices
@@ -86,8 +88,8 @@ def test_bfloat16_keeps_weights_in_float32(task, squares):
 def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squares, monkeypatch):
     first_batches = []
 
-    def no_step(_self, images_BCHW, _labels_BHW):
-        first_batches.append(images_BCHW.clone())
+    def no_step(_self, inputs):
+        first_batches.append(augment(inputs.matrices_B23, inputs.brightness_BC, *inputs[:2])[0])
         return torch.zeros(())
 
     monkeypatch.setattr(TrainingLoop, "run_step", no_step)
@@ -102,26 +104,26 @@ def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squa
 
 def test_slices_are_flipped_along_the_dimensions_that_the_axes_name(task, squares, monkeypatch):
     asked = []
-    draw = loop.draw_augmentation
+    draw = plan.draw_augmentation
 
     def spying(settings, rng, *, batch, channels, flip_dims):
         asked.append((batch, channels, flip_dims))
         return draw(settings, rng, batch=batch, channels=channels, flip_dims=flip_dims)
 
-    monkeypatch.setattr(loop, "draw_augmentation", spying)
+    monkeypatch.setattr(plan, "draw_augmentation", spying)
     losses_of(with_training(task, epochs=1), squares)
     assert asked == [(4, 1, (True, False))] * 2
 
 
 def test_batches_reach_the_network_with_channels_last(task, squares, monkeypatch):
     formats = []
-    step = TrainingLoop.run_step
+    forward = Network.forward
 
-    def spying(self, images_BCHW, labels_BHW):
+    def spying(self, images_BCHW):
         formats.append(images_BCHW.is_contiguous(memory_format=torch.channels_last))
-        return step(self, images_BCHW, labels_BHW)
+        return forward(self, images_BCHW)
 
-    monkeypatch.setattr(TrainingLoop, "run_step", spying)
+    monkeypatch.setattr(Network, "forward", spying)
     losses_of(with_training(task, epochs=1), squares)
     assert formats == [True, True]
 

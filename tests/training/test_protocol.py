@@ -29,6 +29,8 @@ CHANGED = {
         "head_bias": "class-frequencies",
         "collapse_repeats": 2,
         "precision": "bfloat16",
+        "step": "graph",
+        "fused": "folds",
         "threads": 2,
     },
     "augmentation": {

@@ -17,7 +17,7 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
-from mbnas.training import loop, train
+from mbnas.training import loop, step, train
 from mbnas.training.device import prepare_process
 from mbnas.training.train import (
     Attempt,
@@ -114,19 +114,18 @@ def test_without_a_number_of_steps_an_epoch_is_one_pass(task, data):
 
 def test_networks_are_compared_on_the_same_batches(task, data, monkeypatch):
     seen = []
-    step = train.TrainingLoop.run_step
+    run_step = train.TrainingLoop.run_step
 
-    def spying(self, images_BCHW, labels_BHW):
-        seen.append((images_BCHW.clone(), labels_BHW.clone()))
-        return step(self, images_BCHW, labels_BHW)
+    def spying(self, inputs):
+        seen.append([each.clone() for each in inputs])
+        return run_step(self, inputs)
 
     monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
     train_once(task, data)
     train_once(replace(task, architecture=Genotype.parse("0residual3-0inception3")), data)
     first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     for one, other in zip(first, second, strict=True):
-        assert torch.equal(one[0], other[0])
-        assert torch.equal(one[1], other[1])
+        assert all(map(torch.equal, one, other))
 
 
 def test_a_loss_that_is_not_finite_is_an_error_and_no_score(task):
@@ -155,7 +154,7 @@ def failing(error):
 
 @pytest.mark.parametrize(
     ("module", "where"),
-    [(train, "load_resident"), (train, "count_overlap"), (loop, "make_loss")],
+    [(train, "load_resident"), (train, "count_overlap"), (step, "make_loss")],
     ids=["loading", "validating", "training"],
 )
 @pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
@@ -178,9 +177,9 @@ def test_memory_that_runs_out_in_the_final_measures_is_raised_too(task, monkeypa
 def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, monkeypatch):
     expected = run_training(task)
     lost = []
-    step = train.TrainingLoop.run_step
+    run_step = train.TrainingLoop.run_step
 
-    def running_out(self, images_BCHW, labels_BHW):
+    def running_out(self, inputs):
         large = torch.zeros(1000)
         lost.append(weakref.ref(large))
         lost.append(weakref.ref(self._network))
@@ -191,7 +190,7 @@ def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, m
         run_training(task)
     assert [each() for each in lost] == [None, None]
     assert raised.value.__cause__ is SHORTAGES["device"]
-    monkeypatch.setattr(train.TrainingLoop, "run_step", step)
+    monkeypatch.setattr(train.TrainingLoop, "run_step", run_step)
     again = run_training(task)
     assert (again.epochs, again.score) == (expected.epochs, expected.score)
 
@@ -333,7 +332,7 @@ def test_initialising_does_not_touch_the_devices_of_the_machine(task, data, monk
 
 def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
     network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network.head, data.labels_NHW)
+    bias_head_to_frequencies(network.head, data.class_counts(np.arange(len(data.patient_N))))
     counts = np.bincount(data.labels_NHW.numpy().ravel(), minlength=data.num_classes)
     frequencies = counts / counts.sum()
     torch.nn.init.zeros_(network.head.weight)
@@ -344,7 +343,7 @@ def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
 
 def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
     network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network.head, torch.zeros_like(data.labels_NHW))
+    bias_head_to_frequencies(network.head, np.array([1000, 0, 0]))
     assert all(math.isfinite(bias) for bias in network.head.bias.tolist())
 
 

@@ -23,20 +23,40 @@ def apply_augmentation(
 ) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
     """Return transformed images and labels, on the device where they are.
 
-    Images are sampled bilinearly and labels at the nearest pixel, on one grid. What comes
-    from outside the slice is 0: the padding of the preparation, and background.
-
     Args:
         parameters: Of as many slices and channels as the batch has.
         images_BCHW: Square slices; on others a rotation would shear.
         labels_BHW: Class indices of the same slices.
     """
-    matrices = torch.from_numpy(sampling_matrices(parameters)).to(images_BCHW)
-    grid_BHW2 = functional.affine_grid(matrices, list(images_BCHW.shape), align_corners=False)
+    return augment(
+        torch.from_numpy(sampling_matrices(parameters)).to(images_BCHW),
+        torch.from_numpy(parameters.brightness).to(images_BCHW),
+        images_BCHW,
+        labels_BHW,
+    )
+
+
+def augment(
+    matrices_B23: Float[Tensor, "batch 2 3"],
+    brightness_BC: Float[Tensor, "batch channels"],
+    images_BCHW: Float[Tensor, "batch channels side side"],
+    labels_BHW: UInt8[Tensor, "batch side side"],
+) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
+    """Return transformed images and labels, of parameters that are on their device already.
+
+    Images are sampled bilinearly and labels at the nearest pixel, on one grid. What comes
+    from outside the slice is 0: the padding of the preparation, and background.
+
+    Args:
+        matrices_B23: From output to input coordinates, as ``affine_grid`` expects them.
+        brightness_BC: What is added to every channel.
+        images_BCHW: Square slices; on others a rotation would shear.
+        labels_BHW: Class indices of the same slices.
+    """
+    grid_BHW2 = functional.affine_grid(matrices_B23, list(images_BCHW.shape), align_corners=False)
     moved_BCHW = functional.grid_sample(images_BCHW, grid_BHW2, align_corners=False)
     moved_labels_B1HW = functional.grid_sample(
         labels_BHW[:, None].to(images_BCHW.dtype), grid_BHW2, mode="nearest", align_corners=False
     )
-    brightness = torch.from_numpy(parameters.brightness).to(images_BCHW)
-    moved_BCHW += brightness[:, :, None, None]
+    moved_BCHW += brightness_BC[:, :, None, None]
     return moved_BCHW, moved_labels_B1HW[:, 0].to(torch.uint8)

@@ -23,8 +23,9 @@ from mbnas.training.checkpoint import Checkpoint
 from mbnas.training.curve import write_curve
 from mbnas.training.device import flushing_subnormals, prepare_process
 from mbnas.training.record import EpochRecord
-from mbnas.training.resident import ResidentSlices, load_resident
+from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
+from mbnas.training.source import SliceSource
 from mbnas.training.train import TrainingTask, begin_training
 from mbnas.training.validate import count_overlap
 from mbnas.training.weights import save_weights
@@ -99,7 +100,7 @@ def train_final(task: FinalTask) -> None:
 
 
 @flushing_subnormals()
-def _train(task: FinalTask, data: ResidentSlices) -> nn.Module:
+def _train(task: FinalTask, data: SliceSource) -> nn.Module:
     protocol = task.training.protocol
     num_epochs = protocol.training.epochs
     learned, validated = _slices_of(task.training, data)
@@ -155,7 +156,7 @@ def is_validated(epoch: int, num_epochs: int) -> bool:
 
 
 def _slices_of(
-    task: TrainingTask, data: ResidentSlices
+    task: TrainingTask, data: SliceSource
 ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
     """Return the slices to learn from and to validate on: none of the latter without a fold."""
     evaluation = task.protocol.evaluation

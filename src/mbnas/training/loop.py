@@ -1,34 +1,75 @@
-"""The loop of a training: steps of Adam over augmented batches of resident slices.
-
-Shape suffixes: B batch, C channels, K classes, H height, W width.
-"""
+"""The loop of a training: steps over augmented batches, an epoch at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mbnas.data.augment import apply_augmentation
-from mbnas.data.augmentation import AugmentationParameters, draw_augmentation
 from mbnas.pulse import beat
 from mbnas.training.batches import shuffled_batches
-from mbnas.training.device import autocast
-from mbnas.training.losses import make_loss
+from mbnas.training.plan import EpochPlan, draw_epoch
 from mbnas.training.protocol import Protocol, TrainingSettings
-from mbnas.training.resident import ResidentSlices
+from mbnas.training.source import SliceSource
+from mbnas.training.step import Step, StepInputs
 
-ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
-"""What torch's Adam remembers of a parameter."""
+
+class Schedule:
+    """What one training does when: its batches, epoch after epoch, and its learning rates.
+
+    Args:
+        data: Where the slices lie.
+        slices: Indices of the training slices, at least one.
+        protocol: Its training and augmentation sections are read.
+        rng: Draws the batches and their augmentation.
+
+    Attributes:
+        steps_per_epoch: How many steps an epoch has.
+        step: How many steps were made.
+    """
+
+    def __init__(
+        self,
+        data: SliceSource,
+        slices: Int[np.ndarray, " training"],
+        protocol: Protocol,
+        rng: np.random.Generator,
+    ) -> None:
+        self._settings = protocol.training
+        self._augmentation = protocol.augmentation
+        self._channels = data.in_channels
+        self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
+        self._rng = rng
+        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
+        per_pass = -(-len(slices) // self._settings.batch_size)
+        self.steps_per_epoch = self._settings.steps_per_epoch or per_pass
+        self.step = 0
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the step that comes next."""
+        num_steps = self._settings.epochs * self.steps_per_epoch
+        return learning_rate_at(self.step, num_steps, self._settings)
+
+    def draw_epoch(self) -> EpochPlan:
+        """Return what happens in the epoch after those that were drawn before."""
+        return draw_epoch(
+            self._augmentation,
+            self._batches,
+            self._rng,
+            steps=self.steps_per_epoch,
+            channels=self._channels,
+            flip_dims=self._flip_dims,
+        )
 
 
 class TrainingLoop:
-    """Steps of Adam over augmented batches of resident slices.
+    """Steps of Adam over augmented batches of slices.
 
-    Nothing in a step waits for the device; the mean loss is read once an epoch.
+    Nothing in an epoch waits for the device; the mean loss is read at its end.
 
     Args:
         network: What is trained, on the device of the slices.
@@ -36,45 +77,35 @@ class TrainingLoop:
         slices: Indices of the training slices, at least one.
         protocol: Its training and augmentation sections are read.
         rng: Draws the batches and their augmentation.
+        step: Makes the steps, of this network; a new one if ``None``.
 
     Attributes:
-        step: How many steps were made.
         learning_rate: Of the last step.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        data: ResidentSlices,
+        data: SliceSource,
         slices: Int[np.ndarray, " training"],
         protocol: Protocol,
         rng: np.random.Generator,
+        step: Step | None = None,
     ) -> None:
         self._network = network
         self._data = data
-        self._settings = protocol.training
-        self._augmentation = protocol.augmentation
-        self._rng = rng
-        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
-        self._loss = make_loss(self._settings.loss)
-        self._optimiser = torch.optim.Adam(
-            network.parameters(), lr=self._settings.learning_rate, fused=True
-        )
-        per_pass = -(-len(slices) // self._settings.batch_size)
-        self._steps_per_epoch = self._settings.steps_per_epoch or per_pass
-        self._num_steps = self._settings.epochs * self._steps_per_epoch
-        self.step = 0
+        self._schedule = Schedule(data, slices, protocol, rng)
+        self._step = step or Step([network], protocol.training)
         self.learning_rate = 0.0
+
+    @property
+    def step(self) -> int:
+        """How many steps were made."""
+        return self._schedule.step
 
     def state(self) -> dict[str, Tensor]:
         """Return what Adam remembers, by parameter; empty before the first step."""
-        remembered = self._optimiser.state
-        return {
-            f"{kind}.{name}": remembered[parameter][kind]
-            for name, parameter in self._network.named_parameters()
-            if parameter in remembered
-            for kind in ADAM_STATE
-        }
+        return self._step.state()
 
     def resume(self, state: Mapping[str, Tensor], *, epochs: int) -> None:
         """Go on as if some epochs had been made, which another process did.
@@ -86,73 +117,43 @@ class TrainingLoop:
             state: As :meth:`state` gave it there; the network has its weights from there.
             epochs: How many there were.
         """
-        for name, parameter in self._network.named_parameters():
-            if f"step.{name}" in state:
-                self._optimiser.state[parameter] = {
-                    kind: _placed(state[f"{kind}.{name}"], parameter) for kind in ADAM_STATE
-                }
-        self.step = epochs * self._steps_per_epoch
-        for _ in range(self.step):
-            self._draw()
+        self._step.restore(state)
+        for _ in range(epochs):
+            self._schedule.draw_epoch()
+        self._schedule.step = epochs * self._schedule.steps_per_epoch
 
     def run_epoch(self) -> float:
         """Make one epoch's steps and return their mean loss."""
         self._network.train()
-        total = torch.zeros((), device=self._data.images_NCHW.device)
-        for _ in range(self._steps_per_epoch):
-            total += self.run_step(*self._next_batch())
+        plan = self._schedule.draw_epoch()
+        total = torch.zeros((), device=self._data.device)
+        for inputs in step_inputs(self._data, plan):
+            total += self.run_step(inputs)
             beat()
-        return total.item() / self._steps_per_epoch
+        return total.item() / len(plan.batches_SB)
 
-    def run_step(
-        self,
-        images_BCHW: Float[Tensor, "batch channels height width"],
-        labels_BHW: UInt8[Tensor, "batch height width"],
-    ) -> Float[Tensor, ""]:
+    def run_step(self, inputs: StepInputs) -> Float[Tensor, ""]:
         """Make one step on a batch and return its loss."""
-        self.learning_rate = learning_rate_at(self.step, self._num_steps, self._settings)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate
-        self._optimiser.zero_grad(set_to_none=True)
-        with autocast(images_BCHW.device.type, self._settings.precision):
-            logits_BKHW = self._network(images_BCHW)
-        loss = self._loss(logits_BKHW.float(), labels_BHW)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
-        self.step += 1
-        return loss.detach()
-
-    def _next_batch(
-        self,
-    ) -> tuple[Float[Tensor, "batch channels height width"], UInt8[Tensor, "batch height width"]]:
-        images_NCHW = self._data.images_NCHW
-        batch, parameters = self._draw()
-        indices = torch.from_numpy(batch).to(images_NCHW.device)
-        images_BCHW, labels_BHW = apply_augmentation(
-            parameters, images_NCHW[indices], self._data.labels_NHW[indices]
-        )
-        return images_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW
-
-    def _draw(self) -> tuple[Int[np.ndarray, " batch"], AugmentationParameters]:
-        batch = next(self._batches)
-        parameters = draw_augmentation(
-            self._augmentation,
-            self._rng,
-            batch=len(batch),
-            channels=self._data.in_channels,
-            flip_dims=self._data.flip_dims(self._augmentation.flip_axes),
-        )
-        return batch, parameters
+        self.learning_rate = self._schedule.learning_rate
+        losses_M = self._step(inputs, [self.learning_rate])
+        self._schedule.step += 1
+        return losses_M[0]
 
 
-def _placed(remembered: Tensor, parameter: Tensor) -> Tensor:
-    """Return what Adam remembers on its parameter's device and in its memory layout.
+def step_inputs(data: SliceSource, plan: EpochPlan) -> Iterator[StepInputs]:
+    """Yield what each step of a plan is given, on the device of the slices.
 
-    The fused step goes through memory, not through indices: another layout would mix weights up.
+    Args:
+        data: Where the slices lie.
+        plan: Its numbers go to the device at once, before the first step.
     """
-    if remembered.shape != parameter.shape:  # the count of steps
-        return remembered.to(parameter.device)
-    return torch.empty_like(parameter, requires_grad=False).copy_(remembered)
+    matrices_SB23 = torch.from_numpy(plan.matrices_SB23).to(data.device)
+    brightness_SBC = torch.from_numpy(plan.brightness_SBC).to(data.device)
+    fetched = data.fetch(plan.batches_SB)
+    for batch, matrices_B23, brightness_BC in zip(
+        fetched, matrices_SB23, brightness_SBC, strict=True
+    ):
+        yield StepInputs(*batch, matrices_B23, brightness_BC)
 
 
 def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:

@@ -20,7 +20,7 @@ from mbnas.training.device import autocast
 from mbnas.training.prediction import pack_prediction
 from mbnas.training.protocol import Precision
 from mbnas.training.record import VolumeRecord
-from mbnas.training.resident import ResidentSlices
+from mbnas.training.source import SliceSource
 
 BATCH = 64
 
@@ -28,7 +28,7 @@ BATCH = 64
 def measure_volumes(
     network: nn.Module,
     prepared: PreparedSlices,
-    data: ResidentSlices,
+    data: SliceSource,
     patients: frozenset[str],
     *,
     precision: Precision,
@@ -72,15 +72,15 @@ def measure_volumes(
 
 @torch.no_grad()
 def predict_slices(
-    network: nn.Module, data: ResidentSlices, volume: PreparedVolume, precision: Precision
+    network: nn.Module, data: SliceSource, volume: PreparedVolume, precision: Precision
 ) -> UInt8[np.ndarray, "slice side side"]:
     """Return the class indices that a network gives the slices of one volume."""
     network.eval()
-    device = data.images_NCHW.device
+    slices = np.arange(volume.slices.start, volume.slices.stop)
+    starts = range(0, len(slices), BATCH)
     parts = []
-    for start in range(volume.slices.start, volume.slices.stop, BATCH):
-        images_BCHW = data.images_NCHW[start : min(start + BATCH, volume.slices.stop)]
-        with autocast(device.type, precision):
+    for images_BCHW, _ in data.fetch(slices[start : start + BATCH] for start in starts):
+        with autocast(data.device.type, precision):
             logits = network(images_BCHW.contiguous(memory_format=torch.channels_last))
         parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
         beat()

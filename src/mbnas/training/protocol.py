@@ -21,6 +21,9 @@ from mbnas.errors import ConfigurationError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 LossName = Literal["dice", "dice+cross-entropy"]
+HeadBias = Literal["random", "class-frequencies"]
+StepMode = Literal["auto", "eager", "compiled", "graph"]
+Fusion = Literal["auto", "off", "folds", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,11 @@ class TrainingSettings:
             initialisation before its result stands.
         precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
             once for its device.
+        step: How a step is run: ``eager``, one operation at a time; ``compiled`` by torch;
+            ``graph``, recorded once as a CUDA graph; or ``auto``, which a study resolves once,
+            by measuring. Rounding differs, so it is a setting like the precision.
+        fused: Which trainings of a network advance together in one program: none (``off``),
+            the ``folds`` of an initialisation, ``all`` of a score; ``auto`` as above.
         threads: CPU threads of a training; a score depends on them, so they are a setting.
 
     Raises:
@@ -92,9 +100,11 @@ class TrainingSettings:
     warmup_steps: int = 0
     loss: LossName = "dice"
     base_channels: int = 32
-    head_bias: Literal["random", "class-frequencies"] = "random"
+    head_bias: HeadBias = "random"
     collapse_repeats: int = 0
     precision: Precision = "auto"
+    step: StepMode = "auto"
+    fused: Fusion = "auto"
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -118,18 +128,19 @@ class TrainingSettings:
             raise ConfigurationError(
                 f"training.decay_exponent (={self.decay_exponent}) must be 0 or more and finite."
             )
-        if self.loss not in get_args(LossName):
-            raise ConfigurationError(
-                f"training.loss (={self.loss!r}) must be {' or '.join(get_args(LossName))}."
-            )
-        if self.head_bias not in ("random", "class-frequencies"):
-            raise ConfigurationError(
-                f"training.head_bias (={self.head_bias!r}) must be random or class-frequencies."
-            )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ConfigurationError(
-                f"training.precision (={self.precision!r}) must be auto, float32 or bfloat16."
-            )
+        for name, allowed in (
+            ("loss", LossName),
+            ("head_bias", HeadBias),
+            ("precision", Precision),
+            ("step", StepMode),
+            ("fused", Fusion),
+        ):
+            *first, last = get_args(allowed)
+            if getattr(self, name) not in (*first, last):
+                raise ConfigurationError(
+                    f"training.{name} (={getattr(self, name)!r}) must be "
+                    f"{', '.join(first)} or {last}."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +179,17 @@ class Protocol:
         return epochs - max(1, round(epochs * self.evaluation.scored_fraction)) + 1
 
 
+_CHOSEN_LATER = {"step": "eager", "fused": "off"}
+"""Choices that there were not always, and what was done then: digests from that time stand."""
+
+
 @lru_cache(maxsize=16)
 def _digest(protocol: Protocol) -> str:
     choices = asdict(protocol)
     del choices["evaluation"]["name"], choices["evaluation"]["initialisations"]
+    for name, before in _CHOSEN_LATER.items():
+        if choices["training"][name] in (before, "auto"):
+            del choices["training"][name]
     text = json.dumps(choices, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

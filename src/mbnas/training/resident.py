@@ -5,6 +5,7 @@ Shape suffixes: N slices, C channels, H height, W width.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,63 +15,46 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from mbnas.data.folds import Fold
 from mbnas.data.slices import PreparedSlices
+from mbnas.training.source import Batch, SliceSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentSlices:
-    """Prepared slices as tensors.
+class ResidentSlices(SliceSource):
+    """Prepared slices as tensors on the training device.
 
     Attributes:
         images_NCHW: Normalised intensities.
         labels_NHW: Class indices, 0 for background.
-        patient_N: Whom each slice shows: which of ``patients``, followed by
-            ``held_out_patients``.
-        patients: Those that folds are made of, sorted.
-        num_classes: Background included.
-        flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
-            height, 1 is width.
-        held_out_patients: Those that are in no fold, sorted.
     """
 
     images_NCHW: Float[Tensor, "slice channel height width"]
     labels_NHW: UInt8[Tensor, "slice height width"]
-    patient_N: Int[np.ndarray, " slice"]
-    patients: tuple[str, ...]
-    num_classes: int
-    flip_axis_dims: dict[str, int]
-    held_out_patients: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the slices are, and their batches."""
+        return self.images_NCHW.device
 
     @property
     def in_channels(self) -> int:
         """Number of image channels."""
         return int(self.images_NCHW.shape[1])
 
-    def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
-        """Return the ascending indices of the slices that show some patients.
+    def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
+        """Yield the slices of every batch, in order; between two, nothing waits for the device."""
+        known = list(batches)
+        if not known:
+            return
+        together = torch.from_numpy(np.concatenate(known)).to(self.device)
+        for indices in torch.split(together, [len(batch) for batch in known]):
+            yield self.images_NCHW[indices], self.labels_NHW[indices]
 
-        Args:
-            patients: Of :attr:`patients` or :attr:`held_out_patients`.
-        """
-        known = self.patients + self.held_out_patients
-        wanted = [known.index(patient) for patient in patients]
-        return np.flatnonzero(np.isin(self.patient_N, wanted))
-
-    def split(
-        self, fold: Fold
-    ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
-        """Return the indices of a fold's training and validation slices."""
-        return self.slices_of(fold.train), self.slices_of(fold.validation)
-
-    def flip_dims(self, axes: tuple[str, ...]) -> tuple[bool, bool]:
-        """Return whether flips across the axes reverse height and width.
-
-        Args:
-            axes: Anatomical axes; one that the slices are cut across reverses neither.
-        """
-        dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
-        return 0 in dims, 1 in dims
+    def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
+        """Return how many pixels each class has in some slices, background first."""
+        labels = self.labels_NHW[torch.from_numpy(slices)]
+        counts = [(labels == index).sum() for index in range(self.num_classes)]
+        return torch.stack(counts).cpu().numpy()
 
 
 @lru_cache(maxsize=1)

@@ -18,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
-from torch import Tensor, nn
+from jaxtyping import Int
+from torch import nn
 
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
@@ -37,8 +37,9 @@ from mbnas.training.device import (
 from mbnas.training.loop import TrainingLoop
 from mbnas.training.protocol import Protocol
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
-from mbnas.training.resident import ResidentSlices, load_resident
+from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
+from mbnas.training.source import SliceSource
 from mbnas.training.validate import count_overlap
 
 Measure = Literal["nothing", "volumes", "volumes and predictions"]
@@ -176,7 +177,7 @@ def _run_training(task: TrainingTask) -> TrainingRecord:
 
 
 def _final_measures(
-    task: TrainingTask, data: ResidentSlices, network: nn.Module
+    task: TrainingTask, data: SliceSource, network: nn.Module
 ) -> tuple[VolumeRecord, ...]:
     if task.measure == "nothing":
         return ()
@@ -196,7 +197,7 @@ def _final_measures(
 
 
 @flushing_subnormals()
-def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) -> Attempt:
+def train_once(task: TrainingTask, data: SliceSource, *, attempt: int = 0) -> Attempt:
     """Train from one initialisation, to the end.
 
     Args:
@@ -247,7 +248,7 @@ def train_once(task: TrainingTask, data: ResidentSlices, *, attempt: int = 0) ->
 
 def begin_training(
     task: TrainingTask,
-    data: ResidentSlices,
+    data: SliceSource,
     training_slices: Int[np.ndarray, " training"],
     *,
     attempt: int = 0,
@@ -265,14 +266,14 @@ def begin_training(
     if protocol.training.head_bias == "class-frequencies":
         bias_head_to_frequencies(
             output_layer(network, data.num_classes),
-            data.labels_NHW[torch.from_numpy(training_slices)],
+            data.class_counts(training_slices),
         )
     network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = generator(protocol.seed, "batches", task.fold, task.initialisation, attempt)
     return network, TrainingLoop(network, data, training_slices, protocol, rng)
 
 
-def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) -> nn.Module:
+def initialised_network(task: TrainingTask, data: SliceSource, attempt: int) -> nn.Module:
     """Return a task's network with random weights, the same for the same task and attempt."""
     with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU alone
         seed = task.protocol.seed
@@ -286,9 +287,7 @@ def initialised_network(task: TrainingTask, data: ResidentSlices, attempt: int) 
         )
 
 
-def bias_head_to_frequencies(
-    head: nn.Conv2d, labels_NHW: UInt8[Tensor, "slice height width"]
-) -> None:
+def bias_head_to_frequencies(head: nn.Conv2d, class_counts: Int[np.ndarray, " classes"]) -> None:
     """Set the head's bias so that, before training, it predicts how frequent each class is.
 
     Without it the first steps teach a network with few last features to say "background"
@@ -297,13 +296,12 @@ def bias_head_to_frequencies(
 
     Args:
         head: The layer that gives the logits; its bias is set, all else stays.
-        labels_NHW: Class indices of the training slices; each class counts one pixel more
-            than it has, so that an absent one has a finite bias.
+        class_counts: Pixels of each class in the training slices; each counts one more than
+            it has, so that an absent one has a finite bias.
 
     Source: Lin et al. 2017 (focal loss), section 3.3, for the prior in the last bias.
     """
-    num_classes = head.out_channels
-    counts = torch.stack([(labels_NHW == index).sum() for index in range(num_classes)]) + 1.0
+    counts = torch.from_numpy(class_counts) + 1.0
     assert head.bias is not None
     with torch.no_grad():
         head.bias.copy_((counts / counts.sum()).log())

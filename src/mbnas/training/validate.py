@@ -14,7 +14,7 @@ from mbnas.pulse import beat
 from mbnas.scoring.metrics import OverlapCounts
 from mbnas.training.device import autocast
 from mbnas.training.protocol import Precision
-from mbnas.training.resident import ResidentSlices
+from mbnas.training.source import SliceSource
 
 BATCH = 64
 
@@ -22,7 +22,7 @@ BATCH = 64
 @torch.no_grad()
 def count_overlap(
     network: nn.Module,
-    data: ResidentSlices,
+    data: SliceSource,
     slices: Int[np.ndarray, " chosen"],
     precision: Precision,
 ) -> OverlapCounts:
@@ -36,15 +36,15 @@ def count_overlap(
     """
     network.eval()
     patients, row_of_slice = np.unique(data.patient_N[slices], return_inverse=True)
-    num_classes, device = data.num_classes, data.images_NCHW.device
+    num_classes, device = data.num_classes, data.device
     counts = torch.zeros(3, len(patients), num_classes - 1, dtype=torch.int64, device=device)
-    for start in range(0, len(slices), BATCH):
-        batch = torch.from_numpy(slices[start : start + BATCH]).to(device)
+    starts = range(0, len(slices), BATCH)
+    fetched = data.fetch(slices[start : start + BATCH] for start in starts)
+    for start, (images_BCHW, reference_BHW) in zip(starts, fetched, strict=True):
         rows = torch.from_numpy(row_of_slice[start : start + BATCH]).to(device)
-        images_BCHW = data.images_NCHW[batch].contiguous(memory_format=torch.channels_last)
+        images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
         with autocast(device.type, precision):
             predicted_BHW = network(images_BCHW).argmax(dim=1)
-        reference_BHW = data.labels_NHW[batch]
         for foreground in range(num_classes - 1):
             predicted = predicted_BHW == foreground + 1
             reference = reference_BHW == foreground + 1

@@ -1,0 +1,79 @@
+"""What happens in an epoch, drawn before its first step.
+
+All of it goes to the device at once, so that no step waits for numbers from the processor.
+
+Shape suffixes: S steps, B batch, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from mbnas.data.augmentation import (
+    AugmentationSettings,
+    draw_augmentation,
+    sampling_matrices,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochPlan:
+    """The batches of an epoch and how their slices are varied.
+
+    Attributes:
+        batches_SB: Indices of slices.
+        matrices_SB23: How each slice is moved, as ``affine_grid`` expects it.
+        brightness_SBC: What is added to each channel.
+    """
+
+    batches_SB: Int[np.ndarray, "step batch"]
+    matrices_SB23: Float32[np.ndarray, "step batch 2 3"]
+    brightness_SBC: Float32[np.ndarray, "step batch channels"]
+
+
+def draw_epoch(
+    settings: AugmentationSettings,
+    batches: Iterator[Int[np.ndarray, " batch"]],
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    channels: int,
+    flip_dims: tuple[bool, bool],
+) -> EpochPlan:
+    """Return the next epoch of a training.
+
+    Args:
+        settings: How far slices are varied.
+        batches: The order of the slices; it draws from the same generator.
+        rng: Where the randomness comes from: for each step its batch, then how that is varied.
+        steps: In the epoch, 1 or more.
+        channels: Of the images.
+        flip_dims: Whether slices may be reversed along height and along width.
+    """
+    indices, matrices, brightness = [], [], []
+    for _ in range(steps):
+        batch = next(batches)
+        parameters = draw_augmentation(
+            settings, rng, batch=len(batch), channels=channels, flip_dims=flip_dims
+        )
+        indices.append(batch)
+        matrices.append(sampling_matrices(parameters))
+        brightness.append(parameters.brightness)
+    return EpochPlan(
+        batches_SB=np.stack(indices),
+        matrices_SB23=np.stack(matrices).astype(np.float32),
+        brightness_SBC=np.stack(brightness).astype(np.float32),
+    )
+
+
+def side_by_side(plans: Sequence[EpochPlan]) -> EpochPlan:
+    """Return the plan of trainings that advance together, each step's batches one after another."""
+    return EpochPlan(
+        batches_SB=np.concatenate([plan.batches_SB for plan in plans], axis=1),
+        matrices_SB23=np.concatenate([plan.matrices_SB23 for plan in plans], axis=1),
+        brightness_SBC=np.concatenate([plan.brightness_SBC for plan in plans], axis=1),
+    )
