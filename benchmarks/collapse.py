@@ -29,7 +29,8 @@ from mbnas.study.run import opened
 from mbnas.study.study import Study
 from mbnas.training.protocol import TrainingSettings
 from mbnas.training.record import TrainingRecord
-from mbnas.training.train import TrainingTask, run_training
+from mbnas.training.task import TrainingTask
+from mbnas.training.train import run_training
 
 BEFORE = {"warmup_steps": 0, "head_bias": "random", "collapse_repeats": 0}
 AFTER = {"collapse_repeats": 0}

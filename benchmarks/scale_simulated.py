@@ -24,7 +24,7 @@ from mbnas.errors import WorkerDied
 from mbnas.genotype.genotype import Genotype
 from mbnas.seeds import derive_seed
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 LEVEL_SD, CELL_SD, NOISE_SD = 0.004, 0.0012, 0.007
 """Of a node's step in levels, of its block, kernel or skip, and of one training's score.

@@ -28,7 +28,7 @@ from mbnas.study import run
 from mbnas.study.configuration import Configuration
 from mbnas.study.study import resolve
 from mbnas.study.workplace import Workplace, workplace_of
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from mbnas.study.final import FinalPlan, final_configuration
 from mbnas.study.workplace import Workplace
 from mbnas.training.final import FinalTask
 from mbnas.training.protocol import Protocol
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 NETWORK = Genotype.parse("0vgg3-1vgg3-0vgg3")
 STUDY = build({"dataset": "data", "run": {"device": "cpu"}, "training": {"precision": "float32"}})

@@ -16,7 +16,7 @@ from mbnas.study.configuration import build, merge, preset_layer
 from mbnas.study.ray_cluster import connected
 from mbnas.study.ray_slices import SentTask, TrainingsOnRay, read_files, unpacked
 from mbnas.training.protocol import Protocol
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from mbnas.study.workplace import (
     workplace_of,
 )
 from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
-from mbnas.training.train import TrainingTask, run_training
+from mbnas.training.task import TrainingTask
+from mbnas.training.train import run_training
 
 
 def configuration(**run):

@@ -12,7 +12,7 @@ from mbnas.data.slices import PreparationSettings
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
 from mbnas.training.resident import load_resident
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 
 @pytest.fixture(autouse=True)

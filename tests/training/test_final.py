@@ -17,7 +17,7 @@ from mbnas.training.curve import read_curve, write_curve
 from mbnas.training.final import FINAL, FinalTask, train_final
 from mbnas.training.record import EpochRecord
 from mbnas.training.resident import load_resident
-from mbnas.training.train import train_once
+from mbnas.training.together import train_once
 
 
 @pytest.fixture
@@ -35,19 +35,19 @@ class Cut(BaseException):
 
 def cut_after(monkeypatch, epochs):
     """Have a training end abruptly after some epochs of this process."""
-    run_epoch, done = final.begin_training, []
+    begin_training, done = final.begin_training, []
 
     def begin(*arguments, **options):
-        network, loop = run_epoch(*arguments, **options)
-        epoch = loop.run_epoch
+        network, loop = begin_training(*arguments, **options)
+        advance = loop.advance
 
         def counted():
             if len(done) == epochs:
                 raise Cut
             done.append(None)
-            return epoch()
+            return advance()
 
-        loop.run_epoch = counted
+        loop.advance = counted
         return network, loop
 
     monkeypatch.setattr(final, "begin_training", begin)

@@ -13,7 +13,7 @@ from mbnas.data.preparation import prepare_slices
 from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.training.device import prepare_process
 from mbnas.training.resident import load_resident
-from mbnas.training.train import train_once
+from mbnas.training.together import train_once
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ from mbnas.network.network import Network
 from mbnas.seeds import generator
 from mbnas.training import plan
 from mbnas.training.device import prepare_process
-from mbnas.training.loop import TrainingLoop
+from mbnas.training.initialisation import initialised_network
+from mbnas.training.loop import Schedule, TrainingLoop
 from mbnas.training.resident import ResidentSlices
-from mbnas.training.train import initialised_network, train_once
+from mbnas.training.step import Step
+from mbnas.training.together import train_once
 
 GENOTYPES = {
     "unet": str(unet_genotype(3)),
@@ -56,14 +58,13 @@ def losses_of(task, data, genotype="0vgg3"):
     """Return the mean loss of every epoch of a training on all slices."""
     task = replace(task, architecture=Genotype.parse(genotype))
     prepare_process(1)
+    slices = np.arange(len(data.patient_N))
     loop = TrainingLoop(
-        initialised_network(task, data, 0),
+        Step([initialised_network(task, data, 0)], task.protocol.training),
         data,
-        np.arange(len(data.patient_N)),
-        task.protocol,
-        generator(0, "golden"),
+        [Schedule(data, slices, task.protocol, generator(0, "golden"))],
     )
-    return [loop.run_epoch() for _ in range(task.protocol.training.epochs)]
+    return [loop.advance()[0] for _ in range(task.protocol.training.epochs)]
 
 
 @pytest.mark.parametrize("name", GENOTYPES)
@@ -88,11 +89,11 @@ def test_bfloat16_keeps_weights_in_float32(task, squares):
 def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squares, monkeypatch):
     first_batches = []
 
-    def no_step(_self, inputs):
+    def no_step(_self, inputs, _rates):
         first_batches.append(augment(inputs.matrices_B23, inputs.brightness_BC, *inputs[:2])[0])
-        return torch.zeros(())
+        return torch.zeros(1)
 
-    monkeypatch.setattr(TrainingLoop, "run_step", no_step)
+    monkeypatch.setattr(Step, "__call__", no_step)
     short = with_training(task, epochs=1, steps_per_epoch=1)
     for fold, initialisation, attempt in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
         one = replace(short, fold=fold, initialisation=initialisation)

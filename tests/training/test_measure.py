@@ -10,7 +10,8 @@ from mbnas.data.slices import PreparedSlices
 from mbnas.scoring.metrics import mean_defined
 from mbnas.training.measure import predict_slices
 from mbnas.training.prediction import unpack_prediction
-from mbnas.training.train import run_training, train_once
+from mbnas.training.together import train_once
+from mbnas.training.train import run_training
 
 
 @pytest.fixture

@@ -17,22 +17,25 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
-from mbnas.training import loop, step, train
+from mbnas.training import course, initialisation, loop, step, train
+from mbnas.training.course import Attempt, collapsed_classes
 from mbnas.training.device import prepare_process
-from mbnas.training.train import (
-    Attempt,
-    bias_head_to_frequencies,
-    collapsed_classes,
-    initialised_network,
-    run_training,
-    train_once,
-)
+from mbnas.training.initialisation import bias_head_to_frequencies, initialised_network
+from mbnas.training.together import train_once
+from mbnas.training.train import run_training
 
 
 def with_training(task, **changes):
     """The same task with other settings of the loop."""
     training = replace(task.protocol.training, **changes)
     return replace(task, protocol=replace(task.protocol, training=training))
+
+
+def attempt_of(*, score, collapsed):
+    """An attempt that ended so."""
+    return Attempt(
+        network=nn.Identity(), epochs=(), score=score, collapsed=collapsed, slices_per_s=1.0
+    )
 
 
 def assert_same_weights(first, second):
@@ -60,13 +63,13 @@ def test_a_training_is_the_same_bit_for_bit_here_and_in_another_process(task, da
 
 def test_a_record_tells_of_every_epoch_but_validates_only_the_scored(task, monkeypatch):
     validated = []
-    count = train.count_overlap
+    count = course.count_overlap
 
     def counting(network, data, slices, precision):
         validated.append(sorted({data.patients[number] for number in data.patient_N[slices]}))
         return count(network, data, slices, precision)
 
-    monkeypatch.setattr(train, "count_overlap", counting)
+    monkeypatch.setattr(course, "count_overlap", counting)
     record = run_training(task)
     assert (record.key, record.error, record.attempts) == (task.key, None, 1)
     assert [epoch.epoch for epoch in record.epochs] == [1, 2, 3, 4]
@@ -92,7 +95,7 @@ def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
         return OverlapCounts(overlap=ones, predicted=ones, reference=ones)
 
     monkeypatch.setattr(loop, "shuffled_batches", spying)
-    monkeypatch.setattr(train, "count_overlap", counting)
+    monkeypatch.setattr(course, "count_overlap", counting)
     train_once(task, data)
     fold = make_folds(data.patients, 2, seed=0)[0]
     assert (trained, validated) == (set(fold.train), set(fold.validation))
@@ -114,13 +117,13 @@ def test_without_a_number_of_steps_an_epoch_is_one_pass(task, data):
 
 def test_networks_are_compared_on_the_same_batches(task, data, monkeypatch):
     seen = []
-    run_step = train.TrainingLoop.run_step
+    run_step = loop.TrainingLoop.run_step
 
     def spying(self, inputs):
         seen.append([each.clone() for each in inputs])
         return run_step(self, inputs)
 
-    monkeypatch.setattr(train.TrainingLoop, "run_step", spying)
+    monkeypatch.setattr(loop.TrainingLoop, "run_step", spying)
     train_once(task, data)
     train_once(replace(task, architecture=Genotype.parse("0residual3-0inception3")), data)
     first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
@@ -154,7 +157,7 @@ def failing(error):
 
 @pytest.mark.parametrize(
     ("module", "where"),
-    [(train, "load_resident"), (train, "count_overlap"), (step, "make_loss")],
+    [(train, "load_resident"), (course, "count_overlap"), (step, "make_loss")],
     ids=["loading", "validating", "training"],
 )
 @pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
@@ -177,20 +180,20 @@ def test_memory_that_runs_out_in_the_final_measures_is_raised_too(task, monkeypa
 def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, monkeypatch):
     expected = run_training(task)
     lost = []
-    run_step = train.TrainingLoop.run_step
+    run_step = loop.TrainingLoop.run_step
 
     def running_out(self, inputs):
         large = torch.zeros(1000)
         lost.append(weakref.ref(large))
-        lost.append(weakref.ref(self._network))
+        lost.append(weakref.ref(self.step.networks[0]))
         raise SHORTAGES["device"]
 
-    monkeypatch.setattr(train.TrainingLoop, "run_step", running_out)
+    monkeypatch.setattr(loop.TrainingLoop, "run_step", running_out)
     with pytest.raises(OutOfMemory) as raised:
         run_training(task)
     assert [each() for each in lost] == [None, None]
     assert raised.value.__cause__ is SHORTAGES["device"]
-    monkeypatch.setattr(train.TrainingLoop, "run_step", run_step)
+    monkeypatch.setattr(loop.TrainingLoop, "run_step", run_step)
     again = run_training(task)
     assert (again.epochs, again.score) == (expected.epochs, expected.score)
 
@@ -215,7 +218,7 @@ def test_a_mistake_in_the_program_is_not_recorded(task, monkeypatch):
     def broken(*_):
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(train, "count_overlap", broken)
+    monkeypatch.setattr(course, "count_overlap", broken)
     with pytest.raises(RuntimeError, match="a mistake"):
         run_training(task)
 
@@ -225,7 +228,7 @@ def test_validation_patients_without_any_foreground_are_an_error(task, monkeypat
         zeros = np.zeros((2, data.num_classes - 1), np.int64)
         return OverlapCounts(overlap=zeros, predicted=zeros, reference=zeros)
 
-    monkeypatch.setattr(train, "count_overlap", nothing)
+    monkeypatch.setattr(course, "count_overlap", nothing)
     assert run_training(task).error.startswith("Fold 0 has no score: none of its validation")
 
 
@@ -244,46 +247,36 @@ def test_a_collapsed_training_is_repeated_and_the_best_attempt_counts(
 ):
     tried = []
 
-    def outcome(_task, _data, *, attempt):
+    def outcome(_tasks, _data, *, attempt):
         tried.append(attempt)
         classes, dice = outcomes[attempt]
-        return Attempt(
-            network=torch.nn.Identity(),
-            epochs=(),
-            score=dice,
-            collapsed=classes,
-            slices_per_s=1.0,
-        )
+        return [attempt_of(score=dice, collapsed=classes)]
 
-    monkeypatch.setattr(train, "train_once", outcome)
+    monkeypatch.setattr(train, "train_together", outcome)
     record = run_training(with_training(task, collapse_repeats=repeats))
     assert tried == list(range(attempts))
     assert (record.attempts, record.score, record.collapsed) == (attempts, score, collapsed)
 
 
 def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch):
-    def outcome(task, data, *, attempt=0):
+    def outcome(_tasks, _data, *, attempt):
         if attempt:
-            raise TrainingError("The loss stopped being finite.")
-        return Attempt(
-            network=nn.Identity(), epochs=(), score=0.4, collapsed=(1,), slices_per_s=1.0
-        )
+            return [TrainingError("The loss stopped being finite.")]
+        return [attempt_of(score=0.4, collapsed=(1,))]
 
-    monkeypatch.setattr(train, "train_once", outcome)
+    monkeypatch.setattr(train, "train_together", outcome)
     record = run_training(with_training(task, collapse_repeats=1))
     assert (record.score, record.collapsed, record.attempts) == (0.4, (1,), 2)
     assert record.error is None
 
 
 def test_a_repeat_that_ran_out_of_memory_counts_for_nothing_unless_it_was_alone(task, monkeypatch):
-    def outcome(task, data, *, attempt=0):
+    def outcome(_tasks, _data, *, attempt):
         if attempt:
             raise SHORTAGES["device"]
-        return Attempt(
-            network=nn.Identity(), epochs=(), score=0.4, collapsed=(1,), slices_per_s=1.0
-        )
+        return [attempt_of(score=0.4, collapsed=(1,))]
 
-    monkeypatch.setattr(train, "train_once", outcome)
+    monkeypatch.setattr(train, "train_together", outcome)
     task = with_training(task, collapse_repeats=1)
     with pytest.raises(OutOfMemory):
         run_training(task)
@@ -349,7 +342,7 @@ def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
 
 def test_the_head_starts_as_torch_draws_it_unless_asked(task, data, monkeypatch):
     called = []
-    monkeypatch.setattr(train, "bias_head_to_frequencies", lambda *_: called.append(1))
+    monkeypatch.setattr(initialisation, "bias_head_to_frequencies", lambda *_: called.append(1))
     short = with_training(task, epochs=1, steps_per_epoch=1, head_bias="random")
     train_once(short, data)
     assert called == []

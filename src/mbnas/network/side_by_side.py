@@ -22,7 +22,7 @@ class SideBySide:
     """Networks of one architecture whose weights lie in common tensors, a network a row.
 
     Their parameters and buffers become views of these: what an optimiser or a batch
-    normalisation writes to one is seen by the other.
+    normalisation writes to one is seen by the other. Side by side they compute as in training.
 
     Args:
         networks: Two or more, of equal structure, on one device.
@@ -37,7 +37,7 @@ class SideBySide:
         if len(networks) < 2:
             raise ValueError(f"networks (={len(networks)}) must be 2 or more.")
         self._networks = tuple(networks)
-        self._template = copy.deepcopy(networks[0]).to("meta")
+        self._template = copy.deepcopy(networks[0]).to("meta").train()
         self._parameters = _stacked([dict(each.named_parameters()) for each in networks])
         self._buffers = _stacked([dict(each.named_buffers()) for each in networks])
         for name, parameter in self._parameters.items():

@@ -6,12 +6,14 @@ computed from it alone, so it is the same for any number of workers and after an
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import Architecture
 from mbnas.study.dispatcher import Dispatcher, Elsewhere, nowhere
 from mbnas.study.judgement import Judge, Judgement
@@ -19,7 +21,7 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.workplace import Workplace
 from mbnas.training import protocol as training_protocol
 from mbnas.training.record import Outcome, TrainingKey, TrainingRecord
-from mbnas.training.train import Measure, TrainingTask
+from mbnas.training.task import Measure, TrainingTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,10 @@ class Outlook(Protocol):
         """
 
 
-def not_known(architecture: Architecture) -> None:
+MemoryOf = Callable[[Architecture, int], int | None]
+
+
+def not_known(architecture: Architecture, trainings: int) -> None:
     """Predict nothing of a network."""
 
 
@@ -89,7 +94,8 @@ class Evaluator:
         racing: A network is dropped whose chance to beat the incumbent falls below this;
             ``None`` drops none.
         retries: How often a training is run again whose worker died.
-        memory_of: Predicts the bytes of its device that a training of a network needs.
+        memory_of: Predicts the bytes of their device that some trainings of a network need
+            together.
     """
 
     def __init__(
@@ -105,9 +111,11 @@ class Evaluator:
         elsewhere: Elsewhere = nowhere,
         racing: float | None = None,
         retries: int = 2,
-        memory_of: Callable[[Architecture], int | None] = not_known,
+        memory_of: MemoryOf = not_known,
     ) -> None:
-        self._dispatcher = Dispatcher(ledger, workplace, elsewhere=elsewhere, retries=retries)
+        self._dispatcher = Dispatcher(
+            ledger, workplace, elsewhere=elsewhere, retries=retries, group=self.group
+        )
         self._protocol = protocol
         self._slices = slices
         self._device = device
@@ -119,7 +127,7 @@ class Evaluator:
 
     def tasks(self, architecture: Architecture) -> tuple[TrainingTask, ...]:
         """Return the trainings whose mean is a network's score, folds within initialisations."""
-        memory_bytes = self._memory_of(architecture)
+        memory_bytes = self._share_of_memory(architecture)
         return tuple(
             TrainingTask(
                 architecture=architecture,
@@ -134,6 +142,31 @@ class Evaluator:
             for initialisation in self._initialisations
             for fold in range(self._protocol.evaluation.folds)
         )
+
+    def group(self, task: TrainingTask) -> tuple[TrainingTask, ...]:
+        """Return the trainings that advance together with one, as the protocol has it.
+
+        Networks other than genotypes train one by one.
+        """
+        fused = self._protocol.training.fused
+        if fused not in ("folds", "all") or not isinstance(task.architecture, Genotype):
+            return (task,)
+        return tuple(
+            each
+            for each in self.tasks(task.architecture)
+            if fused == "all" or each.initialisation == task.initialisation
+        )
+
+    def _share_of_memory(self, architecture: Architecture) -> int | None:
+        """Return the part of the memory of trainings that advance together that each has."""
+        together = 1
+        if isinstance(architecture, Genotype):
+            folds = self._protocol.evaluation.folds
+            together = {"folds": folds, "all": folds * len(self._initialisations)}.get(
+                self._protocol.training.fused, 1
+            )
+        needed = self._memory_of(architecture, together)
+        return None if needed is None else math.ceil(needed / together)
 
     def _measure(self, initialisation: int) -> Measure:
         if not self._measured:

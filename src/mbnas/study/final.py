@@ -50,7 +50,7 @@ from mbnas.training.device import resolve_precision
 from mbnas.training.final import FINAL, FinalTask, train_final
 from mbnas.training.memory import predicted_bytes
 from mbnas.training.protocol import Protocol
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 PLAN = "final.toml"
 LENGTHENED = 2

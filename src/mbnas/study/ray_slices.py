@@ -24,7 +24,7 @@ from mbnas.errors import ConfigurationError, StudyError
 from mbnas.pulse import ending_if_silent
 from mbnas.study.ray_cluster import MAX_RETRIES, import_ray
 from mbnas.study.ray_executor import RayExecutor, no_gpu
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 from mbnas.version import __version__
 
 Files = Mapping[str, UInt8[np.ndarray, " byte"]]
@@ -59,13 +59,18 @@ class TrainingsOnRay(RayExecutor):
     def _sent(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        sent = tuple(
-            SentTask(task=each, files=self._in_store(each.slices))
-            if isinstance(each, TrainingTask)
-            else each
-            for each in args
-        )
+        sent = tuple(map(self._travelling, args))
         return partial(_call_here, function, self._patience_s), sent
+
+    def _travelling(self, argument: Any) -> Any:
+        """Return an argument as it travels: tasks, one or several, with their slices."""
+        match argument:
+            case TrainingTask():
+                return SentTask(task=argument, files=self._in_store(argument.slices))
+            case tuple():
+                return tuple(map(self._travelling, argument))
+            case _:
+                return argument
 
     def _in_store(self, slices: Path) -> Any:
         """Return the reference of a folder's files, which are put into the store the first time."""
@@ -110,8 +115,17 @@ class SentTask:
 
 def _call_here(function: Callable[..., Any], patience_s: float, *args: Any, **kwargs: Any) -> Any:
     with ending_if_silent(patience_s):
-        here = (each.here() if isinstance(each, SentTask) else each for each in args)
-        return function(*here, **kwargs)
+        return function(*map(_here, args), **kwargs)
+
+
+def _here(argument: Any) -> Any:
+    match argument:
+        case SentTask():
+            return argument.here()
+        case tuple():
+            return tuple(map(_here, argument))
+        case _:
+            return argument
 
 
 def read_files(folder: Path) -> Files:

@@ -132,8 +132,11 @@ class OpenStudy:
             memory_of=self.memory_of,
         )
 
-    def memory_of(self, architecture: Architecture) -> int | None:
-        """Return how many bytes of a GPU a training of a network needs; ``None`` on others."""
+    def memory_of(self, architecture: Architecture, trainings: int = 1) -> int | None:
+        """Return how many bytes of a GPU some trainings of a network need together.
+
+        ``None`` on other devices.
+        """
         if not self.study.configuration.run.device.startswith("cuda"):
             return None
         return predicted_bytes(
@@ -142,6 +145,7 @@ class OpenStudy:
             in_channels=len(self.prepared.channels),
             num_classes=1 + len(self.prepared.classes),
             slices_bytes=self.prepared.images.nbytes + self.prepared.labels.nbytes,
+            trainings=trainings,
         )
 
     def search_evaluator(

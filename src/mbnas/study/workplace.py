@@ -6,7 +6,7 @@ Dask or MPI that a user brings along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,19 +19,23 @@ from mbnas.study.ray_workplace import ray_trainings
 from mbnas.training.device import free_memory, take_device, visible_devices
 from mbnas.training.processor import num_cores
 from mbnas.training.record import TrainingRecord
-from mbnas.training.train import TrainingTask, run_training
+from mbnas.training.task import TrainingTask
+from mbnas.training.train import run_together, run_training
 
 Train = Callable[[TrainingTask], TrainingRecord]
+TrainTogether = Callable[[Sequence[TrainingTask]], Sequence[TrainingRecord]]
+Ended = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
+"""The future of a training, or of several that advanced together."""
 
 
 @runtime_checkable
 class Completions(Protocol):
     """Where futures that are done wait to be taken, first come, first served."""
 
-    def put(self, item: Future[TrainingRecord], /) -> None:
+    def put(self, item: Ended, /) -> None:
         """Add one, from whatever thread."""
 
-    def get(self) -> Future[TrainingRecord]:
+    def get(self) -> Ended:
         """Take the first, once there is one."""
 
 
@@ -44,13 +48,15 @@ class Workplace:
             the same random numbers. Whoever made it ends it.
         slots: How many trainings it runs at a time, 1 or more.
         train: What runs a task there: :func:`run_training`, or something around it.
+        train_together: What runs tasks there that advance together.
         completions: Where its futures go when they are done.
     """
 
     executor: Executor
     slots: int
     train: Train = run_training
-    completions: Completions = field(default_factory=SimpleQueue[Future[TrainingRecord]])
+    train_together: TrainTogether = run_together
+    completions: Completions = field(default_factory=SimpleQueue[Ended])
 
     def __post_init__(self) -> None:
         if self.slots < 1:
@@ -83,9 +89,16 @@ def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
         executor.terminate()  # what still runs was begun ahead of time, and nobody asked for it
 
 
-def demand_of(task: TrainingTask) -> Demand:
-    """Return what a training needs of its device; what is not predicted counts as nothing."""
-    return Demand(memory_bytes=task.memory_bytes or 0, alone=task.alone)
+def demand_of(work: TrainingTask | Sequence[TrainingTask]) -> Demand:
+    """Return what a training, or several together, need of their device.
+
+    What is not predicted counts as nothing.
+    """
+    tasks = [work] if isinstance(work, TrainingTask) else work
+    return Demand(
+        memory_bytes=sum(task.memory_bytes or 0 for task in tasks),
+        alone=any(task.alone for task in tasks),
+    )
 
 
 def room_bytes(device: str, workers: int) -> tuple[int | None, ...]:

@@ -26,7 +26,8 @@ from mbnas.training.record import EpochRecord
 from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
 from mbnas.training.source import SliceSource
-from mbnas.training.train import TrainingTask, begin_training
+from mbnas.training.task import TrainingTask
+from mbnas.training.together import begin_training
 from mbnas.training.validate import count_overlap
 from mbnas.training.weights import save_weights
 
@@ -119,7 +120,7 @@ def _train(task: FinalTask, data: SliceSource) -> nn.Module:
         epochs += before.epochs
     saved_at, saving_s = time.monotonic(), 0.0
     for epoch in range(len(epochs) + 1, num_epochs + 1):
-        loss = loop.run_epoch()
+        loss = loop.advance()[0]
         if not math.isfinite(loss):
             raise TrainingError(
                 f"The loss stopped being finite (={loss}) in epoch {epoch} of {num_epochs}: try a "
@@ -130,7 +131,12 @@ def _train(task: FinalTask, data: SliceSource) -> nn.Module:
             precision = protocol.training.precision
             dice = count_overlap(network, data, validated, precision).class_dice()
         epochs.append(
-            EpochRecord(epoch=epoch, learning_rate=loop.learning_rate, loss=loss, class_dice=dice)
+            EpochRecord(
+                epoch=epoch,
+                learning_rate=loop.schedules[0].learning_rate,
+                loss=loss,
+                class_dice=dice,
+            )
         )
         write_curve(task.curve, epochs, task.class_names)
         start = time.monotonic()

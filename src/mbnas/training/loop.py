@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Int
+from torch import Tensor
 
 from mbnas.pulse import beat
 from mbnas.training.batches import shuffled_batches
-from mbnas.training.plan import EpochPlan, draw_epoch
+from mbnas.training.plan import EpochPlan, draw_epoch, side_by_side
 from mbnas.training.protocol import Protocol, TrainingSettings
 from mbnas.training.source import SliceSource
 from mbnas.training.step import Step, StepInputs
@@ -29,6 +29,7 @@ class Schedule:
     Attributes:
         steps_per_epoch: How many steps an epoch has.
         step: How many steps were made.
+        learning_rate: Of the last of them.
     """
 
     def __init__(
@@ -47,15 +48,47 @@ class Schedule:
         per_pass = -(-len(slices) // self._settings.batch_size)
         self.steps_per_epoch = self._settings.steps_per_epoch or per_pass
         self.step = 0
+        self.learning_rate = 0.0
+        self._plan: EpochPlan
 
     @property
-    def learning_rate(self) -> float:
-        """Of the step that comes next."""
-        num_steps = self._settings.epochs * self.steps_per_epoch
-        return learning_rate_at(self.step, num_steps, self._settings)
+    def is_over(self) -> bool:
+        """Whether all steps were made."""
+        return self.step >= self._settings.epochs * self.steps_per_epoch
 
-    def draw_epoch(self) -> EpochPlan:
-        """Return what happens in the epoch after those that were drawn before."""
+    @property
+    def steps_left(self) -> int:
+        """How many steps the epoch that goes on, or comes next, still has."""
+        return self.steps_per_epoch - self.step % self.steps_per_epoch
+
+    def take(self, num_steps: int) -> EpochPlan:
+        """Return what happens in the next steps, none of them beyond the epoch.
+
+        Of a training that is over it is anything, as nobody looks at it any more.
+        """
+        position = self.step % self.steps_per_epoch
+        if position == 0 and not self.is_over:
+            self._plan = self._draw_epoch()
+        if self.is_over:
+            return self._plan.part([0] * num_steps)
+        return self._plan.part(range(position, position + num_steps))
+
+    def next_rate(self) -> float:
+        """Return the learning rate of the step that comes now, and count it as made."""
+        if self.is_over:
+            return 0.0
+        num_steps = self._settings.epochs * self.steps_per_epoch
+        self.learning_rate = learning_rate_at(self.step, num_steps, self._settings)
+        self.step += 1
+        return self.learning_rate
+
+    def skip(self, epochs: int) -> None:
+        """Draw some epochs from the first on, and count their steps as made."""
+        for _ in range(epochs):
+            self._plan = self._draw_epoch()
+        self.step = epochs * self.steps_per_epoch
+
+    def _draw_epoch(self) -> EpochPlan:
         return draw_epoch(
             self._augmentation,
             self._batches,
@@ -67,48 +100,62 @@ class Schedule:
 
 
 class TrainingLoop:
-    """Steps of Adam over augmented batches of slices.
+    """Steps of Adam in which one or more trainings advance together, each through its own epochs.
 
     Nothing in an epoch waits for the device; the mean loss is read at its end.
 
     Args:
-        network: What is trained, on the device of the slices.
+        step: Makes the steps, of as many networks as there are schedules.
         data: Where the slices lie.
-        slices: Indices of the training slices, at least one.
-        protocol: Its training and augmentation sections are read.
-        rng: Draws the batches and their augmentation.
-        step: Makes the steps, of this network; a new one if ``None``.
+        schedules: What each training does when; fresh.
 
     Attributes:
-        learning_rate: Of the last step.
+        step: As given.
+        schedules: As given.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        data: SliceSource,
-        slices: Int[np.ndarray, " training"],
-        protocol: Protocol,
-        rng: np.random.Generator,
-        step: Step | None = None,
-    ) -> None:
-        self._network = network
+    def __init__(self, step: Step, data: SliceSource, schedules: Sequence[Schedule]) -> None:
+        if len(step.networks) != len(schedules):
+            raise ValueError(
+                f"schedules (={len(schedules)}) must be as many as networks "
+                f"(={len(step.networks)})."
+            )
+        self.step = step
         self._data = data
-        self._schedule = Schedule(data, slices, protocol, rng)
-        self._step = step or Step([network], protocol.training)
-        self.learning_rate = 0.0
+        self.schedules = tuple(schedules)
+        self._totals_M = torch.zeros(len(schedules), device=data.device)
 
-    @property
-    def step(self) -> int:
-        """How many steps were made."""
-        return self._schedule.step
+    def advance(self) -> dict[int, float]:
+        """Make steps until epochs end; return the mean loss of each training whose epoch did.
+
+        Where folds differ in size, so do epochs: a training whose last one has ended goes on
+        beside the others and learns nothing more, but its batch statistics do change.
+
+        Returns:
+            Mean losses by the training's place, from 0; none when all have ended.
+        """
+        going = [index for index, each in enumerate(self.schedules) if not each.is_over]
+        if not going:
+            return {}
+        num_steps = min(self.schedules[index].steps_left for index in going)
+        plan = side_by_side([each.take(num_steps) for each in self.schedules])
+        self.step.train()
+        for inputs in step_inputs(self._data, plan):
+            self.run_step(inputs)
+            beat()
+        return {index: self._end_epoch(index) for index in going if self._has_ended_epoch(index)}
+
+    def run_step(self, inputs: StepInputs) -> None:
+        """Make one step of every training on its part of a batch."""
+        rates = [each.next_rate() for each in self.schedules]
+        self._totals_M += self.step(inputs, rates)
 
     def state(self) -> dict[str, Tensor]:
-        """Return what Adam remembers, by parameter; empty before the first step."""
-        return self._step.state()
+        """Return what Adam remembers of the first training, by parameter."""
+        return self.step.state()
 
     def resume(self, state: Mapping[str, Tensor], *, epochs: int) -> None:
-        """Go on as if some epochs had been made, which another process did.
+        """Go on as if some epochs of the only training had been made, which another process did.
 
         Batches and augmentations of those epochs are drawn, and nothing is done with them, so
         that what follows is what would have followed there.
@@ -117,27 +164,18 @@ class TrainingLoop:
             state: As :meth:`state` gave it there; the network has its weights from there.
             epochs: How many there were.
         """
-        self._step.restore(state)
-        for _ in range(epochs):
-            self._schedule.draw_epoch()
-        self._schedule.step = epochs * self._schedule.steps_per_epoch
+        self.step.restore(state)
+        (schedule,) = self.schedules
+        schedule.skip(epochs)
 
-    def run_epoch(self) -> float:
-        """Make one epoch's steps and return their mean loss."""
-        self._network.train()
-        plan = self._schedule.draw_epoch()
-        total = torch.zeros((), device=self._data.device)
-        for inputs in step_inputs(self._data, plan):
-            total += self.run_step(inputs)
-            beat()
-        return total.item() / len(plan.batches_SB)
+    def _has_ended_epoch(self, index: int) -> bool:
+        schedule = self.schedules[index]
+        return schedule.step % schedule.steps_per_epoch == 0
 
-    def run_step(self, inputs: StepInputs) -> Float[Tensor, ""]:
-        """Make one step on a batch and return its loss."""
-        self.learning_rate = self._schedule.learning_rate
-        losses_M = self._step(inputs, [self.learning_rate])
-        self._schedule.step += 1
-        return losses_M[0]
+    def _end_epoch(self, index: int) -> float:
+        total = self._totals_M[index].item()
+        self._totals_M[index] = 0.0
+        return total / self.schedules[index].steps_per_epoch
 
 
 def step_inputs(data: SliceSource, plan: EpochPlan) -> Iterator[StepInputs]:

@@ -8,7 +8,7 @@ import torch
 
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
-from mbnas.network.memory import MemoryNeed, memory_need
+from mbnas.network.memory import CONTEXT_BYTES, MemoryNeed, memory_need
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
 from mbnas.training.validate import BATCH
@@ -53,8 +53,9 @@ def predicted_bytes(
     in_channels: int,
     num_classes: int,
     slices_bytes: int,
+    trainings: int = 1,
 ) -> int:
-    """Return how many bytes of a CUDA device a training needs, in a process of its own.
+    """Return how many bytes of a CUDA device trainings need together, in a process of their own.
 
     Args:
         architecture: The network.
@@ -62,6 +63,7 @@ def predicted_bytes(
         in_channels: Channels of the slices.
         num_classes: Background included.
         slices_bytes: Of all prepared slices and labels, which each process has on its device.
+        trainings: How many of the network advance together.
     """
     need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
-    return need.total + slices_bytes
+    return CONTEXT_BYTES + trainings * (need.total - CONTEXT_BYTES) + slices_bytes

@@ -34,6 +34,15 @@ class EpochPlan:
     matrices_SB23: Float32[np.ndarray, "step batch 2 3"]
     brightness_SBC: Float32[np.ndarray, "step batch channels"]
 
+    def part(self, steps: Sequence[int]) -> EpochPlan:
+        """Return some steps of it."""
+        chosen = np.asarray(steps)
+        return EpochPlan(
+            batches_SB=self.batches_SB[chosen],
+            matrices_SB23=self.matrices_SB23[chosen],
+            brightness_SBC=self.brightness_SBC[chosen],
+        )
+
 
 def draw_epoch(
     settings: AugmentationSettings,

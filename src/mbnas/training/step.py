@@ -92,6 +92,11 @@ class Step:
             self._recorded = RecordedCall(self._make, inputs, self._changing)
         return self._recorded(*inputs)
 
+    def train(self) -> None:
+        """Have the networks compute as in training from now on."""
+        for network in self.networks:
+            network.train()
+
     def begin(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
         """Begin a new training of each network, in place of the one before.
 
@@ -172,6 +177,11 @@ class Step:
 
     def _remembered(self) -> list[Tensor]:
         return [each for of_one in self._optimiser.state.values() for each in of_one.values()]
+
+
+def is_program(settings: TrainingSettings) -> bool:
+    """Whether a step is made once, at its first call, and serves many trainings after that."""
+    return settings.step in ("compiled", "graph")
 
 
 def _placed(remembered: Tensor, parameter: Tensor) -> Tensor:

@@ -1,0 +1,71 @@
+"""The weights from which a training begins, the same for the same task and attempt."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import nn
+
+from mbnas.network.build import build_network, output_layer
+from mbnas.seeds import derive_seed
+from mbnas.training.source import SliceSource
+from mbnas.training.task import TrainingTask
+
+
+def initial_network(
+    task: TrainingTask,
+    data: SliceSource,
+    training_slices: Int[np.ndarray, " training"],
+    *,
+    attempt: int = 0,
+) -> nn.Module:
+    """Return a task's network as its training begins, on its device.
+
+    Args:
+        task: What to train.
+        data: Its slices.
+        training_slices: Indices of those to learn from.
+        attempt: Which attempt, from 0.
+    """
+    network = initialised_network(task, data, attempt)
+    if task.protocol.training.head_bias == "class-frequencies":
+        bias_head_to_frequencies(
+            output_layer(network, data.num_classes), data.class_counts(training_slices)
+        )
+    network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def initialised_network(task: TrainingTask, data: SliceSource, attempt: int) -> nn.Module:
+    """Return a task's network with random weights, the same for the same task and attempt."""
+    with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU alone
+        seed = task.protocol.seed
+        index = (task.fold, task.initialisation, attempt)
+        torch.default_generator.manual_seed(derive_seed(seed, "initialisation", *index))
+        return build_network(
+            task.architecture,
+            in_channels=data.in_channels,
+            num_classes=data.num_classes,
+            base_channels=task.protocol.training.base_channels,
+        )
+
+
+def bias_head_to_frequencies(head: nn.Conv2d, class_counts: Int[np.ndarray, " classes"]) -> None:
+    """Set the head's bias so that, before training, it predicts how frequent each class is.
+
+    Without it the first steps teach a network with few last features to say "background"
+    by switching them all off; pixels of a class that went with them then pass no gradient
+    through the last ReLU, and the class is never learned.
+
+    Args:
+        head: The layer that gives the logits; its bias is set, all else stays.
+        class_counts: Pixels of each class in the training slices; each counts one more than
+            it has, so that an absent one has a finite bias.
+
+    Source: Lin et al. 2017 (focal loss), section 3.3, for the prior in the last bias.
+    """
+    counts = torch.from_numpy(class_counts) + 1.0
+    assert head.bias is not None
+    with torch.no_grad():
+        head.bias.copy_((counts / counts.sum()).log())
