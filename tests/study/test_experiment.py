@@ -1,5 +1,7 @@
 """Experiments: studies side by side that can be compared, or a sentence why not."""
 
+from dataclasses import replace
+
 import pytest
 
 from mbnas.errors import StudyError
@@ -46,6 +48,20 @@ def test_a_study_that_joins_takes_the_settings_of_those_before_it(tmp_path):
     joined = resolved(tmp_path, spaces=("micro",)).searches["micro"].configuration
     assert (joined.space.name, joined.training.epochs) == ("micro", 7)
     assert joined.search.evaluations == 9
+
+
+def test_what_the_first_study_measured_holds_for_all(tmp_path):
+    experiment = resolved(tmp_path)
+    assert experiment.settled() == experiment
+    first = experiment.searches["mixed"]
+    training = replace(first.configuration.training, precision="bfloat16", step="graph")
+    first = replace(first, configuration=replace(first.configuration, training=training))
+    first.path.mkdir(parents=True)
+    first.write_configuration()
+    settled = experiment.settled()
+    others = [*settled.searches.values()][1:]
+    assert [each.configuration.training for each in others] == [training] * 3
+    assert settled.comparison.configuration.training == training
 
 
 def test_a_study_that_could_not_be_compared_is_refused(tmp_path):

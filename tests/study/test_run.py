@@ -1,5 +1,6 @@
 """A study opened, searched and opened again, with trainings that take a blink."""
 
+import json
 from collections import deque
 from concurrent.futures import Executor, Future
 
@@ -15,7 +16,9 @@ from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
 from mbnas.study.study import Study, resolve
+from mbnas.study.way import WAY_TO_TRAIN, Choice, Way
 from mbnas.study.workplace import Workplace
+from mbnas.training.processor import num_cores
 
 SETTINGS = {
     "preparation": {"slice_size": 16},
@@ -71,6 +74,24 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
     assert facts["data"] == held.prepared.digest
     assert facts["classes"] == '["spleen"]'
     assert {"version of torch", "version of mbnas", "version of python"} <= facts.keys()
+
+
+def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
+    way = Way(precision="float32", step="eager", fused="folds", workers=3)
+    choice = Choice(way=way, seconds={"this": 1.0}, device="cpu", cores=num_cores())
+    monkeypatch.setattr(run, "choose", lambda question: choice)
+    training = SETTINGS["training"] | {"precision": "auto"}
+    options = {"training": training, "run": {"device": "cpu"}}
+    path = tmp_path / "study"
+    with opened(resolved(path, dataset, **options)) as held:
+        assert held.study.configuration.run.workers == 3
+        assert held.protocol.training.fused == "folds"
+        assert json.loads(held.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
+    monkeypatch.setattr(run, "choose", lambda question: pytest.fail("it was chosen before"))
+    with opened(Study.open(path)) as held:
+        assert held.study.configuration.run.workers == 3
+        assert held.protocol.training.fused == "folds"
+    assert Study.open(path).configuration.run.workers is None
 
 
 def test_a_search_ends_finished_with_every_cost_known(study):

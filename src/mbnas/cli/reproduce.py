@@ -58,6 +58,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     announce_preset(experiment.comparison, paper_dataset)
     page = ExperimentPage(experiment, paper_dataset)
     standings = _search_all(experiment, page)
+    experiment = experiment.settled()
     found = best_found(standings)
     comparison = _compare(
         experiment, page, found, baselines, initialisations=arguments.initialisations
@@ -73,13 +74,14 @@ def reproduce(arguments: argparse.Namespace) -> int:
 def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName, Standing]:
     standings = {}
     num_stages = len(experiment.searches) + 1
-    for number, (space, study) in enumerate(experiment.searches.items(), start=1):
+    for number, space in enumerate(experiment.searches, start=1):
         say(f"[bold]{number} of {num_stages}[/] Searching the {space} space: {_WHAT[space]}.")
         page.begin(f"searching the {space} space")
 
         def show(summary: SearchSummary, space: SpaceName = space) -> None:
             page.show_search(space, summary)
 
+        study = experiment.settled().searches[space]
         standings[space] = run_search(study, elsewhere=experiment.elsewhere(space), show=show)
     return standings
 
@@ -101,7 +103,7 @@ def _compare(
     )
     page.begin("training the networks found and the baselines anew")
     page.write()
-    with holding(experiment.comparison) as held:
+    with holding(experiment.settled().comparison) as held:
         try:
             with logged(held) as log, training_bar("Training anew", log) as watch:
                 contenders = compare_found(

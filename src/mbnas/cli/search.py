@@ -22,6 +22,7 @@ from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment
 from mbnas.study.standing import Standing, read_standing
 from mbnas.study.study import Study, resolve
+from mbnas.study.way import told
 from mbnas.study.workplace import default_workers
 
 
@@ -68,6 +69,8 @@ def run_search(
     )
     with holding(study) as held:
         study = held.study
+        if measured := told(held.ledger.facts()):
+            say(f"Trains with {measured}.")
 
         def tell() -> None:
             summary = collect(study, held.ledger)

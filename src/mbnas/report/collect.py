@@ -24,6 +24,7 @@ from mbnas.study.ledger import ASKED_AGAIN, Ledger
 from mbnas.study.shadow import THRESHOLDS, RaceAccount, account_of_races
 from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
+from mbnas.study.way import told
 from mbnas.training.record import TrainingRecord
 
 _STATES: dict[str, State] = {"running": "running", "finished": "finished", "stopped": "stopped"}
@@ -118,7 +119,7 @@ def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, 
         "Data digest": facts["data"],
         "Protocol digest": facts["protocol"],
         "Device": f"{configuration.run.device}, {configuration.training.precision}",
-    }
+    } | ({"Way to train": measured} if (measured := told(facts)) else {})
 
 
 def _commands(

@@ -55,7 +55,10 @@ class RunSettings:
 
     Attributes:
         device: ``auto``, or a device as torch names it. A study stays on one kind.
-        workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU.
+        workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU,
+            unless another number was measured to be faster.
+        measure: Whether a new study measures how it trains fastest where that is left open and
+            the study is long enough for it to pay (:mod:`mbnas.study.warmup`).
         executor: ``processes``, ``ray`` for a cluster of machines, or ``inline`` to train in the
             process that searches.
         address: Of the Ray cluster: ``auto``, or ``host:port``; ``None`` is ``RAY_ADDRESS`` of
@@ -69,6 +72,7 @@ class RunSettings:
 
     device: str = "auto"
     workers: int | None = None
+    measure: bool = True
     executor: Literal["processes", "inline", "ray"] = "processes"
     address: str | None = None
     gpu_share: float = 1.0

@@ -54,6 +54,30 @@ class Experiment:
         """What all of its studies have in common, among other settings."""
         return self.comparison.configuration
 
+    def settled(self) -> Experiment:
+        """Return it with all its studies to train as the first that was begun does.
+
+        How a study trains may be measured when it begins, and all must do the same.
+        """
+        begun = next(
+            (each for each in (*self.searches.values(), self.comparison) if each.is_begun), None
+        )
+        if begun is None:
+            return self
+        text = (begun.path / CONFIGURATION).read_text(encoding="utf-8")
+        training = Configuration.from_toml(text, source=str(begun.path / CONFIGURATION)).training
+
+        def trained_so(study: Study) -> Study:
+            if study.is_begun:
+                return study
+            return replace(study, configuration=replace(study.configuration, training=training))
+
+        return replace(
+            self,
+            searches={name: trained_so(study) for name, study in self.searches.items()},
+            comparison=trained_so(self.comparison),
+        )
+
     def elsewhere(self, name: str) -> Elsewhere:
         """Return what finds trainings of the searches other than the one named."""
         return trainings_in(

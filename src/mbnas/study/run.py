@@ -36,13 +36,15 @@ from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Evaluator
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory
+from mbnas.study.warmup import Question, by_rule, choose, with_way
+from mbnas.study.way import WAY_TO_TRAIN, Choice, workers_of
 from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.device import (
     prepare_process,
     resolve_device,
-    resolve_precision,
 )
 from mbnas.training.memory import predicted_bytes
+from mbnas.training.processor import num_cores
 from mbnas.training.protocol import Protocol
 
 Progress = Callable[[int, int], None]
@@ -239,8 +241,7 @@ def opened(
         DatasetError: if the dataset cannot be used.
         StudyError: if the study cannot be held, read or written, or its data changed.
     """
-    study = replace(study, configuration=_automatic_resolved(study.configuration))
-    configuration = study.configuration
+    configuration = _automatic_resolved(study.configuration)
     dataset, patients = _chosen_patients(read_dataset(Path(configuration.dataset)), configuration)
     folds, test_fraction = configuration.protocol.folds, configuration.protocol.test_fraction
     for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
@@ -259,6 +260,12 @@ def opened(
     with claimed_directory(study.path, command, shared_slices=study.shared_slices):
         slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
+        is_new = not study.is_begun
+        choice = _choice(configuration, prepared, is_new=is_new)
+        configuration = replace(
+            configuration, training=with_way(configuration.training, choice.way)
+        )
+        study = replace(study, configuration=configuration)
         protocol = Protocol(
             evaluation=configuration.protocol,
             training=configuration.training,
@@ -267,16 +274,21 @@ def opened(
             seed=configuration.seed,
             data=prepared.digest,
         )
-        is_new = not study.is_begun
         with _ledger(study, is_new=is_new) as ledger:
             if is_new:
                 _write_facts(ledger, study, dataset.name, prepared, protocol)
+                ledger.set_fact(WAY_TO_TRAIN, json.dumps(choice.to_json()))
                 study.write_configuration()
             _check_unchanged(ledger, study, protocol)
             if ledger.facts()["state"] == "running":  # says one that was killed
                 ledger.set_fact("state", "stopped")
+            run_here = configuration.run
+            workers = run_here.workers or workers_of(
+                ledger.facts(), device=run_here.device, cores=num_cores()
+            )
+            run_here = replace(run_here, workers=workers)
             yield OpenStudy(
-                study=study,
+                study=replace(study, configuration=replace(configuration, run=run_here)),
                 source=source,
                 slices=slices,
                 prepared=prepared,
@@ -343,13 +355,25 @@ def versions() -> dict[str, str]:
 
 def _automatic_resolved(configuration: Configuration) -> Configuration:
     device = resolve_device(configuration.run.device)
-    precision = resolve_precision(configuration.training.precision, device)
     return replace(
         configuration,
         run=replace(configuration.run, device=device),
         search=configuration.search.split_resolved(configuration.space),
-        training=replace(configuration.training, precision=precision),
     )
+
+
+def _choice(configuration: Configuration, prepared: PreparedSlices, *, is_new: bool) -> Choice:
+    """Return how a study trains; one that was begun before there was a choice, as it did then."""
+    if not is_new:
+        run = configuration.run
+        return Choice(way=by_rule(configuration), device=run.device, cores=num_cores())
+    question = Question(
+        configuration=configuration,
+        in_channels=len(prepared.channels),
+        num_classes=1 + len(prepared.classes),
+        num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
+    )
+    return choose(question)
 
 
 def _chosen_patients(
