@@ -5,8 +5,8 @@ Speed does not depend on what slices show, so they are noise with two foreground
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -89,6 +89,47 @@ def noise_slices(
         num_classes=NUM_CLASSES,
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What every arm trains: one network on the same slices under one protocol.
+
+    Attributes:
+        genotype: Of the network.
+        data: Slices on their device.
+        protocol: With its steps per epoch fixed: that is how many an arm makes a call.
+        workers: Processes that load data, for arms that have such.
+    """
+
+    genotype: Genotype
+    data: ResidentSlices
+    protocol: Protocol
+    workers: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Training steps of one call."""
+        assert self.protocol.training.steps_per_epoch is not None
+        return self.protocol.training.steps_per_epoch
+
+    @property
+    def side(self) -> int:
+        """Of a slice, in pixels."""
+        return int(self.data.labels_NHW.shape[-1])
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return self.data.images_NCHW.device
+
+    def network(self) -> Network:
+        """Return the network in the product's memory layout, with weights of its own."""
+        return network_of(self.genotype, self.data, self.protocol)
+
+
+Arm = Callable[[], object]
+"""Makes a case's steps."""
 
 
 def network_of(genotype: Genotype, data: ResidentSlices, of: Protocol) -> Network:

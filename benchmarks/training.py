@@ -1,0 +1,192 @@
+"""How fast is training? mbnas against a bare loop, nnU-Net, MONAI and a plain DataLoader.
+
+Every arm trains the same network on the same slices with the same batch size and the same
+augmentation, in one process and in turn. mbnas computes in bfloat16 where the machine is fast at
+it, the others in what they use by themselves. Two helps that are the process's own reach every
+arm: freed memory is kept, and subnormal numbers are flushed. ``gain.py`` takes them apart.
+
+    python benchmarks/training.py --output benchmarks/results/training.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from arms_loader import dataloader, dataloader_worker, monai_bfloat16, monai_float32
+from arms_mbnas import bare, mbnas
+from arms_nnunet import nnunet, nnunet_own_augmentation
+from measuring import interleaved, machine, ratios, summary, write
+from training_page import markdown, plot
+from workload import NETWORKS, Arm, Case, noise_slices, protocol
+
+from mbnas.training.device import (
+    flushing_subnormals,
+    prepare_process,
+    resolve_device,
+    resolve_precision,
+)
+
+ARMS: dict[str, Callable[[Case], AbstractContextManager[Arm]]] = {
+    "mbnas": mbnas,
+    "bare": bare,
+    "nnU-Net": nnunet,
+    "nnU-Net, its own augmentation": nnunet_own_augmentation,
+    "MONAI": monai_float32,
+    "MONAI, bfloat16": monai_bfloat16,
+    "DataLoader": dataloader,
+    "DataLoader, one worker": dataloader_worker,
+}
+DETERMINISTIC = ("mbnas", "bare")
+"""Arms in which torch is held to deterministic algorithms, as mbnas is; others are not."""
+
+NUM_SLICES = 256
+FASTER_ON_GPU = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A size of training.
+
+    Attributes:
+        side: Of a slice, in pixels.
+        base_channels: Channels at level 0.
+        batch_size: Slices per step.
+        steps: In a round on a processor; a GPU makes ten times as many.
+        networks: What is trained unless asked for others.
+        arms: Likewise.
+    """
+
+    side: int
+    base_channels: int
+    batch_size: int
+    steps: int
+    networks: tuple[str, ...] = ("U-Net", *(name for name in NETWORKS if "blocks" in name))
+    arms: tuple[str, ...] = tuple(ARMS)
+
+
+SETTINGS = {
+    "small, 64": Setting(side=64, base_channels=8, batch_size=8, steps=4),
+    "small, 128": Setting(side=128, base_channels=8, batch_size=8, steps=2),
+    "paper": Setting(
+        side=128,
+        base_channels=32,
+        batch_size=32,
+        steps=1,
+        networks=("U-Net",),
+        arms=("mbnas", "bare", "nnU-Net", "MONAI", "DataLoader"),
+    ),
+}
+
+
+def main() -> None:
+    """Measure every setting and network, write JSON, a page and a plot."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, help="of every arm (default 5)")
+    parser.add_argument("--steps", type=int, help="in a round (default by setting)")
+    parser.add_argument("--setting", choices=SETTINGS, action="append", help="default all")
+    parser.add_argument("--network", choices=NETWORKS, action="append", help="default by setting")
+    parser.add_argument("--arm", choices=ARMS, action="append", help="default by setting")
+    parser.add_argument(
+        "--thorough", action="store_true", help="all networks and arms, 11 rounds, twice the steps"
+    )
+    parser.add_argument("--device", default="cpu", help="default cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="that load data for nnU-Net and others (default 0)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    arguments = parser.parse_args()
+    prepare_process(arguments.threads)
+    device = resolve_device(arguments.device)
+    with flushing_subnormals():  # as trainings do
+        rows = list(measured_rows(device, arguments))
+    measured = {
+        "machine": machine(device, arguments.threads) | {"loading workers": arguments.workers},
+        "rows": rows,
+    }
+    picture = arguments.output.with_suffix(".svg")
+    write(measured, markdown(measured, picture.name), arguments.output)
+    plot(measured, picture)
+
+
+def measured_rows(device: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield what was measured for every setting and network."""
+    for name in arguments.setting or SETTINGS:
+        setting = SETTINGS[name]
+        everything = tuple(SETTINGS["small, 64"].networks) if arguments.thorough else ()
+        for network in arguments.network or everything or setting.networks:
+            case = case_of(setting, network, device, arguments)
+            arms = arguments.arm or (ARMS if arguments.thorough else setting.arms)
+            rounds = arguments.rounds or (11 if arguments.thorough else 5)
+            yield {"setting": name, "network": network} | measure(case, list(arms), rounds)
+
+
+def case_of(
+    setting: Setting, network: str, device: str, arguments: argparse.Namespace
+) -> Case:
+    """Return what is trained in one row."""
+    faster = FASTER_ON_GPU if torch.device(device).type == "cuda" else 1
+    return Case(
+        genotype=NETWORKS[network],
+        data=noise_slices(NUM_SLICES, setting.side, device),
+        protocol=protocol(
+            slice_size=setting.side,
+            base_channels=setting.base_channels,
+            batch_size=setting.batch_size,
+            epochs=1000,  # more than are made, so that the learning rate stays above 0
+            steps_per_epoch=arguments.steps
+            or setting.steps * faster * (2 if arguments.thorough else 1),
+            precision=resolve_precision("auto", device),
+            threads=arguments.threads,
+        ),
+        workers=arguments.workers,
+    )
+
+
+def measure(case: Case, names: list[str], rounds: int) -> dict[str, Any]:
+    """Return the rounds of some arms, their slices per second, and mbnas's over each other's."""
+    with ExitStack() as stack:
+        arms = {
+            name: partial(as_it_runs, name, stack.enter_context(ARMS[name](case)))
+            for name in names
+        }
+        measured = interleaved(arms, rounds=rounds, device=str(case.device))
+    training = case.protocol.training
+    slices = training.batch_size * case.steps
+    return {
+        "genotype": str(case.genotype),
+        "side": case.side,
+        "base_channels": training.base_channels,
+        "batch_size": training.batch_size,
+        "precision": training.precision,
+        "steps_per_round": case.steps,
+        "rounds": measured,
+        "slices_per_s": {
+            name: summary([slices / each["wall_s"] for each in measured[name]]) for name in names
+        },
+        "speed_of_mbnas_over": {
+            name: ratios(measured, name, "mbnas")
+            for name in names
+            if name != "mbnas" and "mbnas" in names
+        },
+    }
+
+
+def as_it_runs(name: str, arm: Arm) -> None:
+    """Run an arm, held to deterministic algorithms or not."""
+    torch.use_deterministic_algorithms(name in DETERMINISTIC)
+    try:
+        arm()
+    finally:
+        torch.use_deterministic_algorithms(True)
+
+
+if __name__ == "__main__":
+    main()
