@@ -63,14 +63,14 @@ class AugmentedSlices(Dataset[tuple[Tensor, Tensor]]):
 def dataloader(case: Case) -> Iterator[Arm]:
     """Yield steps over a plain DataLoader."""
     slices = AugmentedSlices(case)
-    yield _steps(case, DataLoader(slices, **_batches(case, slices)), lambda batch: batch)
+    yield _steps(case, DataLoader(slices, **batches_of(case, slices)), lambda batch: batch)
 
 
 @contextmanager
 def dataloader_worker(case: Case) -> Iterator[Arm]:
     """Yield steps over a plain DataLoader with a process of its own."""
     slices = AugmentedSlices(case)
-    options = _batches(case, slices) | {"num_workers": 1, "persistent_workers": True}
+    options = batches_of(case, slices) | {"num_workers": 1, "persistent_workers": True}
     yield _steps(case, DataLoader(slices, **options), lambda batch: batch)
 
 
@@ -98,7 +98,7 @@ def _monai(case: Case, precision: Precision) -> Arm:
     slices = monai.data.CacheDataset(
         items, of_monai(settings, case.side, flip_dim), num_workers=None, progress=False
     )
-    loader = monai.data.DataLoader(slices, **_batches(case, slices))
+    loader = monai.data.DataLoader(slices, **batches_of(case, slices))
     run = _steps(case, loader, lambda batch: (batch["image"], batch["label"][:, 0]), precision)
 
     def run_without_metadata() -> None:
@@ -111,7 +111,7 @@ def _monai(case: Case, precision: Precision) -> Arm:
     return run_without_metadata
 
 
-def _batches(case: Case, slices: Any) -> dict[str, Any]:
+def batches_of(case: Case, slices: Any) -> dict[str, Any]:
     """Return the options of a loader that gives one call's batches."""
     batch_size = case.protocol.training.batch_size
     return {

@@ -10,34 +10,40 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-Rounds = dict[str, list[dict[str, float]]]
+Name = TypeVar("Name", bound=Hashable)
+Rounds = dict[Name, list[dict[str, float]]]
 """For each arm its rounds: ``wall_s`` and this process's ``cpu_s``."""
 
 
 def interleaved(
-    arms: Mapping[str, Callable[[], object]], *, rounds: int, device: str = "cpu"
-) -> Rounds:
+    arms: Mapping[Name, Callable[[], object]],
+    *,
+    rounds: int,
+    device: str = "cpu",
+    warm: bool = False,
+) -> Rounds[Name]:
     """Return the time of every arm in every round.
 
-    Each arm runs once before, unmeasured. Every other round goes backwards, so that no arm
+    Each arm runs once before, unmeasured, unless it is warm. Every other round goes backwards, so that no arm
     always follows the same other one.
 
     Args:
         arms: What to run, by name.
         rounds: How often, 1 or more.
         device: Where it runs, as torch names it; what is queued there is waited for.
+        warm: Whether all arms ran before.
     """
-    for arm in arms.values():
+    for arm in () if warm else arms.values():
         arm()
-    measured: Rounds = {name: [] for name in arms}
+    measured: Rounds[Name] = {name: [] for name in arms}
     for number in range(rounds):
         for name in list(arms)[:: -1 if number % 2 else 1]:
             measured[name].append(timed(arms[name], device))
@@ -53,7 +59,7 @@ def timed(arm: Callable[[], object], device: str = "cpu") -> dict[str, float]:
     return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
 
 
-def ratios(rounds: Rounds, of: str, over: str, clock: str = "wall_s") -> dict[str, float]:
+def ratios(rounds: Rounds[str], of: str, over: str, clock: str = "wall_s") -> dict[str, float]:
     """Return one arm's time over another's within each round: median and quartiles."""
     pairs = zip(rounds[of], rounds[over], strict=True)
     return summary([first[clock] / second[clock] for first, second in pairs])

@@ -1,0 +1,172 @@
+"""What makes mbnas's training step fast? Each of its four factors, alone and taken away.
+
+**Allocator**: glibc keeps freed memory. **Layout**: networks and batches are channels last.
+**Precision**: bfloat16 where the machine is fast at it. **Pipeline**: slices lie on the device
+and a batch is augmented at once, not slice by slice in a DataLoader. The same loop runs with every
+combination of them, in turn; as the allocator's setting is a process's own and cannot be undone,
+two processes take turns, of which one works at a time.
+
+    python benchmarks/gain.py --output benchmarks/results/gain.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from gain_page import markdown, plot
+from gain_steps import FACTORS, Factors, steps_with
+from measuring import interleaved, machine, ratios, summary, write
+from training import NUM_SLICES, SETTINGS
+from workload import NETWORKS, Case, noise_slices, protocol
+
+from mbnas.training.device import flushing_subnormals, keep_large_blocks
+
+ALLOCATOR = FACTORS[0]
+LADDERS = ("small, 64", "small, 128")
+
+
+def main() -> None:
+    """Measure every combination of factors, write JSON, a page and a plot."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="of each combination (default 5)")
+    parser.add_argument("--steps", type=int, default=3, help="in a round (default 3)")
+    parser.add_argument("--setting", choices=SETTINGS, action="append", help="default the small")
+    parser.add_argument("--network", choices=NETWORKS, action="append", help="default the U-Net")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    arguments = parser.parse_args()
+    rows = [
+        {"setting": setting, "network": network} | measure(setting, network, arguments)
+        for setting in arguments.setting or LADDERS
+        for network in arguments.network or ["U-Net"]
+    ]
+    measured = {"machine": machine("cpu", arguments.threads), "rows": rows}
+    picture = arguments.output.with_suffix(".svg")
+    write(measured, markdown(measured, picture.name), arguments.output)
+    plot(measured, picture)
+
+
+def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return every combination's rounds and what each factor is worth."""
+    rounds: dict[Factors, list[dict[str, float]]] = {}
+    with (
+        process(setting, network, arguments, keeps_memory=False) as without,
+        process(setting, network, arguments, keeps_memory=True) as keeping,
+    ):
+        for number in range(1 + arguments.rounds):
+            for connection in (without, keeping)[:: -1 if number % 2 else 1]:
+                connection.send("round")
+                for factors, times in connection.recv().items():
+                    if number > 0:  # the first warms up
+                        rounds.setdefault(factors, []).extend(times)
+    slices = SETTINGS[setting].batch_size * arguments.steps
+    everything, nothing = frozenset(FACTORS), frozenset[str]()
+    ladder = [frozenset(FACTORS[:count]) for count in range(len(FACTORS) + 1)]
+    named = {named_as(factors): each for factors, each in rounds.items()}
+    return {
+        "steps_per_round": arguments.steps,
+        "rounds": named,
+        "slices_per_s": {
+            name: summary([slices / each["wall_s"] for each in times])
+            for name, times in named.items()
+        },
+        "ladder": [named_as(factors) for factors in ladder],
+        "together": ratios(named, named_as(nothing), named_as(everything)),
+        "alone": {
+            factor: ratios(named, named_as(nothing), named_as(frozenset({factor})))
+            for factor in FACTORS
+        },
+        "last": {
+            factor: ratios(named, named_as(everything - {factor}), named_as(everything))
+            for factor in FACTORS
+        },
+    }
+
+
+def named_as(factors: Factors) -> str:
+    """Return a combination's name.
+
+    >>> named_as(frozenset({"precision", "layout"}))
+    'layout + precision'
+    """
+    return " + ".join(factor for factor in FACTORS if factor in factors) or "none"
+
+
+@contextmanager
+def process(
+    setting: str, network: str, arguments: argparse.Namespace, *, keeps_memory: bool
+) -> Iterator[Connection]:
+    """Yield the connection to a process that runs a round of its combinations when told to."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    started = context.Process(
+        target=run_rounds, args=(there, setting, network, arguments, keeps_memory)
+    )
+    started.start()
+    there.close()  # so that a process that ends is noticed here
+    try:
+        yield here
+        here.send("end")
+    finally:
+        here.close()
+        started.join()
+
+
+def run_rounds(
+    connection: Connection,
+    setting: str,
+    network: str,
+    arguments: argparse.Namespace,
+    keeps_memory: bool,
+) -> None:
+    """Run rounds of all combinations with or without kept memory, until told to end."""
+    torch.set_num_threads(arguments.threads)
+    if keeps_memory:
+        keep_large_blocks()
+    case = case_of(setting, network, arguments)
+    own = {ALLOCATOR} if keeps_memory else set()
+    arms = {
+        frozenset(chosen) | own: steps_with(case, frozenset(chosen))
+        for chosen in combinations(FACTORS[1:])
+    }
+    with flushing_subnormals():
+        while connection.recv() == "round":
+            connection.send(interleaved(arms, rounds=1, warm=True))
+
+
+def combinations(factors: tuple[str, ...]) -> list[set[str]]:
+    """Return every set of factors."""
+    return [
+        {factor for factor, chosen in zip(factors, choice, strict=True) if chosen}
+        for choice in product((False, True), repeat=len(factors))
+    ]
+
+
+def case_of(setting: str, network: str, arguments: argparse.Namespace) -> Case:
+    """Return what is trained."""
+    size = SETTINGS[setting]
+    return Case(
+        genotype=NETWORKS[network],
+        data=noise_slices(NUM_SLICES, size.side),
+        protocol=protocol(
+            slice_size=size.side,
+            base_channels=size.base_channels,
+            batch_size=size.batch_size,
+            epochs=1,
+            steps_per_epoch=arguments.steps,
+            precision="bfloat16",
+            threads=arguments.threads,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
