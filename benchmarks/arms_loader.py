@@ -1,4 +1,4 @@
-"""Arms that feed the network through torch's DataLoader, a slice at a time: MONAI's and a plain one.
+"""Arms that feed the network a slice at a time, through MONAI's or torch's own DataLoader.
 
 Both compute in float32 unless told otherwise, in torch's own memory layout and with torch's own
 Adam, as such loops are written.
@@ -132,9 +132,7 @@ def _steps(
     """Return a loop over batches as it is written by hand."""
     network = case.network().to(memory_format=torch.contiguous_format).train()
     loss_of = make_loss(case.protocol.training.loss)
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=case.protocol.training.learning_rate
-    )
+    optimiser = torch.optim.Adam(network.parameters(), lr=case.protocol.training.learning_rate)
 
     def run() -> None:
         for batch in batches:

@@ -24,10 +24,10 @@ import torch
 from gain_page import markdown, plot
 from gain_steps import FACTORS, Factors, steps_with
 from measuring import interleaved, machine, ratios, summary, write
-from training import NUM_SLICES, SETTINGS
 from workload import NETWORKS, Case, noise_slices, protocol
 
 from mbnas.training.device import flushing_subnormals, keep_large_blocks
+from training import NUM_SLICES, SETTINGS
 
 ALLOCATOR = FACTORS[0]
 LADDERS = ("small, 64", "small, 128")

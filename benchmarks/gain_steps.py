@@ -52,7 +52,7 @@ def steps_with(case: Case, factors: Factors) -> Arm:
 
 
 def resident(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one call's batches as mbnas makes them: each augmented at once, where the slices lie."""
+    """Yield one call's batches as mbnas makes them: augmented at once, where the slices lie."""
     settings, rng = case.protocol.augmentation, np.random.default_rng(0)
     size = case.protocol.training.batch_size
     for _ in range(case.steps):

@@ -32,8 +32,8 @@ def interleaved(
 ) -> Rounds[Name]:
     """Return the time of every arm in every round.
 
-    Each arm runs once before, unmeasured, unless it is warm. Every other round goes backwards, so that no arm
-    always follows the same other one.
+    Each arm runs once before, unmeasured, unless all are warm. Every other round goes backwards,
+    so that no arm always follows the same other one.
 
     Args:
         arms: What to run, by name.

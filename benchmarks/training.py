@@ -11,9 +11,10 @@ arm: freed memory is kept, and subnormal numbers are flushed. ``gain.py`` takes 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ NUM_SLICES = 256
 FASTER_ON_GPU = 10
 
 
+NETWORKS_OF_BLOCKS = ("U-Net", *(name for name in NETWORKS if "blocks" in name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """A size of training.
@@ -59,6 +63,7 @@ class Setting:
         base_channels: Channels at level 0.
         batch_size: Slices per step.
         steps: In a round on a processor; a GPU makes ten times as many.
+        rounds: Of every arm.
         networks: What is trained unless asked for others.
         arms: Likewise.
     """
@@ -67,34 +72,46 @@ class Setting:
     base_channels: int
     batch_size: int
     steps: int
-    networks: tuple[str, ...] = ("U-Net", *(name for name in NETWORKS if "blocks" in name))
+    rounds: int
+    networks: tuple[str, ...] = NETWORKS_OF_BLOCKS
     arms: tuple[str, ...] = tuple(ARMS)
 
 
 SETTINGS = {
-    "small, 64": Setting(side=64, base_channels=8, batch_size=8, steps=4),
-    "small, 128": Setting(side=128, base_channels=8, batch_size=8, steps=2),
+    "small, 64": Setting(side=64, base_channels=8, batch_size=8, steps=4, rounds=5),
+    "small, 128": Setting(side=128, base_channels=8, batch_size=8, steps=2, rounds=5),
     "paper": Setting(
         side=128,
         base_channels=32,
         batch_size=32,
         steps=1,
+        rounds=3,
         networks=("U-Net",),
         arms=("mbnas", "bare", "nnU-Net", "MONAI", "DataLoader"),
     ),
+    "paper, batches of 8": Setting(
+        side=128,
+        base_channels=32,
+        batch_size=8,
+        steps=1,
+        rounds=3,
+        networks=NETWORKS_OF_BLOCKS[1:],
+        arms=("mbnas", "bare", "nnU-Net", "MONAI"),
+    ),
 }
+THOROUGH_ROUNDS = 11
 
 
 def main() -> None:
     """Measure every setting and network, write JSON, a page and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, help="of every arm (default 5)")
+    parser.add_argument("--rounds", type=int, help="of every arm (default 3 or 5 by setting)")
     parser.add_argument("--steps", type=int, help="in a round (default by setting)")
     parser.add_argument("--setting", choices=SETTINGS, action="append", help="default all")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default by setting")
     parser.add_argument("--arm", choices=ARMS, action="append", help="default by setting")
     parser.add_argument(
-        "--thorough", action="store_true", help="all networks and arms, 11 rounds, twice the steps"
+        "--thorough", action="store_true", help="all networks and arms everywhere, 11 rounds"
     )
     parser.add_argument("--device", default="cpu", help="default cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
@@ -120,17 +137,20 @@ def measured_rows(device: str, arguments: argparse.Namespace) -> Iterator[dict[s
     """Yield what was measured for every setting and network."""
     for name in arguments.setting or SETTINGS:
         setting = SETTINGS[name]
-        everything = tuple(SETTINGS["small, 64"].networks) if arguments.thorough else ()
-        for network in arguments.network or everything or setting.networks:
+        if arguments.thorough:
+            setting = replace(
+                setting, rounds=THOROUGH_ROUNDS, networks=NETWORKS_OF_BLOCKS, arms=tuple(ARMS)
+            )
+        for network in arguments.network or setting.networks:
             case = case_of(setting, network, device, arguments)
-            arms = arguments.arm or (ARMS if arguments.thorough else setting.arms)
-            rounds = arguments.rounds or (11 if arguments.thorough else 5)
-            yield {"setting": name, "network": network} | measure(case, list(arms), rounds)
+            arms = arguments.arm or setting.arms
+            print(f"{name}: {network}", file=sys.stderr)
+            yield {"setting": name, "network": network} | measure(
+                case, arms, arguments.rounds or setting.rounds
+            )
 
 
-def case_of(
-    setting: Setting, network: str, device: str, arguments: argparse.Namespace
-) -> Case:
+def case_of(setting: Setting, network: str, device: str, arguments: argparse.Namespace) -> Case:
     """Return what is trained in one row."""
     faster = FASTER_ON_GPU if torch.device(device).type == "cuda" else 1
     return Case(
@@ -141,8 +161,7 @@ def case_of(
             base_channels=setting.base_channels,
             batch_size=setting.batch_size,
             epochs=1000,  # more than are made, so that the learning rate stays above 0
-            steps_per_epoch=arguments.steps
-            or setting.steps * faster * (2 if arguments.thorough else 1),
+            steps_per_epoch=arguments.steps or setting.steps * faster,
             precision=resolve_precision("auto", device),
             threads=arguments.threads,
         ),
@@ -150,12 +169,11 @@ def case_of(
     )
 
 
-def measure(case: Case, names: list[str], rounds: int) -> dict[str, Any]:
+def measure(case: Case, names: Sequence[str], rounds: int) -> dict[str, Any]:
     """Return the rounds of some arms, their slices per second, and mbnas's over each other's."""
     with ExitStack() as stack:
         arms = {
-            name: partial(as_it_runs, name, stack.enter_context(ARMS[name](case)))
-            for name in names
+            name: partial(as_it_runs, name, stack.enter_context(ARMS[name](case))) for name in names
         }
         measured = interleaved(arms, rounds=rounds, device=str(case.device))
     training = case.protocol.training

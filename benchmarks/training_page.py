@@ -20,15 +20,20 @@ Every arm trains the same network on the same slices with the same batch size an
 one process and in turn; median (quartiles) over rounds. **Bare** is forward, loss, backward and
 Adam on one held batch, at the precision and in the memory layout of mbnas. **nnU-Net** is version
 2.8's own trainer and loader: its optimiser, loss and gradient clipping, float32 on a processor and
-float16 on a GPU, deep supervision off. **MONAI** and **DataLoader** are loops as they are written by
-hand, in float32 unless told otherwise. mbnas and bare are held to deterministic algorithms, the
+float16 on a GPU, deep supervision off. **MONAI** and **DataLoader** are loops as they are written
+by hand, in float32 unless told otherwise. mbnas and bare are held to deterministic algorithms, the
 others are not. That freed memory is kept and subnormal numbers are flushed helps all alike.
 
-Augmentation: scaling by up to 15 %, shifting by up to 10 %, rotation by up to 15° and brightness, each
-with probability 0.5, and half of the slices flipped. {differences}
+Augmentation: scaling by up to 15 %, shifting by up to 10 %, rotation by up to 15° and brightness,
+each with probability 0.5, and half of the slices flipped.
+
+{differences}
 
 ![Slices per second]({picture})
 """
+
+COLOURS = ("black", "0.6", "C0", "C9", "C1", "C3", "C2", "C8")
+"""Of the arms, in their order: what belongs together looks alike."""
 
 Rows = list[dict[str, Any]]
 
@@ -39,7 +44,9 @@ def markdown(measured: dict[str, Any], picture: str) -> str:
     arms = list(dict.fromkeys(name for row in rows for name in row["slices_per_s"]))
     lines = [
         INTRODUCTION.format(
-            about=described(measured["machine"]), differences=" ".join(DIFFERENCES), picture=picture
+            about=described(measured["machine"]),
+            differences="\n".join(f"- {each}" for each in DIFFERENCES),
+            picture=picture,
         ),
         "## Slices per second",
         "",
@@ -109,6 +116,6 @@ def bars(panel: Any, rows: Rows, arm: str, number: int, num_arms: int) -> None:
         width,
         yerr=(median - low, high - median),
         error_kw={"linewidth": 0.7},
-        color=f"C{number}" if number else "black",
+        color=COLOURS[number],
         label=arm,
     )

@@ -21,16 +21,19 @@ from monai.transforms import Compose, RandAffined, RandFlipd, RandShiftIntensity
 from mbnas.data.augmentation import AugmentationSettings
 
 DIFFERENCES = (
-    "nnU-Net's transforms shift every slice, not half of them, which costs no more; brightness "
-    "is drawn from a normal distribution of the same standard deviation, as there is no uniform "
-    "one; and a slice that is neither scaled nor rotated is copied, not sampled.",
-    "MONAI draws the scale of each axis by itself, and a slice is sampled once for each of "
-    "scaling, shifting and rotation that it undergoes: composed lazily, into one sampling, they "
-    "fail in MONAI 1.6.1 on slices. Its metadata are switched off, which makes it faster.",
+    (
+        "nnU-Net's transforms shift every slice, not half of them, which costs no more; brightness "
+        "is drawn from a normal distribution of the same standard deviation, as there is no "
+        "uniform one; and a slice that is neither scaled nor rotated is copied, not sampled."
+    ),
+    (
+        "MONAI draws the scale of each axis by itself, and a slice is sampled once for each of "
+        "scaling, shifting and rotation that it undergoes: composed lazily, into one sampling, "
+        "they fail in MONAI 1.6.1 on slices. Its metadata are switched off, which makes it faster."
+    ),
     "The DataLoader's transforms are mbnas's own, on one slice at a time.",
 )
 """What is not the same, for the page."""
-
 
 
 def of_monai(settings: AugmentationSettings, side: int, flip_dim: int) -> Compose:

@@ -1,0 +1,155 @@
+"""How near is each block to the limit of the machine, and to which of its two?
+
+The machine's rates are measured first: of matrix products, the best of several shapes, and of
+memory, the best of copying and of a triad. Then each block is run forward and backward at two
+places of a network. Its operations over its time, as a share of the first rate, say how much of
+the arithmetic is used; its bytes, as a share of the second, how much of the memory's bandwidth.
+
+    python benchmarks/limit.py --output benchmarks/results/limit.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from limit_page import markdown, plot
+from measuring import machine, timed, write
+from torch.utils.flop_counter import FlopCounterMode
+from traffic import Traffic
+
+from mbnas.network.blocks import BLOCKS
+from mbnas.training.device import (
+    autocast,
+    flushing_subnormals,
+    prepare_process,
+    resolve_device,
+    resolve_precision,
+)
+from mbnas.training.protocol import Precision
+
+PRODUCTS = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
+"""Sides of the matrices, by type of device."""
+COPY_BYTES = 2**28
+KERNELS = (3, 7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a block stands in a network of 32 base channels and 128 × 128 pixels."""
+
+    channels: int
+    side: int
+
+
+PLACES = {"level 0": Place(channels=32, side=128), "level 2": Place(channels=128, side=32)}
+
+
+def main() -> None:
+    """Measure the machine and every block, write JSON, a page and a plot."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="of each (default 5)")
+    parser.add_argument("--batch", type=int, default=8, help="slices (default 8)")
+    parser.add_argument("--device", default="cpu", help="default cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    arguments = parser.parse_args()
+    prepare_process(arguments.threads)
+    device = resolve_device(arguments.device)
+    precision = resolve_precision("auto", device)
+    with flushing_subnormals():
+        rates = {
+            "float32": product_rate(torch.float32, device, arguments.rounds),
+            "bfloat16": product_rate(torch.bfloat16, device, arguments.rounds),
+        }
+        bandwidth = memory_rate(device, arguments.rounds)
+        rows = [
+            {"block": block, "kernel": kernel, "place": place}
+            | measure(block, kernel, PLACES[place], precision, device, arguments)
+            for block in BLOCKS
+            for kernel in KERNELS
+            for place in PLACES
+        ]
+    for row in rows:
+        row["share_of_products"] = row["flop"] / row["wall_s"] / rates[precision]
+        row["share_of_bandwidth"] = row["bytes"] / row["wall_s"] / bandwidth
+    measured = {
+        "machine": machine(device, arguments.threads),
+        "flop_per_s": rates,
+        "bytes_per_s": bandwidth,
+        "precision": precision,
+        "batch_size": arguments.batch,
+        "rows": rows,
+    }
+    picture = arguments.output.with_suffix(".svg")
+    write(measured, markdown(measured, picture.name), arguments.output)
+    plot(measured, picture)
+
+
+def product_rate(dtype: torch.dtype, device: str, rounds: int) -> float:
+    """Return the best rate of a product of square matrices, in operations per second."""
+    rates = []
+    for side in PRODUCTS[torch.device(device).type]:
+        first, second = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        made = torch.empty(side, side, dtype=dtype, device=device)
+        seconds = best(lambda: torch.mm(first, second, out=made), device, rounds)  # noqa: B023
+        rates.append(2 * side**3 / seconds)
+    return max(rates)
+
+
+def memory_rate(device: str, rounds: int) -> float:
+    """Return the better rate of a copy and a triad of large vectors, in bytes per second."""
+    first, second, third = (
+        torch.ones(COPY_BYTES // 4, dtype=torch.float32, device=device) for _ in range(3)
+    )
+    copy_s = best(lambda: first.copy_(second), device, rounds)
+    triad_s = best(lambda: torch.add(second, third, alpha=2.0, out=first), device, rounds)
+    return max(2 * COPY_BYTES / copy_s, 3 * COPY_BYTES / triad_s)
+
+
+def measure(
+    block: str,
+    kernel: int,
+    place: Place,
+    precision: Precision,
+    device: str,
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """Return the operations, bytes and time of one block, forward and backward."""
+    torch.manual_seed(0)
+    module = BLOCKS[block](place.channels, place.channels, kernel)
+    module.to(device, memory_format=torch.channels_last)
+    shape = (arguments.batch, place.channels, place.side, place.side)
+    images = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
+    images.requires_grad_()
+
+    def step() -> None:
+        module.zero_grad(set_to_none=True)
+        images.grad = None
+        with autocast(device, precision):
+            made = module(images)
+        made.backward(torch.ones_like(made))
+
+    with FlopCounterMode(display=False) as counted, Traffic() as moved:
+        step()
+    return {
+        "channels": place.channels,
+        "side": place.side,
+        "flop": counted.get_total_flops(),
+        "bytes": moved.bytes,
+        "wall_s": best(step, device, arguments.rounds),
+    }
+
+
+def best(call: Callable[[], object], device: str, rounds: int) -> float:
+    """Return the shortest time of a call, in seconds; the first is not counted."""
+    timed(call, device)
+    return min(timed(call, device)["wall_s"] for _ in range(rounds))
+
+
+if __name__ == "__main__":
+    main()
