@@ -36,7 +36,7 @@ LADDERS = ("small, 64", "small, 128")
 def main() -> None:
     """Measure every combination of factors, write JSON, a page and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="of each combination (default 5)")
+    parser.add_argument("--rounds", type=int, default=6, help="of each combination (default 6)")
     parser.add_argument("--steps", type=int, default=3, help="in a round (default 3)")
     parser.add_argument("--setting", choices=SETTINGS, action="append", help="default the small")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default the U-Net")

@@ -63,7 +63,7 @@ class Setting:
         base_channels: Channels at level 0.
         batch_size: Slices per step.
         steps: In a round on a processor; a GPU makes ten times as many.
-        rounds: Of every arm.
+        rounds: Of every arm; even, so that each arm comes as often early as late.
         networks: What is trained unless asked for others.
         arms: Likewise.
     """
@@ -78,14 +78,14 @@ class Setting:
 
 
 SETTINGS = {
-    "small, 64": Setting(side=64, base_channels=8, batch_size=8, steps=4, rounds=5),
-    "small, 128": Setting(side=128, base_channels=8, batch_size=8, steps=2, rounds=5),
+    "small, 64": Setting(side=64, base_channels=8, batch_size=8, steps=4, rounds=6),
+    "small, 128": Setting(side=128, base_channels=8, batch_size=8, steps=2, rounds=6),
     "paper": Setting(
         side=128,
         base_channels=32,
         batch_size=32,
         steps=1,
-        rounds=3,
+        rounds=4,
         networks=("U-Net",),
         arms=("mbnas", "bare", "nnU-Net", "MONAI", "DataLoader"),
     ),
@@ -94,24 +94,24 @@ SETTINGS = {
         base_channels=32,
         batch_size=8,
         steps=1,
-        rounds=3,
+        rounds=4,
         networks=NETWORKS_OF_BLOCKS[1:],
         arms=("mbnas", "bare", "nnU-Net", "MONAI"),
     ),
 }
-THOROUGH_ROUNDS = 11
+THOROUGH_ROUNDS = 12
 
 
 def main() -> None:
     """Measure every setting and network, write JSON, a page and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, help="of every arm (default 3 or 5 by setting)")
+    parser.add_argument("--rounds", type=int, help="of every arm (default 4 or 6 by setting)")
     parser.add_argument("--steps", type=int, help="in a round (default by setting)")
     parser.add_argument("--setting", choices=SETTINGS, action="append", help="default all")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default by setting")
     parser.add_argument("--arm", choices=ARMS, action="append", help="default by setting")
     parser.add_argument(
-        "--thorough", action="store_true", help="all networks and arms everywhere, 11 rounds"
+        "--thorough", action="store_true", help="all networks and arms everywhere, 12 rounds"
     )
     parser.add_argument("--device", default="cpu", help="default cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
