@@ -30,22 +30,28 @@ from mbnas.training.device import flushing_subnormals, keep_large_blocks
 from training import NUM_SLICES, SETTINGS
 
 ALLOCATOR = FACTORS[0]
-LADDERS = ("small, 64", "small, 128")
+ROUNDS = {"small, 64": 6, "paper": 2}
+"""Of every combination, in the settings that are measured unless asked for others."""
+OTHER_ROUNDS = 2
 
 
 def main() -> None:
     """Measure every combination of factors, write JSON, a page and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=6, help="of each combination (default 6)")
-    parser.add_argument("--steps", type=int, default=3, help="in a round (default 3)")
-    parser.add_argument("--setting", choices=SETTINGS, action="append", help="default the small")
+    parser.add_argument(
+        "--rounds", type=int, help="of each combination (default 6, or 2 in large settings)"
+    )
+    parser.add_argument("--steps", type=int, help="in a round (default by setting)")
+    parser.add_argument(
+        "--setting", choices=SETTINGS, action="append", help="default small, 64 and paper"
+    )
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default the U-Net")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
     rows = [
         {"setting": setting, "network": network} | measure(setting, network, arguments)
-        for setting in arguments.setting or LADDERS
+        for setting in arguments.setting or ROUNDS
         for network in arguments.network or ["U-Net"]
     ]
     measured = {"machine": machine("cpu", arguments.threads), "rows": rows}
@@ -61,18 +67,19 @@ def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[s
         process(setting, network, arguments, keeps_memory=False) as without,
         process(setting, network, arguments, keeps_memory=True) as keeping,
     ):
-        for number in range(1 + arguments.rounds):
+        for number in range(1 + (arguments.rounds or ROUNDS.get(setting, OTHER_ROUNDS))):
             for connection in (without, keeping)[:: -1 if number % 2 else 1]:
                 connection.send("round")
                 for factors, times in connection.recv().items():
                     if number > 0:  # the first warms up
                         rounds.setdefault(factors, []).extend(times)
-    slices = SETTINGS[setting].batch_size * arguments.steps
+    steps = arguments.steps or SETTINGS[setting].steps
+    slices = SETTINGS[setting].batch_size * steps
     everything, nothing = frozenset(FACTORS), frozenset[str]()
     ladder = [frozenset(FACTORS[:count]) for count in range(len(FACTORS) + 1)]
     named = {named_as(factors): each for factors, each in rounds.items()}
     return {
-        "steps_per_round": arguments.steps,
+        "steps_per_round": steps,
         "rounds": named,
         "slices_per_s": {
             name: summary([slices / each["wall_s"] for each in times])
@@ -161,7 +168,7 @@ def case_of(setting: str, network: str, arguments: argparse.Namespace) -> Case:
             base_channels=size.base_channels,
             batch_size=size.batch_size,
             epochs=1,
-            steps_per_epoch=arguments.steps,
+            steps_per_epoch=arguments.steps or size.steps,
             precision="bfloat16",
             threads=arguments.threads,
         ),
