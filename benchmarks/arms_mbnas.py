@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
 from workload import Arm, Case
 
 from mbnas.training.device import autocast
-from mbnas.training.loop import TrainingLoop
+from mbnas.training.loop import Schedule, TrainingLoop
 from mbnas.training.losses import make_loss
+from mbnas.training.protocol import StepMode
+from mbnas.training.step import Step
 
 
 @contextmanager
 def mbnas(case: Case) -> Iterator[Arm]:
-    """Yield an epoch of the product's loop, data and augmentation included."""
+    """Yield an epoch of the product's loop, data and augmentation included.
+
+    On a GPU a step is recorded once and replayed, as studies have it there.
+    """
+    mode: StepMode = "graph" if case.device.type == "cuda" else "eager"
+    step = Step([case.network()], replace(case.protocol.training, step=mode))
     slices = np.arange(len(case.data.labels_NHW))
-    yield TrainingLoop(
-        case.network(), case.data, slices, case.protocol, np.random.default_rng(0)
-    ).run_epoch
+    schedule = Schedule(case.data, slices, case.protocol, np.random.default_rng(0))
+    yield TrainingLoop(step, case.data, [schedule]).advance
 
 
 @contextmanager

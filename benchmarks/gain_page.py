@@ -77,11 +77,11 @@ def plot(measured: dict[str, Any], path: Path) -> None:
         )
         panel.bar_label(
             drawn,
-            [f" {median:.0f} ({median / medians[0]:.2f} ×)" for median in medians],
+            [f" {median:.3g} ({median / medians[0]:.2f} ×)" for median in medians],
             fontsize=8,
         )
         panel.invert_yaxis()
-        panel.set(xlabel="slices / s", xlim=(0, 1.25 * max(medians)))
+        panel.set(xlabel="slices / s", xlim=(0, 1.3 * max(medians)))
         panel.set_title(titled(row), fontsize=9)
         panel.spines[["top", "right"]].set_visible(False)
     with mpl.rc_context({"svg.hashsalt": "mbnas"}):
