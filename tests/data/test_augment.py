@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
-from mbnas.data.augment import apply_augmentation
+from mbnas.data.augment import apply_augmentation, sampling_grid
 from mbnas.data.augmentation import (
     AugmentationParameters,
     AugmentationSettings,
     draw_augmentation,
+    sampling_matrices,
 )
 from mbnas.errors import ConfigurationError
 
@@ -194,3 +195,10 @@ def test_only_allowed_dimensions_are_flipped(flip_dims):
 def test_settings_that_cannot_be_are_refused(change, sentence):
     with pytest.raises(ConfigurationError, match=rf"augmentation\.{sentence}"):
         replace(NOTHING, **change)
+
+
+@pytest.mark.parametrize("side", [1, 2, 7, 48, 128])
+def test_the_grid_is_that_of_torch(side):
+    matrices = torch.from_numpy(sampling_matrices(draw(AugmentationSettings()))).float()
+    expected = torch.nn.functional.affine_grid(matrices, [64, 1, side, side], align_corners=False)
+    assert_allclose(sampling_grid(matrices, side), expected, atol=1e-6)

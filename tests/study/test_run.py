@@ -79,7 +79,7 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
 def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
     way = Way(precision="float32", step="eager", fused="folds", workers=3)
     choice = Choice(way=way, seconds={"this": 1.0}, device="cpu", cores=num_cores())
-    monkeypatch.setattr(run, "choose", lambda question: choice)
+    monkeypatch.setattr(run, "choose", lambda question, tell: choice)
     training = SETTINGS["training"] | {"precision": "auto"}
     options = {"training": training, "run": {"device": "cpu"}}
     path = tmp_path / "study"
@@ -87,7 +87,7 @@ def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
         assert held.study.configuration.run.workers == 3
         assert held.protocol.training.fused == "folds"
         assert json.loads(held.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
-    monkeypatch.setattr(run, "choose", lambda question: pytest.fail("it was chosen before"))
+    monkeypatch.setattr(run, "choose", lambda question, tell: pytest.fail("it was chosen before"))
     with opened(Study.open(path)) as held:
         assert held.study.configuration.run.workers == 3
         assert held.protocol.training.fused == "folds"

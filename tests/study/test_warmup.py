@@ -161,7 +161,9 @@ def test_it_is_measured_where_that_pays(monkeypatch, settings, measured):
     )
     monkeypatch.setattr(warmup, "fastest", lambda question, measure: found)
     question = question_of(**settings)
-    choice = choose(question)
+    said = []
+    choice = choose(question, said.append)
+    assert len(said) == measured
     assert choice.way == (found.way if measured else by_rule(question.configuration))
     if not measured:
         expected = Way(precision="bfloat16", step="eager", fused="off", workers=1)

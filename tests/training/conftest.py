@@ -22,6 +22,7 @@ def _torch_as_before():
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 @pytest.fixture(scope="session")

@@ -107,7 +107,7 @@ def holding(study: Study) -> Iterator[run.OpenStudy]:
     with ExitStack() as stack:
         with counting("Preparing volumes") as progress:
             held = stack.enter_context(
-                run.opened(study, command=command_line(), progress=progress, warn=warn)
+                run.opened(study, command=command_line(), progress=progress, warn=warn, tell=say)
             )
         yield held
 

