@@ -110,7 +110,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "| --- | --- |",
         *(f"| `{name}` | {spread(wall)} |" for name, wall in walls.items()),
         "",
-        f"`mbnas --help` imports {len(imported)} modules; of {', '.join(HEAVY)} it imports "
+        f"`mbnas --help` imports {len(imported)} modules; of {', '.join(HEAVY)} it imports",
         f"{', '.join(results['heavy']) or 'none'}. The slowest to import, by their own time:",
         "",
         "| module | ms |",
