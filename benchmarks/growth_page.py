@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from measuring import described, spread
 
 AXES = {
@@ -23,11 +24,15 @@ COSTS = {
     "standing": "reading the standing",
 }
 
+WHICH = ("of all", "of the largest two")
+"""Of the exponents."""
+
 INTRODUCTION = """\
 The U-Net genotype, batches of 8, protocol `paper` but for sizes, one thread, a process for each
 training. What does not grow is 128 slices, 64×64 and 8 channels. Step time is of the product's
 loop; memory is the most that the process held beyond what it held before it had slices and network.
-An **exponent** is that of the power that fits best: 1 means twice as much for twice the size.
+An **exponent** is that of the power that fits best: 1 means twice as much for twice the size. What
+is paid whatever the size pulls it down, the less the larger the sizes.
 
 ![Step time and memory]({picture})
 """
@@ -64,7 +69,10 @@ def markdown(results: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
                 f"| {row[what]} | {in_ms(row['step_s'])} | {row['memory_mib']:.0f} |"
                 for row in rows
             ),
-            f"| **exponent** | {fit['step time']:.2f} | {fit['memory']:.2f} |",
+            *(
+                f"| exponent {which} | {fit['step time'][which]:.2f} | {fit['memory'][which]:.2f} |"
+                for which in WHICH
+            ),
         ]
     lines += ["", *LEDGER.format(picture=pictures["ledger"]).splitlines(), ""]
     lines += [
@@ -76,7 +84,9 @@ def markdown(results: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         cells += [in_ms(row[f"{name}_s"]) for name in COSTS]
         lines.append(f"| {' | '.join(cells)} |")
     fit = results["exponents"]["trainings in the ledger"]
-    lines.append(f"| **exponent** | | {' | '.join(f'{fit[name]:.2f}' for name in COSTS)} |")
+    for which in WHICH:
+        exponents = " | ".join(f"{fit[name][which]:.2f}" for name in COSTS)
+        lines.append(f"| exponent {which} | | {exponents} |")
     return "\n".join(lines) + "\n"
 
 
@@ -93,8 +103,9 @@ def plot(results: Mapping[str, Any], pictures: Mapping[str, Path]) -> None:
     for column, (what, rows) in enumerate(training.items()):
         sizes = [row[what] for row in rows]
         step_ms = [1000 * row["step_s"]["median"] for row in rows]
-        draw(grid[0, column], sizes, step_ms, fits[what]["step time"])
-        draw(grid[1, column], sizes, [row["memory_mib"] for row in rows], fits[what]["memory"])
+        draw(grid[0, column], sizes, step_ms, fits[what]["step time"]["of all"])
+        memory_mib = [row["memory_mib"] for row in rows]
+        draw(grid[1, column], sizes, memory_mib, fits[what]["memory"]["of all"])
         grid[1, column].set_xlabel(AXES[what])
     grid[0, 0].set_ylabel("step, ms")
     grid[1, 0].set_ylabel("memory, MiB")
@@ -108,7 +119,7 @@ def plot(results: Mapping[str, Any], pictures: Mapping[str, Path]) -> None:
             axes,
             [row["trainings"] for row in ledger],
             [1000 * row[f"{name}_s"]["median"] for row in ledger],
-            fit[name],
+            fit[name]["of all"],
             colour=f"C{colour}",
             title=title,
         )
@@ -123,17 +134,19 @@ def draw(
     exponent: float,
     *,
     colour: str = "C0",
-    title: str = "measured",
+    title: str = "",
 ) -> None:
     """Draw costs by sizes as points, and the power that fits them as a line."""
     offset = np.mean(np.log(costs)) - exponent * np.mean(np.log(sizes))
     fit = np.exp(offset) * np.array(sizes, dtype=float) ** exponent
-    axes.plot(sizes, costs, "o", color=colour, markersize=4, label=f"{title}: {exponent:.2f}")
+    axes.plot(sizes, costs, "o", color=colour, markersize=4, label=f"{title} {exponent:.2f}")
     axes.plot(sizes, fit, color=colour, linewidth=0.9)
     axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False, fontsize=7, title="exponent", title_fontsize=7)
 
 

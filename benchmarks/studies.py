@@ -53,5 +53,5 @@ def held_study(
         default_protocol="quick",
         options={section: dict(values) for section, values in settings.items()},
     )
-    with run.opened(study, command="a benchmark", warn=lambda message: None) as held:
+    with run.opened(study, command="a benchmark") as held:
         yield held
