@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from commands import arm, script
-from measuring import described, interleaved, machine, spread, summary, write
+from measuring import described, interleaved, machine, ratios, spread, summary, write
 from studies import TINY, held_study, patients
 
 from mbnas.study import run
@@ -26,6 +26,10 @@ HEAVY = ("torch", "monai", "matplotlib", "scipy", "nibabel", "ray", "numpy")
 """What help has no use for."""
 
 NUM_SLOWEST = 8
+
+TORCH = 'python -c "import torch"'
+WORKER = 'python -c "import mbnas.training.train"'
+"""What every worker of a search does before its first training."""
 
 
 def main() -> None:
@@ -48,6 +52,7 @@ def main() -> None:
             {"what": "`mbnas --help`, s", "value": walls["mbnas --help"], "aim": f"< {AIM_S}"},
             {"what": "heavy packages that it imports", "value": len(loaded), "aim": "≤ 0"},
             {"what": "`mbnas status STUDY`, s", "value": walls["mbnas status STUDY"]},
+            {"what": "a worker's imports / torch's alone", "value": ratios(rounds, WORKER, TORCH)},
             {"what": "`nnUNetv2_train -h`, s", "value": walls["nnUNetv2_train -h"]},
         ],
         "rounds": rounds,
@@ -76,7 +81,8 @@ def commands(study: Path) -> dict[str, list[str]]:
         "mbnas search --help": [mbnas, "search", "--help"],
         "mbnas space": [mbnas, "space"],
         "mbnas status STUDY": [mbnas, "status", str(study)],
-        'python -c "import torch"': [sys.executable, "-c", "import torch"],
+        TORCH: [sys.executable, "-c", "import torch"],
+        WORKER: [sys.executable, "-c", "import mbnas.training.train"],
         "nnUNetv2_train -h": [script("nnUNetv2_train"), "-h"],
     }
 
@@ -104,7 +110,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         described(results["machine"]),
         "",
         "From the start of a process to its end, commands in turn; median (quartiles). The study",
-        "has a finished search of two networks.",
+        "has a finished search of two networks; what a worker of a search imports is",
+        "`mbnas.training.train`.",
         "",
         "| command | seconds |",
         "| --- | --- |",
