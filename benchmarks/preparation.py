@@ -70,9 +70,9 @@ Both read every file, look at its header and intensities, normalise, bring volum
 write them. Beyond that they do different work:
 
 - **mbnas alone** hashes the contents of all files, so that slices are made once for each dataset
-  and setting; refuses volumes that break a rule (not finite, another grid, no foreground); shrinks
-  each slice to a square of {size}×{size}, which writes less; and keeps each volume's labels as they
-  were before.
+  and setting; refuses volumes that break a rule (not finite, another grid, no foreground); resizes
+  each slice to {size}×{size}, which writes less for the larger volumes; and keeps each volume's
+  labels as they were before.
 - **nnU-Net alone** crops to what is not zero; takes a fingerprint of the intensities and plans
   networks for 2D and 3D from it; keeps the volumes' full size at the median spacing (which all have
   here, so that it resamples nothing); samples places of each class; and compresses what it writes.

@@ -108,6 +108,7 @@ def run(benchmark: Benchmark, directory: Path, *, quick: bool) -> Outcome:
         old.unlink()
     print(f"{benchmark.name} …", file=sys.stderr, flush=True)
     start, failure = time.perf_counter(), None
+    log = directory / f"{benchmark.name}.log"
     try:
         subprocess.run(
             benchmark.command(directory / f"{benchmark.name}.json", quick=quick),
@@ -117,16 +118,20 @@ def run(benchmark: Benchmark, directory: Path, *, quick: bool) -> Outcome:
             timeout=LIMIT_S,
             check=True,
         )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        printed = (error.output or b"").decode(errors="replace")
-        (directory / f"{benchmark.name}.log").write_text(printed, encoding="utf-8")
-        last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
-        hung = isinstance(error, subprocess.TimeoutExpired)
-        how = f"did not end in {LIMIT_S} s" if hung else f"ended with status {error.returncode}"
-        failure = f"{how}: {last.strip()}"
+    except subprocess.CalledProcessError as error:
+        failure = f"ended with status {error.returncode}: {last_line(error.output, log)}"
+    except subprocess.TimeoutExpired as error:
+        failure = f"did not end in {LIMIT_S} s: {last_line(error.output, log)}"
     wall_s = time.perf_counter() - start
     print(f"{benchmark.name}: {failure or 'done'}, {wall_s:.0f} s", file=sys.stderr, flush=True)
     return Outcome(name=benchmark.name, wall_s=wall_s, failure=failure)
+
+
+def last_line(output: bytes | None, log: Path) -> str:
+    """Return the last line that a failed benchmark printed, and keep all of it in a file."""
+    printed = (output or b"").decode(errors="replace")
+    log.write_text(printed, encoding="utf-8")
+    return next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "")
 
 
 if __name__ == "__main__":
