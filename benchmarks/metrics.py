@@ -51,7 +51,7 @@ Values = np.ndarray
 def main() -> None:
     """Measure both, write JSON and a page beside it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="of each side (default 5)")
+    parser.add_argument("--rounds", type=int, default=6, help="of each side (default 6)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     parser.add_argument(
         "--grids", nargs="+", choices=GRIDS, default=list(GRIDS), help="default all"

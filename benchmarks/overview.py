@@ -32,8 +32,8 @@ HEAD = """\
 
 {machine}
 
-{quick}Median (quartiles) over rounds; an aim is met by the median. How each is measured, and the
-rest of what it found, is on its own page.
+{quick}What each benchmark says first of all; an aim is met by the median over the rounds. How each
+is measured, and the rest of what it found, is on its own page.
 
 """
 
@@ -80,7 +80,8 @@ def section(directory: Path, outcome: Outcome) -> str:
     headlines = json.loads(results.read_text(encoding="utf-8")).get("headlines", [])
     lines = [f"## [{outcome.name}]({outcome.name}.md){took}", ""]
     if headlines:
-        lines += ["| | | aim | met |", "| --- | --- | --- | --- |", *map(row, headlines), ""]
+        lines += ["| | median (quartiles) | aim | met |", "| --- | --- | --- | --- |"]
+        lines += [*map(row, headlines), ""]
     lines += [f"![{path.stem}]({path.name})\n" for path in plots(directory, outcome.name)]
     return "\n".join(lines)
 

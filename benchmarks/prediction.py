@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--plans", help="with --models: nnU-Net's plans")
     parser.add_argument("--folds", nargs="+", default=["0"], help="of nnU-Net (default 0)")
     parser.add_argument("--patients", type=int, default=8, help="to make, 3 or more (default 8)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each command (default 3)")
+    parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--threads", type=int, default=2, help="of each command (default 2)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()

@@ -83,7 +83,7 @@ write them. Beyond that they do different work:
 def main() -> None:
     """Measure both on both datasets, write JSON and a page beside it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="of both (default 3)")
+    parser.add_argument("--rounds", type=int, default=2, help="of both (default 2)")
     parser.add_argument("--processes", type=int, default=2, help="of both (default 2)")
     parser.add_argument("--size", type=int, default=128, help="side of a slice (default 128)")
     parser.add_argument(

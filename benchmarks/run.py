@@ -50,7 +50,7 @@ class Benchmark:
 SMALL_UNET = ("--setting", "small, 64", "--rounds", "1", "--steps", "1", "--network", "U-Net")
 BENCHMARKS = (
     Benchmark(name="training", quick=SMALL_UNET),
-    Benchmark(name="gain", quick=SMALL_UNET),
+    Benchmark(name="gain", arguments=("--rounds", "4"), quick=SMALL_UNET),
     Benchmark(name="limit", quick=("--rounds", "1", "--batch", "1")),
     Benchmark(
         name="evaluation",
@@ -63,7 +63,7 @@ BENCHMARKS = (
     Benchmark(name="growth", quick=("--ends", "--epochs", "1", "--ledger", "100", "1000")),
     Benchmark(
         name="workers",
-        arguments=("--rounds", "3"),
+        arguments=("--rounds", "2", "--epochs", "2"),
         quick=("--rounds", "1", "--trainings", "2", "--epochs", "1"),
     ),
 )

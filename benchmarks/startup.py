@@ -35,7 +35,7 @@ WORKER = 'python -c "import mbnas.training.train"'
 def main() -> None:
     """Measure every command, write JSON and a page beside it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="of each command (default 5)")
+    parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
     with TemporaryDirectory() as temporary:
