@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evaluation_parts import ledger_seconds, parts_of, workers_started
+from evaluation_parts import ledger_seconds, parts_of_all
 from measuring import described, machine, spread, summary, write
 from studies import Settings, held_study, patients
 
 from mbnas.study import run
+from mbnas.study.driver import Moment
 from mbnas.study.workplace import workplace_of
+from mbnas.training.record import TrainingRecord
 from mbnas.training.train import TrainingTask
 
 FOLDS, INITIALISATIONS = 2, 2
@@ -107,55 +109,72 @@ def searched(place: Path, settings: Settings, arguments: argparse.Namespace) -> 
     Args:
         place: The study's directory.
         settings: What differs from ``quick``.
-        arguments: Say how many patients, workers and steps.
+        arguments: Say how many workers and steps.
     """
-    dataset = patients(place.parent, 6)
-    with held_study(place, dataset, settings) as held:
-        wall, cpu = time.perf_counter(), time.process_time()
-        with workplace_of(held.study.configuration) as workplace:
-            run.search(held, workplace=workplace)
-            wall_s, driver_s = time.perf_counter() - wall, time.process_time() - cpu
+    with held_study(place, patients(place.parent, 6), settings) as held:
+        seconds = watched_search(held)
         records = held.ledger.trainings()
         assert all(record.error is None for record in records), records
-        networks = {digest: each.architecture for digest, each in held.ledger.networks().items()}
-        tasks = [
-            TrainingTask(
-                architecture=networks[record.key.network],
-                protocol=held.protocol,
-                fold=record.key.fold,
-                initialisation=record.key.initialisation,
-                slices=held.slices,
-                device="cpu",
-            )
-            for record in records
-        ]
-        executor, start_s = workers_started(arguments.workers, tasks)
-        with executor:
-            futures = [executor.submit(parts_of, task, arguments.steps) for task in tasks]
-            parts = [future.result() for future in futures]
-        ledger_s = ledger_seconds(place / "again.sqlite", list(networks.values()), records)
-        num_steps = arguments.epochs * arguments.steps
-        batch_size = held.protocol.training.batch_size
-        num_validations = arguments.epochs + 1 - held.protocol.first_scored_epoch
+        parts = parts_of_all(tasks_of(held, records), arguments.steps, arguments.workers)
+        networks = [each.architecture for each in held.ledger.networks().values()]
+        ledger_s = ledger_seconds(place / "again.sqlite", networks, records)
+    num_steps = arguments.epochs * arguments.steps
+    num_slices = num_steps * held.protocol.training.batch_size
+    num_validations = arguments.epochs + 1 - held.protocol.first_scored_epoch
     bare_s = num_steps * sum(part["bare_step_s"] for part in parts)
-    loop_s = sum(num_steps * batch_size / (record.slices_per_s or 0.0) for record in records)
+    loop_s = sum(num_slices / (record.slices_per_s or 0.0) for record in records)
     validation_s = num_validations * sum(part["validation_s"] for part in parts)
     loading_s = sum(part["load_s"] for part in parts)
     trainings_s = sum(record.wall_s for record in records)
-    return {
-        "wall_s": wall_s,
-        "workers_s": arguments.workers * wall_s,
+    workers_s = arguments.workers * seconds["wall_s"]
+    return seconds | {
+        "workers_s": workers_s,
         "bare_s": bare_s,
         "loop_s": loop_s - bare_s,
         "validation_s": validation_s,
         "loading_s": loading_s,
         "training_s": trainings_s - loop_s - validation_s - loading_s,
-        "start_s": arguments.workers * start_s,
-        "waiting_s": arguments.workers * (wall_s - start_s) - trainings_s,
-        "driver_s": driver_s,
+        "waiting_s": workers_s - seconds["start_s"] - trainings_s,
         "ledger_s": ledger_s,
         "trainings": len(records),
     }
+
+
+def watched_search(held: run.OpenStudy) -> dict[str, float]:
+    """Run a study's search and return what it took.
+
+    Returns:
+        ``wall_s``, the driver's processor time ``driver_s``, and ``start_s``: how long each worker
+        had not begun its first training, summed over workers.
+    """
+    starts: dict[str, float] = {}
+
+    def watch(moment: Moment) -> None:
+        record = moment.progress.finished
+        if record is not None:
+            starts.setdefault(record.worker, time.perf_counter() - wall - record.wall_s)
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    with workplace_of(held.study.configuration) as workplace:
+        run.search(held, watch=watch, workplace=workplace)
+        wall_s, driver_s = time.perf_counter() - wall, time.process_time() - cpu
+    return {"wall_s": wall_s, "driver_s": driver_s, "start_s": sum(starts.values())}
+
+
+def tasks_of(held: run.OpenStudy, records: Sequence[TrainingRecord]) -> list[TrainingTask]:
+    """Return the trainings behind a study's records."""
+    networks = held.ledger.networks()
+    return [
+        TrainingTask(
+            architecture=networks[record.key.network].architecture,
+            protocol=held.protocol,
+            fold=record.key.fold,
+            initialisation=record.key.initialisation,
+            slices=held.slices,
+            device="cpu",
+        )
+        for record in records
+    ]
 
 
 def ratio(rounds: list[dict[str, float]], without_start: float) -> dict[str, float]:
@@ -179,8 +198,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         *(f"| {each['what']} | {spread(each['value'], 2)} |" for each in results["headlines"]),
         "",
         "Seconds of all workers together, the parts adding up to wall time times workers in every",
-        "round. Steps, validation and start were measured by themselves; a part below zero says",
-        "that they took longer then.",
+        "round. Bare steps, validation and loading were measured after the search; a part below",
+        "zero says that they took longer then.",
         "",
         f"| part | {' | '.join(rounds)} |",
         "| --- |" + " --- |" * len(rounds),

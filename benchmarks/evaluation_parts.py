@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,18 +27,14 @@ WARM_UP = 3
 VALIDATIONS = 2
 
 
-def workers_started(workers: int, tasks: Sequence[TrainingTask]) -> tuple[ProcessExecutor, float]:
-    """Return workers that have imported all that trains, and the seconds until the last had."""
-    start = time.perf_counter()
-    executor = ProcessExecutor(
-        workers,
-        initializer=take_device,
-        slot_arguments=[("cpu", slot) for slot in range(workers)],
-    )
-    # A task cannot be unpickled without its modules.
-    for future in [executor.submit(type, tasks[0]) for _ in range(workers)]:
-        future.result()
-    return executor, time.perf_counter() - start
+def parts_of_all(
+    tasks: Sequence[TrainingTask], num_steps: int, workers: int
+) -> list[dict[str, float]]:
+    """Return :func:`parts_of` of some trainings, so many at a time."""
+    slots = [("cpu", slot) for slot in range(workers)]
+    with ProcessExecutor(workers, initializer=take_device, slot_arguments=slots) as executor:
+        futures = [executor.submit(parts_of, task, num_steps) for task in tasks]
+        return [future.result() for future in futures]
 
 
 def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
@@ -73,17 +68,19 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
     return {"load_s": load_s, "bare_step_s": bare_step_s, "validation_s": validation_s}
 
 
-def ledger_seconds(path: Path, networks: Sequence[Architecture], records: Any) -> float:
+def ledger_seconds(
+    path: Path, networks: Sequence[Architecture], records: Sequence[TrainingRecord]
+) -> float:
     """Return the seconds that a new ledger takes to record networks and their trainings."""
     with Ledger.create(path) as ledger:
         for network in networks:
             ledger.record_network(network)
 
-        def record(all_records: Sequence[TrainingRecord]) -> None:
-            for each in all_records:
+        def record() -> None:
+            for each in records:
                 ledger.record_training(each)
 
-        return seconds_of(lambda: record(records))
+        return seconds_of(record)
 
 
 def median_of(call: Callable[[], object], number: int) -> float:
