@@ -15,12 +15,13 @@ from bare import bare_step
 
 from mbnas.data.folds import make_folds
 from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network
 from mbnas.study.executors import ProcessExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.training.device import flushing_subnormals, prepare_process, take_device
 from mbnas.training.record import TrainingRecord
 from mbnas.training.resident import load_resident
-from mbnas.training.train import TrainingTask, begin_training
+from mbnas.training.train import TrainingTask
 from mbnas.training.validate import count_overlap
 
 WARM_UP = 3
@@ -54,7 +55,12 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
     data = load_resident(task.slices, task.device)
     fold = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)[task.fold]
     training, validation = data.split(fold)
-    network, _ = begin_training(task, data, training)
+    network = build_network(
+        task.architecture,
+        in_channels=data.in_channels,
+        num_classes=data.num_classes,
+        base_channels=settings.base_channels,
+    ).to(memory_format=torch.channels_last)
     held = torch.from_numpy(training[: settings.batch_size])
     images_BCHW = data.images_NCHW[held].contiguous(memory_format=torch.channels_last)
     step = bare_step(network, images_BCHW, data.labels_NHW[held], settings)

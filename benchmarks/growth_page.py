@@ -144,6 +144,7 @@ def draw(
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes], minor=False)
     axes.set_xticks([], minor=True)
+    axes.tick_params(labelsize=8)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
