@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs bench clean
 
 demo: $(READY)
 	$(BIN)/mbnas demo mbnas-demo
@@ -21,6 +21,10 @@ check: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/build.py site
+
+# All benchmarks, on a machine that does nothing else; BENCH=--quick to see that they run.
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 # The environment stays: it is slow to make. Remove .venv to begin anew.
 clean:

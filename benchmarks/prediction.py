@@ -1,112 +1,147 @@
-r"""How long does a folder of volumes take? ``mbnas predict`` against ``nnUNetv2_predict``.
+r"""How long does a folder of volumes take to predict? mbnas and nnU-Net as commands, in turn.
 
-Both run as whole commands, start-up and files included, on the same images with a network of the
-same cost: the found network as a model of mbnas, and the same network trained inside nnU-Net by
-``mbnas nnunet``. They take turns; a round's ratio is nnU-Net's wall time over that of mbnas: above
-1, mbnas is faster. Both average as many networks as there are folds; nnU-Net covers each slice with
-overlapping patches; neither flips.
+Both predict the same files by a network of the same genotype and width. Every round runs the two
+whole commands one after the other, start-up and writing included, as a user would. On a CPU
+nnU-Net uses one process to read and one to write, as mbnas does, and no test-time augmentation.
+With nothing at hand, small models are trained first, on synthetic patients:
 
-    python benchmarks/prediction.py MODEL NNUNET_DIR IMAGES --dataset NAME --trainer NAME \
-        --plans NAME --output benchmarks/results/prediction.json
+    python benchmarks/prediction.py --output benchmarks/results/prediction.json
+
+or with a model, the folder of a finished ``mbnas nnunet`` and images of your own:
+
+    python benchmarks/prediction.py --output benchmarks/results/prediction.json \
+        --models MODEL NNUNET_DIR IMAGES --dataset NAME --trainer NAME --plans NAME
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from measuring import described, machine, spread, summary, write
+from commands import run, script, threads_of
+from measuring import described, interleaved, machine, ratios, spread, summary, write
+from prediction_models import Models, made_models
 
 from mbnas.nnunet.schedule import TRAINERS
 
-SCRIPTS = Path(sys.executable).parent
 FOLDERS = ("raw", "preprocessed", "results")
 
 
 def main() -> None:
     """Measure both commands, write JSON and a table beside it, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder of a model of mbnas train")
-    parser.add_argument("nnunet", type=Path, help="folder of mbnas nnunet, its trainings ended")
-    parser.add_argument("images", type=Path, help="folder of nnU-Net images, NAME_0000.nii.gz")
-    parser.add_argument("--dataset", required=True, help="nnU-Net's name of the dataset")
-    parser.add_argument("--trainer", required=True, help="nnU-Net's trainer")
-    parser.add_argument("--plans", required=True, help="nnU-Net's plans")
+    parser.add_argument(
+        "--models",
+        nargs=3,
+        type=Path,
+        metavar=("MODEL", "NNUNET_DIR", "IMAGES"),
+        help="folders of a model of mbnas train, of mbnas nnunet, its trainings ended, and of "
+        "nnU-Net images, NAME_0000.nii.gz (default: made now)",
+    )
+    parser.add_argument("--dataset", help="with --models: nnU-Net's name of the dataset")
+    parser.add_argument("--trainer", help="with --models: nnU-Net's trainer")
+    parser.add_argument("--plans", help="with --models: nnU-Net's plans")
     parser.add_argument("--folds", nargs="+", default=["0"], help="of nnU-Net (default 0)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each command (default 5)")
+    parser.add_argument("--patients", type=int, default=8, help="to make, 3 or more (default 8)")
+    parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--threads", type=int, default=2, help="of each command (default 2)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
-    rounds: dict[str, list[float]] = {"mbnas": [], "nnU-Net": []}
     with TemporaryDirectory() as temporary:
-        for number in range(1 + arguments.rounds):
-            for name, command in commands(arguments, Path(temporary, str(number))).items():
-                wall_s = timed(command, environment(arguments))
-                if number > 0:  # before the first, files and modules come into memory
-                    rounds[name].append(wall_s)
+        models = models_of(parser, arguments, Path(temporary))
+        rounds = interleaved(
+            {
+                name: predicting(models, command, arguments, Path(temporary))
+                for name, command in COMMANDS.items()
+            },
+            rounds=arguments.rounds,
+        )
+        num_images = len(list(models.images.glob("*_0000.nii.gz")))
+    ratio = ratios(rounds, "nnU-Net", "mbnas")
     results = {
         "machine": machine("cpu", arguments.threads),
-        "images": len(list(arguments.images.glob("*.nii.gz"))),
+        "headlines": [{"what": "nnUNetv2_predict's time / that of mbnas predict", "value": ratio}],
+        "images": num_images,
         "folds": len(arguments.folds),
-        "rounds_wall_s": rounds,
-        "wall_s": {name: summary(walls) for name, walls in rounds.items()},
-        "ratio": summary(np.divide(rounds["nnU-Net"], rounds["mbnas"]).tolist()),
+        "models_given": arguments.models is not None,
+        "rounds": rounds,
+        "wall_s": {name: summary([each["wall_s"] for each in of]) for name, of in rounds.items()},
+        "ratio": ratio,
     }
     write(results, markdown(results), arguments.output)
 
 
-def commands(arguments: argparse.Namespace, place: Path) -> dict[str, list[str]]:
-    """Return both command lines, each with a new output folder below ``place``."""
-    folds = [part for fold in arguments.folds for part in ("--fold", fold)]
-    return {
-        "mbnas": [
-            str(SCRIPTS / "mbnas"),
-            "predict",
-            *(str(each) for each in (arguments.model, arguments.images, place / "mbnas")),
-            *folds,
-        ],
-        "nnU-Net": [
-            str(SCRIPTS / "nnUNetv2_predict"),
-            *("-i", str(arguments.images), "-o", str(place / "nnunet")),
-            *("-d", arguments.dataset, "-c", "2d", "-f", *arguments.folds),
-            *("-tr", arguments.trainer, "-p", arguments.plans),
-            *("-device", "cpu", "--disable_tta", "-npp", "1", "-nps", "1"),
-        ],
-    }
+def models_of(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, place: Path
+) -> Models:
+    """Return the models that are named, or models that are made in a folder."""
+    if arguments.models is None:
+        return made_models(place, arguments.patients)
+    if not (arguments.dataset and arguments.trainer and arguments.plans):
+        parser.error("--models needs --dataset, --trainer and --plans, by nnU-Net's names")
+    model, nnunet, images = arguments.models
+    return Models(
+        model=model,
+        nnunet=nnunet,
+        images=images,
+        dataset=arguments.dataset,
+        trainer=arguments.trainer,
+        plans=arguments.plans,
+    )
 
 
-def environment(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the variables for both: nnU-Net's folders, and as many threads for each."""
-    threads = str(arguments.threads)
-    folders = {f"nnUNet_{each}": str(arguments.nnunet / f"nnUNet_{each}") for each in FOLDERS}
-    ours = {"nnUNet_extTrainer": str(TRAINERS)}
-    return {**os.environ, **folders, **ours, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+def by_mbnas(models: Models, folds: list[str], output: Path) -> list[str]:
+    """Return the command line of mbnas."""
+    chosen = [part for fold in folds for part in ("--fold", fold)]
+    folders = (str(each) for each in (models.model, models.images, output))
+    return [script("mbnas"), "predict", *folders, *chosen]
 
 
-def timed(command: Sequence[str], variables: Mapping[str, str]) -> float:
-    """Run a command to its end and return its wall time in seconds."""
-    start = time.perf_counter()
-    subprocess.run(command, env=dict(variables), check=True, capture_output=True)
-    return time.perf_counter() - start
+def by_nnunet(models: Models, folds: list[str], output: Path) -> list[str]:
+    """Return the command line of nnU-Net."""
+    return [
+        script("nnUNetv2_predict"),
+        *("-i", str(models.images), "-o", str(output)),
+        *("-d", models.dataset, "-c", "2d", "-f", *folds),
+        *("-tr", models.trainer, "-p", models.plans),
+        *("-device", "cpu", "--disable_tta", "-npp", "1", "-nps", "1"),
+    ]
+
+
+Command = Callable[[Models, list[str], Path], list[str]]
+COMMANDS: dict[str, Command] = {"mbnas": by_mbnas, "nnU-Net": by_nnunet}
+
+
+def predicting(
+    models: Models, command: Command, arguments: argparse.Namespace, place: Path
+) -> Callable[[], object]:
+    """Return what runs a command, each time with a new output folder below ``place``."""
+    folders = {f"nnUNet_{each}": str(models.nnunet / f"nnUNet_{each}") for each in FOLDERS}
+    variables = folders | {"nnUNet_extTrainer": str(TRAINERS)} | threads_of(arguments.threads)
+    numbers = count()
+
+    def predict() -> None:
+        output = place / f"{command.__name__}-{next(numbers)}"
+        run(command(models, arguments.folds, output), variables)
+
+    return predict
 
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a page: the machine, the wall time of both, and their ratio."""
+    about = f"{results['images']} volumes, {results['folds']} networks averaged"
+    if not results["models_given"]:
+        about += ", synthetic patients and networks of few steps"
     lines = [
         "# Predicting a folder of volumes: mbnas and nnU-Net",
         "",
         described(results["machine"]),
         "",
-        f"{results['images']} volumes, {results['folds']} networks averaged.",
-        "Whole commands in turn; median (quartiles).",
+        f"{about}. Whole commands in turn; median (quartiles).",
         "",
         "| command | wall time in seconds |",
         "| --- | --- |",

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from statistics import fmean, quantiles
 from tempfile import TemporaryDirectory
@@ -86,7 +86,7 @@ def _fill_networks(
     searcher = limited(begun(search, world.seed), num_networks)
     with suppress(StopIteration):
         batch = next(searcher)
-        while True:
+        for batch_number in count(1):
             for genotype in dict.fromkeys(batch.genotypes):
                 if genotype in scores:
                     continue
@@ -98,8 +98,9 @@ def _fill_networks(
                     (genotype.digest, str(genotype)),
                 )
                 connection.execute(
-                    "INSERT INTO evaluations VALUES (?, ?, ?, ?, '')",
-                    (len(scores), genotype.digest, batch.why, incumbent),
+                    "INSERT INTO evaluations (number, network, why, incumbent, asked_at, batch) "
+                    "VALUES (?, ?, ?, ?, '', ?)",
+                    (len(scores), genotype.digest, batch.why, incumbent, batch_number),
                 )
                 for record in records:
                     values = training_values(record)

@@ -10,7 +10,6 @@ loaded the slices by then. A round's ratio is of trainings per hour: above 1, th
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,13 +19,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
-from measuring import machine, spread, summary
+from measuring import machine, spread, summary, write
+from studies import Settings, held_study, patients
 
-from mbnas.data.phantom import write_phantom
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.study import run
 from mbnas.study.configuration import Configuration
-from mbnas.study.study import resolve
 from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.task import TrainingTask
 
@@ -75,17 +73,13 @@ def main() -> None:
                 if number > 0:  # before the first, workers start and load the slices
                     rounds[name].append(wall_s)
         measured = results(held, rounds, arguments)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    page = markdown(measured)
-    arguments.output.with_suffix(".md").write_text(page, encoding="utf-8")
-    print(page)
+    write(measured, markdown(measured), arguments.output)
 
 
 @contextmanager
 def study_of(arguments: argparse.Namespace) -> Iterator[run.OpenStudy]:
     """Yield a study that is open, whose slices have 48 pixels a side, and that is thrown away."""
-    settings: dict[str, dict[str, Any]] = {
+    settings: Settings = {
         "preparation": {"slice_size": 48},
         "training": {
             "epochs": arguments.epochs,
@@ -96,17 +90,9 @@ def study_of(arguments: argparse.Namespace) -> Iterator[run.OpenStudy]:
         "run": {"device": "cpu"},
     }
     with TemporaryDirectory() as temporary:
-        dataset = arguments.dataset
-        if dataset is None:
-            dataset = write_phantom("prostate", Path(temporary, "prostate"), num_patients=6)
-        study = resolve(
-            Path(temporary, "study"),
-            dataset,
-            protocol="quick",
-            default_protocol="quick",
-            options=settings,
-        )
-        with run.opened(study, command="benchmarks/workers.py") as held:
+        place = Path(temporary)
+        dataset = arguments.dataset or patients(place, 6)
+        with held_study(place / "study", dataset, settings) as held:
             yield held
 
 
@@ -156,8 +142,16 @@ def results(
         for name, walls in rounds.items()
     }
     training = held.protocol.training
+    ratios = [
+        {"of": first, "to": second} | summary(np.divide(per_hour[first], per_hour[second]).tolist())
+        for first, second in RATIOS
+    ]
     return {
         "machine": {key: value for key, value in machine("cpu", 0).items() if key != "threads"},
+        "headlines": [
+            {"what": f"trainings an hour: {each['of']} / {each['to']}", "value": each}
+            for each in ratios
+        ],
         "training": {
             "network": str(unet_genotype()),
             "dataset": held.ledger.facts()["dataset name"],
@@ -170,11 +164,7 @@ def results(
         "trainings_per_round": arguments.trainings,
         "rounds_wall_s": rounds,
         "trainings_per_hour": {name: summary(rates) for name, rates in per_hour.items()},
-        "ratios": [
-            {"of": first, "to": second}
-            | summary(np.divide(per_hour[first], per_hour[second]).tolist())
-            for first, second in RATIOS
-        ],
+        "ratios": ratios,
     }
 
 

@@ -34,7 +34,7 @@ def test_the_readme_shows_commands():
     assert commands("make") == [["demo"], ["test"]]
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "bench", "clean"])
 def test_the_makefile_has_the_targets_that_pages_name(target):
     assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 

@@ -1,0 +1,89 @@
+"""What a ledger costs by how many trainings it holds: opening, recording one more, the standing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from measuring import summary
+from scale_driver import PROTOCOL, TRAININGS_EACH, fill
+from scale_simulated import World
+
+from mbnas.genotype.genotype import unet_genotype
+from mbnas.search.random_search import random_search
+from mbnas.study.configuration import build
+from mbnas.study.ledger import Ledger
+from mbnas.study.standing import read_standing
+from mbnas.training.record import TrainingKey, TrainingRecord
+
+NUM_EPOCHS = 24
+"""Of every training, as under ``quick``."""
+
+OPENINGS, RECORDINGS, STANDINGS = 5, 30, 2
+
+
+def ledger_costs(directory: Path, num_trainings: int) -> dict[str, Any]:
+    """Return seconds by what is done with a ledger of about so many trainings on a disk.
+
+    Args:
+        directory: Where it lies meanwhile.
+        num_trainings: As many networks as have about so many.
+    """
+    num_networks = max(1, round(num_trainings / TRAININGS_EACH))
+    world = World(seed=0, num_epochs=NUM_EPOCHS)
+    with TemporaryDirectory(dir=directory) as inside:
+        path = Path(inside, "ledger.sqlite")
+        fill(path, world, random_search, num_networks)
+        with Ledger.open(path) as ledger:
+            for key, value in {
+                "protocol": PROTOCOL.digest,
+                "budget": str(num_networks),
+                "state": "finished",
+            }.items():
+                ledger.set_fact(key, value)
+        opening = seconds_of(lambda: Ledger.open(path).close(), OPENINGS)
+        with Ledger.open(path) as ledger:
+            configuration = build({"dataset": ""})
+            standing = seconds_of(lambda: read_standing(ledger, configuration), STANDINGS)
+            ledger.record_network(unet_genotype())
+            records = iter([record_of(number, world) for number in range(RECORDINGS)])
+            recording = seconds_of(lambda: ledger.record_training(next(records)), RECORDINGS)
+        size_mb = path.stat().st_size / 1e6
+    return {
+        "trainings": num_networks * TRAININGS_EACH,
+        "size_mb": size_mb,
+        "opening_s": opening,
+        "recording_s": recording,
+        "standing_s": standing,
+    }
+
+
+def record_of(number: int, world: World) -> TrainingRecord:
+    """Return a training that the ledger does not hold."""
+    key = TrainingKey(
+        network=unet_genotype().digest,
+        protocol=PROTOCOL.digest,
+        fold=0,
+        initialisation=number,
+    )
+    return TrainingRecord(
+        key=key,
+        score=0.8,
+        wall_s=100.0,
+        worker="nowhere",
+        started_at="1970-01-01T00:00:00+00:00",
+        epochs=world.epochs,
+    )
+
+
+def seconds_of(call: Callable[[], object], number: int) -> dict[str, float]:
+    """Return the seconds of a number of calls, median and quartiles."""
+    took = []
+    for _ in range(number):
+        start = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - start)
+    return summary(took)
