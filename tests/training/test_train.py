@@ -154,7 +154,7 @@ def failing(error):
 
 @pytest.mark.parametrize(
     ("module", "where"),
-    [(train, "load_resident"), (train, "count_overlap"), (step, "make_loss")],
+    [(train, "load_slices"), (train, "count_overlap"), (step, "make_loss")],
     ids=["loading", "validating", "training"],
 )
 @pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)

@@ -239,7 +239,8 @@ def _task(
             protocol,
             in_channels=len(prepared.channels),
             num_classes=1 + len(prepared.classes),
-            slices_bytes=prepared.images.nbytes + prepared.labels.nbytes,
+            num_slices=len(prepared.labels),
+            device=device,
         )
     return FinalTask(
         training=TrainingTask(

@@ -134,14 +134,16 @@ class OpenStudy:
 
     def memory_of(self, architecture: Architecture) -> int | None:
         """Return how many bytes of a GPU a training of a network needs; ``None`` on others."""
-        if not self.study.configuration.run.device.startswith("cuda"):
+        device = self.study.configuration.run.device
+        if not device.startswith("cuda"):
             return None
         return predicted_bytes(
             architecture,
             self.protocol,
             in_channels=len(self.prepared.channels),
             num_classes=1 + len(self.prepared.classes),
-            slices_bytes=self.prepared.images.nbytes + self.prepared.labels.nbytes,
+            num_slices=len(self.prepared.labels),
+            device=device,
         )
 
     def search_evaluator(

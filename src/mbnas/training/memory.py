@@ -11,6 +11,7 @@ from mbnas.network.build import build_network
 from mbnas.network.memory import MemoryNeed, memory_need
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
+from mbnas.training.residency import are_resident, slices_bytes, streamed_bytes
 from mbnas.training.validate import BATCH
 
 
@@ -52,7 +53,8 @@ def predicted_bytes(
     *,
     in_channels: int,
     num_classes: int,
-    slices_bytes: int,
+    num_slices: int,
+    device: str,
 ) -> int:
     """Return how many bytes of a CUDA device a training needs, in a process of its own.
 
@@ -61,7 +63,13 @@ def predicted_bytes(
         protocol: Every choice that matters here, precision resolved.
         in_channels: Channels of the slices.
         num_classes: Background included.
-        slices_bytes: Of all prepared slices and labels, which each process has on its device.
+        num_slices: All that are prepared. Each process has them on its device, or where they are
+            streamed a few batches of them.
+        device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
     """
     need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
-    return need.total + slices_bytes
+    shape = {"channels": in_channels, "size": protocol.preparation.slice_size}
+    of_slices = slices_bytes(num_slices, **shape)
+    if not are_resident(of_slices, device):
+        of_slices = streamed_bytes(max(protocol.training.batch_size, BATCH), **shape)
+    return need.total + of_slices

@@ -34,10 +34,10 @@ from mbnas.training.device import (
     prepare_process,
     worker_name,
 )
+from mbnas.training.loading import load_slices
 from mbnas.training.loop import TrainingLoop
 from mbnas.training.protocol import Protocol
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord, VolumeRecord
-from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
 from mbnas.training.source import SliceSource
 from mbnas.training.validate import count_overlap
@@ -141,7 +141,7 @@ def _run_training(task: TrainingTask) -> TrainingRecord:
     )
     try:
         with memory_errors(task.device):
-            data = load_resident(task.slices, task.device)
+            data = load_slices(task.slices, task.device)
             beat()
             while num_started <= settings.collapse_repeats:
                 num_started += 1

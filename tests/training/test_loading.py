@@ -1,12 +1,17 @@
-"""Slices in memory: those of the files, each with its patient."""
+"""Slices as trainings take them: those of the files, streamed where they do not fit."""
 
 import numpy as np
 import pytest
+import torch
 
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import StudyError
-from mbnas.training.resident import load_resident
+from mbnas.training import loading
+from mbnas.training.loading import load_slices, resident_slices
+from mbnas.training.residency import slices_bytes
+from mbnas.training.resident import ResidentSlices
+from mbnas.training.streamed import StreamedSlices
 
 
 def test_tensors_hold_what_the_files_hold(slices, data):
@@ -35,7 +40,7 @@ def test_a_fold_splits_the_slices(data):
 
 
 def test_a_process_loads_slices_once(slices):
-    assert load_resident(slices, "cpu") is load_resident(slices, "cpu")
+    assert load_slices(slices, "cpu") is load_slices(slices, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -55,4 +60,36 @@ def test_flips_across_an_axis_reverse_its_dimension(data, axes, dims):
 
 def test_slices_that_are_not_there_are_refused(tmp_path):
     with pytest.raises(StudyError, match="holds no usable prepared slices"):
-        load_resident(tmp_path / "absent", "cpu")
+        load_slices(tmp_path / "absent", "cpu")
+
+
+@pytest.mark.parametrize(("resident", "kind"), [(True, ResidentSlices), (False, StreamedSlices)])
+def test_slices_that_do_not_fit_are_streamed(slices, monkeypatch, resident, kind):
+    prepared, asked = PreparedSlices.open(slices), []
+
+    def rule(num_bytes, device):
+        asked.append((num_bytes, device))
+        return resident
+
+    monkeypatch.setattr(loading, "are_resident", rule)
+    load_slices.cache_clear()
+    try:
+        assert type(load_slices(slices, "cpu")) is kind
+    finally:
+        load_slices.cache_clear()
+    num_slices, channels, side, _ = prepared.images.shape
+    assert asked == [(slices_bytes(num_slices, channels=channels, size=side), "cpu")]
+
+
+def test_on_the_cpu_slices_are_the_files_which_processes_share(slices):
+    prepared = PreparedSlices.open(slices)
+    resident = resident_slices(prepared, "cpu")
+    assert resident.images_NCHW.data_ptr() == prepared.images.ctypes.data
+    assert resident.labels_NHW.data_ptr() == prepared.labels.ctypes.data
+
+
+def test_a_device_that_others_fill_has_slices_streamed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10, 100))
+    assert loading._has_room("cuda:0", 5)
+    assert not loading._has_room("cuda:0", 6)
+    assert loading._has_room("cpu", 6)
