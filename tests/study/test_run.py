@@ -16,6 +16,7 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
 from mbnas.study.study import Study, resolve
 from mbnas.study.workplace import Workplace
+from mbnas.training import half_precision
 
 SETTINGS = {
     "preparation": {"slice_size": 16},
@@ -71,6 +72,23 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
     assert facts["data"] == held.prepared.digest
     assert facts["classes"] == '["spleen"]'
     assert {"version of torch", "version of mbnas", "version of python"} <= facts.keys()
+
+
+def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
+    dataset, tmp_path, monkeypatch
+):
+    training = SETTINGS["training"] | {"slice_precision": "float16"}
+    study = resolved(tmp_path / "study", dataset, training=training)
+    with monkeypatch.context() as patched:
+        patched.setattr(half_precision, "WORST_ERROR", 0.0)
+        with (
+            pytest.raises(ConfigurationError, match=r"slice_precision .* Set it to float32"),
+            opened(study),
+        ):
+            pass
+    assert not study.is_begun
+    with opened(study) as held:
+        assert held.protocol.training.slice_precision == "float16"
 
 
 def test_a_search_ends_finished_with_every_cost_known(study):

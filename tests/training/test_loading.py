@@ -1,14 +1,16 @@
 """Slices as trainings take them: those of the files, streamed where they do not fit."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
-from mbnas.errors import StudyError
+from mbnas.errors import ConfigurationError, StudyError
 from mbnas.training import loading
-from mbnas.training.loading import load_slices, resident_slices
+from mbnas.training.loading import load_slices, resident_slices, streamed_slices
 from mbnas.training.residency import slices_bytes
 from mbnas.training.resident import ResidentSlices
 from mbnas.training.streamed import StreamedSlices
@@ -93,3 +95,32 @@ def test_a_device_that_others_fill_has_slices_streamed(monkeypatch):
     assert loading._has_room("cuda:0", 5)
     assert not loading._has_room("cuda:0", 6)
     assert loading._has_room("cpu", 6)
+
+
+def test_slices_in_half_take_half_of_the_memory(slices):
+    prepared = PreparedSlices.open(slices)
+    half = resident_slices(prepared, "cpu", "float16")
+    assert 2 * half.images_NCHW.nbytes == prepared.images.nbytes
+    assert streamed_slices(prepared, "cpu", "float16")._slot(3).images_BCHW.dtype == torch.float16
+
+
+def test_a_process_loads_slices_anew_for_another_precision(slices, monkeypatch):
+    asked = []
+    monkeypatch.setattr(loading, "are_resident", lambda *asked_for: not asked.append(asked_for))
+    load_slices.cache_clear()
+    single, half = (load_slices(slices, "cpu", each) for each in ("float32", "float16"))
+    assert single.images_NCHW.dtype == torch.float32
+    assert half.images_NCHW.dtype == torch.float16
+    images, labels = PreparedSlices.open(slices).images, PreparedSlices.open(slices).labels
+    assert [num_bytes - labels.nbytes for num_bytes, _ in asked] == [
+        images.nbytes,
+        images.nbytes // 2,
+    ]
+
+
+def test_images_that_do_not_allow_it_are_not_kept_in_half(slices, tmp_path):
+    folder = shutil.copytree(slices, tmp_path / "far")
+    np.save(folder / "images.npy", np.load(slices / "images.npy") + 100)
+    load_slices(folder, "cpu", "float32")
+    with pytest.raises(ConfigurationError, match="would round channel 0"):
+        load_slices(folder, "cpu", "float16")

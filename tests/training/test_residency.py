@@ -13,6 +13,8 @@ GIB = 2**30
 
 def test_bytes_by_hand():
     assert slices_bytes(10, channels=2, size=8) == 10 * 64 * (2 * 4 + 1)
+    assert slices_bytes(10, channels=2, size=8, precision="float16") == 10 * 64 * (2 * 2 + 1)
+    assert streamed_bytes(3, channels=2, size=8, precision="float16") == 4 * 3 * 64 * 5
     assert streamed_bytes(3, channels=2, size=8) == 4 * 3 * 64 * 9
 
 

@@ -17,6 +17,7 @@ from mbnas.training.train import train_once
 from mbnas.training.validate import count_overlap
 
 SOURCES = {"resident": resident_slices, "streamed": streamed_slices}
+PRECISIONS = ("float32", "float16")
 GPU = pytest.param(
     "cuda",
     marks=[
@@ -36,9 +37,20 @@ def device(request):
     return request.param
 
 
+@pytest.fixture(params=PRECISIONS)
+def precision(request):
+    return request.param
+
+
 @pytest.fixture(params=SOURCES)
-def source(request, prepared, device):
-    return SOURCES[request.param](prepared, device)
+def source(request, prepared, device, precision):
+    return SOURCES[request.param](prepared, device, precision)
+
+
+@pytest.fixture
+def images(prepared, precision):
+    """What a source gives: the files' images, rounded where they are kept in half."""
+    return prepared.images.astype(precision).astype(np.float32)
 
 
 def test_it_knows_what_the_files_say(source, prepared, device):
@@ -54,41 +66,41 @@ def test_it_knows_what_the_files_say(source, prepared, device):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_batches_are_those_of_the_files_in_order(source, prepared, data):
+def test_any_batches_are_those_of_the_files_in_order(source, prepared, images, data):
     index = st.integers(0, len(prepared.labels) - 1)
     batches = data.draw(st.lists(st.lists(index, min_size=1, max_size=9), max_size=12))
     fetched = list(source.fetch(np.array(batch) for batch in batches))
     assert len(fetched) == len(batches)
-    for batch, (images, labels) in zip(batches, fetched, strict=True):
-        assert images.device == labels.device == source.device
-        assert (images.dtype, labels.dtype) == (torch.float32, torch.uint8)
-        assert np.array_equal(images.cpu(), prepared.images[batch])
+    for batch, (found, labels) in zip(batches, fetched, strict=True):
+        assert found.device == labels.device == source.device
+        assert (found.dtype, labels.dtype) == (torch.float32, torch.uint8)
+        assert np.array_equal(found.cpu(), images[batch])
         assert np.array_equal(labels.cpu(), prepared.labels[batch])
 
 
-def test_a_batch_is_its_takers_own(source, prepared):
+def test_a_batch_is_its_takers_own(source, prepared, images):
     batch = np.array([2, 0])
-    for images, labels in source.fetch([batch] * 12):
-        images.fill_(torch.nan)
+    for found, labels in source.fetch([batch] * 12):
+        found.fill_(torch.nan)
         labels.fill_(77)
-    ((images, labels),) = source.fetch([batch])
-    assert np.array_equal(images.cpu(), prepared.images[batch])
+    ((found, labels),) = source.fetch([batch])
+    assert np.array_equal(found.cpu(), images[batch])
     assert np.array_equal(labels.cpu(), prepared.labels[batch])
 
 
-def test_batches_that_are_kept_stay_what_they_are(source, prepared):
+def test_batches_that_are_kept_stay_what_they_are(source, images):
     batches = [np.array([number, number + 1]) for number in range(12)]
     kept = list(source.fetch(batches))
-    for batch, (images, _) in zip(batches, kept, strict=True):
-        assert np.array_equal(images.cpu(), prepared.images[batch])
+    for batch, (found, _) in zip(batches, kept, strict=True):
+        assert np.array_equal(found.cpu(), images[batch])
 
 
-def test_two_can_be_fetched_at_a_time(source, prepared):
+def test_two_can_be_fetched_at_a_time(source, images):
     batches = [np.array([number]) for number in range(8)]
     pairs = zip(source.fetch(batches), source.fetch(batches[::-1]), strict=True)
     for number, ((one, _), (other, _)) in enumerate(pairs):
-        assert np.array_equal(one.cpu(), prepared.images[[number]])
-        assert np.array_equal(other.cpu(), prepared.images[[7 - number]])
+        assert np.array_equal(one.cpu(), images[[number]])
+        assert np.array_equal(other.cpu(), images[[7 - number]])
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -133,10 +145,12 @@ def test_classes_are_counted_beyond_one_block(source, prepared, monkeypatch):
     assert np.array_equal(source.class_counts(everything), expected)
 
 
-def test_a_training_is_the_same_bit_for_bit_wherever_its_slices_lie(task, prepared, device):
+def test_a_training_is_the_same_bit_for_bit_wherever_its_slices_lie(
+    task, prepared, device, precision
+):
     prepare_process(1)
     task = replace(task, device=device)
-    one, other = (train_once(task, load(prepared, device)) for load in SOURCES.values())
+    one, other = (train_once(task, load(prepared, device, precision)) for load in SOURCES.values())
     assert one.epochs == other.epochs
     assert one.score == other.score
     for name, weight in one.network.state_dict().items():

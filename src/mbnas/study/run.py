@@ -42,6 +42,7 @@ from mbnas.training.device import (
     resolve_device,
     resolve_precision,
 )
+from mbnas.training.loading import check_precision
 from mbnas.training.memory import predicted_bytes
 from mbnas.training.protocol import Protocol
 
@@ -257,6 +258,7 @@ def opened(
     with claimed_directory(study.path, command, shared_slices=study.shared_slices):
         slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
+        check_precision(prepared, configuration.training.slice_precision)
         protocol = Protocol(
             evaluation=configuration.protocol,
             training=configuration.training,

@@ -85,7 +85,8 @@ def train_final(task: FinalTask) -> None:
     prepare_process(task.training.protocol.training.threads)
     try:
         with memory_errors(device):
-            data = load_slices(task.training.slices, device)
+            precision = task.training.protocol.training.slice_precision
+            data = load_slices(task.training.slices, device, precision)
             beat()
             network = _train(task, data)
         save_weights(network, task.weights)

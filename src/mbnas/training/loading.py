@@ -13,7 +13,9 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from mbnas.data.slices import PreparedSlices
-from mbnas.training.residency import are_resident
+from mbnas.training.half_precision import check_half_precision, in_half_precision
+from mbnas.training.protocol import SlicePrecision
+from mbnas.training.residency import are_resident, slices_bytes
 from mbnas.training.resident import ResidentSlices
 from mbnas.training.source import SliceSource
 from mbnas.training.streamed import StreamedSlices
@@ -33,42 +35,66 @@ class _About(TypedDict):
 
 
 @lru_cache(maxsize=1)
-def load_slices(directory: Path, device: str) -> SliceSource:
+def load_slices(directory: Path, device: str, precision: SlicePrecision = "float32") -> SliceSource:
     """Return the slices of a directory for a device; a process loads them once.
 
     Args:
         directory: Of prepared slices, named by their digest: it never changes.
         device: As torch names it.
+        precision: In which images are kept in memory.
 
     Raises:
         StudyError: if the prepared slices are absent or damaged.
+        ConfigurationError: if the images do not allow the precision.
     """
     prepared = PreparedSlices.open(directory)
-    num_bytes = prepared.images.nbytes + prepared.labels.nbytes
+    check_precision(prepared, precision)
+    num_slices, channels, size, _ = prepared.images.shape
+    num_bytes = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
     if are_resident(num_bytes, device) and _has_room(device, num_bytes):
-        return resident_slices(prepared, device)
-    return streamed_slices(prepared, device)
+        return resident_slices(prepared, device, precision)
+    return streamed_slices(prepared, device, precision)
 
 
-def resident_slices(prepared: PreparedSlices, device: str) -> ResidentSlices:
+def check_precision(prepared: PreparedSlices, precision: SlicePrecision) -> None:
+    """Return if prepared slices may be kept in a precision.
+
+    Raises:
+        ConfigurationError: if the images do not allow it.
+    """
+    if precision == "float16":
+        check_half_precision(_mapped(prepared.images))
+
+
+def resident_slices(
+    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32"
+) -> ResidentSlices:
     """Return prepared slices on a device as a whole.
 
-    On the CPU they are the files themselves, mapped into memory, which all processes of a machine
-    have once.
+    On the CPU and in float32 they are the files themselves, mapped into memory, which all
+    processes of a machine have once.
     """
+    images_NCHW = _mapped(prepared.images)
     return ResidentSlices(
-        images_NCHW=_mapped(prepared.images).to(device),
+        images_NCHW=(
+            in_half_precision(images_NCHW, device)
+            if precision == "float16"
+            else images_NCHW.to(device)
+        ),
         labels_NHW=_mapped(prepared.labels).to(device),
         **_about(prepared),
     )
 
 
-def streamed_slices(prepared: PreparedSlices, device: str) -> StreamedSlices:
+def streamed_slices(
+    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32"
+) -> StreamedSlices:
     """Return prepared slices that are read when they are fetched."""
     return StreamedSlices(
         images_NCHW=_mapped(prepared.images),
         labels_NHW=_mapped(prepared.labels),
         target=torch.empty(0, device=device).device,
+        precision=precision,
         **_about(prepared),
     )
 

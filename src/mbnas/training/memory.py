@@ -68,8 +68,10 @@ def predicted_bytes(
         device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
     """
     need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
-    shape = {"channels": in_channels, "size": protocol.preparation.slice_size}
-    of_slices = slices_bytes(num_slices, **shape)
+    training, size = protocol.training, protocol.preparation.slice_size
+    precision = training.slice_precision
+    of_slices = slices_bytes(num_slices, channels=in_channels, size=size, precision=precision)
     if not are_resident(of_slices, device):
-        of_slices = streamed_bytes(max(protocol.training.batch_size, BATCH), **shape)
+        largest = max(training.batch_size, BATCH)
+        of_slices = streamed_bytes(largest, channels=in_channels, size=size, precision=precision)
     return need.total + of_slices

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from mbnas.training.protocol import SlicePrecision
+
 AHEAD = 4
 """How many batches of streamed slices are read before they are asked for."""
 
@@ -18,15 +20,19 @@ _HOST_SHARE, _DEVICE_SHARE = 0.5, 0.25
 _MEMINFO = Path("/proc/meminfo")
 
 
-def slices_bytes(num_slices: int, *, channels: int, size: int) -> int:
+def slices_bytes(
+    num_slices: int, *, channels: int, size: int, precision: SlicePrecision = "float32"
+) -> int:
     """Return how many bytes some slices and their labels take.
 
     Args:
         num_slices: How many there are.
-        channels: Of the images, in float32; labels take a byte a pixel.
+        channels: Of the images; labels take a byte a pixel.
         size: Height and width in pixels.
+        precision: In which images are kept.
     """
-    return num_slices * size**2 * (4 * channels + 1)
+    of_value = {"float32": 4, "float16": 2}[precision]
+    return num_slices * size**2 * (of_value * channels + 1)
 
 
 def are_resident(num_bytes: int, device: str) -> bool:
@@ -51,15 +57,18 @@ def are_resident(num_bytes: int, device: str) -> bool:
     return num_bytes <= _DEVICE_SHARE * largest
 
 
-def streamed_bytes(batch: int, *, channels: int, size: int) -> int:
+def streamed_bytes(
+    batch: int, *, channels: int, size: int, precision: SlicePrecision = "float32"
+) -> int:
     """Return how many bytes of a device streamed slices take at most, in batches on their way.
 
     Args:
         batch: Slices in the largest batch.
         channels: Of the images.
         size: Height and width in pixels.
+        precision: In which images are sent.
     """
-    return AHEAD * slices_bytes(batch, channels=channels, size=size)
+    return AHEAD * slices_bytes(batch, channels=channels, size=size, precision=precision)
 
 
 def available_bytes() -> int:

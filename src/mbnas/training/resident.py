@@ -21,7 +21,7 @@ class ResidentSlices(SliceSource):
     """Prepared slices as tensors on the training device.
 
     Attributes:
-        images_NCHW: Normalised intensities.
+        images_NCHW: Normalised intensities, in float32 or float16.
         labels_NHW: Class indices, 0 for background.
     """
 
@@ -45,7 +45,7 @@ class ResidentSlices(SliceSource):
             return
         together = torch.from_numpy(np.concatenate(known)).to(self.device)
         for indices in torch.split(together, [len(batch) for batch in known]):
-            yield self.images_NCHW[indices], self.labels_NHW[indices]
+            yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
 
     def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
         """Return how many pixels each class has in some slices, background first."""

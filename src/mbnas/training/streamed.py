@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
+from mbnas.training.protocol import SlicePrecision
 from mbnas.training.read_ahead import ReadAhead
 from mbnas.training.residency import AHEAD
 from mbnas.training.source import Batch, SliceSource
@@ -44,11 +45,13 @@ class StreamedSlices(SliceSource):
         images_NCHW: Normalised intensities, in host memory: mapped from their file, read-only.
         labels_NHW: Class indices, 0 for background, likewise.
         target: Where batches go, with its index where it has one.
+        precision: In which images are sent there.
     """
 
     images_NCHW: Float32[Tensor, "slice channel height width"]
     labels_NHW: UInt8[Tensor, "slice height width"]
     target: torch.device
+    precision: SlicePrecision = "float32"
 
     @property
     def device(self) -> torch.device:
@@ -90,12 +93,12 @@ class StreamedSlices(SliceSource):
         return counts
 
     def _slot(self, batch: int) -> _Slot:
+        sent_as = torch.float16 if self.precision == "float16" else torch.float32
         pinned = self.target.type == "cuda"
+        shape_CHW, shape_HW = self.images_NCHW.shape[1:], self.labels_NHW.shape[1:]
         return _Slot(
-            *(
-                torch.empty(batch, *each.shape[1:], dtype=each.dtype, pin_memory=pinned)
-                for each in (self.images_NCHW, self.labels_NHW)
-            )
+            torch.empty(batch, *shape_CHW, dtype=sent_as, pin_memory=pinned),
+            torch.empty(batch, *shape_HW, dtype=torch.uint8, pin_memory=pinned),
         )
 
     def _read(self, indices: Int[np.ndarray, " batch"], slot: _Slot) -> None:
@@ -110,7 +113,7 @@ class StreamedSlices(SliceSource):
             slot = filled.take()
             images_BCHW, labels_BHW = (each.to(self.target, copy=True) for each in slot.first(size))
             filled.give_back(slot)
-            yield images_BCHW, labels_BHW
+            yield images_BCHW.float(), labels_BHW
 
     def _sent_aside(
         self, filled: ReadAhead[_Slot], sizes: list[int], num_slots: int
@@ -138,4 +141,4 @@ class StreamedSlices(SliceSource):
             computing.wait_event(arrived)
             for each in (images_BCHW, labels_BHW):
                 each.record_stream(computing)
-            yield images_BCHW, labels_BHW
+            yield images_BCHW.float(), labels_BHW

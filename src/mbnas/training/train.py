@@ -141,7 +141,7 @@ def _run_training(task: TrainingTask) -> TrainingRecord:
     )
     try:
         with memory_errors(task.device):
-            data = load_slices(task.slices, task.device)
+            data = load_slices(task.slices, task.device, settings.slice_precision)
             beat()
             while num_started <= settings.collapse_repeats:
                 num_started += 1
