@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from mbnas.genotype.genotype import Genotype
+from mbnas.network import upsampling
 from mbnas.network.network import Network
 from mbnas.network.side_by_side import SideBySide
 from mbnas.network.upsampling import Upsampling, interleaved, upsample
@@ -164,6 +165,29 @@ def test_networks_side_by_side_upsample_on_the_device_of_their_images():
     assert "lerp" not in seen.names
     for index, network in enumerate(networks):
         torch.testing.assert_close(logits[index], network(images[index]), rtol=1e-4, atol=1e-5)
+
+
+def test_networks_side_by_side_learn_by_shifted_maps_as_each_does_alone(monkeypatch):
+    monkeypatch.setattr(upsampling, "upsample", interleaved)
+    networks = [
+        Network(Genotype.parse("0vgg3-1vgg3-0vgg3"), in_channels=1, num_classes=2, base_channels=4)
+        for _ in range(2)
+    ]
+    images = drawn(2, 3, 1, 6, 5)
+    alone = []
+    for network, its_images in zip(networks, images, strict=True):
+        network(its_images).square().mean().backward()
+        alone.append({name: each.grad.clone() for name, each in network.named_parameters()})
+    together = SideBySide(networks)
+    together.forget_gradients()
+    with Names() as seen:
+        sum(logits.square().mean() for logits in together(images)).backward()
+    assert "lerp" in seen.names
+    assert not seen.names & (GATHERS | NATIVE)
+    together.hand_out_gradients()
+    for network, gradients in zip(networks, alone, strict=True):
+        for name, parameter in network.named_parameters():
+            torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-3, atol=1e-5)
 
 
 def test_it_has_no_weights_and_says_its_scale():
