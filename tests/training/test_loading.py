@@ -1,6 +1,9 @@
 """Slices as trainings take them: those of the files, streamed where they do not fit."""
 
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +127,19 @@ def test_images_that_do_not_allow_it_are_not_kept_in_half(slices, tmp_path):
     load_slices(folder, "cpu", "float32")
     with pytest.raises(ConfigurationError, match="would round channel 0"):
         load_slices(folder, "cpu", "float16")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
+def test_files_that_are_mapped_as_a_whole_are_read_in_their_own_order(slices, monkeypatch):
+    read = []
+
+    def advise(descriptor, start, length, advice):
+        read.append((Path(f"/proc/self/fd/{descriptor}").readlink(), start, length, advice))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    resident_slices(PreparedSlices.open(slices), "cpu")
+    assert read == [
+        (slices / name, 0, 0, os.POSIX_FADV_WILLNEED) for name in ("images.npy", "labels.npy")
+    ]
+    streamed_slices(PreparedSlices.open(slices), "cpu")
+    assert len(read) == 2
