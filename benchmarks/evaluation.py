@@ -25,7 +25,7 @@ from mbnas.study import run
 from mbnas.study.driver import Moment
 from mbnas.study.workplace import workplace_of
 from mbnas.training.record import TrainingRecord
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 
 FOLDS, INITIALISATIONS = 2, 2
 """As many trainings of a network as two workers can share evenly."""

@@ -18,6 +18,7 @@ from mbnas.study.standing import read_standing
 from mbnas.study.study import Study, resolve
 from mbnas.study.way import WAY_TO_TRAIN, Choice, Way
 from mbnas.study.workplace import Workplace
+from mbnas.training import half_precision
 from mbnas.training.processor import num_cores
 
 SETTINGS = {
@@ -92,6 +93,23 @@ def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
         assert held.study.configuration.run.workers == 3
         assert held.protocol.training.fused == "folds"
     assert Study.open(path).configuration.run.workers is None
+
+
+def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
+    dataset, tmp_path, monkeypatch
+):
+    training = SETTINGS["training"] | {"slice_precision": "float16"}
+    study = resolved(tmp_path / "study", dataset, training=training)
+    with monkeypatch.context() as patched:
+        patched.setattr(half_precision, "WORST_ERROR", 0.0)
+        with (
+            pytest.raises(ConfigurationError, match=r"slice_precision .* Set it to float32"),
+            opened(study),
+        ):
+            pass
+    assert not study.is_begun
+    with opened(study) as held:
+        assert held.protocol.training.slice_precision == "float16"
 
 
 def test_a_search_ends_finished_with_every_cost_known(study):

@@ -10,8 +10,8 @@ from mbnas.data.phantom import write_phantom
 from mbnas.data.preparation import prepare_slices
 from mbnas.data.slices import PreparationSettings
 from mbnas.genotype.genotype import unet_genotype
+from mbnas.training.loading import load_slices
 from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
-from mbnas.training.resident import load_resident
 from mbnas.training.task import TrainingTask
 
 
@@ -38,7 +38,7 @@ def slices(tmp_path_factory):
 @pytest.fixture
 def data(slices):
     """The same slices as tensors."""
-    return load_resident(slices, "cpu")
+    return load_slices(slices, "cpu")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from mbnas.training import final
 from mbnas.training.checkpoint import Checkpoint
 from mbnas.training.curve import read_curve, write_curve
 from mbnas.training.final import FINAL, FinalTask, train_final
+from mbnas.training.loading import load_slices
 from mbnas.training.record import EpochRecord
-from mbnas.training.resident import load_resident
 from mbnas.training.together import train_once
 
 
@@ -55,7 +55,7 @@ def cut_after(monkeypatch, epochs):
 
 def test_the_weights_are_those_of_a_search_s_training(to_train, slices):
     train_final(to_train)
-    attempt = train_once(to_train.training, load_resident(slices, "cpu"))
+    attempt = train_once(to_train.training, load_slices(slices, "cpu"))
     weights = load_file(to_train.weights)
     for name, tensor in attempt.network.state_dict().items():
         assert torch.equal(weights[name], tensor)
@@ -93,7 +93,7 @@ def test_a_fold_beyond_the_last_learns_from_all_patients(to_train, monkeypatch, 
         return begin(task, data, learned, **options)
 
     monkeypatch.setattr(final, "begin_training", spying)
-    folds = make_folds(load_resident(slices, "cpu").patients, 2, seed=0)
+    folds = make_folds(load_slices(slices, "cpu").patients, 2, seed=0)
     train_final(to_train)
     assert seen == set(folds[1].train)
     everyone = replace(to_train, training=replace(to_train.training, fold=2))

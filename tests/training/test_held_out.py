@@ -12,7 +12,7 @@ from mbnas.data.phantom import write_phantom
 from mbnas.data.preparation import prepare_slices
 from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.training.device import prepare_process
-from mbnas.training.resident import load_resident
+from mbnas.training.loading import load_slices
 from mbnas.training.together import train_once
 
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def some_held_out(folder):
-    return load_resident(folder, "cpu")
+    return load_slices(folder, "cpu")
 
 
 def test_every_slice_knows_its_patient_held_out_or_not(folder, some_held_out):

@@ -8,6 +8,7 @@ from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype
 from mbnas.training import memory
 from mbnas.training.memory import predicted_bytes, training_memory
+from mbnas.training.validate import BATCH
 
 CHANNELS = {"in_channels": 2, "num_classes": 3}
 
@@ -16,11 +17,23 @@ def with_training(protocol, **changes):
     return replace(protocol, training=replace(protocol.training, **changes))
 
 
-def test_slices_lie_beside_what_the_training_needs(task):
+def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatch):
     need = training_memory(task.architecture, task.protocol, **CHANNELS)
     assert need.step > need.saved > 0
-    predicted = predicted_bytes(task.architecture, task.protocol, slices_bytes=7, **CHANNELS)
-    assert predicted == need.total + 7
+    side, batch = task.protocol.preparation.slice_size, max(4, BATCH)
+    of_slice = side**2 * (4 * CHANNELS["in_channels"] + 1)
+
+    def predicted():
+        return predicted_bytes(
+            task.architecture, task.protocol, num_slices=1000, device="cuda", **CHANNELS
+        )
+
+    asked = []
+    monkeypatch.setattr(memory, "are_resident", lambda *asked_for: not asked.append(asked_for))
+    assert predicted() == need.total + 1000 * of_slice
+    assert asked == [(1000 * of_slice, "cuda")]
+    monkeypatch.setattr(memory, "are_resident", lambda *_: False)
+    assert predicted() == need.total + 4 * batch * of_slice
 
 
 @pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])

@@ -31,6 +31,7 @@ CHANGED = {
         "precision": "bfloat16",
         "step": "graph",
         "fused": "folds",
+        "slice_precision": "float16",
         "threads": 2,
     },
     "augmentation": {

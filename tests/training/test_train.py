@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mbnas.data.folds import make_folds
+from mbnas.data.slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.genotype.genotype import Genotype
 from mbnas.pulse import listening
@@ -21,6 +22,7 @@ from mbnas.training import course, initialisation, loop, step, train
 from mbnas.training.course import Attempt, collapsed_classes
 from mbnas.training.device import prepare_process
 from mbnas.training.initialisation import bias_head_to_frequencies, initialised_network
+from mbnas.training.loading import resident_slices
 from mbnas.training.together import train_once
 from mbnas.training.train import run_training
 
@@ -157,7 +159,7 @@ def failing(error):
 
 @pytest.mark.parametrize(
     ("module", "where"),
-    [(train, "load_resident"), (course, "count_overlap"), (step, "make_loss")],
+    [(train, "load_slices"), (course, "count_overlap"), (step, "make_loss")],
     ids=["loading", "validating", "training"],
 )
 @pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
@@ -348,3 +350,13 @@ def test_the_head_starts_as_torch_draws_it_unless_asked(task, data, monkeypatch)
     assert called == []
     train_once(with_training(short, head_bias="class-frequencies"), data)
     assert called == [1]
+
+
+def test_slices_kept_in_half_are_those_that_a_training_learns_from(task, slices):
+    half = with_training(task, slice_precision="float16")
+    record, single = run_training(half), run_training(task)
+    assert record.epochs != single.epochs
+    assert record.epochs[0].loss == pytest.approx(single.epochs[0].loss, rel=1e-2)
+    prepare_process(1)
+    prepared = PreparedSlices.open(slices)
+    assert record.epochs == train_once(half, resident_slices(prepared, "cpu", "float16")).epochs

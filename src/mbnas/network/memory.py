@@ -88,7 +88,8 @@ def memory_need(
         validation_batch: Slices that are predicted at once.
         dtype: In which the network computes; float32 where the CPU has to be asked.
         deterministic: Whether torch uses deterministic algorithms, as every training has it: on
-            a GPU, bilinear interpolation is then made of gathers, which hold more at a time.
+            a GPU, our networks then upsample by shifted maps (:mod:`mbnas.network.upsampling`)
+            and those of others by gathers, both of which hold more at a time.
     """
     shape = (in_channels, size)
     with _deterministic_algorithms(deterministic):

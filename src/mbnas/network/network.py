@@ -8,12 +8,12 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype, Node
 from mbnas.network.blocks import block_class
 from mbnas.network.padding import pad_to_multiple
+from mbnas.network.upsampling import Upsampling, upsample
 
 
 class Cell(nn.Sequential):
@@ -38,7 +38,7 @@ class Cell(nn.Sequential):
             layers.append(nn.MaxPool2d(2))
         layers.append(block_class(node.block)(in_channels, out_channels, node.kernel))
         if node.level < level_before:
-            layers.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False))
+            layers.append(Upsampling(2))
         super().__init__(*layers)
 
 
@@ -121,8 +121,4 @@ class Network(nn.Module):
     ) -> Float[Tensor, "batch classes height width"]:
         """Return the logits of what the last cell gives, at the size of the padded images."""
         logits: Tensor = self.head(maps)
-        scale = 2 ** self.genotype.nodes[-1].level
-        if scale == 1:
-            return logits
-        size = [scale * side for side in logits.shape[-2:]]
-        return functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+        return upsample(logits, 2 ** self.genotype.nodes[-1].level)

@@ -48,6 +48,7 @@ from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.curve import read_curve
 from mbnas.training.device import resolve_precision
 from mbnas.training.final import FINAL, FinalTask, train_final
+from mbnas.training.loading import check_precision
 from mbnas.training.memory import predicted_bytes
 from mbnas.training.protocol import Protocol
 from mbnas.training.task import TrainingTask
@@ -168,6 +169,7 @@ def train_model(
     settings = plan.configuration.preparation
     slices = study.source.prepare(settings, study.study.slices.resolve(), preparing)
     prepared = PreparedSlices.open(slices)
+    check_precision(prepared, plan.configuration.training.slice_precision)
     protocol = Protocol(
         evaluation=plan.configuration.protocol,
         training=plan.configuration.training,
@@ -239,7 +241,8 @@ def _task(
             protocol,
             in_channels=len(prepared.channels),
             num_classes=1 + len(prepared.classes),
-            slices_bytes=prepared.images.nbytes + prepared.labels.nbytes,
+            num_slices=len(prepared.labels),
+            device=device,
         )
     return FinalTask(
         training=TrainingTask(

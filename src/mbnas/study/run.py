@@ -43,6 +43,7 @@ from mbnas.training.device import (
     prepare_process,
     resolve_device,
 )
+from mbnas.training.loading import check_precision
 from mbnas.training.memory import predicted_bytes
 from mbnas.training.processor import num_cores
 from mbnas.training.protocol import Protocol
@@ -139,14 +140,16 @@ class OpenStudy:
 
         ``None`` on other devices.
         """
-        if not self.study.configuration.run.device.startswith("cuda"):
+        device = self.study.configuration.run.device
+        if not device.startswith("cuda"):
             return None
         return predicted_bytes(
             architecture,
             self.protocol,
             in_channels=len(self.prepared.channels),
             num_classes=1 + len(self.prepared.classes),
-            slices_bytes=self.prepared.images.nbytes + self.prepared.labels.nbytes,
+            num_slices=len(self.prepared.labels),
+            device=device,
             trainings=trainings,
         )
 
@@ -272,6 +275,7 @@ def opened(
             configuration, training=with_way(configuration.training, choice.way)
         )
         study = replace(study, configuration=configuration)
+        check_precision(prepared, configuration.training.slice_precision)
         protocol = Protocol(
             evaluation=configuration.protocol,
             training=configuration.training,

@@ -22,8 +22,8 @@ from mbnas.pulse import beat
 from mbnas.training.checkpoint import Checkpoint
 from mbnas.training.curve import write_curve
 from mbnas.training.device import flushing_subnormals, prepare_process
+from mbnas.training.loading import load_slices
 from mbnas.training.record import EpochRecord
-from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
 from mbnas.training.source import SliceSource
 from mbnas.training.task import TrainingTask
@@ -86,7 +86,8 @@ def train_final(task: FinalTask) -> None:
     prepare_process(task.training.protocol.training.threads)
     try:
         with memory_errors(device):
-            data = load_resident(task.training.slices, device)
+            precision = task.training.protocol.training.slice_precision
+            data = load_slices(task.training.slices, device, precision)
             beat()
             network = _train(task, data)
         save_weights(network, task.weights)

@@ -11,6 +11,7 @@ from mbnas.network.build import build_network
 from mbnas.network.memory import CONTEXT_BYTES, MemoryNeed, memory_need
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
+from mbnas.training.residency import are_resident, slices_bytes, streamed_bytes
 from mbnas.training.validate import BATCH
 
 
@@ -52,7 +53,8 @@ def predicted_bytes(
     *,
     in_channels: int,
     num_classes: int,
-    slices_bytes: int,
+    num_slices: int,
+    device: str,
     trainings: int = 1,
 ) -> int:
     """Return how many bytes of a CUDA device trainings need together, in a process of their own.
@@ -62,8 +64,16 @@ def predicted_bytes(
         protocol: Every choice that matters here, precision resolved.
         in_channels: Channels of the slices.
         num_classes: Background included.
-        slices_bytes: Of all prepared slices and labels, which each process has on its device.
+        num_slices: All that are prepared. Each process has them on its device, or where they are
+            streamed a few batches of them.
         trainings: How many of the network advance together.
+        device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
     """
     need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
-    return CONTEXT_BYTES + trainings * (need.total - CONTEXT_BYTES) + slices_bytes
+    training, size = protocol.training, protocol.preparation.slice_size
+    precision = training.slice_precision
+    of_slices = slices_bytes(num_slices, channels=in_channels, size=size, precision=precision)
+    if not are_resident(of_slices, device):
+        largest = max(trainings * training.batch_size, BATCH)
+        of_slices = streamed_bytes(largest, channels=in_channels, size=size, precision=precision)
+    return CONTEXT_BYTES + trainings * (need.total - CONTEXT_BYTES) + of_slices

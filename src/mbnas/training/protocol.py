@@ -24,6 +24,7 @@ LossName = Literal["dice", "dice+cross-entropy"]
 HeadBias = Literal["random", "class-frequencies"]
 StepMode = Literal["auto", "eager", "compiled", "graph"]
 Fusion = Literal["auto", "off", "folds", "all"]
+SlicePrecision = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ class TrainingSettings:
             by measuring. Rounding differs, so it is a setting like the precision.
         fused: Which trainings of a network advance together in one program: none (``off``),
             the ``folds`` of an initialisation, ``all`` of a score; ``auto`` as above.
+        slice_precision: In which slices are kept in memory. ``float16`` takes half of it where
+            images allow that (:mod:`mbnas.training.half_precision`); a network is given them in
+            float32 either way.
         threads: CPU threads of a training; a score depends on them, so they are a setting.
 
     Raises:
@@ -105,6 +109,7 @@ class TrainingSettings:
     precision: Precision = "auto"
     step: StepMode = "auto"
     fused: Fusion = "auto"
+    slice_precision: SlicePrecision = "float32"
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -134,6 +139,7 @@ class TrainingSettings:
             ("precision", Precision),
             ("step", StepMode),
             ("fused", Fusion),
+            ("slice_precision", SlicePrecision),
         ):
             *first, last = get_args(allowed)
             if getattr(self, name) not in (*first, last):
@@ -179,7 +185,7 @@ class Protocol:
         return epochs - max(1, round(epochs * self.evaluation.scored_fraction)) + 1
 
 
-_CHOSEN_LATER = {"step": "eager", "fused": "off"}
+_CHOSEN_LATER = {"step": "eager", "fused": "off", "slice_precision": "float32"}
 """Choices that there were not always, and what was done then: digests from that time stand."""
 
 

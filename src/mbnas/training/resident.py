@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from mbnas.data.slices import PreparedSlices
 from mbnas.training.source import Batch, SliceSource
 
 
@@ -24,7 +21,7 @@ class ResidentSlices(SliceSource):
     """Prepared slices as tensors on the training device.
 
     Attributes:
-        images_NCHW: Normalised intensities.
+        images_NCHW: Normalised intensities, in float32 or float16.
         labels_NHW: Class indices, 0 for background.
     """
 
@@ -48,37 +45,10 @@ class ResidentSlices(SliceSource):
             return
         together = torch.from_numpy(np.concatenate(known)).to(self.device)
         for indices in torch.split(together, [len(batch) for batch in known]):
-            yield self.images_NCHW[indices], self.labels_NHW[indices]
+            yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
 
     def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
         """Return how many pixels each class has in some slices, background first."""
         labels = self.labels_NHW[torch.from_numpy(slices)]
         counts = [(labels == index).sum() for index in range(self.num_classes)]
         return torch.stack(counts).cpu().numpy()
-
-
-@lru_cache(maxsize=1)
-def load_resident(directory: Path, device: str) -> ResidentSlices:
-    """Return the slices of a directory on a device; a process loads them once.
-
-    Args:
-        directory: Of prepared slices, named by their digest: it never changes.
-        device: As torch names it.
-
-    Raises:
-        StudyError: if the prepared slices are absent or damaged.
-    """
-    prepared = PreparedSlices.open(directory)
-    known = prepared.patients + prepared.held_out_patients
-    patient_N = np.empty(len(prepared.images), dtype=np.int64)
-    for volume in prepared.volumes:
-        patient_N[volume.slices] = known.index(volume.patient)
-    return ResidentSlices(
-        images_NCHW=torch.from_numpy(np.array(prepared.images)).to(device),
-        labels_NHW=torch.from_numpy(np.array(prepared.labels)).to(device),
-        patient_N=patient_N,
-        patients=prepared.patients,
-        held_out_patients=prepared.held_out_patients,
-        num_classes=1 + len(prepared.classes),
-        flip_axis_dims=dict(prepared.axis_dims),
-    )

@@ -23,8 +23,8 @@ from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.pulse import beat
 from mbnas.training.course import Attempt
 from mbnas.training.device import prepare_process, worker_name
+from mbnas.training.loading import load_slices
 from mbnas.training.record import TrainingRecord, VolumeRecord
-from mbnas.training.resident import load_resident
 from mbnas.training.shortage import free_caches, memory_errors
 from mbnas.training.source import SliceSource
 from mbnas.training.task import TrainingTask
@@ -80,7 +80,7 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
     going = list(range(len(tasks)))
     try:
         with memory_errors(device):
-            data = load_resident(tasks[0].slices, device)
+            data = load_slices(tasks[0].slices, device, settings.slice_precision)
             beat()
             for number in range(settings.collapse_repeats + 1):
                 for index in going:
