@@ -1,10 +1,11 @@
-"""Losses against their formulas in numpy."""
+"""Losses against their formulas in numpy, and against MONAI's."""
 
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from monai.losses import DiceCELoss, DiceLoss
 from numpy.testing import assert_allclose
 
 from mbnas.training.losses import LOSSES, make_loss
@@ -62,6 +63,28 @@ def test_a_loss_follows_its_formula(name, num_classes):
     logits, labels = example(num_classes)
     found = make_loss(name)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
     assert_allclose(found, FORMULAS[name](logits, labels), rtol=1e-5)
+
+
+MONAIS = {
+    "dice": DiceLoss(include_background=False, softmax=True, batch=True),
+    "dice+cross-entropy": DiceCELoss(include_background=False, softmax=True, batch=True),
+}
+
+
+@pytest.mark.parametrize("absent", [False, True])
+@pytest.mark.parametrize("num_classes", [2, 3, 5])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_and_its_gradient_are_monais_to_the_last_bit(name, num_classes, absent):
+    logits, labels = example(num_classes)
+    if absent:
+        labels[:] = 0
+    ours, theirs = (torch.from_numpy(logits).float().requires_grad_() for _ in range(2))
+    target = torch.from_numpy(one_hot(labels, num_classes)).float()
+    found, expected = make_loss(name)(ours, torch.from_numpy(labels)), MONAIS[name](theirs, target)
+    found.backward()
+    expected.backward()
+    assert torch.equal(found, expected)
+    assert torch.equal(ours.grad, theirs.grad)
 
 
 @pytest.mark.parametrize("name", LOSSES)
