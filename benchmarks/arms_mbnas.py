@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import torch
+from bare import bare_step
 from workload import Arm, Case
 
-from mbnas.training.device import autocast
+from mbnas.network.layout import channels_last
 from mbnas.training.loop import Schedule, TrainingLoop
-from mbnas.training.losses import make_loss
 from mbnas.training.protocol import StepMode
 from mbnas.training.step import Step
 
@@ -35,25 +34,17 @@ def mbnas(case: Case) -> Iterator[Arm]:
 
 @contextmanager
 def bare(case: Case) -> Iterator[Arm]:
-    """Yield as many steps on one held batch: forward, loss, backward and Adam, nothing else.
+    """Yield as many bare steps on one held batch.
 
     Network, loss, precision, memory layout and allocator are the product's.
     """
     settings = case.protocol.training
-    network = case.network().train()
-    loss_of = make_loss(settings.loss)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
-    images_BCHW = case.data.images_NCHW[: settings.batch_size].contiguous(
-        memory_format=torch.channels_last
-    )
+    images_BCHW = channels_last(case.data.images_NCHW[: settings.batch_size])
     labels_BHW = case.data.labels_NHW[: settings.batch_size]
+    step = bare_step(case.network(), images_BCHW, labels_BHW, settings)
 
     def run() -> None:
         for _ in range(case.steps):
-            optimiser.zero_grad(set_to_none=True)
-            with autocast(images_BCHW.device.type, settings.precision):
-                logits_BKHW = network(images_BCHW)
-            loss_of(logits_BKHW.float(), labels_BHW).backward()
-            optimiser.step()
+            step()
 
     yield run

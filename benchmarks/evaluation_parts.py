@@ -16,12 +16,13 @@ from bare import bare_step
 from mbnas.data.folds import make_folds
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
+from mbnas.network.layout import channels_last
 from mbnas.study.executors import ProcessExecutor
 from mbnas.study.ledger import Ledger
 from mbnas.training.device import flushing_subnormals, prepare_process, take_device
+from mbnas.training.loading import load_slices
 from mbnas.training.record import TrainingRecord
-from mbnas.training.resident import load_resident
-from mbnas.training.train import TrainingTask
+from mbnas.training.task import TrainingTask
 from mbnas.training.validate import count_overlap
 
 WARM_UP = 3
@@ -51,8 +52,8 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
     """
     protocol, settings = task.protocol, task.protocol.training
     prepare_process(settings.threads)
-    load_s = seconds_of(lambda: load_resident(task.slices, task.device))
-    data = load_resident(task.slices, task.device)
+    load_s = seconds_of(lambda: load_slices(task.slices, task.device, settings.slice_precision))
+    data = load_slices(task.slices, task.device, settings.slice_precision)
     fold = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)[task.fold]
     training, validation = data.split(fold)
     network = build_network(
@@ -61,9 +62,8 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
         num_classes=data.num_classes,
         base_channels=settings.base_channels,
     ).to(memory_format=torch.channels_last)
-    held = torch.from_numpy(training[: settings.batch_size])
-    images_BCHW = data.images_NCHW[held].contiguous(memory_format=torch.channels_last)
-    step = bare_step(network, images_BCHW, data.labels_NHW[held], settings)
+    ((images_BCHW, labels_BHW),) = data.fetch([training[: settings.batch_size]])
+    step = bare_step(network, channels_last(images_BCHW), labels_BHW, settings)
     with flushing_subnormals():
         for _ in range(WARM_UP):
             step()

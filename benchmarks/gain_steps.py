@@ -16,6 +16,7 @@ from workload import Arm, Case
 
 from mbnas.data.augment import apply_augmentation
 from mbnas.data.augmentation import draw_augmentation
+from mbnas.network.layout import channels_last
 from mbnas.training.device import autocast
 from mbnas.training.losses import make_loss
 
@@ -32,7 +33,10 @@ def steps_with(case: Case, factors: Factors) -> Arm:
         case: What to train.
         factors: Of :data:`FACTORS`; the rest is as other loops have it.
     """
-    layout = torch.channels_last if "layout" in factors else torch.contiguous_format
+    if "layout" in factors:
+        layout, laid_out = torch.channels_last, channels_last
+    else:
+        layout, laid_out = torch.contiguous_format, Tensor.contiguous
     precision = "bfloat16" if "precision" in factors else "float32"
     network = case.network().to(memory_format=layout).train()
     loss_of = make_loss(case.protocol.training.loss)
@@ -44,7 +48,7 @@ def steps_with(case: Case, factors: Factors) -> Arm:
         for images_BCHW, labels_BHW in resident(case) if "pipeline" in factors else loader:
             optimiser.zero_grad(set_to_none=True)
             with autocast(case.device.type, precision):
-                logits_BKHW = network(images_BCHW.contiguous(memory_format=layout))
+                logits_BKHW = network(laid_out(images_BCHW))
             loss_of(logits_BKHW.float(), labels_BHW).backward()
             optimiser.step()
 

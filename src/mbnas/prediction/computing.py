@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
+from mbnas.network.layout import channels_last
 from mbnas.training.processor import is_fast_at_bfloat16, num_cores
 
 Compute = Callable[
@@ -43,7 +44,7 @@ def computing(network: nn.Module, device: torch.device, precision: str) -> Compu
     def compute(
         images_BCHW: Float32[np.ndarray, "batch channels height width"],
     ) -> Float32[np.ndarray, "batch classes height width"]:
-        images = torch.from_numpy(images_BCHW).to(device, memory_format=torch.channels_last)
+        images = channels_last(torch.from_numpy(images_BCHW).to(device))
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower):
             logits: torch.Tensor = network(images)
         return logits.float().cpu().numpy()

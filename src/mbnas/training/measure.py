@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from torch import nn
 
 from mbnas.data.slices import PreparedSlices, PreparedVolume
+from mbnas.network.layout import channels_last
 from mbnas.pulse import beat
 from mbnas.scoring.surface import measure
 from mbnas.training.device import autocast
@@ -81,7 +82,7 @@ def predict_slices(
     parts = []
     for images_BCHW, _ in data.fetch(slices[start : start + BATCH] for start in starts):
         with autocast(data.device.type, precision):
-            logits = network(images_BCHW.contiguous(memory_format=torch.channels_last))
+            logits = network(channels_last(images_BCHW))
         parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
         beat()
     return np.concatenate(parts)

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mbnas.data.augment import augment
+from mbnas.network.layout import channels_last
 from mbnas.network.side_by_side import SideBySide
 from mbnas.training.device import autocast
 from mbnas.training.graph import RecordedCall
@@ -143,7 +144,7 @@ class Step:
         self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
     ) -> Tensor:
         images_BCHW, labels_BHW = augment(matrices_B23, brightness_BC, images_BCHW, labels_BHW)
-        images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
+        images_BCHW = channels_last(images_BCHW)
         with autocast(images_BCHW.device.type, self._settings.precision):
             logits_of_each = self._logits(images_BCHW)
         labels_of_each = labels_BHW.chunk(len(self.networks))

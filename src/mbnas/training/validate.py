@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
+from mbnas.network.layout import channels_last
 from mbnas.pulse import beat
 from mbnas.scoring.metrics import OverlapCounts
 from mbnas.training.device import autocast
@@ -42,9 +43,8 @@ def count_overlap(
     fetched = data.fetch(slices[start : start + BATCH] for start in starts)
     for start, (images_BCHW, reference_BHW) in zip(starts, fetched, strict=True):
         rows = torch.from_numpy(row_of_slice[start : start + BATCH]).to(device)
-        images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
         with autocast(device.type, precision):
-            predicted_BHW = network(images_BCHW).argmax(dim=1)
+            predicted_BHW = network(channels_last(images_BCHW)).argmax(dim=1)
         for foreground in range(num_classes - 1):
             predicted = predicted_BHW == foreground + 1
             reference = reference_BHW == foreground + 1
