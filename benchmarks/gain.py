@@ -54,7 +54,18 @@ def main() -> None:
         for setting in arguments.setting or ROUNDS
         for network in arguments.network or ["U-Net"]
     ]
-    measured = {"machine": machine("cpu", arguments.threads), "rows": rows}
+    measured = {
+        "machine": machine("cpu", arguments.threads),
+        "rows": rows,
+        "headlines": [
+            {"what": f"{row['setting']}, {row['network']}: speed with {what}", "value": value}
+            for row in rows
+            for what, value in (
+                ("all factors over none", row["together"]),
+                *((f"{factor} over all but it", row["last"][factor]) for factor in FACTORS),
+            )
+        ],
+    }
     picture = arguments.output.with_suffix(".svg")
     write(measured, markdown(measured, picture.name), arguments.output)
     plot(measured, picture)

@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
     rows = [measure(name, device, arguments) for name in arguments.network or NETWORKS]
-    measured = {"machine": machine(device), "rows": rows, "headlines": headlines(rows)}
+    measured = {"machine": machine(device), "rows": rows, "headlines": headlines(rows, device)}
     write(measured, page(measured), arguments.output)
 
 
@@ -196,18 +196,16 @@ def joined(rates: list[Rate]) -> Rate:
     )
 
 
-def headlines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what is told first: the fastest way of each network, and the paper's search."""
+def headlines(rows: list[dict[str, Any]], device: str) -> list[dict[str, Any]]:
+    """Return what is told first: how long one evaluation takes in each network's fastest way."""
     told = []
     for row in rows:
         name = min(row["ways"], key=lambda way: row["ways"][way]["evaluation_s"]["median"])
-        told.append(
-            {
-                "what": f"{row['network']}: seconds of one evaluation of the paper, {name}",
-                "value": row["ways"][name]["evaluation_s"],
-                "aim": f"{AIM_S:g} or less on an H200" if row["network"] == "U-Net" else None,
-            }
-        )
+        what = f"{row['network']}: seconds of one evaluation of the paper, {name}"
+        headline = {"what": what, "value": row["ways"][name]["evaluation_s"]}
+        if row["network"] == "U-Net" and device.startswith("cuda"):
+            headline["aim"] = f"≤ {AIM_S:g}"
+        told.append(headline)
     return told
 
 

@@ -84,6 +84,17 @@ def main() -> None:
         "precision": precision,
         "batch_size": arguments.batch,
         "rows": rows,
+        "headlines": [
+            {
+                "what": f"{block}: the largest share of the machine's {limit} that it reaches",
+                "value": max(row[key] for row in rows if row["block"] == block),
+            }
+            for block in BLOCKS
+            for limit, key in (
+                ("matrix products", "share_of_products"),
+                ("memory bandwidth", "share_of_bandwidth"),
+            )
+        ],
     }
     picture = arguments.output.with_suffix(".svg")
     write(measured, markdown(measured, picture.name), arguments.output)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import torch
 from measuring import machine
 from overview import Outcome, page
 
@@ -34,24 +35,36 @@ class Benchmark:
         name: Of the script, and of its results.
         arguments: Beside ``--output``.
         quick: In their place, for its smallest size.
+        on_device: Whether it takes ``--device``.
+        needs_gpu: Whether it has nothing to tell elsewhere.
     """
 
     name: str
     arguments: tuple[str, ...] = ()
     quick: tuple[str, ...]
+    on_device: bool = False
+    needs_gpu: bool = False
 
-    def command(self, output: Path, *, quick: bool) -> list[str]:
+    def command(self, output: Path, *, device: str, quick: bool) -> list[str]:
         """Return the command line that writes its results to ``output``."""
         arguments = self.quick if quick else self.arguments
+        if self.on_device:
+            arguments += ("--device", device)
         script = str(HERE / f"{self.name}.py")
         return [sys.executable, script, *arguments, "--output", str(output)]
 
 
 SMALL_UNET = ("--setting", "small, 64", "--rounds", "1", "--steps", "1", "--network", "U-Net")
 BENCHMARKS = (
-    Benchmark(name="training", quick=SMALL_UNET),
+    Benchmark(name="training", quick=SMALL_UNET, on_device=True),
     Benchmark(name="gain", arguments=("--rounds", "4"), quick=SMALL_UNET),
-    Benchmark(name="limit", quick=("--rounds", "1", "--batch", "1")),
+    Benchmark(name="limit", quick=("--rounds", "1", "--batch", "1"), on_device=True),
+    Benchmark(
+        name="gpu",
+        quick=("--rounds", "1", "--seconds", "1", "--network", "U-Net"),
+        on_device=True,
+        needs_gpu=True,
+    ),
     Benchmark(
         name="evaluation",
         quick=("--rounds", "1", "--networks", "2", "--epochs", "2", "--steps", "4", "--size", "32"),
@@ -77,16 +90,22 @@ def main() -> int:
     parser.add_argument("--only", choices=names, action="append", help="this one (default all)")
     parser.add_argument("--quick", action="store_true", help="at their smallest sizes")
     parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="of trainings (default: a GPU if there is one)",
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default benchmarks/results/DATE, or DATE-quick"
     )
     arguments = parser.parse_args()
     today = datetime.now().astimezone().date().isoformat()
     directory = arguments.output or HERE / "results" / (today + "-quick" * arguments.quick)
     directory.mkdir(parents=True, exist_ok=True)
-    before = machine()
+    before = machine(arguments.device)
     outcomes = [
-        run(benchmark, directory, quick=arguments.quick)
+        run(benchmark, directory, device=arguments.device, quick=arguments.quick)
         if benchmark.name in (arguments.only or names)
+        and (not benchmark.needs_gpu or arguments.device.startswith("cuda"))
         else Outcome(name=benchmark.name)
         for benchmark in BENCHMARKS
     ]
@@ -96,12 +115,13 @@ def main() -> int:
     return int(any(outcome.failure for outcome in outcomes))
 
 
-def run(benchmark: Benchmark, directory: Path, *, quick: bool) -> Outcome:
+def run(benchmark: Benchmark, directory: Path, *, device: str, quick: bool) -> Outcome:
     """Run a benchmark to its end; what it prints is kept if it fails, and its old results are not.
 
     Args:
         benchmark: Which.
         directory: Where its results go.
+        device: Of trainings.
         quick: Whether at its smallest size.
     """
     for old in (*directory.glob(f"{benchmark.name}.*"), *directory.glob(f"{benchmark.name}-*.svg")):
@@ -111,7 +131,7 @@ def run(benchmark: Benchmark, directory: Path, *, quick: bool) -> Outcome:
     log = directory / f"{benchmark.name}.log"
     try:
         subprocess.run(
-            benchmark.command(directory / f"{benchmark.name}.json", quick=quick),
+            benchmark.command(directory / f"{benchmark.name}.json", device=device, quick=quick),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
