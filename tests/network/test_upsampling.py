@@ -155,8 +155,6 @@ def test_networks_side_by_side_upsample_on_the_device_of_their_images():
         Network(Genotype.parse("0vgg3-1vgg3-0vgg3"), in_channels=1, num_classes=2, base_channels=4)
         for _ in range(2)
     ]
-    for network in networks:
-        network.eval()
     images = drawn(2, 3, 1, 6, 5)
     together = SideBySide(networks)
     with Names() as seen:
