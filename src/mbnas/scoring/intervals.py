@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from mbnas.scoring.ranks import checked
+from mbnas.scoring.ties import checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

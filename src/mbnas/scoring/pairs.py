@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from mbnas.scoring.ranks import checked
+from mbnas.scoring.ties import checked
 
 _MOST_EXACT = 200
 

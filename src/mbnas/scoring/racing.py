@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-from mbnas.scoring.ranks import checked
+from mbnas.scoring.ties import checked
 
 PRIOR_FREEDOM = 4
 """As how many differences, at most, the candidates before count for the spread of the next."""

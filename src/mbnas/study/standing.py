@@ -20,7 +20,7 @@ class Evaluation:
 
     Attributes:
         record: As the ledger keeps it.
-        trainings: Those that make its score, by initialisation, then fold.
+        trainings: Those that make its score, by initialisation, then fold; without their epochs.
         num_trainings: How many make its score once all are done.
         judgement: What they say of it.
         parameters: Of the network, ``None`` while unknown.
@@ -136,7 +136,7 @@ def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
     facts, networks = ledger.facts(), ledger.networks()
     protocol = configuration.protocol
     by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
-    for record in ledger.trainings(protocol=facts["protocol"]):
+    for record in ledger.trainings(protocol=facts["protocol"], course=False):
         if record.key.initialisation < protocol.initialisations:
             place = record.key.initialisation, record.key.fold
             by_network.setdefault(record.key.network, {})[place] = record
