@@ -6,6 +6,7 @@ import pytest
 
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype
+from mbnas.network.memory import CONTEXT_BYTES, MARGIN
 from mbnas.training import memory
 from mbnas.training.memory import predicted_bytes, training_memory
 from mbnas.training.validate import BATCH
@@ -61,3 +62,24 @@ def test_a_network_that_cannot_be_built_is_told_as_such(task):
     protocol = with_training(task.protocol, base_channels=6)
     with pytest.raises(ConfigurationError, match="must be divisible by 4"):
         training_memory(Genotype.parse("0dense3"), protocol, **CHANNELS)
+
+
+def test_trainings_together_and_recorded_steps_need_their_own(task, monkeypatch):
+    monkeypatch.setattr(memory, "are_resident", lambda *_: True)
+
+    def predicted(protocol, trainings=1):
+        return predicted_bytes(
+            task.architecture,
+            protocol,
+            num_slices=0,
+            device="cuda",
+            trainings=trainings,
+            **CHANNELS,
+        )
+
+    one, three = predicted(task.protocol), predicted(task.protocol, trainings=3)
+    assert three - one == pytest.approx(2 * (one - CONTEXT_BYTES))
+    recorded = with_training(task.protocol, step="graph")
+    need = training_memory(task.architecture, recorded, **CHANNELS)
+    beside = MARGIN * min(need.step, need.validation)
+    assert predicted(recorded) - one == pytest.approx(beside, abs=1)

@@ -41,6 +41,7 @@ class RecordedCall:
             for _ in range(_ATTEMPTS):
                 call(*self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
+        torch.cuda.empty_cache()  # the graph has memory of its own, and what was used is no part
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._output = call(*self._inputs)

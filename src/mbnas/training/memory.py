@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
 
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
-from mbnas.network.memory import CONTEXT_BYTES, MemoryNeed, memory_need
+from mbnas.network.memory import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
 from mbnas.training.losses import make_loss
 from mbnas.training.protocol import Protocol
 from mbnas.training.residency import are_resident, slices_bytes, streamed_bytes
@@ -76,4 +77,7 @@ def predicted_bytes(
     if not are_resident(of_slices, device):
         largest = max(trainings * training.batch_size, BATCH)
         of_slices = streamed_bytes(largest, channels=in_channels, size=size, precision=precision)
-    return CONTEXT_BYTES + trainings * (need.total - CONTEXT_BYTES) + of_slices
+    of_training = need.total - CONTEXT_BYTES
+    if training.step == "graph":  # its memory stays its own, also while slices are predicted
+        of_training += math.ceil(MARGIN * min(need.step, need.validation))
+    return CONTEXT_BYTES + trainings * of_training + of_slices
