@@ -1,6 +1,7 @@
 """Trainings of a network together: each ends as it would alone, within rounding."""
 
 from dataclasses import replace
+from shutil import which
 
 import numpy as np
 import pytest
@@ -143,6 +144,8 @@ def test_a_program_serves_one_training_after_another(task, data, monkeypatch):
     forget_programs()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(which("g++") is None, reason="torch compiles for processors with g++")
 def test_a_compiled_step_follows_the_eager_one(task, data):
     short = replace(with_training(task, epochs=2), architecture=Genotype.parse("0vgg3"))
     eager = train_once(short, data)
