@@ -17,13 +17,19 @@ SCALES = [2, 4, 8, 16]
 sides = st.integers(1, 9)
 
 
+@pytest.fixture(autouse=True)
+def _as_torch_begins():
+    """No deterministic algorithms, whatever trained in this process before; then as it was."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
 @pytest.fixture
 def deterministic():
     """Torch's deterministic algorithms, as every training has them."""
-    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(before)
 
 
 def drawn(*shape, seed=0, dtype=torch.float32):
@@ -145,7 +151,6 @@ def test_elsewhere_no_step_gathers():
 
 
 def test_torchs_own_is_used_where_determinism_is_not_asked_for():
-    assert not torch.are_deterministic_algorithms_enabled()
     assert operations("meta") > NATIVE
 
 
