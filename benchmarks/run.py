@@ -57,6 +57,7 @@ class Benchmark:
 SMALL_UNET = ("--setting", "small, 64", "--rounds", "1", "--steps", "1", "--network", "U-Net")
 BENCHMARKS = (
     Benchmark(name="training", quick=SMALL_UNET, on_device=True),
+    Benchmark(name="cores", quick=SMALL_UNET),
     Benchmark(name="gain", arguments=("--rounds", "4"), quick=SMALL_UNET),
     Benchmark(name="limit", quick=("--rounds", "1", "--batch", "1"), on_device=True),
     Benchmark(
