@@ -18,7 +18,8 @@ from workload import network_of, noise_slices, protocol
 
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.training.device import flushing_subnormals, prepare_process, resolve_precision
-from mbnas.training.loop import TrainingLoop
+from mbnas.training.loop import Schedule, TrainingLoop
+from mbnas.training.step import Step
 
 BATCH = 8
 STEPS_PER_EPOCH = 4
@@ -46,9 +47,10 @@ def main() -> None:
     data = noise_slices(arguments.slices, arguments.side)
     network = network_of(unet_genotype(), data, settings)
     rng = np.random.default_rng(0)
-    loop = TrainingLoop(network, data, np.arange(arguments.slices), settings, rng)
+    schedule = Schedule(data, np.arange(arguments.slices), settings, rng)
+    loop = TrainingLoop(Step([network], settings.training), data, [schedule])
     with flushing_subnormals():
-        loop.run_epoch()
+        loop.advance()
         steps_s = [epoch_s(loop) / STEPS_PER_EPOCH for _ in range(arguments.epochs)]
     print(json.dumps({"step_s": summary(steps_s), "memory_mib": peak_mib() - before_mib}))
 
@@ -56,7 +58,7 @@ def main() -> None:
 def epoch_s(loop: TrainingLoop) -> float:
     """Return the seconds of an epoch."""
     start = time.perf_counter()
-    loop.run_epoch()
+    loop.advance()
     return time.perf_counter() - start
 
 

@@ -18,6 +18,7 @@ from mbnas.study.workplace import (
     room_bytes,
     workplace_of,
 )
+from mbnas.training.final import FinalTask
 from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
 from mbnas.training.task import TrainingTask
 from mbnas.training.train import run_training
@@ -79,7 +80,10 @@ def test_there_is_a_slot():
     ],
 )
 def test_a_training_demands_what_is_predicted(task, memory_bytes, alone, demand):
-    assert demand_of(replace(task, memory_bytes=memory_bytes, alone=alone)) == demand
+    work = replace(task, memory_bytes=memory_bytes, alone=alone)
+    assert demand_of(work) == demand
+    final = FinalTask(training=work, class_names=("one",), weights=Path("fold0.safetensors"))
+    assert demand_of(final) == demand
 
 
 @pytest.mark.parametrize(

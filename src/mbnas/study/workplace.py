@@ -89,12 +89,25 @@ def workplace_of(configuration: Configuration) -> Iterator[Workplace]:
         executor.terminate()  # what still runs was begun ahead of time, and nobody asked for it
 
 
-def demand_of(work: TrainingTask | Sequence[TrainingTask]) -> Demand:
-    """Return what a training, or several together, need of their device.
+@runtime_checkable
+class Demanding(Protocol):
+    """A task that knows what it needs of its device, such as one training."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """How much memory it is predicted to need, where that is known."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other may run on its device meanwhile."""
+
+
+def demand_of(work: Demanding | tuple[Demanding, ...]) -> Demand:
+    """Return what a task, or several together, need of their device.
 
     What is not predicted counts as nothing.
     """
-    tasks = [work] if isinstance(work, TrainingTask) else work
+    tasks = work if isinstance(work, tuple) else (work,)
     return Demand(
         memory_bytes=sum(task.memory_bytes or 0 for task in tasks),
         alone=any(task.alone for task in tasks),
