@@ -76,6 +76,7 @@ def dies(task):
 
 
 def run(monkeypatch, train, tasks, plan):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # workers find what is named here
     monkeypatch.setattr(final, "train_final", train)
     with ProcessExecutor(2) as executor:
         final._run(tasks, Workplace(executor=executor, slots=2), plan, lambda: None)
