@@ -111,6 +111,10 @@ def folder_and_content(task):
     return task.slices, content(task.slices)
 
 
+def folders_of(tasks):
+    return tuple(task.slices for task in tasks)
+
+
 @pytest.mark.slow
 def test_slices_reach_workers_that_do_not_see_the_driver_s(folder, tmp_path, place, monkeypatch):
     ray = pytest.importorskip("ray")
@@ -124,6 +128,8 @@ def test_slices_reach_workers_that_do_not_see_the_driver_s(folder, tmp_path, pla
             assert executor.submit(folder_and_content, task).result() == (folder, expected)
             shutil.rmtree(folder)
             seen = list(executor.map(folder_and_content, [task] * 6))
+            together = executor.submit(folders_of, (task, replace(task, fold=1))).result()
     finally:
         ray.cloudpickle.unregister_pickle_by_value(module)
     assert seen == [(place / "0123", expected)] * 6
+    assert together == (place / "0123", place / "0123")
