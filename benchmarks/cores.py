@@ -11,10 +11,9 @@ numbers flushed, as mbnas has it. All processes are there from the beginning, an
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +24,7 @@ from arms_loader import monai_float32
 from arms_mbnas import mbnas
 from arms_nnunet import nnunet
 from measuring import described, machine, spread, summary, write
+from turns import process
 from workload import NETWORKS, Arm, Case, noise_slices, protocol
 
 from mbnas.training.device import flushing_subnormals, prepare_process, resolve_precision
@@ -112,7 +112,7 @@ def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[s
         laid_out = places(num_cores())
         started = {
             name: [
-                stack.enter_context(process(place, size, network, steps))
+                stack.enter_context(process(work, place, size, network, steps))
                 for _ in range(place.processes)
             ]
             for name, place in laid_out.items()
@@ -145,22 +145,6 @@ def round_of(processes: list[Connection]) -> float:
     for each in processes:
         each.recv()
     return time.perf_counter() - start
-
-
-@contextmanager
-def process(place: Place, size: Setting, network: str, steps: int) -> Iterator[Connection]:
-    """Yield the connection to a process that makes its steps when told to."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    started = context.Process(target=work, args=(there, place, size, network, steps))
-    started.start()
-    there.close()  # so that a process that ends is noticed here
-    try:
-        yield here
-        here.send("end")
-    finally:
-        here.close()
-        started.join()
 
 
 def work(connection: Connection, place: Place, size: Setting, network: str, steps: int) -> None:

@@ -12,9 +12,6 @@ two processes take turns, of which one works at a time.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +21,7 @@ import torch
 from gain_page import markdown, plot
 from gain_steps import FACTORS, Factors, steps_with
 from measuring import interleaved, machine, ratios, summary, write
+from turns import process
 from workload import NETWORKS, Case, noise_slices, protocol
 
 from mbnas.training.device import flushing_subnormals, keep_large_blocks
@@ -75,8 +73,8 @@ def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[s
     """Return every combination's rounds and what each factor is worth."""
     rounds: dict[Factors, list[dict[str, float]]] = {}
     with (
-        process(setting, network, arguments, keeps_memory=False) as without,
-        process(setting, network, arguments, keeps_memory=True) as keeping,
+        process(run_rounds, setting, network, arguments, False) as without,
+        process(run_rounds, setting, network, arguments, True) as keeping,
     ):
         for number in range(1 + (arguments.rounds or ROUNDS.get(setting, OTHER_ROUNDS))):
             for connection in (without, keeping)[:: -1 if number % 2 else 1]:
@@ -116,26 +114,6 @@ def named_as(factors: Factors) -> str:
     'layout + precision'
     """
     return " + ".join(factor for factor in FACTORS if factor in factors) or "none"
-
-
-@contextmanager
-def process(
-    setting: str, network: str, arguments: argparse.Namespace, *, keeps_memory: bool
-) -> Iterator[Connection]:
-    """Yield the connection to a process that runs a round of its combinations when told to."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    started = context.Process(
-        target=run_rounds, args=(there, setting, network, arguments, keeps_memory)
-    )
-    started.start()
-    there.close()  # so that a process that ends is noticed here
-    try:
-        yield here
-        here.send("end")
-    finally:
-        here.close()
-        started.join()
 
 
 def run_rounds(
