@@ -28,7 +28,7 @@ from mbnas.study.executors import ProcessExecutor
 from mbnas.training.device import resolve_device, resolve_precision, take_device
 from mbnas.training.processor import num_cores
 from mbnas.training.protocol import Protocol, StepMode
-from mbnas.training.rate import Rate, Workload, measure_rate
+from mbnas.training.rate import Rate, Workload, joined, measure_rate
 
 FOLDS, INITIALISATIONS, EPOCHS, SLICES, NETWORKS_SEARCHED = 5, 3, 100, 480, 150
 SEEN = FOLDS * INITIALISATIONS * EPOCHS * SLICES
@@ -186,14 +186,6 @@ def in_streams(streams: int, workload: Workload, seconds: float) -> Rate:
     if len(rates) < streams:
         raise RuntimeError("a thread came to nothing; standard error has why")
     return joined(rates)
-
-
-def joined(rates: list[Rate]) -> Rate:
-    """Return the rate of workloads that ran at the same time."""
-    return Rate(
-        slices_per_s=sum(rate.slices_per_s for rate in rates),
-        begun_s=max(rate.begun_s for rate in rates),
-    )
 
 
 def headlines(rows: list[dict[str, Any]], device: str) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def _compare(
     )
     page.begin("training the networks found and the baselines anew")
     page.write()
-    with holding(experiment.settled().comparison) as held:
+    with holding(experiment.comparison) as held:
         try:
             with logged(held) as log, training_bar("Training anew", log) as watch:
                 contenders = compare_found(

@@ -1,4 +1,4 @@
-"""How images lie in memory on their way into a network.
+"""How networks, and images on their way into them, lie in memory.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def channels_last(
@@ -24,3 +24,8 @@ def channels_last(
     if channels > 1:
         return images_BCHW
     return images_BCHW.as_strided(images_BCHW.shape, (height * width, 1, width, 1))
+
+
+def placed(network: nn.Module, device: torch.device | str) -> nn.Module:
+    """Move a network to a device, its weights laid out as :func:`channels_last` images are."""
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

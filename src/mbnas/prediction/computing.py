@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
-from mbnas.network.layout import channels_last
+from mbnas.network.layout import channels_last, placed
 from mbnas.training.processor import is_fast_at_bfloat16, num_cores
 
 Compute = Callable[
@@ -37,7 +37,7 @@ def computing(network: nn.Module, device: torch.device, precision: str) -> Compu
         device: Where to compute.
         precision: ``float32`` or ``bfloat16``, in which it was trained.
     """
-    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    network = placed(network, device).eval()
     lower = precision == "bfloat16" and is_fast_at_bfloat16(device)
 
     @torch.inference_mode()

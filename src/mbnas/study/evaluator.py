@@ -161,9 +161,10 @@ class Evaluator:
         """Return the part of the memory of trainings that advance together that each has."""
         together = 1
         if isinstance(architecture, Genotype):
-            folds = self._protocol.evaluation.folds
-            together = {"folds": folds, "all": folds * len(self._initialisations)}.get(
-                self._protocol.training.fused, 1
+            together = training_protocol.num_together(
+                self._protocol.training.fused,
+                folds=self._protocol.evaluation.folds,
+                initialisations=len(self._initialisations),
             )
         needed = self._memory_of(architecture, together)
         return None if needed is None else math.ceil(needed / together)

@@ -27,8 +27,8 @@ from mbnas.study.way import Choice, Way
 from mbnas.study.workplace import default_workers
 from mbnas.training.device import resolve_precision, take_device
 from mbnas.training.processor import num_cores
-from mbnas.training.protocol import Fusion, Protocol, StepMode, TrainingSettings
-from mbnas.training.rate import Rate, Workload, measure_rate
+from mbnas.training.protocol import Fusion, Protocol, StepMode, TrainingSettings, num_together
+from mbnas.training.rate import Rate, Workload, joined, measure_rate
 
 MARGIN = 1.05
 """How many times as fast a way must be to be preferred to a simpler one."""
@@ -103,10 +103,7 @@ class Question:
     def workload(self, way: Way) -> Workload:
         """Return what is trained to see how fast a way is."""
         configuration = self.configuration
-        folds, initialisations = (
-            configuration.protocol.folds,
-            configuration.protocol.initialisations,
-        )
+        evaluation = configuration.protocol
         return Workload(
             architecture=self.architecture,
             protocol=Protocol(
@@ -116,7 +113,9 @@ class Question:
             ),
             in_channels=self.in_channels,
             num_classes=self.num_classes,
-            trainings={"folds": folds, "all": folds * initialisations}.get(way.fused, 1),
+            trainings=num_together(
+                way.fused, folds=evaluation.folds, initialisations=evaluation.initialisations
+            ),
             device=configuration.run.device,
         )
 
@@ -239,11 +238,7 @@ def measuring(configuration: Configuration, seconds: float) -> Iterator[Measure]
             for waiting in [executor.submit(num_cores) for _ in range(most)]:
                 waiting.result()
         calls = [executor.submit(measure_rate, workload, seconds) for _ in range(workers)]
-        rates = [call.result() for call in calls]
-        return Rate(
-            slices_per_s=sum(rate.slices_per_s for rate in rates),
-            begun_s=max(rate.begun_s for rate in rates),
-        )
+        return joined([call.result() for call in calls])
 
     try:
         yield measure

@@ -75,11 +75,7 @@ class Course:
         """
         protocol, settings = self._task.protocol, self._task.protocol.training
         epoch = len(self._epochs) + 1
-        if not math.isfinite(mean_loss):
-            raise TrainingError(
-                f"The loss stopped being finite (={mean_loss}) in epoch {epoch} of "
-                f"{settings.epochs}: try a smaller training.learning_rate or float32."
-            )
+        check_finite(mean_loss, epoch, settings.epochs)
         class_dice = None
         if epoch >= protocol.first_scored_epoch:
             self._counts.append(
@@ -104,6 +100,19 @@ class Course:
             score=_score(self._epochs, self._task.fold),
             collapsed=collapsed_classes(self._counts),
             slices_per_s=slices_per_s,
+        )
+
+
+def check_finite(mean_loss: float, epoch: int, num_epochs: int) -> None:
+    """Return if an epoch's mean loss is a finite number.
+
+    Raises:
+        TrainingError: if it is none.
+    """
+    if not math.isfinite(mean_loss):
+        raise TrainingError(
+            f"The loss stopped being finite (={mean_loss}) in epoch {epoch} of {num_epochs}: try a "
+            "smaller training.learning_rate or float32."
         )
 
 

@@ -7,7 +7,6 @@ weights, bit for bit on one machine and device.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from mbnas.data.folds import make_folds
 from mbnas.errors import ModelError, TrainingError
 from mbnas.pulse import beat
 from mbnas.training.checkpoint import Checkpoint
+from mbnas.training.course import check_finite
 from mbnas.training.curve import write_curve
 from mbnas.training.device import flushing_subnormals, prepare_process
 from mbnas.training.loading import load_slices
@@ -122,11 +122,7 @@ def _train(task: FinalTask, data: SliceSource) -> nn.Module:
     saved_at, saving_s = time.monotonic(), 0.0
     for epoch in range(len(epochs) + 1, num_epochs + 1):
         loss = loop.advance()[0]
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss stopped being finite (={loss}) in epoch {epoch} of {num_epochs}: try a "
-                "smaller training.learning_rate or float32."
-            )
+        check_finite(loss, epoch, num_epochs)
         dice = None
         if len(validated) and is_validated(epoch, num_epochs):
             precision = protocol.training.precision

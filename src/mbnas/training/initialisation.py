@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import nn
 
 from mbnas.network.build import build_network, output_layer
+from mbnas.network.layout import placed
 from mbnas.seeds import derive_seed
 from mbnas.training.source import SliceSource
 from mbnas.training.task import TrainingTask
@@ -33,8 +34,7 @@ def initial_network(
         bias_head_to_frequencies(
             output_layer(network, data.num_classes), data.class_counts(training_slices)
         )
-    network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+    return placed(network, task.device)
 
 
 def initialised_network(task: TrainingTask, data: SliceSource, attempt: int) -> nn.Module:

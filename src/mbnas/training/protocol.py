@@ -149,6 +149,15 @@ class TrainingSettings:
                 )
 
 
+def num_together(fused: Fusion, *, folds: int, initialisations: int) -> int:
+    """Return how many trainings of a network advance together.
+
+    >>> [num_together(each, folds=5, initialisations=3) for each in ("off", "folds", "all")]
+    [1, 5, 15]
+    """
+    return {"folds": folds, "all": folds * initialisations}.get(fused, 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """Every choice that a score depends on.

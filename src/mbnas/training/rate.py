@@ -6,6 +6,7 @@ What slices show does not matter for that, so they are noise.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import nn
 
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
+from mbnas.network.layout import placed
 from mbnas.seeds import generator
 from mbnas.training.device import flushing_subnormals, prepare_process
 from mbnas.training.loop import Schedule, TrainingLoop
@@ -62,6 +64,14 @@ class Rate:
         return self.begun_s + num_slices / self.slices_per_s
 
 
+def joined(rates: Sequence[Rate]) -> Rate:
+    """Return how fast workloads go all together that went at the same time."""
+    return Rate(
+        slices_per_s=sum(rate.slices_per_s for rate in rates),
+        begun_s=max(rate.begun_s for rate in rates),
+    )
+
+
 def measure_rate(workload: Workload, seconds: float) -> Rate:
     """Return how fast a workload goes, from a few steps that take some seconds in all.
 
@@ -105,7 +115,7 @@ def _network(workload: Workload) -> nn.Module:
         num_classes=workload.num_classes,
         base_channels=workload.protocol.training.base_channels,
     )
-    return network.to(workload.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return placed(network, workload.device)
 
 
 def _noise(workload: Workload) -> ResidentSlices:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Int
 from torch import nn
 
 from mbnas.errors import TrainingError
+from mbnas.network.layout import placed
 from mbnas.seeds import generator
 from mbnas.training.course import Attempt, Course
 from mbnas.training.device import flushing_subnormals
@@ -146,7 +146,6 @@ def _own(network: nn.Module, task: TrainingTask, data: SliceSource, *, shared: b
     """Return a trained network that nothing which comes after it changes."""
     if not shared and not is_program(task.protocol.training):
         return network
-    copy = initialised_network(task, data, 0)
-    copy.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copy = placed(initialised_network(task, data, 0), task.device)
     copy.load_state_dict(network.state_dict())
     return copy
