@@ -5,11 +5,14 @@ The calls are the standard library's own functions, or travel with what they are
 
 import operator
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import CancelledError, wait
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +158,35 @@ def test_terminate_ends_running_and_waiting_calls_at_once(tmp_path):
         assert executor.submit(abs, -1).result(timeout=60) == 1
 
 
+def test_calls_outlive_a_lifeline_that_dies_of_itself(tmp_path):
+    with RayExecutor(lambda: 2) as executor:
+        os.mkfifo(tmp_path / "pipe")
+        lasting = executor.submit(eval, f"open({str(tmp_path / 'pipe')!r}).read()")
+        with (tmp_path / "pipe").open("w") as pipe:  # opens when the call does
+            for anchor in processes(b"ray::_Anchor"):
+                os.kill(anchor, signal.SIGKILL)
+            assert executor.submit(abs, -1).result(timeout=60) == 1
+            pipe.write("lived on")
+        assert lasting.result(timeout=60) == "lived on"
+        sleeping = executor.submit(time.sleep, 600)
+        executor.terminate()
+        assert sleeping.done()
+    end_s = time.monotonic() + 30
+    while processes(b"ray::_Anchor") and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert not processes(b"ray::_Anchor")
+
+
+def processes(title):
+    """The living processes whose command line begins so."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if command.read_bytes().startswith(title):
+                found.append(int(command.parent.name))
+    return found
+
+
 def test_no_more_calls_are_given_to_ray_than_there_are_slots(tmp_path):
     slots = 1
     with RayExecutor(lambda: slots) as executor:
@@ -245,6 +277,28 @@ with connected("local", local_cpus=1), RayExecutor(lambda: 1, max_retries=1) as 
 def test_ray_writes_nothing_and_leaves_signals_alone():
     answer = elsewhere(LOCAL)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "mine\n")
+
+
+# Where Ray is asked to cancel a task that finishes at that moment, it aborts the driver.
+TERMINATING = """
+import random, time
+from concurrent.futures import wait
+from mbnas.study.ray_executor import RayExecutor
+moments = random.Random(0)
+with connected("local", local_cpus=2):
+    for _ in range(10):
+        with RayExecutor(lambda: 2) as executor:
+            wait([executor.submit(abs, -1) for _ in range(2)])
+            calls = [executor.submit(time.sleep, moments.uniform(0, 0.02)) for _ in range(6)]
+            time.sleep(moments.uniform(0, 0.03))
+            executor.terminate()
+            assert not wait(calls, timeout=0).not_done
+"""
+
+
+def test_terminating_while_calls_finish_leaves_the_driver_alive():
+    answer = elsewhere(TERMINATING)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
 
 
 def test_importing_the_executor_does_not_import_ray():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -17,14 +18,18 @@ from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from mbnas.errors import StudyError, TrainingError, WorkerDied
 from mbnas.study.ray_cluster import MAX_RETRIES, import_ray
+from mbnas.study.ray_lifeline import Lifeline, hold_lifeline
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_GRACE_S = 2.0
+"""How long Ray may take to notice that calls have ended; a process that is stuck takes longer."""
 
 
 def no_gpu(*args: object, **kwargs: object) -> float:
@@ -65,6 +70,7 @@ class RayExecutor(Executor):
         self._ending = False
         self._waiting: deque[_Call] = deque()
         self._given: dict[Any, _Call] = {}
+        self._lifeline: Lifeline | None = None
         self._thread = threading.Thread(target=self._serve, name="ray-executor", daemon=True)
         self._thread.start()
 
@@ -117,6 +123,7 @@ class RayExecutor(Executor):
             self._posted.get()()
             while self._waiting and self._has_room():
                 self._give(self._waiting.popleft())
+        self._cut_lifeline()
 
     def _has_room(self) -> bool:
         try:
@@ -134,7 +141,10 @@ class RayExecutor(Executor):
                 max_retries=self._max_retries,
                 retry_exceptions=False,
             )
-            reference = task.remote(*self._sent(call.function, call.args), call.kwargs)
+            if self._lifeline is None:
+                self._lifeline = hold_lifeline()
+            sent = self._sent(call.function, call.args)
+            reference = task.remote(self._lifeline, *sent, call.kwargs)
         except Exception as error:  # what cannot be pickled, or Ray is gone
             call.future.set_exception(error)
             return
@@ -146,7 +156,7 @@ class RayExecutor(Executor):
 
     def _take_back(self, reference: Any, outcome: Future[Any]) -> None:
         call = self._given.pop(reference, None)
-        if call is None:  # ended by `terminate`
+        if call is None or call.future.done():  # ended by `terminate`
             return
         try:
             succeeded, result = outcome.result()
@@ -164,11 +174,20 @@ class RayExecutor(Executor):
 
     def _end_given(self) -> None:
         self._cancel_waiting()
-        for reference, call in self._given.items():
-            with suppress(Exception):  # the cluster may be gone, and the call with it
-                self._ray.cancel(reference, force=True)
+        self._cut_lifeline()
+        for call in self._given.values():
             call.future.set_exception(CancelledError())
+        end_s = time.monotonic() + _GRACE_S
+        while self._given and (left_s := end_s - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._posted.get(timeout=left_s)()
         self._given.clear()
+
+    def _cut_lifeline(self) -> None:
+        if self._lifeline is not None:
+            with suppress(Exception):  # the cluster may be gone, and all that runs on it
+                self._lifeline.cut()
+            self._lifeline = None
 
     def _cancel_waiting(self) -> None:
         for call in self._waiting:
@@ -221,11 +240,15 @@ class _Call:
 
 
 def _answer(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    lifeline: Lifeline,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> tuple[bool, Any]:
     """Return whether a call succeeded, and its result or exception: this runs as a Ray task."""
     try:
-        return True, function(*args, **kwargs)
+        with lifeline.tied():
+            return True, function(*args, **kwargs)
     except Exception as error:
         place = f"In the Ray worker:\n{traceback.format_exc()}"
         try:
