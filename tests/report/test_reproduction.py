@@ -1,5 +1,6 @@
 """The page of a whole experiment, and the paper's table beside a new one."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
@@ -61,6 +62,16 @@ def test_the_page_shows_what_there_is_so_far():
     assert page.count('class="net"') == 2
     assert 'href="bilevel/report.html"' in page
     assert "Trained anew" not in page
+
+
+@pytest.mark.parametrize("searches", [(), SEARCHES])
+def test_every_section_is_in_the_contents_and_every_entry_is_there(searches):
+    page = render_reproduction(experiment(*searches))
+    contents, sections = page.split("<main>")
+    places = re.findall(r'<(?:section|header)\b[^>]* id="(\w+)"', sections)
+    assert re.findall(r'href="#(\w+)"', contents) == places
+    assert len(places) == len(re.findall(r"<(?:section|header)\b", sections))
+    assert ("searches" in places) == bool(searches)
 
 
 def test_a_page_before_the_first_search():

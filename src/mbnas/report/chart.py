@@ -6,18 +6,15 @@ Without the script, and on paper, the picture stands for itself. Colours are the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import floor, log10
+from collections.abc import Sequence
 from statistics import quantiles
 from typing import Literal
 
+from mbnas.report.axes import SIZES, Frame, line, staircase
 from mbnas.report.markup import Markup, element
 from mbnas.report.summary import EvaluationSummary, SearchSummary
 from mbnas.report.wording import score_text
 
-_SIZES = {"broad": (976.0, 390.0), "narrow": (380.0, 330.0)}
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 16.0, 34.0, 44.0
 _LONG_AHEAD = 4  # the axis shows at most so many times the evaluations there are
 
 
@@ -31,13 +28,13 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
         summary: The study; a study without a score yet gives an empty pair of axes.
         shape: For a desk's screen and for paper, or for a phone's.
     """
-    width, height = _SIZES[shape]
-    frame = _Frame.around(summary, width=width, height=height)
+    width, height = SIZES[shape]
+    frame = _frame_around(summary, width=width, height=height)
     improved = {evaluation.number for evaluation in summary.improvements}
     return element(
         "svg",
         element("title", "Score of every evaluation and the best so far"),
-        *_draw_axes(frame, summary),
+        *frame.axes(_words(frame, summary), "score (validation Dice)"),
         _draw_unet(frame, summary),
         _draw_best_so_far(frame, summary),
         *(_draw_point(frame, e, e.number in improved) for e in summary.evaluations),
@@ -50,7 +47,7 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
 
 def draw_key(summary: SearchSummary) -> Markup:
     """Return what the chart's marks mean, of those that occur."""
-    frame = _Frame.around(summary, width=100.0, height=100.0)
+    frame = _frame_around(summary, width=100.0, height=100.0)
     done = summary.evaluations
     unet = None if summary.unet is None else summary.unet.score
     signs = (
@@ -65,7 +62,12 @@ def draw_key(summary: SearchSummary) -> Markup:
             _path_of_network(10.0, 7.0),
             "a training collapsed",
         ),
-        (any(frame.is_below(e) for e in done), "point", _path_of_low(10.0, 7.0), "below the axis"),
+        (
+            any(_is_below(frame, e) for e in done),
+            "point",
+            _path_of_low(10.0, 7.0),
+            "below the axis",
+        ),
         (
             any(_expected(e) is not None for e in done),
             "point dropped",
@@ -91,47 +93,20 @@ def draw_key(summary: SearchSummary) -> Markup:
     return element("ul", *items, class_="key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Frame:
-    """From evaluation numbers and scores to places in the picture."""
+def _frame_around(summary: SearchSummary, *, width: float, height: float) -> Frame:
+    """Return the frame that holds the scores, far outliers below it left out."""
+    done = summary.evaluations[-1].number if summary.evaluations else 0
+    last = max(done, min(summary.budget, max(20, _LONG_AHEAD * done)), 1)
+    scores = [score for score in map(_height, summary.evaluations) if score is not None]
+    if summary.unet is not None and summary.unet.score is not None:
+        scores.append(summary.unet.score)
+    low, high = range_of(scores)
+    return Frame(width=width, height=height, last=last, low=low, high=high, inset=8.0)
 
-    width: float
-    height: float
-    last: int
-    low: float
-    high: float
 
-    @classmethod
-    def around(cls, summary: SearchSummary, *, width: float, height: float) -> _Frame:
-        """Return the frame that holds the scores, far outliers below it left out."""
-        done = summary.evaluations[-1].number if summary.evaluations else 0
-        last = max(done, min(summary.budget, max(20, _LONG_AHEAD * done)), 1)
-        heights = map(_height, summary.evaluations)
-        scores = [height for height in heights if height is not None]
-        if summary.unet is not None and summary.unet.score is not None:
-            scores.append(summary.unet.score)
-        low, high = range_of(scores)
-        return cls(width=width, height=height, last=last, low=low, high=high)
-
-    def x(self, number: int | float) -> float:
-        inner = self.width - _LEFT - _RIGHT - 16
-        return _LEFT + 8 + inner * (number - 1) / max(1, self.last - 1)
-
-    def y(self, score: float) -> float:
-        inner = self.height - _TOP - _BOTTOM
-        return _TOP + inner * (self.high - max(score, self.low)) / (self.high - self.low)
-
-    def is_below(self, evaluation: EvaluationSummary) -> bool:
-        height = _height(evaluation)
-        return height is not None and height < self.low
-
-    @property
-    def floor(self) -> float:
-        return self.height - _BOTTOM
-
-    @property
-    def right(self) -> float:
-        return self.width - _RIGHT
+def _is_below(frame: Frame, evaluation: EvaluationSummary) -> bool:
+    height = _height(evaluation)
+    return height is not None and height < frame.low
 
 
 def range_of(scores: Sequence[float]) -> tuple[float, float]:
@@ -147,56 +122,26 @@ def range_of(scores: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """Return round numbers between ``low`` and ``high``, about ``count`` of them."""
-    rough = (high - low) / count
-    size = 10.0 ** floor(log10(rough))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
-    first = floor(low / step) + 1
-    return [round(step * index, 9) for index in range(first, floor(high / step) + 1)]
+def _words(frame: Frame, summary: SearchSummary) -> str:
+    return "evaluation" if frame.last >= summary.budget else f"evaluation, of {summary.budget}"
 
 
-def _draw_axes(frame: _Frame, summary: SearchSummary) -> Iterator[Markup]:
-    scores = ticks(frame.low, frame.high, 5)
-    digits = 2 if all(round(score, 2) == score for score in scores) else 3
-    for score in scores:
-        y = frame.y(score)
-        yield _line("grid", _LEFT, y, frame.right, y)
-        yield _label("end", _LEFT - 8, y + 4, f"{score:.{digits}f}")
-    yield _line("axis", _LEFT, frame.floor, frame.right, frame.floor)
-    numbers = ticks(1.0, float(frame.last), int(frame.width // 110)) if frame.last > 1 else []
-    numbers = [1.0, *(number for number in numbers if number.is_integer())]
-    for number in numbers:
-        yield _label("middle", frame.x(number), frame.floor + 18, f"{number:g}")
-    words = "evaluation" if frame.last >= summary.budget else f"evaluation, of {summary.budget}"
-    yield _label("end", frame.right, frame.height - 6, words)
-    yield _label("start", 2.0, 12.0, "score (validation Dice)")
-
-
-def _draw_unet(frame: _Frame, summary: SearchSummary) -> Markup | None:
+def _draw_unet(frame: Frame, summary: SearchSummary) -> Markup | None:
     if summary.unet is None or summary.unet.score is None:
         return None
     y = frame.y(summary.unet.score)
-    return _line("unet", _LEFT, y, frame.right, y)
+    return line("unet", frame.left, y, frame.right, y)
 
 
-def _draw_best_so_far(frame: _Frame, summary: SearchSummary) -> Markup | None:
-    improvements = summary.improvements
-    if not improvements:
+def _draw_best_so_far(frame: Frame, summary: SearchSummary) -> Markup | None:
+    steps = [(each.number, each.score or 0.0) for each in summary.improvements]
+    if not steps:
         return None
-    last = summary.evaluations[-1].number
-    path = ""
-    for evaluation in improvements:
-        x, y = frame.x(evaluation.number), frame.y(evaluation.score or 0.0)
-        path += f"H{x:.1f}V{y:.1f}" if path else f"M{x:.1f} {y:.1f}"
-    return element("path", class_="best-so-far", d=f"{path}H{frame.x(last):.1f}")
+    path = staircase(frame, steps, summary.evaluations[-1].number)
+    return element("path", class_="best-so-far", d=path)
 
 
-def _last(summary: SearchSummary) -> int:
-    return summary.evaluations[-1].number
-
-
-def _draw_point(frame: _Frame, evaluation: EvaluationSummary, improved: bool) -> Markup:
+def _draw_point(frame: Frame, evaluation: EvaluationSummary, improved: bool) -> Markup:
     kinds = ["point"]
     kinds += ["improved"] if improved else []
     height = _height(evaluation)
@@ -207,7 +152,7 @@ def _draw_point(frame: _Frame, evaluation: EvaluationSummary, improved: bool) ->
     y = frame.floor - 7
     if height is None:
         path = _path_of_none(x, y)
-    elif frame.is_below(evaluation):
+    elif _is_below(frame, evaluation):
         path = _path_of_low(x, y)
     else:
         y = frame.y(height)
@@ -235,12 +180,12 @@ def _height(evaluation: EvaluationSummary) -> float | None:
     return _expected(evaluation) if evaluation.score is None else evaluation.score
 
 
-def _whisker(frame: _Frame, evaluation: EvaluationSummary, x: float) -> Markup | None:
+def _whisker(frame: Frame, evaluation: EvaluationSummary, x: float) -> Markup | None:
     """Return a line of one standard deviation to either side, where it can be shown."""
     score, sd = evaluation.score, evaluation.sd
-    if score is None or sd is None or frame.is_below(evaluation):
+    if score is None or sd is None or _is_below(frame, evaluation):
         return None
-    return _line("whisker", x, max(frame.y(score + sd), 2.0), x, frame.y(score - sd))
+    return line("whisker", x, max(frame.y(score + sd), 2.0), x, frame.y(score - sd))
 
 
 def _path_of_network(x: float, y: float) -> str:
@@ -257,11 +202,3 @@ def _path_of_low(x: float, y: float) -> str:
 
 def _path_of_none(x: float, y: float) -> str:
     return f"M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8"
-
-
-def _line(css_class: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return element("line", class_=css_class, x1=x1, y1=y1, x2=x2, y2=y2)
-
-
-def _label(anchor: str, x: float, y: float, words: str) -> Markup:
-    return element("text", words, x=x, y=y, text_anchor=anchor)

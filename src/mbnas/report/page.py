@@ -1,21 +1,17 @@
-"""The report of a study as one page: no network, no other file, light and dark.
+"""The report of a study as one page.
 
 Every text is written out here, in Python; the page's script only shows and hides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
-from mbnas.errors import StudyError
-from mbnas.files import write_text
 from mbnas.report.chart import draw_key, draw_progress
 from mbnas.report.citing import citing_section
 from mbnas.report.comparison_section import comparison_section
-from mbnas.report.markup import Content, Markup, element, fragment
+from mbnas.report.document import Section, render_document, state_line, write_document
+from mbnas.report.markup import Content, Markup, element
 from mbnas.report.panel import Panels
 from mbnas.report.racing_section import racing_section
 from mbnas.report.repeating import repeating_section
@@ -29,7 +25,6 @@ from mbnas.report.wording import (
     counted,
     difference_text,
     duration_text,
-    moment_text,
     score_text,
 )
 from mbnas.version import __version__
@@ -43,73 +38,44 @@ def write_report(summary: SearchSummary, path: Path) -> None:
     Raises:
         StudyError: if it cannot be written.
     """
-    try:
-        write_text(path, render_page(summary))
-    except OSError as error:
-        raise StudyError(
-            f"The report {path} cannot be written: {error.strerror}. Make room or change "
-            "permissions, then run the same command again."
-        ) from error
+    write_document(render_page(summary), path)
 
 
 def render_page(summary: SearchSummary) -> str:
     """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
     panels, compared = Panels(summary), summary.comparison
     sections = (
-        ("overview", "Overview", _heading(summary)),
-        ("search", "Search", _progress(summary)),
-        ("best", "Best network", _best(summary, panels)),
-        ("comparison", "Comparison", None if compared is None else comparison_section(compared)),
-        ("statistics", "Statistics", statistics_section(compared)),
-        ("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
-        ("racing", "Racing", racing_section(summary.racing)),
-        ("timeline", "Timeline", _timeline(summary)),
-        ("troubles", "Troubles", _troubles(summary)),
-        ("evaluations", "All evaluations", _everything(summary)),
-        ("repeat", "Repeat it", repeating_section(summary)),
-        ("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
+        Section("overview", "Overview", _heading(summary)),
+        Section("search", "Search", _progress(summary)),
+        Section("best", "Best network", _best(summary, panels)),
+        Section("comparison", "Comparison", comparison_section(compared) if compared else None),
+        Section("statistics", "Statistics", statistics_section(compared)),
+        Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
+        Section("racing", "Racing", racing_section(summary.racing)),
+        Section("timeline", "Timeline", _timeline(summary)),
+        Section("troubles", "Troubles", _troubles(summary)),
+        Section("evaluations", "All evaluations", _everything(summary)),
+        Section("repeat", "Repeat it", repeating_section(summary)),
+        Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
-    present = [(place, name) for place, name, section in sections if section is not None]
-    return Template(_text_of("page.html")).substitute(
-        title=fragment(f"{summary.study_name} · mbnas"),
-        style="\n".join(map(_text_of, ("page.css", "segmentations.css", "timeline.css"))),
-        script=_text_of("page.js") + "\n" + _text_of("segmentations.js"),
-        contents=_contents(present),
-        sections=fragment(*(section for _, _, section in sections)),
-        templates=fragment(*(panels.template(e) for e in summary.evaluations)),
-    )
-
-
-def _text_of(name: str) -> str:
-    return (files("mbnas.report") / name).read_text(encoding="utf-8").rstrip()
-
-
-def _contents(sections: Sequence[tuple[str, str]]) -> Markup:
-    """Return the table of contents: a link to every section by its id."""
-    links = (element("li", element("a", name, href=f"#{place}")) for place, name in sections)
-    return element("nav", element("ol", *links), class_="contents", aria_label="Contents")
+    templates = map(panels.template, summary.evaluations)
+    return render_document(summary.study_name, sections, templates=templates)
 
 
 def _heading(summary: SearchSummary) -> Markup:
     done = len(summary.evaluations)
     word = {"running": "Running", "finished": "Finished", "stopped": "Stopped"}[summary.state]
     share = min(1.0, done / max(1, summary.budget))
-    moment = element(
-        "time",
-        moment_text(summary.updated_at),
-        datetime=summary.updated_at.isoformat("T", "seconds"),
-    )
     return element(
         "header",
         element("p", "mbnas · architecture search", class_="quiet small"),
         element("h1", summary.study_name),
         element("p", _description(summary), class_="quiet"),
-        element(
-            "p",
-            element("span", word, class_="badge"),
-            element("span", f"{done} of {counted(summary.budget, 'evaluation')}"),
-            element("span", "updated ", moment, class_="quiet"),
-            class_=f"state {summary.state}",
+        state_line(
+            summary.state,
+            word,
+            f"{done} of {counted(summary.budget, 'evaluation')}",
+            summary.updated_at,
         ),
         element("p", _advice(summary), class_="quiet small hint"),
         _meter(share) if summary.state != "finished" else None,

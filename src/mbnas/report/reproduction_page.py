@@ -5,17 +5,13 @@ Each study has a page of its own, to which this one leads; everything else is in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
-from mbnas.errors import StudyError
-from mbnas.files import write_text
 from mbnas.genotype.genotype import Genotype
 from mbnas.report.citing import citing_section
 from mbnas.report.comparison_section import comparison_section
 from mbnas.report.comparison_text import as_html
+from mbnas.report.document import Section, render_document, state_line, write_document
 from mbnas.report.drawing import draw_network
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.panel import genotype_text
@@ -25,7 +21,7 @@ from mbnas.report.race import draw_race
 from mbnas.report.reproduction import Reproduction, SearchedSpace
 from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
-from mbnas.report.wording import count_text, moment_text, score_text
+from mbnas.report.wording import count_text, score_text
 from mbnas.version import __version__
 
 
@@ -35,63 +31,43 @@ def write_reproduction(reproduction: Reproduction, path: Path) -> None:
     Raises:
         StudyError: if it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, render_reproduction(reproduction))
-    except OSError as error:
-        raise StudyError(
-            f"The report {path} cannot be written: {error.strerror}. Make room or change "
-            "permissions, then run the same command again."
-        ) from error
+    write_document(render_reproduction(reproduction), path)
 
 
 def render_reproduction(reproduction: Reproduction) -> str:
     """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
     sections = (
-        _heading(reproduction),
-        _searches(reproduction),
-        *_networks(reproduction),
-        _comparison(reproduction),
-        _published(reproduction),
-        _statistics(reproduction),
-        _optimism(reproduction),
-        segmentations_section(reproduction.segmentations),
-        _files(reproduction),
-        _provenance(reproduction),
-        citing_section(__version__),
+        Section("overview", "Overview", _heading(reproduction)),
+        Section("searches", "Searches", _searches(reproduction)),
+        Section("networks", "Best networks", _networks(reproduction)),
+        Section("comparison", "Comparison", _comparison(reproduction)),
+        Section("published", "The paper’s numbers", _published(reproduction)),
+        Section("statistics", "Statistics", _statistics(reproduction)),
+        Section("optimism", "Seen and fresh", _optimism(reproduction)),
+        Section(
+            "segmentations", "Segmentations", segmentations_section(reproduction.segmentations)
+        ),
+        Section("files", "Files", _files(reproduction)),
+        Section("provenance", "How it was made", _provenance(reproduction)),
+        Section("cite", "Cite", citing_section(__version__)),
     )
-    return Template(_text_of("reproduction.html")).substitute(
-        title=fragment(f"{reproduction.name} · mbnas"),
-        style=_text_of("page.css") + "\n" + _text_of("segmentations.css"),
-        script=_text_of("page.js") + "\n" + _text_of("segmentations.js"),
-        sections=fragment(*sections),
-    )
-
-
-def _text_of(name: str) -> str:
-    return (files("mbnas.report") / name).read_text(encoding="utf-8").rstrip()
+    return render_document(reproduction.name, sections)
 
 
 def _heading(reproduction: Reproduction) -> Markup:
-    word = "Finished" if reproduction.comparison is not None else "Under way"
-    kind = "finished" if reproduction.comparison is not None else "running"
-    moment = element(
-        "time",
-        moment_text(reproduction.updated_at),
-        datetime=reproduction.updated_at.isoformat("T", "seconds"),
-    )
+    is_finished = reproduction.comparison is not None
     return element(
         "header",
         element("p", "mbnas · the paper’s experiment", class_="quiet small"),
         element("h1", reproduction.name),
         element("p", _description(reproduction), class_="quiet"),
-        element(
-            "p",
-            element("span", word, class_="badge"),
-            element("span", reproduction.stage) if reproduction.stage else None,
-            element("span", "updated ", moment, class_="quiet"),
-            class_=f"state {kind}",
+        state_line(
+            "finished" if is_finished else "running",
+            "Finished" if is_finished else "Under way",
+            reproduction.stage,
+            reproduction.updated_at,
         ),
+        id="overview",
     )
 
 
@@ -136,6 +112,7 @@ def _searches(reproduction: Reproduction) -> Markup | None:
             ),
             class_="wide",
         ),
+        id="searches",
     )
 
 
@@ -157,8 +134,8 @@ def _search_row(search: SearchedSpace) -> Markup:
     )
 
 
-def _networks(reproduction: Reproduction) -> Iterator[Markup]:
-    """Yield the best network of each search, drawn; one that several found is drawn once."""
+def _networks(reproduction: Reproduction) -> Markup | None:
+    """Return the best network of each search, drawn; one that several found is drawn once."""
     spaces_of: dict[str, list[str]] = {}
     for search in reproduction.searches:
         if search.summary.best is not None:
@@ -166,8 +143,8 @@ def _networks(reproduction: Reproduction) -> Iterator[Markup]:
     genotypes = {text: Genotype.parse(text) for text in spaces_of}
     blocks = {node.block for genotype in genotypes.values() for node in genotype.nodes}
     if not genotypes:
-        return
-    yield element(
+        return None
+    return element(
         "section",
         element("h2", "The best networks"),
         element(
@@ -188,6 +165,7 @@ def _networks(reproduction: Reproduction) -> Iterator[Markup]:
             )
             for text, spaces in spaces_of.items()
         ),
+        id="networks",
     )
 
 
@@ -207,6 +185,7 @@ def _published(reproduction: Reproduction) -> Markup | None:
         element("h2", table.title),
         as_html(table),
         element("p", FOOTNOTE, class_="quiet small"),
+        id="published",
     )
 
 
@@ -222,6 +201,7 @@ def _optimism(reproduction: Reproduction) -> Markup | None:
         "section",
         element("h2", "What the searches saw, and what fresh trainings give"),
         element("ul", *(element("li", claim) for claim in reproduction.optimism), class_="claims"),
+        id="optimism",
     )
 
 
@@ -239,6 +219,7 @@ def _files(reproduction: Reproduction) -> Markup | None:
             " shows what the networks made of the patients.",
         ),
         element("ul", *links, class_="small"),
+        id="files",
     )
 
 
@@ -272,4 +253,5 @@ def _provenance(reproduction: Reproduction) -> Markup | None:
             element("dl", versions, class_="facts"),
             class_="printed",
         ),
+        id="provenance",
     )

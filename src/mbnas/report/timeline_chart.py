@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from mbnas.report.chart import ticks
+from mbnas.report.axes import ticks
 from mbnas.report.markup import Markup, element
 from mbnas.report.time_axis import Piece, TimeAxis
 from mbnas.report.timeline import KINDS, Bar, Kind, Timeline
