@@ -26,12 +26,6 @@ def _as_torch_begins():
     torch.use_deterministic_algorithms(before)
 
 
-@pytest.fixture
-def deterministic():
-    """Torch's deterministic algorithms, as every training has them."""
-    torch.use_deterministic_algorithms(True)
-
-
 def drawn(*shape, seed=0, dtype=torch.float32):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
 

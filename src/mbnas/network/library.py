@@ -15,6 +15,7 @@ from torch import nn
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import LibraryNetwork
 from mbnas.network.padding import Padded
+from mbnas.network.pooling import replace_pooling
 
 with warnings.catch_warnings():  # timm before 1.0.23, which nnU-Net holds to, scripts at import
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
@@ -52,6 +53,7 @@ def build_library_network(
             f"segmentation_models_pytorch does not build {architecture}: {_first_line(error)} "
             "Choose another encoder or other weights."
         ) from error
+    replace_pooling(network)
     return Padded(network, int(getattr(network.encoder, "output_stride", 32)))
 
 
