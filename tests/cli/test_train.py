@@ -101,6 +101,14 @@ def test_what_cannot_be_is_said_in_words(study, capsys, options, status, words):
     assert not (study / "weights").exists()
 
 
+def test_images_that_half_precision_does_not_hold_leave_no_model_begun(study, capsys, monkeypatch):
+    monkeypatch.setattr("mbnas.training.half_precision.WORST_ERROR", 0.0)
+    assert train(study, "--set", "training.slice_precision=float16") == 2
+    error = capsys.readouterr().err
+    assert "training.slice_precision (='float16') would round channel 0" in error
+    assert not (study / "weights").exists()
+
+
 def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):
     assert train(tmp_path / "nothing") == 1
     assert "is no study" in capsys.readouterr().err

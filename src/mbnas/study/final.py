@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -163,13 +164,15 @@ def train_model(
         ConfigurationError: if the network cannot be built.
     """
     _check_network(plan, study.prepared)
-    _begin(folder, plan)
+    is_begun = _is_begun(folder, plan)
     if (folder / CARD).exists():
         return read_card(folder)
     settings = plan.configuration.preparation
     slices = study.source.prepare(settings, study.study.slices.resolve(), preparing)
     prepared = PreparedSlices.open(slices)
     check_precision(prepared, plan.configuration.training.slice_precision)
+    if not is_begun:
+        _begin(folder, plan)
     protocol = Protocol(
         evaluation=plan.configuration.protocol,
         training=plan.configuration.training,
@@ -187,19 +190,13 @@ def train_model(
     return card
 
 
-def _begin(folder: Path, plan: FinalPlan) -> None:
-    """Write the plan into a new folder, or see that an old one holds the same."""
+def _is_begun(folder: Path, plan: FinalPlan) -> bool:
+    """Return whether a folder holds the plan already; it may hold no other."""
     file = folder / PLAN
-    try:
-        if not file.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            write_text(file, plan.to_toml())
-            return
+    if not file.exists():
+        return False
+    with _as_study_error(folder):
         old = parse_toml(file.read_text(encoding="utf-8"), source=str(file))
-    except OSError as error:
-        raise StudyError(
-            f"{folder} cannot be written: {error.strerror}. Make room, or see that you may write."
-        ) from error
     found = {"network": old.pop("network", None), "all_patients": old.pop("all_patients", None)}
     wanted = {"network": str(plan.network), "all_patients": plan.all_patients}
     differing: dict[str, tuple[object, object]] = {
@@ -216,6 +213,24 @@ def _begin(folder: Path, plan: FinalPlan) -> None:
             f"{folder} is another model, trained or begun:\n{lines}\n"
             "Train this one under another --name, or remove that folder."
         )
+    return True
+
+
+def _begin(folder: Path, plan: FinalPlan) -> None:
+    with _as_study_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / PLAN, plan.to_toml())
+
+
+@contextmanager
+def _as_study_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(
+            f"{folder} cannot be used: {error.strerror}. Make room, or see that you may read and "
+            "write there."
+        ) from error
 
 
 def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
