@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from rich.console import Console
@@ -12,6 +14,22 @@ from mbnas.cli.comparison_display import print_comparison
 from mbnas.report.comparison_files import comparison_texts, write_comparison
 from mbnas.report.comparison_notes import footnotes
 from mbnas.report.comparison_table import tables
+
+PAPER = r"""
+\documentclass{article}
+\usepackage{booktabs}
+\setlength{\parindent}{0pt}
+\begin{document}
+\input{table}
+\end{document}
+"""
+
+
+def has_latex():
+    """Whether papers can be typeset here."""
+    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
+        return False
+    return subprocess.run(["kpsewhich", "booktabs.sty"], stdout=subprocess.DEVNULL).returncode == 0
 
 
 @pytest.fixture
@@ -109,16 +127,32 @@ def test_markdown_has_as_many_cells_in_every_row(texts):
 
 def test_latex_is_balanced_escaped_and_even(texts):
     latex = texts["table.tex"]
-    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 4
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 5
     bare = re.sub(r"\\[{}]", "", latex)
     assert bare.count("{") == bare.count("}")
     assert r"Small\_\{x\} \& Co" in latex
     assert r"\textbf{0.758 $\pm$ 0.023}" in latex
     assert latex.isascii()
     for tabular in re.findall(r"\\begin\{tabular\}(.*?)\\end", latex, flags=re.DOTALL):
-        columns = re.match(r"\{([lr]+)\}", tabular).group(1)
+        columns = re.match(r"\{@\{\}([lr]+)@\{\}\}", tabular).group(1)
         for line in re.findall(r"(.*) \\\\$", tabular, flags=re.MULTILINE):
             assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+
+
+@pytest.mark.skipif(not has_latex(), reason="needs pdflatex and booktabs")
+def test_latex_prints_tables_that_fit_a_page(texts, tmp_path):
+    (tmp_path / "table.tex").write_text(texts["table.tex"], encoding="utf-8")
+    (tmp_path / "paper.tex").write_text(PAPER, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Overfull" not in done.stdout
 
 
 def test_rows_for_programs(texts, comparison):

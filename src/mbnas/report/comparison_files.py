@@ -81,7 +81,8 @@ def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
     )
     return {
         "table.md": as_markdown(made, notes, sentences(comparison), heading=heading),
-        "table.tex": as_latex(made, notes),
+        # A page is narrower than a screen.
+        "table.tex": as_latex(tables(comparison, joined=False), notes),
         "table.csv": _as_csv(TABLE_COLUMNS, rows),
         "patients.csv": _as_csv(PATIENT_COLUMNS, patient_rows(comparison)),
         "statistics.json": json.dumps(comparison_values(comparison), indent=2) + "\n",

@@ -91,18 +91,36 @@ def _markdown_table(table: Table) -> str:
 def _latex_table(table: Table) -> str:
     """Return a tabular; notes stand in a line of their own below their row."""
     sides = "l" * table.num_words + "r" * (len(table.heads) - table.num_words)
-    lines = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule"]
-    lines += [_latex_row(in_latex(head) for head in table.heads), r"\midrule"]
+    lines = [
+        r"{\setlength{\tabcolsep}{4pt}%",
+        rf"\begin{{tabular}}{{@{{}}{sides}@{{}}}}",
+        r"\toprule",
+    ]
+    lines += [_latex_row(map(_latex_head, table.heads, sides)), r"\midrule"]
     for row in table.rows:
         lines.append(_latex_row(_latex_cell(cell) for cell in row))
         if any(cell.note for cell in row):
             lines.append(_latex_row(_latex_note(cell) for cell in row))
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}"])
 
 
 def _latex_row(cells: Iterable[str]) -> str:
     # Braces, since a bracket right after a row's end would be taken for its length.
     return "{}" + " & ".join(cells) + r" \\"
+
+
+def _latex_head(head: str, side: str) -> str:
+    r"""Return a column's head, in two lines if it has several words.
+
+    >>> print(_latex_head("Surface Dice (2 mm)", "r"))
+    \shortstack[r]{Surface\\Dice (2 mm)}
+    """
+    spaces = [place for place, letter in enumerate(head) if letter == " "]
+    if not spaces:
+        return in_latex(head)
+    middle = min(reversed(spaces), key=lambda place: abs(2 * place + 1 - len(head)))
+    above, below = in_latex(head[:middle]), in_latex(head[middle + 1 :])
+    return rf"\shortstack[{side}]{{{above}\\{below}}}"
 
 
 def _latex_cell(cell: Cell) -> str:
