@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Tests run in several processes, a file's in one: many wait for processes of their own.
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder
 
 .PHONY: demo test check docs bench clean
 
@@ -10,14 +13,14 @@ demo: $(READY)
 	$(BIN)/mbnas demo mbnas-demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 docs: $(READY)
 	$(BIN)/python docs/build.py site
