@@ -17,6 +17,7 @@ from mbnas.cli.main import main
 from mbnas.study.ledger import Ledger
 
 INLINE = ("--set", "run.executor=inline")
+ON_RAY = ("--set", "run.executor=ray", "--workers", "2")
 WORKERS = ("--set", "run.executor=processes", "--workers", "2")
 
 
@@ -105,12 +106,16 @@ def interrupted(arguments, condition, number):
     [
         (signal.SIGINT, ("--workers", "2"), 130, "Stopped."),
         (signal.SIGTERM, INLINE, 143, "Ended by SIGTERM."),
+        (signal.SIGINT, ON_RAY, 130, "Stopped."),
+        (signal.SIGTERM, ON_RAY, 143, "Ended by SIGTERM."),
     ],
-    ids=["Ctrl-C", "SIGTERM"],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C on Ray", "SIGTERM on Ray"],
 )
 def test_a_signal_ends_a_search_cleanly(
     number, more, status, what, command, finished, dataset, content, tmp_path, capsys
 ):
+    if more == ON_RAY:
+        pytest.importorskip("ray")
     study = tmp_path / "study"
     ended = interrupted(command(study, *more), trains(study, 1), number)
     assert ended == (status, f"mbnas: {what} The same command goes on from here.\n")
