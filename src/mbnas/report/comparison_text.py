@@ -92,7 +92,7 @@ def _latex_table(table: Table) -> str:
     """Return a tabular; notes stand in a line of their own below their row."""
     sides = "l" * table.num_words + "r" * (len(table.heads) - table.num_words)
     lines = [
-        r"{\setlength{\tabcolsep}{4pt}%",
+        r"{\small\setlength{\tabcolsep}{4pt}%",
         rf"\begin{{tabular}}{{@{{}}{sides}@{{}}}}",
         r"\toprule",
     ]
