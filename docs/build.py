@@ -34,6 +34,8 @@ STYLE = (
 
 def main(site: Path) -> None:
     """Write the whole site into a folder."""
+    for name in mbnas.__all__:  # pdoc takes what is imported late for a module
+        setattr(mbnas, name, getattr(mbnas, name))
     pdoc.render.configure(docformat="google", template_directory=ROOT / "docs" / "theme")
     pdoc.pdoc(*modules(), output_directory=site)
     for page in [ROOT / page for page in PAGES] + sorted((ROOT / "docs").rglob("*.md")):

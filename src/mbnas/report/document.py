@@ -7,11 +7,12 @@ that says how things stand, and how they are written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from mbnas.errors import StudyError
 from mbnas.files import write_text
@@ -22,7 +23,8 @@ _STYLES = ("page.css", "segmentations.css", "timeline.css")
 _SCRIPTS = ("page.js", "segmentations.js")
 
 
-class Section(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Section:
     """A section of a document; one without content is left out.
 
     Attributes:
