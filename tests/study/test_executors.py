@@ -3,11 +3,13 @@
 The calls are the standard library's own functions, which every process can unpickle.
 """
 
+import math
 import operator
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from types import MappingProxyType
 import pytest
 
 from mbnas.errors import TrainingError
+from mbnas.study import worker
 from mbnas.study.executors import Demand, InlineExecutor, ProcessExecutor, WorkerDied
 
 EXECUTORS = {
@@ -346,6 +349,16 @@ def test_a_worker_killed_while_idle_fails_no_call(process):
 def test_signals_of_the_run_do_not_touch_a_worker(process, number):
     assert process.submit(signal.raise_signal, number).result() is None
     assert process.submit(abs, -1).result() == 1
+
+
+def test_a_call_that_ends_before_its_watch_begins_is_watched_no_more():
+    watch = worker._Watch(lambda: None)
+    watch.set(math.inf)
+    watch.end()
+    late = threading.Thread(target=watch.keep, daemon=True)
+    late.start()
+    late.join(timeout=60)
+    assert not late.is_alive()
 
 
 def test_terminate_ends_running_and_queued_calls_at_once():

@@ -168,10 +168,11 @@ class _Watch:
     def keep(self) -> None:
         """Watch until :meth:`end`, or until time has run out."""
         with self._changed:
-            while (left_s := self._deadline_s - time.monotonic()) > 0:
+            # It may have ended before this thread first runs, as nobody waits for it to begin.
+            while not self._ended and (left_s := self._deadline_s - time.monotonic()) > 0:
                 self._changed.wait(min(left_s, pulse.LONGEST_S))
-                if self._ended:
-                    return
+            if self._ended:
+                return
         self._run_out()
 
     def end(self) -> None:
