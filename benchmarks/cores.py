@@ -25,11 +25,11 @@ from arms_mbnas import mbnas
 from arms_nnunet import nnunet
 from measuring import described, machine, spread, summary, write
 from turns import process
-from workload import NETWORKS, Arm, Case, noise_slices, protocol
+from workload import NETWORKS, Arm, Case
 
 from mbnas.training.device import flushing_subnormals, prepare_process, resolve_precision
 from mbnas.training.processor import num_cores
-from training import NUM_SLICES, SETTINGS, Setting
+from training import SETTINGS, Setting
 
 ARMS: dict[str, Callable[[Case], AbstractContextManager[Arm]]] = {
     "mbnas": mbnas,
@@ -153,18 +153,12 @@ def work(connection: Connection, place: Place, size: Setting, network: str, step
         prepare_process(place.threads)
     torch.set_num_threads(place.threads)
     torch.use_deterministic_algorithms(place.arm == "mbnas")
-    case = Case(
-        genotype=NETWORKS[network],
-        data=noise_slices(NUM_SLICES, size.side),
-        protocol=protocol(
-            slice_size=size.side,
-            base_channels=size.base_channels,
-            batch_size=size.batch_size,
-            epochs=1000,
-            steps_per_epoch=steps,
-            precision=resolve_precision("auto", "cpu"),
-            threads=place.threads,
-        ),
+    case = size.case(
+        network,
+        epochs=1000,
+        steps=steps,
+        precision=resolve_precision("auto", "cpu"),
+        threads=place.threads,
     )
     with flushing_subnormals() if place.helped else nullcontext(), ARMS[place.arm](case) as arm:
         while connection.recv() == "round":

@@ -22,10 +22,10 @@ from gain_page import markdown, plot
 from gain_steps import FACTORS, Factors, steps_with
 from measuring import interleaved, machine, ratios, summary, write
 from turns import process
-from workload import NETWORKS, Case, noise_slices, protocol
+from workload import NETWORKS, Case
 
 from mbnas.training.device import flushing_subnormals, keep_large_blocks
-from training import NUM_SLICES, SETTINGS
+from training import SETTINGS
 
 ALLOCATOR = FACTORS[0]
 ROUNDS = {"small, 64": 6, "paper": 2}
@@ -149,18 +149,12 @@ def combinations(factors: tuple[str, ...]) -> list[set[str]]:
 def case_of(setting: str, network: str, arguments: argparse.Namespace) -> Case:
     """Return what is trained."""
     size = SETTINGS[setting]
-    return Case(
-        genotype=NETWORKS[network],
-        data=noise_slices(NUM_SLICES, size.side),
-        protocol=protocol(
-            slice_size=size.side,
-            base_channels=size.base_channels,
-            batch_size=size.batch_size,
-            epochs=1,
-            steps_per_epoch=arguments.steps or size.steps,
-            precision="bfloat16",
-            threads=arguments.threads,
-        ),
+    return size.case(
+        network,
+        epochs=1,
+        steps=arguments.steps or size.steps,
+        precision="bfloat16",
+        threads=arguments.threads,
     )
 
 

@@ -33,6 +33,7 @@ from mbnas.training.device import (
     resolve_device,
     resolve_precision,
 )
+from mbnas.training.protocol import Precision
 
 ARMS: dict[str, Callable[[Case], AbstractContextManager[Arm]]] = {
     "mbnas": mbnas,
@@ -75,6 +76,43 @@ class Setting:
     rounds: int
     networks: tuple[str, ...] = NETWORKS_OF_BLOCKS
     arms: tuple[str, ...] = tuple(ARMS)
+
+    def case(
+        self,
+        network: str,
+        *,
+        epochs: int,
+        steps: int,
+        precision: Precision,
+        threads: int,
+        device: str = "cpu",
+        workers: int = 0,
+    ) -> Case:
+        """Return a network to train at this size, on slices of noise.
+
+        Args:
+            network: Its name.
+            epochs: Of the schedule.
+            steps: Of an epoch, which are made a round.
+            precision: Resolved.
+            threads: CPU threads inside an operation.
+            device: Where it trains.
+            workers: Processes that load data, for arms that have such.
+        """
+        return Case(
+            genotype=NETWORKS[network],
+            data=noise_slices(NUM_SLICES, self.side, device),
+            protocol=protocol(
+                slice_size=self.side,
+                base_channels=self.base_channels,
+                batch_size=self.batch_size,
+                epochs=epochs,
+                steps_per_epoch=steps,
+                precision=precision,
+                threads=threads,
+            ),
+            workers=workers,
+        )
 
 
 SETTINGS = {
@@ -170,18 +208,13 @@ def measured_rows(device: str, arguments: argparse.Namespace) -> Iterator[dict[s
 def case_of(setting: Setting, network: str, device: str, arguments: argparse.Namespace) -> Case:
     """Return what is trained in one row."""
     faster = FASTER_ON_GPU if torch.device(device).type == "cuda" else 1
-    return Case(
-        genotype=NETWORKS[network],
-        data=noise_slices(NUM_SLICES, setting.side, device),
-        protocol=protocol(
-            slice_size=setting.side,
-            base_channels=setting.base_channels,
-            batch_size=setting.batch_size,
-            epochs=1000,  # more than are made, so that the learning rate stays above 0
-            steps_per_epoch=arguments.steps or setting.steps * faster,
-            precision=resolve_precision("auto", device),
-            threads=arguments.threads,
-        ),
+    return setting.case(
+        network,
+        epochs=1000,  # more than are made, so that the learning rate stays above 0
+        steps=arguments.steps or setting.steps * faster,
+        precision=resolve_precision("auto", device),
+        threads=arguments.threads,
+        device=device,
         workers=arguments.workers,
     )
 
