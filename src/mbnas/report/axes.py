@@ -82,6 +82,12 @@ class Frame:
         yield label("start", 2.0, 12.0, scores)
 
 
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Return a range of scores with room to either side, so that none lies on an edge."""
+    margin = max(0.08 * (high - low), 0.005)
+    return low - margin, high + margin
+
+
 def ticks(low: float, high: float, count: int) -> list[float]:
     """Return round numbers above ``low`` and up to ``high``, about ``count`` of them.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import quantiles
 from typing import Literal
 
-from mbnas.report.axes import SIZES, Frame, line, staircase
+from mbnas.report.axes import SIZES, Frame, line, staircase, widened
 from mbnas.report.markup import Markup, element
 from mbnas.report.summary import EvaluationSummary, SearchSummary
 from mbnas.report.wording import score_text
@@ -118,8 +118,7 @@ def range_of(scores: Sequence[float]) -> tuple[float, float]:
         first, _, third = quantiles(scores, n=4, method="inclusive")
         reach = max(third - first, 0.01)
         low = min(score for score in scores if score >= first - 3 * reach)
-    margin = max(0.08 * (high - low), 0.005)
-    return low - margin, high + margin
+    return widened(low, high)
 
 
 def _words(frame: Frame, summary: SearchSummary) -> str:

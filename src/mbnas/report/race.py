@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mbnas.report.axes import SIZES, Frame, staircase
+from mbnas.report.axes import SIZES, Frame, staircase, widened
 from mbnas.report.markup import Markup, element
 from mbnas.report.reproduction import SearchedSpace
 from mbnas.report.wording import score_text
@@ -35,14 +35,13 @@ def draw_race(searches: Sequence[SearchedSpace], shape: Literal["broad", "narrow
     """
     width, height = SIZES[shape]
     bests = [each.score or 0.0 for search in searches for each in search.summary.improvements]
-    low, high = (min(bests), max(bests)) if bests else (0.0, 1.0)
-    margin = max(0.08 * (high - low), 0.005)
+    low, high = widened(min(bests, default=0.0), max(bests, default=1.0))
     frame = Frame(
         width=width,
         height=height,
         last=max((each.summary.evaluations[-1].number for each in _begun(searches)), default=1),
-        low=low - margin,
-        high=high + margin,
+        low=low,
+        high=high,
         margin=_MARGIN,
     )
     scored = [each for each in _begun(searches) if each.summary.best is not None]

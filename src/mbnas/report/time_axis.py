@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 
+from mbnas.report.axes import label, line
 from mbnas.report.markup import Markup, element
 from mbnas.report.wording import duration_text
 
@@ -66,13 +67,13 @@ class TimeAxis:
         for before, after in zip(self.pieces, self.pieces[1:], strict=False):
             words = f"nothing ran for {duration_text(after.begin_s - before.end_s)}"
             x = (before.right + after.left) / 2
-            line = element("line", x1=x, y1=top, x2=x, y2=floor)
-            yield element("g", element("title", words), line, class_="break")
+            dashes = element("line", x1=x, y1=top, x2=x, y2=floor)
+            yield element("g", element("title", words), dashes, class_="break")
         for piece in self.pieces:
-            yield element("line", class_="axis", x1=piece.left, y1=floor, x2=piece.right, y2=floor)
+            yield line("axis", piece.left, floor, piece.right, floor)
         for x, words in self._labels():
-            yield element("line", class_="axis", x1=x, y1=floor, x2=x, y2=floor + 4)
-            yield element("text", words, x=x, y=floor + 18, text_anchor="middle")
+            yield line("axis", x, floor, x, floor + 4)
+            yield label("middle", x, floor + 18, words)
 
     def _labels(self) -> Iterator[tuple[float, str]]:
         """Yield places and words of round moments, or of the pieces' begins if none is round."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from mbnas.report.axes import ticks
+from mbnas.report.axes import label, line, ticks
 from mbnas.report.markup import Markup, element
 from mbnas.report.time_axis import Piece, TimeAxis
 from mbnas.report.timeline import KINDS, Bar, Kind, Timeline
@@ -164,9 +164,8 @@ def _draw_crowd(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Marku
 
     def children() -> Iterator[Markup]:
         for busy in ticks(0.0, most, 4):
-            line = {"x1": _LEFT, "y1": y(busy), "x2": _WIDTHS[shape] - _RIGHT, "y2": y(busy)}
-            yield element("line", class_="grid", **line)
-            yield element("text", f"{busy:g}", x=_LEFT - 8, y=y(busy) + 4, text_anchor="end")
+            yield line("grid", _LEFT, y(busy), _WIDTHS[shape] - _RIGHT, y(busy))
+            yield label("end", _LEFT - 8, y(busy) + 4, f"{busy:g}")
         yield from axis.draw(top=_TOP, floor=floor)
         below = [0.0] * len(bins)
         for kind in timeline.kinds:
