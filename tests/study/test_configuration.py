@@ -192,7 +192,7 @@ def test_an_unknown_protocol_is_told_the_two_there_are():
 def test_a_file_that_is_no_toml_is_named(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("epochs: 3")
-    with pytest.raises(ConfigurationError, match=r"mine\.toml is no TOML: "):
+    with pytest.raises(ConfigurationError, match=r"mine\.toml is not valid TOML: "):
         read_configuration_file(file)
 
 

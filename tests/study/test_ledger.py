@@ -21,7 +21,12 @@ from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import BASELINES
 from mbnas.scoring.measures import ClassMeasures
-from mbnas.study.ledger import EvaluationRecord, Ledger, NetworkRecord
+from mbnas.study.ledger import (
+    TRAININGS_PER_NETWORK,
+    EvaluationRecord,
+    Ledger,
+    NetworkRecord,
+)
 from mbnas.training.record import (
     EpochRecord,
     FailureRecord,
@@ -336,92 +341,18 @@ def test_open_refuses_a_newer_ledger(path, read_only):
     with pytest.raises(StudyError) as raised:
         Ledger.open(path, read_only)
     assert str(raised.value) == (
-        f"{path} was written by a newer mbnas (schema 9; this one reads 3). "
+        f"{path} was written by a newer mbnas (schema 9; this one reads 4). "
         "Update mbnas to open it."
     )
 
 
-def test_open_refuses_the_schema_of_before_the_first_release(path):
+@pytest.mark.parametrize("version", [1, 3])
+def test_open_refuses_an_older_ledger(path, version):
     Ledger.create(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
-    with pytest.raises(StudyError, match="before its first release"):
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(StudyError, match=rf"older mbnas \(schema {version}; this one reads 4\)"):
         Ledger.open(path)
-
-
-# Schema 2, as the versions before racing wrote it
-SECOND_SCHEMA = """
-CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE networks (
-    digest TEXT PRIMARY KEY, architecture TEXT NOT NULL UNIQUE, parameters INTEGER, macs INTEGER,
-    macs_32 INTEGER, latency_ms REAL
-);
-CREATE TABLE evaluations (
-    number INTEGER PRIMARY KEY CHECK (number >= 1),
-    network TEXT NOT NULL UNIQUE REFERENCES networks (digest),
-    why TEXT NOT NULL, incumbent TEXT REFERENCES networks (digest), asked_at TEXT NOT NULL
-);
-CREATE TABLE trainings (
-    id INTEGER PRIMARY KEY, network TEXT NOT NULL REFERENCES networks (digest),
-    protocol TEXT NOT NULL, fold INTEGER NOT NULL, initialisation INTEGER NOT NULL, score REAL,
-    collapsed TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT, wall_s REAL NOT NULL,
-    slices_per_s REAL, worker TEXT NOT NULL, started_at TEXT NOT NULL,
-    UNIQUE (network, protocol, fold, initialisation), CHECK ((score IS NULL) <> (error IS NULL))
-);
-CREATE TABLE epochs (
-    training INTEGER NOT NULL REFERENCES trainings (id), epoch INTEGER NOT NULL,
-    learning_rate REAL NOT NULL, loss REAL, class_dice TEXT, PRIMARY KEY (training, epoch)
-) WITHOUT ROWID;
-CREATE TABLE volumes (
-    training INTEGER NOT NULL REFERENCES trainings (id), case_name TEXT NOT NULL,
-    patient TEXT NOT NULL, held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
-    measures TEXT NOT NULL, prediction BLOB, PRIMARY KEY (training, case_name)
-);
-PRAGMA application_id = 0x6D626E61;
-PRAGMA user_version = 2;
-"""
-
-
-@pytest.fixture
-def second(path):
-    """A ledger of schema 2 with one training."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.executescript(SECOND_SCHEMA)
-        connection.execute(
-            "INSERT INTO networks (digest, architecture) VALUES (?, ?)", (UNET.digest, str(UNET))
-        )
-        connection.execute(
-            "INSERT INTO trainings VALUES (1, ?, 'p', 0, 0, 0.8, '[]', 1, NULL, 12.5, NULL, "
-            "'host:0 cpu', '2026-01-31T12:00:00+00:00')",
-            (UNET.digest,),
-        )
-    return path
-
-
-def version_of(path):
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("PRAGMA user_version").fetchone()[0]
-
-
-def test_a_reader_sees_an_older_ledger_as_if_it_were_new_and_changes_nothing(second):
-    before = second.read_bytes()
-    with Ledger.open(second, read_only=True) as ledger:
-        assert ledger.trainings() == (training(epochs=()),)
-        assert ledger.failures() == ()
-        assert len(ledger.outcomes()) == 1
-    assert second.read_bytes() == before
-
-
-def test_a_writer_brings_an_older_ledger_up_to_date(second):
-    failure = FailureRecord(
-        key=training().key, kind="error", reason="r", wall_s=1.0, worker="w", started_at="t"
-    )
-    with Ledger.open(second) as ledger:
-        ledger.record_failure(failure)
-    assert version_of(second) == 3
-    with Ledger.open(second, read_only=True) as ledger:
-        assert ledger.trainings() == (training(epochs=()),)
-        assert ledger.failures() == (failure,)
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -654,9 +585,13 @@ def documented_queries() -> list[str]:
 def test_the_documented_queries_answer(ledger, path):
     ledger.record_evaluation(EvaluationRecord(number=1, genotype=UNET, why="start 1"))
     ledger.record_training(training(collapsed=(2,)))
-    best, unsound, curves = documented_queries()
+    ledger.set_fact(TRAININGS_PER_NETWORK, "1")
+    fresh = TrainingKey(network=UNET.digest, protocol="p", fold=0, initialisation=1000)
+    ledger.record_training(training(key=fresh, score=0.6))
+    best, optimism, unsound, curves = documented_queries()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute(best).fetchall() == [(1, 0.8, 1, str(UNET))]
+        assert connection.execute(optimism).fetchall() == [(1, 0.8, 0.6, pytest.approx(0.2))]
         assert connection.execute(unsound).fetchall() == [(UNET.digest, 0, 0, 0.8, "[2]", None)]
         assert connection.execute(curves).fetchall() == [(2, 1, 0.8), (2, 2, None)]
 
@@ -664,11 +599,58 @@ def test_the_documented_queries_answer(ledger, path):
 def test_every_table_and_column_is_documented(ledger):
     page = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
     for (table,) in ledger._connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
     ):
         assert f"**`{table}`**" in page
         for column in ledger._connection.execute(f"PRAGMA table_info({table})"):
             assert f"`{column['name']}`" in page
+
+
+# Its views
+
+
+def test_views_keep_scores_of_the_search_apart_from_fresh_ones(ledger):
+    """By hand, for two folds; the second network lacks a score and the third a fold."""
+    ledger.set_fact(TRAININGS_PER_NETWORK, "2")
+    first, second, third = GENOTYPES[:3]
+    for number, genotype in enumerate((first, second, third), start=1):
+        ledger.record_evaluation(EvaluationRecord(number=number, genotype=genotype, why="start"))
+    for genotype, fold, initialisation, score in (
+        (first, 0, 0, 0.5),
+        (first, 1, 0, 0.75),
+        (first, 0, 1000, 0.25),
+        (first, 1, 1000, 0.5),
+        (second, 0, 0, 0.5),
+        (second, 1, 0, None),
+        (third, 1, 0, 1.0),
+        (UNET, 0, 1000, 0.125),
+        (UNET, 1, 1000, None),
+    ):
+        key = TrainingKey(
+            network=genotype.digest, protocol="p", fold=fold, initialisation=initialisation
+        )
+        ledger.record_network(genotype)
+        error = "It failed." if score is None else None
+        ledger.record_training(training(key=key, score=score, error=error))
+
+    def rows(query):
+        return {tuple(row) for row in ledger._connection.execute(query)}
+
+    assert rows(
+        "SELECT number, architecture, search_score, search_trainings, fresh_score, fresh_trainings "
+        "FROM network_scores"
+    ) == {
+        (1, str(first), 0.625, 2, 0.375, 2),
+        (2, str(second), None, 2, None, 0),
+        (3, str(third), None, 1, None, 0),
+        (None, str(UNET), None, 0, None, 2),
+    }
+    assert rows("SELECT training, initialisation, score FROM fresh_scores") == {
+        (3, 1000, 0.25), (4, 1000, 0.5), (8, 1000, 0.125), (9, 1000, None)
+    }  # fmt: skip
+    assert rows("SELECT count(*), max(initialisation), sum(score) FROM search_scores") == {
+        (5, 0, 2.75)
+    }
 
 
 # Readers

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 
 import pytest
 
@@ -218,6 +219,99 @@ def test_a_ledger_that_cannot_be_made_leaves_nothing(study, monkeypatch):
     with pytest.raises(StudyError, match="disk is full"), opened(study):
         pass
     assert not study.path.exists()
+
+
+# A ledger with trainings is never removed
+
+
+@pytest.fixture
+def searched(study):
+    """A study of two networks, whose study.toml is then deleted; and what it held."""
+    with opened(study) as held:
+        run.search(held)
+        records = held.ledger.trainings()
+    file = study.path / "study.toml"
+    text = file.read_text()
+    file.unlink()
+    return study, text, records
+
+
+def recorded(study):
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        return ledger.trainings()
+
+
+def test_a_study_that_lost_its_configuration_is_read_and_resumed_from_its_ledger(searched, dataset):
+    study, text, records = searched
+    assert Study.open(study.path).is_begun
+    assert Study.open(study.path).configuration.to_toml() == text
+    assert not (study.path / "study.toml").exists()
+    warnings = []
+    again = resolved(study.path, dataset, search={"evaluations": 3})
+    with opened(again, warnings.append) as held:
+        run.search(held)
+        assert held.ledger.trainings()[: len(records)] == records
+        assert len(held.ledger.evaluations()) == 3
+    assert (study.path / "study.toml").read_text() == text
+    (warning,) = warnings
+    assert warning.endswith("study.toml was missing: it was restored from the ledger.")
+
+
+def test_a_study_that_lost_its_configuration_keeps_to_it(searched, dataset):
+    study, _, records = searched
+    with pytest.raises(StudyError, match=r"seed: 0 in the study, 7 asked for"):
+        resolved(study.path, dataset, seed=7)
+    assert recorded(study) == records
+
+
+@pytest.mark.parametrize("at", ["read_dataset", "check_precision", "_check_unchanged"])
+def test_a_search_that_fails_at_once_keeps_the_ledger(searched, dataset, at, monkeypatch):
+    study, _, records = searched
+
+    def fails(*arguments):
+        raise DatasetError("It cannot be used.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, at, fails)
+        with pytest.raises(DatasetError), opened(resolved(study.path, dataset), lambda text: None):
+            pass
+    assert recorded(study) == records
+    with opened(resolved(study.path, dataset), lambda text: None) as held:
+        assert held.ledger.trainings() == records
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, DatasetError])
+def test_a_configuration_that_goes_while_a_search_runs_comes_back(study, dataset, error):
+    with suppress(KeyboardInterrupt, DatasetError), opened(study, lambda text: None) as held:
+        run.search(held)
+        records = held.ledger.trainings()
+        text = (study.path / "study.toml").read_text()
+        (study.path / "study.toml").unlink()
+        if error is not None:
+            raise error
+    assert recorded(study) == records
+    assert (study.path / "study.toml").read_text() == text
+
+
+def test_a_damaged_ledger_without_a_configuration_is_refused_and_kept(searched, dataset):
+    study, _, _ = searched
+    damaged = b"x" * 8192
+    study.ledger.write_bytes(damaged)
+    with pytest.raises(StudyError, match="is not a ledger of mbnas"):
+        resolved(study.path, dataset)
+    with pytest.raises(StudyError, match="is not a ledger of mbnas"), opened(study):
+        pass
+    assert study.ledger.read_bytes() == damaged
+
+
+def test_a_study_that_was_killed_before_it_recorded_anything_begins_again(study, dataset):
+    with opened(study):
+        pass
+    (study.path / "study.toml").unlink()
+    again = resolved(study.path, dataset, seed=7)
+    assert not again.is_begun
+    with opened(again) as held:
+        assert held.protocol.seed == 7
 
 
 def test_some_patients_are_drawn_by_the_seed(dataset, tmp_path):

@@ -207,13 +207,13 @@ def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
 
 
 def test_a_directory_without_a_study_says_how_to_begin_one(tmp_path):
-    with pytest.raises(StudyError, match=r"is no study: .* Begin one with: mbnas search DATASET"):
+    with pytest.raises(StudyError, match=r"is not a study: .* Begin one with: mbnas search"):
         Study.open(tmp_path)
 
 
 def test_a_damaged_configuration_is_named(tmp_path):
     (tmp_path / "study.toml").write_text("dataset = ")
-    with pytest.raises(ConfigurationError, match=r"study\.toml is no TOML"):
+    with pytest.raises(ConfigurationError, match=r"study\.toml is damaged: it is not valid TOML"):
         Study.open(tmp_path)
 
 
@@ -224,20 +224,21 @@ def test_a_configuration_that_was_edited_is_named(tmp_path):
     with pytest.raises(ConfigurationError) as raised:
         Study.open(tmp_path / "study")
     assert str(raised.value) == (
-        "The configuration key training.epoch does not exist. The nearest that does is "
-        f"training.epochs. So says {file}, which no run changes: restore it."
+        f"{file} is damaged: The configuration key training.epoch does not exist. The nearest that "
+        "does is training.epochs. No command changes this file. Restore it from a copy, or search "
+        "into a new directory."
     )
 
 
 def test_a_file_is_no_study(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StudyError, match="is no study"):
+    with pytest.raises(StudyError, match="is not a study"):
         Study.open(tmp_path / "file")
 
 
 def test_a_configuration_that_is_no_text_is_named(tmp_path):
     (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match=r"study\.toml is no TOML"):
+    with pytest.raises(ConfigurationError, match=r"study\.toml is damaged: it is not UTF-8 text"):
         Study.open(tmp_path)
 
 

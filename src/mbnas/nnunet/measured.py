@@ -25,8 +25,7 @@ from mbnas.nnunet.head_to_head import HeadToHead, Trained
 from mbnas.parallel import Progress, map_in_processes
 from mbnas.scoring.metrics import mean_defined
 from mbnas.scoring.surface import measure
-from mbnas.study.contenders import FIRST_FRESH
-from mbnas.training.record import TrainingKey, TrainingRecord, VolumeRecord
+from mbnas.training.record import FIRST_FRESH, TrainingKey, TrainingRecord, VolumeRecord
 
 _EPOCH_TIME = re.compile(r"Epoch time: ([0-9.]+) s")
 

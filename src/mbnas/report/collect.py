@@ -19,13 +19,13 @@ from mbnas.report.summary import (
 from mbnas.report.timeline import timeline_of
 from mbnas.study.account import draw_up
 from mbnas.study.configuration import Configuration
-from mbnas.study.contenders import FIRST_FRESH, Contender, read_comparison
+from mbnas.study.contenders import Contender, read_comparison
 from mbnas.study.ledger import ASKED_AGAIN, Ledger
 from mbnas.study.shadow import THRESHOLDS, RaceAccount, account_of_races
 from mbnas.study.standing import Evaluation, Standing, read_standing
 from mbnas.study.study import Study
 from mbnas.study.way import told
-from mbnas.training.record import TrainingRecord
+from mbnas.training.record import FIRST_FRESH, TrainingRecord
 
 _STATES: dict[str, State] = {"running": "running", "finished": "finished", "stopped": "stopped"}
 

@@ -17,9 +17,8 @@ from typing import Literal
 
 from mbnas.report.wording import score_text
 from mbnas.study.account import is_ahead
-from mbnas.study.contenders import FIRST_FRESH
 from mbnas.study.pace import seconds_of
-from mbnas.training.record import FailureRecord, TrainingRecord
+from mbnas.training.record import FIRST_FRESH, FailureRecord, TrainingRecord
 
 Kind = Literal["scored", "collapsed", "ahead", "failed", "nothing"]
 KINDS: tuple[Kind, ...] = ("scored", "collapsed", "ahead", "failed", "nothing")
@@ -148,9 +147,8 @@ def _which(record: TrainingRecord | FailureRecord, numbers: Mapping[str, int]) -
     key = record.key
     number = numbers.get(key.network)
     network = f"network {key.network[:8]}" if number is None else f"network {number}"
-    is_fresh = key.initialisation >= FIRST_FRESH
-    initialisation = key.initialisation - FIRST_FRESH if is_fresh else key.initialisation
-    fresh = "fresh " if is_fresh else ""
+    initialisation = key.initialisation - FIRST_FRESH if key.is_fresh else key.initialisation
+    fresh = "fresh " if key.is_fresh else ""
     return f"{network}, fold {key.fold + 1}, {fresh}initialisation {initialisation + 1}"
 
 

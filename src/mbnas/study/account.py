@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mbnas.study.contenders import FIRST_FRESH
 from mbnas.training.record import FailureRecord, TrainingRecord
 
 _NONE_DROPPED: Mapping[str, int] = MappingProxyType({})
@@ -88,12 +87,12 @@ def draw_up(
         dropped: How many trainings racing left out, by digest of the network.
     """
     own = [each for each in trainings if not each.borrowed]
-    searched = [each for each in own if not _is_fresh(each)]
+    searched = [each for each in own if not each.key.is_fresh]
     failed = [each.wall_s for each in own if each.error is not None]
     failed += [each.wall_s for each in failures]
     return Account(
         spent=_share([each.wall_s for each in own] + [each.wall_s for each in failures]),
-        compared=_share(each.wall_s for each in own if _is_fresh(each)),
+        compared=_share(each.wall_s for each in own if each.key.is_fresh),
         borrowed=_share(each.wall_s for each in trainings if each.borrowed),
         asked_again=Share(
             count=asked_again,
@@ -107,13 +106,8 @@ def draw_up(
 
 def is_ahead(training: TrainingRecord, asked: Collection[str]) -> bool:
     """Whether a training that has a score is of a network that no evaluation asked for."""
-    return (
-        training.score is not None and not _is_fresh(training) and training.key.network not in asked
-    )
-
-
-def _is_fresh(training: TrainingRecord) -> bool:
-    return training.key.initialisation >= FIRST_FRESH
+    key = training.key
+    return training.score is not None and not key.is_fresh and key.network not in asked
 
 
 def _share(durations: Iterable[float]) -> Share:
@@ -124,7 +118,7 @@ def _share(durations: Iterable[float]) -> Share:
 def _mean_evaluation_s(trainings: Sequence[TrainingRecord], evaluated: Collection[str]) -> float:
     """Return how long the trainings of an evaluation took together, on average."""
     durations = (
-        each.wall_s for each in trainings if each.key.network in evaluated and not _is_fresh(each)
+        each.wall_s for each in trainings if each.key.network in evaluated and not each.key.is_fresh
     )
     return math.fsum(durations) / len(evaluated) if evaluated else 0.0
 
@@ -132,7 +126,7 @@ def _mean_evaluation_s(trainings: Sequence[TrainingRecord], evaluated: Collectio
 def _dropped(trainings: Sequence[TrainingRecord], dropped: Mapping[str, int]) -> Share:
     durations: dict[str, list[float]] = defaultdict(list)
     for each in trainings:
-        if each.key.network in dropped and not _is_fresh(each):
+        if each.key.network in dropped and not each.key.is_fresh:
             durations[each.key.network].append(each.wall_s)
     return Share(
         count=sum(dropped[network] for network in durations),

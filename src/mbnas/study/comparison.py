@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mbnas.network.architecture import Architecture
-from mbnas.study.contenders import FIRST_FRESH, record_comparison
+from mbnas.study.contenders import record_comparison
 from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.run import OpenStudy
 from mbnas.study.workplace import workplace_of
+from mbnas.training.record import FIRST_FRESH
 
 
 def train_anew(

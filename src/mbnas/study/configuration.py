@@ -163,7 +163,7 @@ def parse_toml(text: str, *, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source} is no TOML: {error}.") from error
+        raise ConfigurationError(f"{source} is not valid TOML: {error}.") from error
 
 
 def assignment_layer(assignment: str) -> Layer:

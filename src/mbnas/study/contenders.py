@@ -14,10 +14,7 @@ from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import Architecture, title_of
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
-from mbnas.training.record import TrainingRecord
-
-FIRST_FRESH = 1000
-"""Initialisations from here on are kept from every search."""
+from mbnas.training.record import FIRST_FRESH, TrainingRecord
 
 _FACT = "comparison"
 

@@ -27,7 +27,7 @@ from mbnas.study.configuration import (
 )
 from mbnas.study.dispatcher import Elsewhere
 from mbnas.study.ledger import Ledger
-from mbnas.study.study import CONFIGURATION, SLICES, Study, resolve
+from mbnas.study.study import SLICES, Study, is_begun, resolve
 from mbnas.training.record import TrainingKey, TrainingRecord
 
 COMPARISON = "comparison"
@@ -64,8 +64,7 @@ class Experiment:
         )
         if begun is None:
             return self
-        text = (begun.path / CONFIGURATION).read_text(encoding="utf-8")
-        training = Configuration.from_toml(text, source=str(begun.path / CONFIGURATION)).training
+        training = Study.open(begun.path).configuration.training
 
         def trained_so(study: Study) -> Study:
             if study.is_begun:
@@ -146,7 +145,7 @@ def resolve_experiment(
         return replace(study, shared_slices=directory / SLICES)
 
     names = (*(name for name in SPACE_NAMES if name in spaces), COMPARISON)
-    begun = [name for name in (*SPACE_NAMES, COMPARISON) if _is_begun(directory / name)]
+    begun = [name for name in (*SPACE_NAMES, COMPARISON) if is_begun(directory / name)]
     shared: Layer = {}
     if begun:
         shared = _shared_settings(resolved(begun[0]).configuration)
@@ -165,7 +164,7 @@ def resolve_experiment(
 def _check_directory(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise StudyError(f"DIR (={directory}) is a file: name a directory.")
-    if _is_begun(directory):
+    if is_begun(directory):
         raise StudyError(
             f"DIR (={directory}) is one study, and an experiment is a directory of several: name "
             "a new or an empty directory."
@@ -176,10 +175,6 @@ def _check_directory(directory: Path) -> None:
             f"DIR (={directory}) is no experiment and holds other files (such as {min(names)}): "
             "name a new or an empty directory."
         )
-
-
-def _is_begun(directory: Path) -> bool:
-    return (directory / CONFIGURATION).exists()
 
 
 def _shared_settings(configuration: Configuration) -> dict[str, Any]:

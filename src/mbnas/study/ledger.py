@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +33,13 @@ from mbnas.study.ledger_rows import (
     volume_record,
     volume_row,
 )
-from mbnas.study.sqlite_file import TIMEOUT_S, create_file, errors_spoken, open_file
+from mbnas.study.sqlite_file import (
+    TIMEOUT_S,
+    TRAININGS_PER_NETWORK,
+    create_file,
+    errors_spoken,
+    open_file,
+)
 from mbnas.training.record import (
     EpochRecord,
     FailureRecord,
@@ -42,6 +48,11 @@ from mbnas.training.record import (
     TrainingRecord,
     VolumeRecord,
 )
+
+CONFIGURATION = "configuration"
+"""The fact that holds the study's configuration as TOML, as its study.toml has it."""
+
+__all__ = ["ASKED_AGAIN", "CONFIGURATION", "TRAININGS_PER_NETWORK", "EvaluationRecord", "Ledger"]
 
 ASKED_AGAIN = "asked again"
 """The fact that counts how often a search asked for a network whose score it had been told."""
@@ -149,13 +160,25 @@ class Ledger:
 
     def set_fact(self, key: str, value: str) -> None:
         """Remember ``value`` under ``key``, in place of what was there before."""
+        self.set_facts({key: value})
+
+    def set_facts(self, facts: Mapping[str, str]) -> None:
+        """Remember several facts, all or none, each in place of what was there before."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO study VALUES (?, ?)", (key, value))
+            connection.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", facts.items())
 
     def facts(self) -> dict[str, str]:
         """Return all facts about the study by key."""
         with self._reading() as connection:
             return dict(map(tuple, connection.execute("SELECT key, value FROM study ORDER BY key")))
+
+    def is_used(self) -> bool:
+        """Whether a search or a comparison has recorded anything in it."""
+        tables = ("evaluations", "trainings", "failures")
+        query = " OR ".join(f"EXISTS (SELECT 1 FROM {table})" for table in tables)
+        with self._reading() as connection:
+            (used,) = connection.execute(f"SELECT {query}").fetchone()
+        return bool(used)
 
     # Networks and evaluations
 

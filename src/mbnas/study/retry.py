@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.study.contenders import FIRST_FRESH
 from mbnas.study.driver import first_divergence
 from mbnas.study.evaluator import Watch, ignore
 from mbnas.study.run import OpenStudy
 from mbnas.study.workplace import Workplace, workplace_of
-from mbnas.training.record import TrainingKey
+from mbnas.training.record import FIRST_FRESH, TrainingKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def _repeat(
     """Run trainings again; return the first evaluation that the search would not ask for now."""
     ledger = held.ledger
     networks = [record.architecture for record in ledger.networks().values()]
-    fresh = [key.initialisation for key in keys if key.initialisation >= FIRST_FRESH]
+    fresh = [key.initialisation for key in keys if key.is_fresh]
     if fresh:
         held.evaluator(workplace, range(FIRST_FRESH, max(fresh) + 1), measured=True).repeat(
             keys, networks, watch

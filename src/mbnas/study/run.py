@@ -34,8 +34,8 @@ from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Evaluator
-from mbnas.study.ledger import Ledger
-from mbnas.study.study import Study, claimed_directory
+from mbnas.study.ledger import CONFIGURATION, TRAININGS_PER_NETWORK, Ledger
+from mbnas.study.study import Study, claimed_directory, say_nothing
 from mbnas.study.warmup import Question, by_rule, choose, with_way
 from mbnas.study.way import WAY_TO_TRAIN, Choice, workers_of
 from mbnas.study.workplace import Workplace, workplace_of
@@ -221,10 +221,6 @@ class OpenStudy:
         )
 
 
-def say_nothing(text: str) -> None:
-    """Tell nobody."""
-
-
 @contextmanager
 def opened(
     study: Study,
@@ -266,7 +262,7 @@ def opened(
         held_out=held_out,
         allow_empty_cases=configuration.data.allow_empty_cases,
     )
-    with claimed_directory(study.path, command, shared_slices=study.shared_slices):
+    with claimed_directory(study.path, command, shared_slices=study.shared_slices, warn=warn):
         slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
         is_new = not study.is_begun
@@ -423,6 +419,7 @@ def _ledger(study: Study, *, is_new: bool) -> Ledger:
 def _write_facts(
     ledger: Ledger, study: Study, dataset: str, prepared: PreparedSlices, protocol: Protocol
 ) -> None:
+    evaluation = protocol.evaluation
     facts = {
         "protocol": protocol.digest,
         "data": protocol.data,
@@ -430,10 +427,11 @@ def _write_facts(
         "classes": json.dumps([each.name for each in prepared.classes]),
         "state": "stopped",
         "budget": str(study.configuration.search.evaluations),
+        CONFIGURATION: study.configuration.to_toml(),
+        TRAININGS_PER_NETWORK: str(evaluation.folds * evaluation.initialisations),
     }
     facts |= {f"version of {name}": number for name, number in versions().items()}
-    for key, value in facts.items():
-        ledger.set_fact(key, value)
+    ledger.set_facts(facts)
 
 
 def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:

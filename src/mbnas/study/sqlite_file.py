@@ -21,42 +21,14 @@ from pathlib import Path
 
 from mbnas.errors import StudyError
 from mbnas.files import replacing
+from mbnas.training.record import FIRST_FRESH
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 3
-_OLDEST_READ = 2
+SCHEMA_VERSION = 4
 TIMEOUT_S = 30.0
 
-_FAILURES = """failures (
-    id INTEGER PRIMARY KEY,
-    network TEXT NOT NULL REFERENCES networks (digest),
-    protocol TEXT NOT NULL,
-    fold INTEGER NOT NULL,
-    initialisation INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    wall_s REAL NOT NULL,
-    worker TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1))
-)"""
-
-# What version 3 added to version 2: to write, the file is brought up to it; to read, it is seen
-# as if it had been, through tables that exist for the reader alone.
-_UPGRADE = f"""
-BEGIN IMMEDIATE;
-ALTER TABLE trainings ADD COLUMN borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1));
-ALTER TABLE evaluations ADD COLUMN batch INTEGER;
-CREATE TABLE {_FAILURES};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
-_SEEN_AS_UPGRADED = f"""
-PRAGMA temp_store = MEMORY;
-CREATE TEMP VIEW trainings AS SELECT *, 0 AS borrowed FROM main.trainings;
-CREATE TEMP VIEW evaluations AS SELECT *, NULL AS batch FROM main.evaluations;
-CREATE TEMP TABLE {_FAILURES.replace(" REFERENCES networks (digest)", "")};
-"""
+TRAININGS_PER_NETWORK = "trainings per network"
+"""The fact that holds how many trainings make a search's score of a network."""
 
 # Described for users in docs/ledger.md.
 _SCHEMA = f"""
@@ -99,7 +71,19 @@ CREATE TABLE trainings (
     UNIQUE (network, protocol, fold, initialisation),
     CHECK ((score IS NULL) <> (error IS NULL))
 );
-CREATE TABLE {_FAILURES};
+CREATE TABLE failures (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL REFERENCES networks (digest),
+    protocol TEXT NOT NULL,
+    fold INTEGER NOT NULL,
+    initialisation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    wall_s REAL NOT NULL,
+    worker TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1))
+);
 CREATE TABLE epochs (
     training INTEGER NOT NULL REFERENCES trainings (id),
     epoch INTEGER NOT NULL,
@@ -117,6 +101,33 @@ CREATE TABLE volumes (
     prediction BLOB,
     PRIMARY KEY (training, case_name)
 );
+CREATE VIEW search_scores AS
+    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
+    FROM trainings WHERE initialisation < {FIRST_FRESH};
+CREATE VIEW fresh_scores AS
+    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
+    FROM trainings WHERE initialisation >= {FIRST_FRESH};
+CREATE VIEW network_scores AS
+    WITH searched AS (
+        SELECT network, protocol, count(*) AS ended,
+            CASE WHEN count(score) = (
+                SELECT CAST(value AS INTEGER) FROM study WHERE key = '{TRAININGS_PER_NETWORK}'
+            ) THEN avg(score) END AS score
+        FROM search_scores GROUP BY network, protocol
+    ), fresh AS (
+        SELECT network, protocol, count(*) AS ended,
+            CASE WHEN count(score) = count(*) THEN avg(score) END AS score
+        FROM fresh_scores GROUP BY network, protocol
+    ), either AS (
+        SELECT network, protocol FROM searched UNION SELECT network, protocol FROM fresh
+    )
+    SELECT number, either.network, either.protocol, architecture, parameters, macs,
+        searched.score AS search_score, coalesce(searched.ended, 0) AS search_trainings,
+        fresh.score AS fresh_score, coalesce(fresh.ended, 0) AS fresh_trainings
+    FROM either JOIN networks ON digest = either.network
+        LEFT JOIN evaluations USING (network)
+        LEFT JOIN searched USING (network, protocol)
+        LEFT JOIN fresh USING (network, protocol);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -152,7 +163,7 @@ def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> s
         timeout_s: How long to wait while another process has the file locked.
 
     Raises:
-        StudyError: if the file is missing, no ledger, damaged, from a newer mbnas,
+        StudyError: if the file is missing, no ledger, damaged, from another mbnas,
             locked, or cannot be written though it should.
     """
     address = f"{path.absolute().as_uri()}?mode=rw"  # falls back to reading; mode=ro never repairs
@@ -166,48 +177,42 @@ def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> s
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = EXTRA")
-            version = _version(connection, path)
-            if read_only and version < SCHEMA_VERSION:
-                connection.executescript(_SEEN_AS_UPGRADED)
+            _check_version(connection, path)
             connection.execute(f"PRAGMA query_only = {read_only:d}")
             if not read_only:
-                _check_writable(connection, path, version)
+                _check_writable(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of a ledger's schema, one that can be read."""
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Return if a file is a ledger of this version's schema."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID or version < 1:
         raise _not_a_ledger(path)
-    if version < _OLDEST_READ:
+    if version < SCHEMA_VERSION:
         raise StudyError(
-            f"{path} was written by an mbnas before its first release (schema {version}; this one "
-            f"reads {_OLDEST_READ} and later). Read it with that mbnas, or search into a new "
-            "directory."
+            f"{path} was written by an older mbnas (schema {version}; this one reads "
+            f"{SCHEMA_VERSION}). Read it with that mbnas, or search into a new directory."
         )
     if version > SCHEMA_VERSION:
         raise StudyError(
             f"{path} was written by a newer mbnas (schema {version}; this one reads "
             f"{SCHEMA_VERSION}). Update mbnas to open it."
         )
-    return int(version)
 
 
-def _check_writable(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Write what is there already, have every page checked, and bring an older file up to date."""
+def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
+    """Write what is there already, and have every page checked."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
-        raise _damaged(path, finding)
-    if version < SCHEMA_VERSION:
-        connection.executescript(_UPGRADE)
+        raise damaged(path, finding)
 
 
 @contextmanager
@@ -255,7 +260,7 @@ def _spoken(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyError:
         case sqlite3.SQLITE_NOTADB:
             return _not_a_ledger(path)
         case sqlite3.SQLITE_CORRUPT:
-            return _damaged(path, str(error))
+            return damaged(path, str(error))
         case sqlite3.SQLITE_IOERR:
             return StudyError(
                 f"{path} could not be read or written ({error}). Check the disk, its quota and "
@@ -271,7 +276,8 @@ def _not_a_ledger(path: Path) -> StudyError:
     )
 
 
-def _damaged(path: Path, finding: str) -> StudyError:
+def damaged(path: Path, finding: str) -> StudyError:
+    """Return the error that says what is wrong with a ledger and what to do about it."""
     return StudyError(
         f"{path} is damaged ({finding}). Restore it from a copy, or salvage what is readable "
         f"with `sqlite3 {path} .recover`."

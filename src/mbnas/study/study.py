@@ -1,7 +1,8 @@
 """A study directory: where its parts lie, and which configuration it holds.
 
-``study.toml`` is written once, last of all that a new study needs, so a directory that
-has one is a study and one that has none is not yet.
+``study.toml`` is written once, last of all that a new study needs. The ledger keeps a copy of
+it, so a directory is a study if it has a ``study.toml`` or a ledger in which anything is
+recorded. Such a ledger is never removed; a missing ``study.toml`` is restored from it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from mbnas.study.configuration import (
     parse_toml,
     preset_layer,
 )
+from mbnas.study.ledger import CONFIGURATION as KEPT_CONFIGURATION
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
@@ -35,6 +37,10 @@ COMPARISON, FIGURES, LOG = "comparison", "figures", "log"
 _HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
 _OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, WEIGHTS}
 _MAY_DIFFER = ("dataset", "search.evaluations")
+
+
+def say_nothing(text: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ class Study:
     @property
     def is_begun(self) -> bool:
         """Whether the directory is a study already."""
-        return (self.path / CONFIGURATION).exists()
+        return is_begun(self.path)
 
     @classmethod
     def open(cls, path: Path) -> Study:
@@ -93,27 +99,28 @@ class Study:
 
         Raises:
             StudyError: if there is none.
-            ConfigurationError: if its ``study.toml`` was damaged.
+            ConfigurationError: if its ``study.toml`` is damaged.
         """
         file = path / CONFIGURATION
         try:
             text = file.read_text(encoding="utf-8")
+            return cls(path=path, configuration=build(parse_toml(text, source="it")))
         except (FileNotFoundError, NotADirectoryError):
-            raise StudyError(
-                f"{path} is no study: it has no {CONFIGURATION}. "
-                f"Begin one with: mbnas search DATASET {path}"
-            ) from None
+            pass
         except OSError as error:
             raise StudyError(f"{file} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"{file} is no TOML: {error}.") from error
-        table = parse_toml(text, source=str(file))
-        try:
-            return cls(path=path, configuration=build(table))
-        except ConfigurationError as error:
+        except (UnicodeDecodeError, ConfigurationError) as error:
+            is_text = isinstance(error, ConfigurationError)
+            what = str(error) if is_text else f"it is not UTF-8 text ({error})."
             raise ConfigurationError(
-                f"{error} So says {file}, which no run changes: restore it."
+                f"{file} is damaged: {what} No command changes this file. {_remedy(path)}"
             ) from error
+        if (kept := _kept_configuration(path)) is not None:
+            return cls(path=path, configuration=kept)
+        raise StudyError(
+            f"{path} is not a study: it has no {CONFIGURATION}. "
+            f"Begin one with: mbnas search DATASET {path}"
+        )
 
     def write_configuration(self) -> None:
         """Write ``study.toml``, which makes the directory a study.
@@ -162,7 +169,7 @@ def resolve(
     named = {"protocol": {"name": protocol}} if protocol else {}
     asked = merge(preset_layer(protocol, paper_dataset) if protocol else {}, options, named)
     place = {"dataset": os.path.abspath(dataset)}  # noqa: PTH100 - links are kept as named
-    if not (path / CONFIGURATION).exists():
+    if not is_begun(path):
         _check_unused(path)
         preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
         return Study(path=path, configuration=build(merge(preset, asked, place)))
@@ -188,14 +195,22 @@ def resolve(
 
 @contextmanager
 def claimed_directory(
-    path: Path, command: str, *, shared_slices: Path | None = None
+    path: Path,
+    command: str,
+    *,
+    shared_slices: Path | None = None,
+    warn: Callable[[str], None] = say_nothing,
 ) -> Iterator[None]:
     """Hold a study's directory, made if need be; unless it becomes a study, remove what was made.
+
+    A study whose ``study.toml`` is missing has it again afterwards, also where it is deleted
+    meanwhile.
 
     Args:
         path: The directory.
         command: What the user started, for whoever finds the study taken.
         shared_slices: What its slices are to be a link to, unless it has slices already.
+        warn: Told when a missing ``study.toml`` was restored.
 
     Raises:
         StudyError: if the directory cannot be made, or another process holds it.
@@ -206,17 +221,81 @@ def claimed_directory(
         _make(path)
         with study_lock(path, command):
             _remove_half_written(path)
+            _restore_configuration(path, warn)
             try:
                 if shared_slices is not None and not had_slices:
                     _link(path / SLICES, shared_slices)
                 yield
             finally:
-                if not (path / CONFIGURATION).exists():
+                if _has_nothing_to_lose(path, warn):
                     _remove_traces(path, also_slices=not had_slices)
     finally:
         for folder in made:
             with suppress(OSError):  # it holds something, such as a study
                 folder.rmdir()
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a directory is a study: it has a ``study.toml``, or its ledger is in use.
+
+    Raises:
+        StudyError: if it has no ``study.toml`` and its ledger cannot be read.
+    """
+    return (path / CONFIGURATION).exists() or _kept_text(path) is not None
+
+
+def _kept_text(path: Path) -> str | None:
+    """Return the configuration that a ledger in use keeps; ``None`` where there is none."""
+    file = path / LEDGER
+    journal = file.with_name(f"{file.name}-journal")
+    if not os.path.lexists(file) or not (file.stat().st_size or journal.exists()):
+        return None
+    with Ledger.open(file, read_only=True) as ledger:
+        return ledger.facts()[KEPT_CONFIGURATION] if ledger.is_used() else None
+
+
+def _kept_configuration(path: Path) -> Configuration | None:
+    if (text := _kept_text(path)) is None:
+        return None
+    try:
+        return build(parse_toml(text, source="it"))
+    except ConfigurationError as error:
+        raise StudyError(
+            f"{path / LEDGER} is damaged: the configuration that it keeps cannot be used. {error} "
+            f"Restore it or {path / CONFIGURATION} from a copy."
+        ) from error
+
+
+def _remedy(path: Path) -> str:
+    """Return what to do about a damaged ``study.toml``."""
+    with suppress(StudyError):
+        if _kept_configuration(path) is not None:
+            return (
+                "Delete it, and run the command that failed again: the ledger keeps the "
+                "configuration."
+            )
+    return "Restore it from a copy, or search into a new directory."
+
+
+def _restore_configuration(path: Path, warn: Callable[[str], None]) -> None:
+    """Write a missing ``study.toml`` again, if the ledger is in use."""
+    file = path / CONFIGURATION
+    if file.exists() or (text := _kept_text(path)) is None:
+        return
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise StudyError(f"{file} cannot be written: {error.strerror}.") from error
+    warn(f"{file} was missing: it was restored from the ledger.")
+
+
+def _has_nothing_to_lose(path: Path, warn: Callable[[str], None]) -> bool:
+    """Whether a directory that was held is no study, not even one that has lost its files."""
+    try:
+        _restore_configuration(path, warn)
+        return not is_begun(path)
+    except StudyError:
+        return False  # what cannot be read may hold trainings
 
 
 def _make(path: Path) -> None:

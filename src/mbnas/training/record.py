@@ -12,6 +12,9 @@ from typing import Literal
 
 from mbnas.scoring.measures import ClassMeasures
 
+FIRST_FRESH = 1000
+"""Initialisations from here on are kept from every search: no network is chosen by them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingKey:
@@ -32,6 +35,11 @@ class TrainingKey:
     def __post_init__(self) -> None:
         if self.fold < 0 or self.initialisation < 0:
             raise ValueError(f"fold and initialisation count from 0, not as in {self}.")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether its initialisation is one that no search sees."""
+        return self.initialisation >= FIRST_FRESH
 
     def __str__(self) -> str:
         return (

@@ -12,10 +12,10 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.report.comparison import compare_contenders
 from mbnas.report.figures.collect import chosen_patients, collect_examples
 from mbnas.scoring.measures import ClassMeasures
-from mbnas.study.contenders import FIRST_FRESH, Contender
+from mbnas.study.contenders import Contender
 from mbnas.study.ledger import Ledger
 from mbnas.training.prediction import pack_prediction
-from mbnas.training.record import TrainingKey, TrainingRecord, VolumeRecord
+from mbnas.training.record import FIRST_FRESH, TrainingKey, TrainingRecord, VolumeRecord
 
 DICE = {"a": 0.9, "b": 0.5, "c": 0.7, "d": 0.8}
 SIZE = 12
