@@ -22,6 +22,7 @@ from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import BASELINES
 from mbnas.scoring.measures import ClassMeasures
 from mbnas.study.ledger import (
+    ASKED_AGAIN,
     TRAININGS_PER_NETWORK,
     EvaluationRecord,
     Ledger,
@@ -436,13 +437,20 @@ def test_withdrawn_trainings_can_be_run_again_and_leave_their_reason(ledger):
     ledger.record_training(failed())
     other = replace(training().key, fold=1)
     ledger.record_training(training(key=other))
-    assert ledger.withdraw_failed() == (training().key,)
+    assert not ledger.is_retrying()
+    ledger.withdraw_failed()
+    assert ledger.is_retrying()
+    assert ledger.withdrawn() == (training().key,)
     assert [each.key for each in ledger.trainings()] == [other]
     killed, ended = ledger.failures()
     assert killed == failure(withdrawn=True)
     assert (ended.kind, ended.reason, ended.withdrawn) == ("error", failed().error, True)
     ledger.record_training(training())
-    assert ledger.withdraw_failed() == ()
+    assert ledger.withdrawn() == ()
+    ledger.end_retry(forget_from=None)
+    assert not ledger.is_retrying()
+    ledger.withdraw_failed()
+    assert not ledger.is_retrying()
     assert set(ledger.trainings()) == {training(), training(key=other)}
 
 
@@ -464,8 +472,10 @@ def test_evaluations_can_be_taken_back_and_asked_for_anew(ledger):
     ]
     for record in records:
         ledger.record_evaluation(record)
-    ledger.forget_evaluations(2)
+    ledger.set_facts({"state": "finished", ASKED_AGAIN: "3"})
+    ledger.end_retry(forget_from=2)
     assert ledger.evaluations() == (records[0],)
+    assert ledger.facts() == {"state": "stopped"}
     ledger.record_evaluation(replace(records[2], number=2))
     assert len(ledger.evaluations()) == 2
 

@@ -1,7 +1,9 @@
 """Failed trainings run again, and the search taken back to where they would have turned it."""
 
 import math
-from contextlib import nullcontext
+import shutil
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +11,7 @@ from mbnas.data.phantom import write_phantom
 from mbnas.study import comparison, retry, run
 from mbnas.study.comparison import train_anew
 from mbnas.study.executors import InlineExecutor
+from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
 from mbnas.study.study import resolve
 from mbnas.study.workplace import Workplace
@@ -29,9 +32,20 @@ def dataset(tmp_path_factory):
     return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
 
 
-@pytest.fixture
-def held(dataset, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch):
+    """Nothing is measured by building it."""
+
+    def costs(study, architecture):
+        study.ledger.record_network(architecture, parameters=1, macs=1, latency_ms=1.0)
+
+    monkeypatch.setattr(run.OpenStudy, "record_cost", costs)
+    monkeypatch.setattr(run.OpenStudy, "record_latency", costs)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+@pytest.fixture
+def held(dataset, tmp_path):
     study = resolve(
         tmp_path / "study", dataset, protocol="quick", default_protocol="quick", options=SETTINGS
     )
@@ -114,10 +128,126 @@ def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeyp
 
 
 def _begin_anew(held):
-    held.ledger.forget_evaluations(1)
+    held.ledger.end_retry(forget_from=1)
     with held.ledger._transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
+
+
+# A retry that is killed between any two commits
+
+
+class Killed(BaseException):
+    """The process was killed: nothing that it would do afterwards happens."""
+
+
+@pytest.fixture
+def doomed(monkeypatch):
+    """Returns a function that has this process die once it has committed a number of times."""
+    commit, state = Ledger._transaction, {"left": math.inf, "done": 0}
+
+    @contextmanager
+    def transaction(ledger, begin="BEGIN IMMEDIATE"):
+        if state["left"] <= 0:
+            raise Killed
+        with commit(ledger, begin) as connection:
+            yield connection
+        if begin == "BEGIN IMMEDIATE":
+            state["left"] -= 1
+            state["done"] += 1
+
+    monkeypatch.setattr(Ledger, "_transaction", transaction)
+
+    def dies_after(commits):
+        state["left"], state["done"] = commits, 0
+        return state
+
+    return dies_after
+
+
+@pytest.fixture
+def astray(dataset, tmp_path, monkeypatch):
+    """A finished search, and a comparison, of which some trainings failed."""
+    path = tmp_path / "astray"
+    with run.opened(study_at(path, dataset), command="mbnas search") as held:
+
+        def fails(task):
+            bad = int(task.architecture.digest, 16) % 3 == 0 and task.fold == 0
+            return outcome(task, error="The GPU fell off the bus.") if bad else scored(task)
+
+        search(held, fails)
+        place = Workplace(executor=InlineExecutor(), slots=1, train=fails)
+        monkeypatch.setattr(comparison, "workplace_of", lambda configuration: nullcontext(place))
+        failed = [key for key, each in held.ledger.outcomes().items() if each.score is None]
+        networks = held.ledger.networks()
+        train_anew(held, [networks[failed[0].network].architecture], initialisations=1)
+    return path
+
+
+def study_at(path, dataset):
+    return resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
+
+
+def end_of(path, dataset, monkeypatch, *, repeated=False):
+    """What a study holds once its retry and its search have ended."""
+    with run.opened(study_at(path, dataset), command="mbnas search") as held:
+        if repeated:
+            retry_with(held, scored, monkeypatch)
+        search(held, scored)
+        ledger = held.ledger
+        facts = ledger.facts()
+        assert "retrying" not in facts
+        failures = sorted(map(str, ledger.failures()))
+        return ledger.evaluations(), ledger.outcomes(), failures, facts
+
+
+def test_a_retry_that_is_killed_at_any_commit_ends_as_one_that_is_not(
+    astray, dataset, tmp_path, monkeypatch, doomed
+):
+    shutil.copytree(astray, tmp_path / "whole")
+    with run.opened(study_at(tmp_path / "whole", dataset), command="mbnas trainings") as held:
+        state = doomed(math.inf)
+        retried = retry_with(held, scored, monkeypatch)
+        num_commits = state["done"]
+    assert retried.forgotten_from is not None
+    assert num_commits >= 2 + retried.num_repeated
+    undisturbed = end_of(tmp_path / "whole", dataset, monkeypatch)
+    for commits in range(1, num_commits):
+        path = tmp_path / f"{commits}"
+        shutil.copytree(astray, path)
+        with (
+            suppress(Killed),
+            run.opened(study_at(path, dataset), command="mbnas trainings") as held,
+        ):
+            doomed(commits)
+            retry_with(held, scored, monkeypatch)
+        doomed(math.inf)
+        repeated = commits % 2 == 0  # or the search goes on by itself
+        assert end_of(path, dataset, monkeypatch, repeated=repeated) == undisturbed
+
+
+def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
+    """Of a group, one training may be missing because the search was stopped."""
+    search(held, scored)
+    evaluator = held.search_evaluator(Workplace(executor=InlineExecutor(), slots=1, train=scored))
+    networks = [each.architecture for each in held.ledger.networks().values()]
+    with held.ledger._transaction() as connection:
+        for table in ("epochs", "trainings"):
+            connection.execute(f"DELETE FROM {table}")
+    keys = [evaluator.tasks(each)[0].key for each in networks[:2]]
+    order = []
+
+    def together(tasks):
+        order.append(len(tasks))
+        return [scored(task) for task in tasks]
+
+    place = Workplace(executor=InlineExecutor(), slots=1, train=scored, train_together=together)
+    fused = replace(held.protocol, training=replace(held.protocol.training, fused="folds"))
+    evaluator = replace(held, protocol=fused).search_evaluator(place)
+    keys = [replace(key, protocol=fused.digest) for key in keys]
+    evaluator.repeat(keys, networks)
+    assert order == [2, 2]
+    assert set(keys) < set(held.ledger.outcomes())
 
 
 def test_failed_trainings_of_a_comparison_are_repeated_too(held, monkeypatch):

@@ -129,18 +129,23 @@ class Evaluator:
         """Return the trainings whose mean is a network's score, folds within initialisations."""
         memory_bytes = self._share_of_memory(architecture)
         return tuple(
-            TrainingTask(
-                architecture=architecture,
-                protocol=self._protocol,
-                fold=fold,
-                initialisation=initialisation,
-                slices=self._slices,
-                device=self._device,
-                measure=self._measure(initialisation),
-                memory_bytes=memory_bytes,
-            )
+            self._task(architecture, initialisation, fold, memory_bytes)
             for initialisation in self._initialisations
             for fold in range(self._protocol.evaluation.folds)
+        )
+
+    def _task(
+        self, architecture: Architecture, initialisation: int, fold: int, memory_bytes: int | None
+    ) -> TrainingTask:
+        return TrainingTask(
+            architecture=architecture,
+            protocol=self._protocol,
+            fold=fold,
+            initialisation=initialisation,
+            slices=self._slices,
+            device=self._device,
+            measure=self._measure(initialisation),
+            memory_bytes=memory_bytes,
         )
 
     def group(self, task: TrainingTask) -> tuple[TrainingTask, ...]:
@@ -241,22 +246,24 @@ class Evaluator:
         """Have single trainings run that the ledger does not hold, whether needed or not.
 
         Args:
-            keys: Which ones; those that are none of this evaluator's are left out.
+            keys: Which ones, of this evaluator's initialisations.
             networks: The networks that they are of, among others.
             watch: Told after every training.
         """
-        wanted = set(keys)
-        tasks = [task for each in networks for task in self.tasks(each) if task.key in wanted]
-        num_open = len(tasks)
-        watch(Progress(done=0, total=len(tasks)))
-        for task in tasks:
-            self._dispatcher.start(task)
-        while num_open:
+        by_digest = {network.digest: network for network in networks}
+        total, wanted = 0, set[TrainingKey]()
+        for key in keys:
+            total += 1
+            wanted.add(key)
+            network = by_digest[key.network]
+            memory_bytes = self._share_of_memory(network)
+            self._dispatcher.start(self._task(network, key.initialisation, key.fold, memory_bytes))
+        watch(Progress(done=total - len(wanted), total=total))
+        while wanted:
             self._dispatcher.wait()
-            for record in self._dispatcher.recorded():
-                num_open -= 1
-                done = len(tasks) - num_open
-                watch(Progress(done=done, total=len(tasks), finished=record))
+            for record in self._dispatcher.recorded():  # others of a group may be among them
+                wanted.discard(record.key)
+                watch(Progress(done=total - len(wanted), total=total, finished=record))
 
     def close(self) -> None:
         """Take back what was begun ahead of time and does not run yet."""

@@ -52,6 +52,9 @@ from mbnas.training.record import (
 CONFIGURATION = "configuration"
 """The fact that holds the study's configuration as TOML, as its study.toml has it."""
 
+RETRYING = "retrying"
+"""The fact that is there while a retry of failed trainings is under way."""
+
 __all__ = ["ASKED_AGAIN", "CONFIGURATION", "TRAININGS_PER_NETWORK", "EvaluationRecord", "Ledger"]
 
 ASKED_AGAIN = "asked again"
@@ -165,7 +168,7 @@ class Ledger:
     def set_facts(self, facts: Mapping[str, str]) -> None:
         """Remember several facts, all or none, each in place of what was there before."""
         with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", facts.items())
+            _set_facts(connection, facts)
 
     def facts(self) -> dict[str, str]:
         """Return all facts about the study by key."""
@@ -262,11 +265,6 @@ class Ledger:
                 )
                 for row in connection.execute(query)
             )
-
-    def forget_evaluations(self, first: int) -> None:
-        """Take back that networks from number ``first`` on were asked for; trainings stay."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM evaluations WHERE number >= ?", (first,))
 
     # Trainings
 
@@ -376,10 +374,11 @@ class Ledger:
                 map(failure_record, connection.execute("SELECT * FROM failures ORDER BY id"))
             )
 
-    def withdraw_failed(self) -> tuple[TrainingKey, ...]:
-        """Make every training that failed one that was never run, and return which they were.
+    def withdraw_failed(self) -> None:
+        """Begin a retry: make every training that failed one that was never run.
 
-        How each failed stays, as a failure that no longer counts.
+        How each failed stays, as a failure that no longer counts. The retry is under way, also
+        for later processes, until :meth:`end_retry`.
         """
         with self._transaction() as connection:
             failed = connection.execute(
@@ -394,7 +393,35 @@ class Ledger:
                 for table in ("epochs", "volumes"):
                     connection.execute(f"DELETE FROM {table} WHERE training = ?", (row["id"],))
                 connection.execute("DELETE FROM trainings WHERE id = ?", (row["id"],))
-        return tuple(map(key_of, failed))
+            if failed:
+                _set_facts(connection, {RETRYING: "failed trainings"})
+
+    def is_retrying(self) -> bool:
+        """Whether a retry of failed trainings was begun and has not ended."""
+        return RETRYING in self.facts()
+
+    def withdrawn(self) -> tuple[TrainingKey, ...]:
+        """Return the trainings that were withdrawn and have not ended since."""
+        query = (
+            "SELECT network, protocol, fold, initialisation FROM failures WHERE withdrawn "
+            "EXCEPT SELECT network, protocol, fold, initialisation FROM trainings"
+        )
+        with self._reading() as connection:
+            return tuple(map(key_of, connection.execute(query)))
+
+    def end_retry(self, *, forget_from: int | None) -> None:
+        """End a retry, and take back that the search asked for some of its networks.
+
+        Args:
+            forget_from: Number of the first evaluation to take back, with all later ones; their
+                trainings stay, and the search is no longer finished. ``None`` takes back none.
+        """
+        with self._transaction() as connection:
+            if forget_from is not None:
+                connection.execute("DELETE FROM evaluations WHERE number >= ?", (forget_from,))
+                connection.execute("DELETE FROM study WHERE key = ?", (ASKED_AGAIN,))
+                _set_facts(connection, {"state": "stopped"})
+            connection.execute("DELETE FROM study WHERE key = ?", (RETRYING,))
 
     # Readers
 
@@ -424,6 +451,10 @@ class Ledger:
         """Let several queries see one state, whatever the writer does meanwhile."""
         with self._transaction("BEGIN") as connection:
             yield connection
+
+
+def _set_facts(connection: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO study VALUES (?, ?)", facts.items())
 
 
 def _enter_network(connection: sqlite3.Connection, architecture: Architecture) -> None:

@@ -35,6 +35,7 @@ from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Evaluator
 from mbnas.study.ledger import CONFIGURATION, TRAININGS_PER_NETWORK, Ledger
+from mbnas.study.retry import finish_retry
 from mbnas.study.study import Study, claimed_directory, say_nothing
 from mbnas.study.warmup import Question, by_rule, choose, with_way
 from mbnas.study.way import WAY_TO_TRAIN, Choice, workers_of
@@ -332,6 +333,9 @@ def search(
     try:
         _record_missing_costs(study)  # of one that was killed before it could say so
         with workplace_of(configuration) if workplace is None else nullcontext(workplace) as place:
+            if ledger.is_retrying():
+                finish_retry(study, place)
+                ledger.set_fact("state", "running")
             drive(
                 study.begin_search,
                 study.search_evaluator(place, elsewhere=elsewhere),
