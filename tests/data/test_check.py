@@ -135,7 +135,7 @@ def test_bad_input_is_found_refused_and_leaves_nothing_behind(msd, tmp_path, nam
     redeclared(modality={"0": channel})(msd)
     spoil(msd)
     sentence = sentence.replace("(MRI", f"({channel}").replace(r"\(MRI", rf"\({channel}")
-    (finding,) = check_dataset(msd, num_folds=4)
+    (finding,) = check_dataset(msd, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("error", rule)
     with pytest.raises(DatasetError, match=sentence) as caught:
         prepare(msd, tmp_path / "study" / "slices")
@@ -147,8 +147,10 @@ def test_bad_input_is_found_refused_and_leaves_nothing_behind(msd, tmp_path, nam
 
 def test_a_sound_dataset_has_no_findings(msd, nnunet):
     done = []
-    assert check_dataset(msd, num_folds=4, progress=lambda *counts: done.append(counts)) == ()
-    assert check_dataset(nnunet, num_folds=4) == ()
+    assert (
+        check_dataset(msd, num_folds=4, progress=lambda *counts: done.append(counts)).findings == ()
+    )
+    assert check_dataset(nnunet, num_folds=4).findings == ()
     assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -156,7 +158,7 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
     for name in ("image truncated", "label not declared"):
         BAD_INPUT[name][0](msd)
     removed("imagesTr/case_14.nii.gz")(msd)
-    findings = check_dataset(msd, num_folds=5)
+    findings = check_dataset(msd, num_folds=5).findings
     assert [finding.rule for finding in findings] == [
         "too-few-patients",
         "unreadable-image",
@@ -166,7 +168,7 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
     assert findings[0].message == (
         "Fold 5 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer."
     )
-    assert check_dataset(msd, num_folds=5, workers=2) == findings
+    assert check_dataset(msd, num_folds=5, workers=2).findings == findings
     removed("labelsTr/case_11.nii.gz")(msd)
     with pytest.raises(DatasetError, match=r"`mbnas check .*` shows this and 1 more\."):
         prepare(msd, tmp_path / "slices")
@@ -174,22 +176,22 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
 
 def test_cases_without_foreground_can_be_allowed(msd, tmp_path):
     rewritten(LABEL, np.zeros_like)(msd)
-    assert check_dataset(msd, num_folds=4, allow_empty_cases=True) == ()
+    assert check_dataset(msd, num_folds=4, allow_empty_cases=True).findings == ()
     prepare(msd, tmp_path / "slices", allow_empty_cases=True)
     with pytest.raises(DatasetError, match="Case case_12 has no foreground"):
         prepare(msd, tmp_path / "slices")
 
 
 def test_held_out_patients_are_missing_from_the_folds(msd):
-    assert check_dataset(msd, num_folds=3, test_fraction=0.25) == ()
-    (finding,) = check_dataset(msd, num_folds=4, test_fraction=0.25)
+    assert check_dataset(msd, num_folds=3, test_fraction=0.25).findings == ()
+    (finding,) = check_dataset(msd, num_folds=4, test_fraction=0.25).findings
     assert (finding.severity, finding.rule) == ("error", "too-few-patients")
     assert "(=0.25) holds out 1 of 4 patients, and the 3 left cannot fill 4" in finding.message
 
 
 def test_a_class_that_no_case_holds_is_a_warning(msd):
     redeclared(labels={"0": "background", "1": "front", "2": "back", "5": "gone"})(msd)
-    (finding,) = check_dataset(msd, num_folds=4)
+    (finding,) = check_dataset(msd, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("warning", "class-absent")
     assert "No case holds label 5 (gone)" in finding.message
 
@@ -201,23 +203,23 @@ def test_names_of_one_patient_are_a_warning_unless_grouped(nnunet):
             (nnunet / folder / f"case_1{number + 1}{ending}").rename(
                 nnunet / folder / f"{new}{ending}"
             )
-    (finding,) = check_dataset(nnunet, num_folds=2)
+    (finding,) = check_dataset(nnunet, num_folds=2).findings
     assert (finding.severity, finding.rule) == ("warning", "suspicious-names")
     assert finding.message.startswith(
         "patient0_frame0, patient0_frame1 look like one patient's volumes, but count as 2 "
         "patients (and 1 more such groups)"
     )
-    assert check_dataset(nnunet, num_folds=2, patient_pattern=r"patient\d+") == ()
-    (finding,) = check_dataset(nnunet, num_folds=2, patient_table={})
+    assert check_dataset(nnunet, num_folds=2, patient_pattern=r"patient\d+").findings == ()
+    (finding,) = check_dataset(nnunet, num_folds=2, patient_table={}).findings
     assert finding.rule == "patient-grouping"
 
 
 def test_nnunet_channel_files_that_are_absent_or_too_many_are_found(nnunet):
     (nnunet / "imagesTr/case_11_0000.nii.gz").rename(nnunet / "imagesTr/case_11_0001.nii.gz")
-    (finding,) = check_dataset(nnunet, num_folds=4)
+    (finding,) = check_dataset(nnunet, num_folds=4).findings
     assert finding.rule == "unreadable-image"
     assert "case_11_0000.nii.gz does not exist" in finding.message
     image = (nnunet / "imagesTr/case_11_0001.nii.gz").read_bytes()
     (nnunet / "imagesTr/case_11_0000.nii.gz").write_bytes(image)
-    (finding,) = check_dataset(nnunet, num_folds=4)
+    (finding,) = check_dataset(nnunet, num_folds=4).findings
     assert finding.rule == "channel-count"

@@ -88,11 +88,11 @@ def test_others_come_out_as_if_held_out_patients_were_not_there(ct, tmp_path):
 
 
 def test_the_slice_axis_follows_from_the_others(msd, tmp_path):
-    for case in read_dataset(msd).cases[:2]:
+    for number, case in enumerate(read_dataset(msd).cases):
         image, (labels, _) = read_image(case.images), read_label(case.label)
-        affine = np.diag([9.0, 1, 1, 1])
-        write_image(case.images[0], image.voxels, affine)
-        write_image(case.label, labels[None], affine)
+        affine = np.diag([2.0, 1, 1, 1] if number < 2 else [1.0, 1.2, 1, 1])
+        write_image(case.images[0], image.voxels.repeat(2, axis=2), affine)
+        write_image(case.label, labels[None].repeat(2, axis=2), affine)
     assert prepare(msd, tmp_path).index.slice_axis == 0
     assert prepare(msd, tmp_path, "case_11", "case_12").index.slice_axis == 1
 

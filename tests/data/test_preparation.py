@@ -108,15 +108,15 @@ def test_ct_is_read_twice_and_counted_so(make_msd, tmp_path):
     assert done == [(count, 8) for count in range(1, 9)]
     slices = PreparedSlices.open(folder)
     ct, pet = slices.index.normalisation
-    assert pet is None
+    assert (pet.scheme, pet.foreground) == ("zscore", None)
     voxels = np.concatenate(
         [
             read_image(case.images).voxels[0][read_label(case.label)[0] > 0]
             for case in read_dataset(root).cases
         ]
     )
-    assert ct.mean == pytest.approx(voxels.mean())
-    assert ct.low == pytest.approx(np.percentile(voxels, 0.5))
+    assert ct.foreground.mean == pytest.approx(voxels.mean())
+    assert ct.foreground.low == pytest.approx(np.percentile(voxels, 0.5))
 
 
 def test_slices_are_reused_until_data_or_settings_change(msd, tmp_path):
@@ -125,7 +125,7 @@ def test_slices_are_reused_until_data_or_settings_change(msd, tmp_path):
     folder = prepare(msd, tmp_path / "slices", **options)
     assert prepare(msd, tmp_path / "slices", **options) == folder
     assert len(done) == 4
-    assert prepare(msd, tmp_path / "slices", replace(SETTINGS, slice_axis=0)) != folder
+    assert prepare(msd, tmp_path / "slices", replace(SETTINGS, slice_size=8)) != folder
     case = read_dataset(msd).cases[0]
     labels, geometry = read_label(case.label)
     labels[0, 0, 0] = 1

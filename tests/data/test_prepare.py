@@ -4,13 +4,13 @@ import json
 from dataclasses import asdict
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.prepare import PlaneTransform, choose_slice_axis, prepare_image
+from mbnas.data.normalise import ChannelNormalisation
+from mbnas.data.prepare import PlaneTransform, prepare_image
 
 spacings = st.floats(0.3, 5, allow_nan=False)
 shapes = st.tuples(*[st.integers(1, 12)] * 3)
@@ -110,26 +110,10 @@ def test_downsampling_averages_rather_than_picks():
     assert_allclose(images[0, 0, 1:-1, 1:-1], 0.5, atol=0.05)
 
 
-@pytest.mark.parametrize(
-    ("spacings_mm", "axis"),
-    [
-        ([(1, 1, 1)], 2),
-        ([(1, 1, 1.005)], 2),
-        ([(1.005, 1, 1)], 2),
-        ([(3, 1, 1)], 0),
-        ([(1, 3, 1)], 1),
-        ([(3, 1, 3)], 2),
-        ([(1, 1, 5), (1, 1, 5), (9, 1, 1)], 2),
-    ],
-)
-def test_the_slice_axis_is_the_coarsest_else_the_third(spacings_mm, axis):
-    assert choose_slice_axis([tuple(map(float, row)) for row in spacings_mm]) == axis
-
-
 def test_a_constant_volume_gives_zeros_not_nan():
     plane = PlaneTransform.fit(geometry_of((3, 3, 3)), 2, 3)
     voxels = np.full((1, 3, 3, 3), 0.1, np.float32)
-    assert not prepare_image(voxels, (None,), plane).any()
+    assert not prepare_image(voxels, (ChannelNormalisation(scheme="zscore"),), plane).any()
 
 
 @given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(1, 30))

@@ -32,7 +32,7 @@ def prepare_few(dataset, directory, slice_size, num_cases=4):
 
 @pytest.mark.parametrize("name", ["Task04_Hippocampus", "STS_CT", "STS_PETCT"])
 def test_real_datasets_are_sound(name):
-    assert check_dataset(root_of(name), num_folds=5) == ()
+    assert check_dataset(root_of(name), num_folds=5).findings == ()
 
 
 @pytest.mark.parametrize(

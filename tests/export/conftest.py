@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ..prediction.conftest import CT, card_of, write_model  # noqa: TID252
+from ..prediction.conftest import CT, Z_SCORE, card_of, write_model  # noqa: TID252
 
 NETWORKS = {
     # every block, kernel 7, skips from one level and another, down two levels and back
@@ -30,7 +30,7 @@ def _one_thread():
 def trained(request, tmp_path_factory):
     """A model's folder and card: two channels, two classes, the second with two members."""
     folder = tmp_path_factory.mktemp("models") / "model"
-    card = card_of(network=request.param, channels=("CT", "MRI"), normalisation=(CT, None))
+    card = card_of(network=request.param, channels=("CT", "MRI"), normalisation=(CT, Z_SCORE))
     if request.param_index != 1:
         card = replace(card, members=card.members[:1])
     return folder, write_model(folder, card)

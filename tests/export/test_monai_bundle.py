@@ -17,7 +17,7 @@ from mbnas.export.monai_bundle import export_monai
 from mbnas.prediction.card import write_card
 from mbnas.prediction.predictor import Predictor
 
-from .conftest import CT, NETWORKS, card_of, write_model
+from .conftest import CT, NETWORKS, Z_SCORE, card_of, write_model
 
 SAGITTAL = np.array([[0, 0, -4.0, 30], [-0.9, 0.05, 0, 7], [0.05, 0.8, 0, -3], [0, 0, 0, 1]])
 OBLIQUE = np.array([[-0.7, 0, 0.1, 12.5], [0, 0.7, 0, -8], [0.1, 0, 3.0, 1], [0, 0, 0, 1]])
@@ -30,7 +30,7 @@ MRI = {
 CT_AND_MRI = {
     "network": NETWORKS["back at level 0"],
     "channels": ("CT", "$1/0 MRI"),
-    "normalisation": (CT, None),
+    "normalisation": (CT, Z_SCORE),
 }
 
 

@@ -153,7 +153,7 @@ def test_a_missing_package_is_named(small, tmp_path, monkeypatch, package):
 def test_what_is_no_such_network_is_refused(small_export, tmp_path):
     out = shutil.copytree(small_export, tmp_path / "out")
     card = read_card(out)
-    other = replace(card, channels=("MRI", "MRI"), normalisation=(None, None))
+    other = replace(card, channels=("MRI", "MRI"), normalisation=card.normalisation * 2)
     with pytest.raises(ModelError, match="another network than the card names"):
         load_members(out, other)
     (out / "fold0.onnx").write_bytes(b"no network")

@@ -4,8 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from torch import nn
 
+from mbnas.data.geometry import Geometry
+from mbnas.data.placement import Placement
+from mbnas.data.volume import Volume
 from mbnas.errors import DatasetError
 from mbnas.export.segmenter import Segmenter
 
@@ -17,7 +21,7 @@ def make_segmenter(num_channels=1):
         precision="float32",
         slice_axis=2,
         slice_size=8,
-        normalisation=[None] * num_channels,
+        normalisation=[{"scheme": "zscore", "foreground": None}] * num_channels,
         label_values=[0, 1],
     )
 
@@ -52,3 +56,43 @@ def test_channels_may_be_a_file_each(tmp_path):
     path = make_segmenter(2).segment_file(images, str(tmp_path / "out"))
     assert path == str(tmp_path / "out" / "image_0.nii.gz")
     assert nib.load(path).shape == (4, 5, 3)
+
+
+def test_channels_are_normalised_as_in_training():
+    """Every scheme, through a network that gives its input back."""
+    rng = np.random.default_rng(0)
+    voxels = rng.uniform(0, 255, (5, 8, 8, 3)).astype(np.float32)
+    foreground = {"low": 20.0, "high": 200.0, "mean": 90.0, "deviation": 50.0}
+    schemes = ("CT", "zscore", "noNorm", "rescale_to_0_1", "rgb_to_0_1")
+    normalisation = [
+        {"scheme": each, "foreground": foreground if each == "CT" else None} for each in schemes
+    ]
+    seen = []
+
+    class Looking(nn.Module):
+        def forward(self, images):
+            seen.append(images.numpy().copy())
+            return images[:, :2]
+
+    segmenter = Segmenter(
+        members=[Looking()],
+        device="cpu",
+        precision="float32",
+        slice_axis=2,
+        slice_size=8,
+        normalisation=normalisation,
+        label_values=[0, 1],
+    )
+    geometry = Geometry.canonical((8, 8, 3), (1.0, 1.0, 1.0))
+    segmenter.segment(
+        Volume(voxels=voxels, geometry=geometry, placement=Placement(header_bytes=348, fields={}))
+    )
+    wide = voxels.astype(np.float64)
+    expected = [
+        (wide[0].clip(20, 200) - 90) / 50,
+        (wide[1] - wide[1].mean()) / wide[1].std(),
+        wide[2],
+        (wide[3] - wide[3].min()) / (wide[3].max() - wide[3].min()),
+        wide[4] / 255,
+    ]
+    assert_allclose(np.moveaxis(np.concatenate(seen), 0, -1), expected, rtol=1e-5, atol=1e-6)

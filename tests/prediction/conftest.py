@@ -7,11 +7,17 @@ import pytest
 import torch
 
 from mbnas.data.dataset import LabelClass
-from mbnas.data.normalise import ForegroundIntensities
+from mbnas.data.normalise import ChannelNormalisation, ForegroundIntensities
 from mbnas.network.build import output_layer
 from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
 from mbnas.prediction.torch_members import build_empty
 from mbnas.training.weights import save_weights
+
+CT = ChannelNormalisation(
+    scheme="CT",
+    foreground=ForegroundIntensities(low=-100.0, high=300.0, mean=40.0, deviation=60.0),
+)
+Z_SCORE = ChannelNormalisation(scheme="zscore")
 
 GENOTYPE = "0vgg3-1residual3-1dense3-0inception3@2"
 
@@ -23,7 +29,7 @@ def card_of(**changes):
         "base_channels": 8,
         "channels": ("MRI",),
         "classes": (LabelClass(value=1, name="anterior"), LabelClass(value=5, name="posterior")),
-        "normalisation": (None,),
+        "normalisation": (Z_SCORE,),
         "slice_axis": 2,
         "slice_size": 32,
         "flips": (True, False),
@@ -38,9 +44,6 @@ def card_of(**changes):
         "versions": {"mbnas": "0"},
     }
     return ModelCard(**settings | changes)
-
-
-CT = ForegroundIntensities(low=-100.0, high=300.0, mean=40.0, deviation=60.0)
 
 
 def write_model(folder, card):

@@ -13,13 +13,13 @@ from mbnas.prediction.card import CARD, ModelCard, checked_file, read_card
 from mbnas.prediction.members import load_members
 from mbnas.prediction.torch_members import load_network
 
-from .conftest import CT, card_of, write_model
+from .conftest import CT, Z_SCORE, card_of, write_model
 
 
 def test_a_card_comes_back_as_it_was(model):
     folder, card = model
     assert read_card(folder) == card
-    two = card_of(channels=("CT", "MRI"), normalisation=(CT, None))
+    two = card_of(channels=("CT", "MRI"), normalisation=(CT, Z_SCORE))
     assert ModelCard.from_json(two.to_json()) == two
 
 

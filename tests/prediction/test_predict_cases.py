@@ -16,7 +16,7 @@ from mbnas.prediction.options import Destination, PredictionOptions
 from mbnas.prediction.predict_cases import predict_cases
 from mbnas.prediction.predictor import Predictor
 
-from .conftest import card_of
+from .conftest import Z_SCORE, card_of
 
 ALL = PredictionOptions(probabilities=True, uncertainty=True, overlay=True)
 
@@ -217,12 +217,29 @@ def test_memory_that_runs_out_in_reading_is_that_cases_error(folder, monkeypatch
     ],
 )
 def test_images_unlike_those_of_training_are_told_of(spacing_mm, words):
-    found = concerns_about(card_of(), Geometry.canonical((4, 4, 4), spacing_mm))
+    found = concerns_about(card_of(), Geometry.canonical((40, 40, 40), spacing_mm))
+    assert len(found) == len(words)
+    assert all(word in concern for word, concern in zip(words, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm", "words"),
+    [
+        ((48, 44, 1), (1.4, 1.4, 9.0), []),  # one axial slice: its thickness means nothing
+        ((48, 1, 44), (1.4, 1.4, 3.0), ["48×1 voxels, which are too narrow"]),
+        ((48, 7, 44), (1.4, 1.4, 3.0), ["48×7 voxels, which are too narrow"]),
+        ((48, 8, 44), (1.4, 1.4, 3.0), []),
+    ],
+)
+def test_single_slices_are_predicted_as_what_they_are(shape, spacing_mm, words):
+    found = concerns_about(card_of(), Geometry.canonical(shape, spacing_mm))
     assert len(found) == len(words)
     assert all(word in concern for word, concern in zip(words, found, strict=True))
 
 
 def test_predicting_needs_the_right_channels(folder):
-    two = Predictor(card=card_of(channels=("T1", "T2"), normalisation=(None, None)), members=(run,))
+    two = Predictor(
+        card=card_of(channels=("T1", "T2"), normalisation=(Z_SCORE,) * 2), members=(run,)
+    )
     with pytest.raises(DatasetError, match="has 1 where the model takes 2 channels: T1, T2"):
         two.read((folder / "in/a.nii.gz",))

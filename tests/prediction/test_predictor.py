@@ -17,7 +17,7 @@ from mbnas.prediction.predictor import Predictor
 from mbnas.prediction.probabilities import entropy, softmax
 from mbnas.prediction.torch_members import load_network
 
-from .conftest import CT, card_of, write_model
+from .conftest import CT, Z_SCORE, card_of, write_model
 
 
 def voxels_of(shape, seed=0):
@@ -40,7 +40,7 @@ def test_where_nothing_is_resampled_voxels_take_their_pixels_class(tmp_path, axi
     shape = tuple(5 if each == axis else 32 for each in range(3))
     voxels = voxels_of((1, *shape))
     plane = PlaneTransform.fit(Geometry.canonical(shape, (1.0, 1.0, 1.0)), axis, 32)
-    means = network_means(tmp_path / "model", card, prepare_image(voxels, (None,), plane))
+    means = network_means(tmp_path / "model", card, prepare_image(voxels, (Z_SCORE,), plane))
     labels = Predictor.load(tmp_path / "model").predict(voxels, (1.0, 1.0, 1.0))
     expected = np.array([0, 1, 5], np.uint8)[plane.undo(means.argmax(axis=1))]
     second, first = np.sort(means, axis=1)[:, -2:].swapaxes(0, 1)
@@ -52,7 +52,7 @@ def test_where_nothing_is_resampled_voxels_take_their_pixels_class(tmp_path, axi
 
 
 def test_where_slices_were_resized_probabilities_are_resized_back(tmp_path):
-    card = card_of(channels=("CT", "MRI"), normalisation=(CT, None))
+    card = card_of(channels=("CT", "MRI"), normalisation=(CT, Z_SCORE))
     card = write_model(tmp_path / "model", card)
     predictor = Predictor.load(tmp_path / "model")
     geometry = Geometry.canonical((50, 61, 70), (0.8, 0.7, 3.0))

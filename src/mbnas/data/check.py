@@ -1,22 +1,54 @@
-"""Is this dataset sound? Everything that is wrong with it, at once."""
+"""Is this dataset sound? What it holds, and everything that is wrong with it, at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from mbnas.data.contents import (
+    CaseContents,
+    DatasetContents,
+    PatientRule,
+    dataset_contents,
+)
 from mbnas.data.dataset import Case, Dataset, read_dataset
-from mbnas.data.examine import Finding, examine_case
+from mbnas.data.examine import Finding, constant_findings, examine_case
 from mbnas.data.folds import too_few_patients
 from mbnas.data.patients import group_by_patient, suspicious_groups
+from mbnas.data.slice_axis import slice_findings
+from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError, DatasetError
 from mbnas.parallel import Progress, map_in_processes
 
-__all__ = ["Finding", "check_dataset"]
+__all__ = ["DatasetCheck", "Finding", "check_dataset"]
+
+_AS_IT_IS = 50.0
+"""Values of ``noNorm`` channels beyond this, either way, are pointed out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetCheck:
+    """What a dataset holds, and what is wrong with it.
+
+    Attributes:
+        findings: Those about the dataset as a whole first.
+        contents: ``None`` if ``dataset.json`` cannot be used.
+    """
+
+    findings: tuple[Finding, ...]
+    contents: DatasetContents | None
+
+    @property
+    def num_errors(self) -> int:
+        """How many findings would stop a search."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a search would accept the dataset."""
+        return self.num_errors == 0
 
 
 def check_dataset(
@@ -27,10 +59,11 @@ def check_dataset(
     patient_pattern: str | None = None,
     patient_table: Mapping[str, str] | None = None,
     allow_empty_cases: bool = False,
+    preparation: PreparationSettings | None = None,
     workers: int = 1,
     progress: Progress | None = None,
-) -> tuple[Finding, ...]:
-    """Return all findings, those about the dataset as a whole first.
+) -> DatasetCheck:
+    """Return what a dataset holds, and all findings about it.
 
     Args:
         root: The dataset's folder.
@@ -39,6 +72,7 @@ def check_dataset(
         patient_pattern: Which patient a case belongs to, by its name.
         patient_table: The same as a table; comes before the pattern.
         allow_empty_cases: Whether cases may be without foreground.
+        preparation: How volumes become slices; by default as a search does it.
         workers: How many processes read files.
         progress: Told of every case read.
     """
@@ -46,16 +80,31 @@ def check_dataset(
         dataset = read_dataset(root)
     except DatasetError as error:
         file = str(root / "dataset.json")
-        return (Finding(severity="error", file=file, rule="dataset-json", message=str(error)),)
+        finding = Finding(severity="error", file=file, rule="dataset-json", message=str(error))
+        return DatasetCheck(findings=(finding,), contents=None)
+    preparation = preparation or PreparationSettings()
     declared = replace(dataset, cases=())
     task = partial(_check_case, dataset=declared, allow_empty=allow_empty_cases)
     checked = map_in_processes(task, dataset.cases, workers=workers, progress=progress)
-    return (
-        *patient_findings(
-            dataset, num_folds, patient_pattern, patient_table, test_fraction=test_fraction
+    of_patients = patient_findings(
+        dataset, num_folds, patient_pattern, patient_table, test_fraction=test_fraction
+    )
+    contents = dataset_contents(
+        dataset,
+        [case.contents for case in checked],
+        patients=_patients(dataset, patient_pattern, patient_table),
+        patients_by=_rule(patient_pattern, patient_table),
+        preparation=preparation,
+    )
+    return DatasetCheck(
+        findings=(
+            *of_patients,
+            *_class_findings(contents),
+            *_slice_findings(contents, checked),
+            *_channel_findings(contents, dataset, checked),
+            *(finding for case in checked for finding in case.findings),
         ),
-        *_class_findings(dataset, checked),
-        *(finding for case in checked for finding in case.findings),
+        contents=contents,
     )
 
 
@@ -64,16 +113,30 @@ class _CheckedCase:
     """What remains of an examination once the voxels are dropped."""
 
     findings: tuple[Finding, ...]
-    present: frozenset[int] | None
+    contents: CaseContents
 
 
 def _check_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _CheckedCase:
-    examination = examine_case(case, dataset, allow_empty=allow_empty)
-    labels_XYZ = examination.labels_XYZ
+    examined = examine_case(case, dataset, allow_empty=allow_empty)
     return _CheckedCase(
-        findings=examination.findings,
-        present=None if labels_XYZ is None else frozenset(np.unique(labels_XYZ).tolist()),
+        findings=examined.findings, contents=CaseContents.of(case.name, examined, dataset)
     )
+
+
+def _rule(pattern: str | None, table: Mapping[str, str] | None) -> PatientRule:
+    if table is not None:
+        return "table"
+    return "case" if pattern is None else "pattern"
+
+
+def _patients(
+    dataset: Dataset, pattern: str | None, table: Mapping[str, str] | None
+) -> dict[str, str] | None:
+    """Return the patient of each case; ``None`` where a finding says why that is not known."""
+    try:
+        return group_by_patient([case.name for case in dataset.cases], pattern, table)
+    except (DatasetError, ConfigurationError):
+        return None
 
 
 def patient_findings(
@@ -117,10 +180,9 @@ def patient_findings(
     return findings
 
 
-def _class_findings(dataset: Dataset, checked: list[_CheckedCase]) -> list[Finding]:
-    if any(case.present is None for case in checked):
+def _class_findings(contents: DatasetContents) -> list[Finding]:
+    if contents.num_sound < contents.num_cases:
         return []
-    present = frozenset[int]().union(*(case.present or () for case in checked))
     return [
         Finding(
             severity="warning",
@@ -128,9 +190,41 @@ def _class_findings(dataset: Dataset, checked: list[_CheckedCase]) -> list[Findi
             message=f"No case holds label {label.value} ({label.name}), though dataset.json "
             "declares it: a network cannot learn it. Remove it, or correct the labels.",
         )
-        for index, label in enumerate(dataset.classes, start=1)
-        if index not in present
+        for label in contents.classes
+        if not label.num_cases
     ]
+
+
+def _slice_findings(contents: DatasetContents, checked: Sequence[_CheckedCase]) -> list[Finding]:
+    if contents.slices is None:
+        return []
+    grids = {
+        case.contents.name: case.contents.geometry
+        for case in checked
+        if case.contents.geometry is not None
+    }
+    return slice_findings(grids, contents.slices.axis, contents.slices.size)
+
+
+def _channel_findings(
+    contents: DatasetContents, dataset: Dataset, checked: Sequence[_CheckedCase]
+) -> list[Finding]:
+    constant = {case.contents.name: case.contents.constant_channels for case in checked}
+    findings = constant_findings(constant, dataset)
+    for number, channel in enumerate(contents.channels):
+        if channel.scheme != "noNorm" or channel.low is None or channel.high is None:
+            continue
+        if max(abs(channel.low), abs(channel.high)) > _AS_IT_IS:
+            findings.append(
+                Finding(
+                    severity="warning",
+                    rule="raw-intensities",
+                    message=f"Channel {number} ({channel.name}) is used as it is, with values from "
+                    f"{channel.low:g} to {channel.high:g}: networks train best on values of about "
+                    "1. Declare it CT, zscore or rescale_to_0_1 unless this is wanted.",
+                )
+            )
+    return findings
 
 
 def _more(count: int) -> str:

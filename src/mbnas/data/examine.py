@@ -6,7 +6,7 @@ preparation, which refuses a dataset with any finding: what passes the one passe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from jaxtyping import Num, UInt8
 
 from mbnas.data.dataset import Case, Dataset
 from mbnas.data.geometry import Geometry
+from mbnas.data.normalise import outside_range, scheme_of
 from mbnas.data.volume import Volume, read_image, read_label
 from mbnas.errors import DatasetError
 
@@ -47,11 +48,13 @@ class Examination:
         findings: Empty if the case is sound.
         image: ``None`` if it cannot be read.
         labels_XYZ: Class indices, 0 for background; ``None`` unless the case is sound.
+        constant_channels: Which image channels have one value everywhere, if not all have.
     """
 
     findings: tuple[Finding, ...]
     image: Volume | None
     labels_XYZ: UInt8[np.ndarray, "x y z"] | None
+    constant_channels: tuple[int, ...] = ()
 
 
 def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examination:
@@ -77,14 +80,57 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
         findings.extend(_image_findings(case, image, dataset))
     if image is not None and label is not None:
         findings.extend(_grid_findings(case, image.geometry, label[1]))
-    if label is None:
-        return Examination(findings=tuple(findings), image=image, labels_XYZ=None)
-    findings.extend(_label_findings(case, label[0], dataset, allow_empty=allow_empty))
+    if label is not None:
+        findings.extend(_label_findings(case, label[0], dataset, allow_empty=allow_empty))
     return Examination(
         findings=tuple(findings),
         image=image,
-        labels_XYZ=None if findings else class_indices(label[0], dataset),
+        labels_XYZ=None if findings or label is None else class_indices(label[0], dataset),
+        constant_channels=() if image is None else _constant_channels(image),
     )
+
+
+def constant_findings(
+    constant_channels: Mapping[str, tuple[int, ...]], dataset: Dataset
+) -> list[Finding]:
+    """Return a warning for each channel that has one value everywhere in some cases.
+
+    Args:
+        constant_channels: Of each case, by its name.
+        dataset: What is declared.
+    """
+    findings = []
+    for number, channel in enumerate(dataset.channels):
+        cases = [name for name, constant in constant_channels.items() if number in constant]
+        if not cases:
+            continue
+        everywhere = len(cases) == len(constant_channels)
+        findings.append(
+            Finding(
+                severity="warning",
+                rule="constant-channel",
+                message=f"Channel {number} ({channel}) has one value everywhere in "
+                f"{'all cases' if everywhere else listed(cases)}: "
+                + (
+                    "a network learns nothing from it. Remove the channel, or correct its files."
+                    if everywhere
+                    else "there it shows nothing. Correct the files, or leave the cases out."
+                ),
+            )
+        )
+    return findings
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence, the first five of them.
+
+    >>> listed(["a", "b", "c"]), listed(list("abcdefg"))
+    ('a, b and c', 'a, b, c, d, e and 2 more')
+    """
+    shown, rest = list(names[:5]), len(names) - 5
+    if rest > 0:
+        return f"{', '.join(shown)} and {rest} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
@@ -135,6 +181,24 @@ def _image_findings(case: Case, image: Volume, dataset: Dataset) -> Iterator[Fin
             f"{path} holds {num_bad} voxels that are not finite (nan or infinite): intensities "
             "are finite numbers. Replace them or leave the case out.",
         )
+    elif all(voxels.min() == voxels.max() for voxels in image.voxels):
+        yield _finding(
+            case,
+            path,
+            "constant-image",
+            f"Case {case.name} has an image that is {float(image.voxels.flat[0]):g} everywhere: "
+            "there is nothing to segment. Correct the file, or leave the case out.",
+        )
+    elif num_channels == len(dataset.channels):
+        schemes = [scheme_of(channel) for channel in dataset.channels]
+        if what := outside_range(image.voxels, schemes):
+            yield _finding(case, path, "intensity-range", f"{path} {what}")
+
+
+def _constant_channels(image: Volume) -> tuple[int, ...]:
+    channels = enumerate(image.voxels)
+    found = tuple(number for number, voxels in channels if voxels.min() == voxels.max())
+    return () if len(found) == len(image.voxels) else found
 
 
 def _grid_findings(case: Case, image: Geometry, label: Geometry) -> Iterator[Finding]:

@@ -1,16 +1,27 @@
-"""Intensities made comparable between volumes, each channel by its modality.
+"""Intensities made comparable between volumes, each channel by what its declared name asks for.
 
-CT numbers mean the same in every scan, so one clipping and one scaling, taken from
-what lies inside the foreground of the whole dataset, serves all volumes. Other
-modalities have arbitrary units, and each volume is normalised by itself.
+The names are nnU-Net's, in any case:
 
-Source: Bosma et al. 2022, section 3.1, after nnU-Net (Isensee et al. 2021).
+- ``CT``: CT numbers mean the same in every scan, so one clipping and one scaling, taken from
+  what lies inside the foreground of the whole dataset, serves all volumes.
+- ``noNorm``: values are used as they are, such as probability maps.
+- ``rescale_to_0_1``: each volume's smallest value becomes 0, its largest 1.
+- ``rgb_to_0_1``: values from 0 to 255 are divided by 255.
+- ``zscore`` and every other name: arbitrary units. Each volume is brought to mean 0 and standard
+  deviation 1 by itself.
+
+All five are one operation once a volume is known: clip, subtract, divide.
+
+Source: Bosma et al. 2022, section 3.1, after nnU-Net (Isensee et al. 2021); the names are those
+of nnU-Net v2's ``channel_names``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Integer
@@ -19,6 +30,20 @@ from mbnas.errors import DatasetError
 
 SAMPLE_PER_CASE = 10_000
 """So many foreground voxels of a case, evenly spread, stand for all of them."""
+
+Scheme = Literal["CT", "zscore", "noNorm", "rescale_to_0_1", "rgb_to_0_1"]
+SCHEMES: tuple[Scheme, ...] = ("CT", "zscore", "noNorm", "rescale_to_0_1", "rgb_to_0_1")
+_BY_NAME: dict[str, Scheme] = {scheme.casefold(): scheme for scheme in SCHEMES}
+_BRIGHTEST = 255.0
+
+IN_WORDS: dict[Scheme, str] = {
+    "CT": "clipped to the foreground's percentiles 0.5 and 99.5, scaled by its mean and deviation",
+    "zscore": "each volume to mean 0 and standard deviation 1",
+    "noNorm": "used as it is",
+    "rescale_to_0_1": "each volume from its smallest and largest value to 0 and 1",
+    "rgb_to_0_1": "divided by 255",
+}
+"""What each scheme does to a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +63,105 @@ class ForegroundIntensities:
     deviation: float
 
 
-Normalisation = tuple[ForegroundIntensities | None, ...]
-"""For each channel what CT is clipped and scaled by; ``None`` for z-normalisation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """What is done to one channel of one volume: clip, subtract, divide.
+
+    Attributes:
+        low: Lower values become this one, in the image's units.
+        high: Higher values become this one.
+        subtract: Subtracted next.
+        divide: What the difference is divided by; not 0.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    subtract: float = 0.0
+    divide: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelNormalisation:
+    """How one channel is normalised in every volume of a dataset.
+
+    Attributes:
+        scheme: What its name asks for.
+        foreground: What CT is clipped and scaled by; ``None`` for the other schemes.
+
+    Raises:
+        DatasetError: if the foreground is missing or out of place.
+    """
+
+    scheme: Scheme
+    foreground: ForegroundIntensities | None = None
+
+    def __post_init__(self) -> None:
+        if (self.scheme == "CT") != (self.foreground is not None):
+            raise DatasetError(
+                f"The normalisation {self.scheme} {'needs' if self.scheme == 'CT' else 'has no'} "
+                "foreground intensities."
+            )
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> ChannelNormalisation:
+        """Return the normalisation whose ``dataclasses.asdict`` went through JSON.
+
+        Raises:
+            DatasetError: if its scheme is not known or its numbers are not finite.
+        """
+        scheme, numbers = fields["scheme"], fields["foreground"]
+        if scheme not in SCHEMES:
+            raise DatasetError(
+                f"The normalisation {scheme!r} is not known: use {', '.join(SCHEMES)}."
+            )
+        foreground = None
+        if numbers is not None:
+            names = ("low", "high", "mean", "deviation")
+            foreground = ForegroundIntensities(**{name: float(numbers[name]) for name in names})
+            if not all(math.isfinite(getattr(foreground, name)) for name in names):
+                raise DatasetError("A normalisation holds a number that is not finite.")
+        return cls(scheme=scheme, foreground=foreground)
+
+    def scaling(self, voxels_XYZ: Float32[np.ndarray, "x y z"]) -> Scaling:
+        """Return what is done to this channel of a volume.
+
+        The volume is summed a plane at a time, in no more memory than a plane takes. A constant
+        channel becomes 0 under ``zscore`` and ``rescale_to_0_1``.
+
+        Args:
+            voxels_XYZ: The whole volume.
+        """
+        if self.foreground is not None:
+            ct = self.foreground
+            return Scaling(low=ct.low, high=ct.high, subtract=ct.mean, divide=ct.deviation or 1.0)
+        if self.scheme == "noNorm":
+            return Scaling()
+        if self.scheme == "rgb_to_0_1":
+            return Scaling(divide=_BRIGHTEST)
+        low, high = float(voxels_XYZ.min()), float(voxels_XYZ.max())
+        if low == high:
+            return Scaling(subtract=low)
+        if self.scheme == "rescale_to_0_1":
+            return Scaling(subtract=low, divide=high - low)
+        return _z_score(voxels_XYZ)
+
+
+Normalisation = tuple[ChannelNormalisation, ...]
+"""How each channel of a dataset is normalised."""
+
+
+def scheme_of(channel: str) -> Scheme:
+    """Return how a channel of this declared name is normalised.
+
+    >>> scheme_of("ct"), scheme_of("NONORM"), scheme_of("T2")
+    ('CT', 'noNorm', 'zscore')
+    """
+    return _BY_NAME.get(channel.strip().casefold(), "zscore")
 
 
 def is_ct(channel: str) -> bool:
     """Say whether a channel's declared modality is CT."""
-    return channel.strip().lower() == "ct"
+    return scheme_of(channel) == "CT"
 
 
 def sample_foreground(
@@ -63,14 +180,15 @@ def fit_normalisation(
     """Return how each channel is normalised.
 
     Args:
-        channels: Declared modality of each channel.
+        channels: Declared name of each channel.
         samples: Foreground voxels of each case; not looked at if no channel is CT.
 
     Raises:
         DatasetError: if a channel is CT and there are no foreground voxels.
     """
-    if not any(map(is_ct, channels)):
-        return (None,) * len(channels)
+    schemes = [scheme_of(channel) for channel in channels]
+    if "CT" not in schemes:
+        return tuple(ChannelNormalisation(scheme=scheme) for scheme in schemes)
     if not any(sample.shape[1] for sample in samples):
         raise DatasetError(
             "No case has foreground: CT is normalised by the intensities inside it, held-out "
@@ -78,8 +196,54 @@ def fit_normalisation(
         )
     values = np.concatenate([np.asarray(sample) for sample in samples], axis=1).astype(np.float64)
     return tuple(
-        _fit(values[number]) if is_ct(channel) else None for number, channel in enumerate(channels)
+        ChannelNormalisation(
+            scheme=scheme, foreground=_fit(values[number]) if scheme == "CT" else None
+        )
+        for number, scheme in enumerate(schemes)
     )
+
+
+def of_volume(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
+) -> tuple[Scaling, ...]:
+    """Return what is done to each channel of one volume.
+
+    By it :func:`normalise` serves any part of the volume as it would serve the whole.
+
+    Args:
+        voxels_CXYZ: The whole volume.
+        normalisation: What the dataset says of each channel.
+    """
+    channels = zip(voxels_CXYZ, normalisation, strict=True)
+    return tuple(channel.scaling(voxels_XYZ) for voxels_XYZ, channel in channels)
+
+
+def normalise(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], scalings: Sequence[Scaling]
+) -> Float32[np.ndarray, "channel x y z"]:
+    """Return a volume, or a part of it, with each channel clipped and scaled."""
+    channels = zip(voxels_CXYZ, scalings, strict=True)
+    return np.stack([_scaled(voxels_XYZ, scaling) for voxels_XYZ, scaling in channels])
+
+
+def outside_range(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], schemes: Sequence[Scheme]
+) -> str | None:
+    """Return the sentence about a channel that its scheme cannot take; ``None`` if there is none.
+
+    Args:
+        voxels_CXYZ: A volume of finite intensities.
+        schemes: Of each channel.
+    """
+    for number, (voxels_XYZ, scheme) in enumerate(zip(voxels_CXYZ, schemes, strict=True)):
+        low, high = float(voxels_XYZ.min()), float(voxels_XYZ.max())
+        if scheme == "rgb_to_0_1" and not (low >= 0 and high <= _BRIGHTEST):
+            return (
+                f"holds values from {low:g} to {high:g} in channel {number}: rgb_to_0_1 takes "
+                "values from 0 to 255. Correct the file, or declare another channel name, such as "
+                "rescale_to_0_1."
+            )
+    return None
 
 
 def _fit(values: np.ndarray) -> ForegroundIntensities:
@@ -89,53 +253,14 @@ def _fit(values: np.ndarray) -> ForegroundIntensities:
     )
 
 
-def of_volume(
-    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
-) -> tuple[ForegroundIntensities, ...]:
-    """Return how one volume's channels are normalised, every number known.
-
-    By them :func:`normalise` serves any part of the volume as it would serve the whole. They
-    are summed a plane at a time, in no more memory than a plane takes.
-
-    Args:
-        voxels_CXYZ: The whole volume.
-        normalisation: What the dataset says of each channel.
-    """
-    channels = zip(voxels_CXYZ, normalisation, strict=True)
-    return tuple(_of_itself(voxels) if ct is None else ct for voxels, ct in channels)
+def _z_score(voxels_XYZ: Float32[np.ndarray, "x y z"]) -> Scaling:
+    mean = sum(float(plane.sum(dtype=np.float64)) for plane in voxels_XYZ) / voxels_XYZ.size
+    squares = sum(float(((plane.astype(np.float64) - mean) ** 2).sum()) for plane in voxels_XYZ)
+    return Scaling(subtract=mean, divide=math.sqrt(squares / voxels_XYZ.size))
 
 
-def _of_itself(voxels: Float32[np.ndarray, "x y z"]) -> ForegroundIntensities:
-    low, high = float(voxels.min()), float(voxels.max())
-    if low == high:
-        return ForegroundIntensities(low=low, high=high, mean=low, deviation=0.0)
-    mean = sum(float(plane.sum(dtype=np.float64)) for plane in voxels) / voxels.size
-    squares = sum(float(((plane.astype(np.float64) - mean) ** 2).sum()) for plane in voxels)
-    return ForegroundIntensities(
-        low=low, high=high, mean=mean, deviation=float(np.sqrt(squares / voxels.size))
-    )
-
-
-def normalise(
-    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
-) -> Float32[np.ndarray, "channel x y z"]:
-    """Return the volume with each channel normalised; a constant channel becomes zero."""
-    channels = zip(voxels_CXYZ, normalisation, strict=True)
-    return np.stack(
-        [_z_score(voxels) if ct is None else _ct(voxels, ct) for voxels, ct in channels]
-    )
-
-
-def _z_score(voxels: Float32[np.ndarray, "x y z"]) -> Float32[np.ndarray, "x y z"]:
-    if voxels.min() == voxels.max():
-        return np.zeros_like(voxels)
-    wide = voxels.astype(np.float64)
-    scores: np.ndarray = ((wide - wide.mean()) / wide.std()).astype(np.float32)
-    return scores
-
-
-def _ct(
-    voxels: Float32[np.ndarray, "x y z"], ct: ForegroundIntensities
+def _scaled(
+    voxels_XYZ: Float32[np.ndarray, "x y z"], scaling: Scaling
 ) -> Float32[np.ndarray, "x y z"]:
-    clipped = np.clip(voxels.astype(np.float64), ct.low, ct.high)
-    return ((clipped - ct.mean) / (ct.deviation or 1.0)).astype(np.float32)
+    clipped = np.clip(voxels_XYZ.astype(np.float64), scaling.low, scaling.high)
+    return ((clipped - scaling.subtract) / scaling.divide).astype(np.float32)

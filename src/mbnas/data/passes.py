@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from mbnas.data.dataset import Case, Dataset
-from mbnas.data.examine import Finding, examine_case, refuse
+from mbnas.data.examine import Finding, constant_findings, examine_case, refuse
 from mbnas.data.normalise import Normalisation, fit_normalisation, is_ct, sample_foreground
 from mbnas.data.prepare import prepare_image
 from mbnas.data.references import REFERENCES, write_reference
@@ -87,7 +87,13 @@ class Passes:
         written = map_in_processes(
             task, jobs, workers=self.workers, progress=self._progress_from(done_before)
         )
-        refuse([finding for findings in written for finding in findings], self.dataset)
+        refuse([finding for volume in written for finding in volume.findings], self.dataset)
+        constant = {
+            case.name: volume.constant_channels
+            for case, volume in zip(self.dataset.cases, written, strict=True)
+        }
+        sentences = (each.message for each in constant_findings(constant, self.dataset))
+        index = replace(index, warnings=(*index.warnings, *sentences))
         (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
 
     @property
@@ -157,6 +163,12 @@ def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _Sli
     return _SliceFile(path=path, start=start, slice_bytes=slice_bytes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    findings: tuple[Finding, ...]
+    constant_channels: tuple[int, ...]
+
+
 def _write_volume(
     job: tuple[int, Case, PreparedVolume],
     *,
@@ -166,7 +178,7 @@ def _write_volume(
     images: _SliceFile,
     labels: _SliceFile,
     folder: Path,
-) -> tuple[Finding, ...]:
+) -> _Written:
     number, case, volume = job
     seen = examine_case(case, dataset, allow_empty=allow_empty)
     if seen.image is not None and seen.labels_XYZ is not None:
@@ -174,4 +186,4 @@ def _write_volume(
         images.write(volume.first_slice, slices)
         labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
         write_reference(folder, number, seen.labels_XYZ)
-    return seen.findings
+    return _Written(findings=seen.findings, constant_channels=seen.constant_channels)

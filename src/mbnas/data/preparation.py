@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from mbnas.data.dataset import Dataset
@@ -10,9 +10,9 @@ from mbnas.data.examine import Finding, refuse
 from mbnas.data.fingerprint import preparation_digest
 from mbnas.data.folder import making_folder
 from mbnas.data.geometry import Geometry
-from mbnas.data.normalise import Normalisation
 from mbnas.data.passes import Passes
-from mbnas.data.prepare import PlaneTransform, choose_slice_axis
+from mbnas.data.prepare import PlaneTransform
+from mbnas.data.slice_axis import choose_slice_axis, slice_findings
 from mbnas.data.slices import Index, PreparationSettings, PreparedVolume
 from mbnas.data.volume import read_header
 from mbnas.errors import DatasetError, StudyError
@@ -49,6 +49,13 @@ def prepare_slices(
     """
     _check_held_out(held_out, patients)
     geometries = _read_geometries(dataset)
+    axis = settings.slice_axis
+    if axis is None:
+        axis = choose_slice_axis(
+            [grid for case, grid in geometries.items() if patients[case] not in held_out]
+        )
+    findings = slice_findings(geometries, axis, settings.slice_size)
+    refuse([each for each in findings if each.severity == "error"], dataset)
     digest = preparation_digest(
         dataset, settings, patients, held_out=held_out, allow_empty_cases=allow_empty_cases
     )
@@ -66,8 +73,15 @@ def prepare_slices(
         with making_folder(final) as folder:
             if folder is not None:
                 normalisation = passes.fit_normalisation()
-                index = _plan(
-                    dataset, settings, geometries, patients, held_out, normalisation, digest
+                index = Index(
+                    digest=digest,
+                    settings=settings,
+                    slice_axis=axis,
+                    channels=dataset.channels,
+                    normalisation=normalisation,
+                    classes=dataset.classes,
+                    volumes=_volumes(geometries, axis, settings.slice_size, patients, held_out),
+                    warnings=tuple(each.message for each in findings),
                 )
                 passes.write_slices(folder, index)
     except OSError as error:
@@ -92,13 +106,12 @@ def _check_held_out(held_out: frozenset[str], patients: Mapping[str, str]) -> No
         )
 
 
-def _read_geometries(dataset: Dataset) -> list[Geometry]:
+def _read_geometries(dataset: Dataset) -> dict[str, Geometry]:
     """Return the grid of each case from its image's header; look at all other headers too."""
-    geometries, findings = [], []
+    geometries, findings = {}, []
     for case in dataset.cases:
         try:
-            first, *_ = [read_header(path).geometry for path in case.files]
-            geometries.append(first)
+            geometries[case.name], *_ = [read_header(path).geometry for path in case.files]
         except DatasetError as error:
             findings.append(
                 Finding(severity="error", case=case.name, rule="unreadable", message=str(error))
@@ -107,40 +120,24 @@ def _read_geometries(dataset: Dataset) -> list[Geometry]:
     return geometries
 
 
-def _plan(
-    dataset: Dataset,
-    settings: PreparationSettings,
-    geometries: Sequence[Geometry],
+def _volumes(
+    geometries: Mapping[str, Geometry],
+    slice_axis: int,
+    slice_size: int,
     patients: Mapping[str, str],
     held_out: frozenset[str],
-    normalisation: Normalisation,
-    digest: str,
-) -> Index:
+) -> tuple[PreparedVolume, ...]:
     """Return where the slices of every volume will be and how they will be made."""
-    axis = settings.slice_axis
-    placed = list(zip(dataset.cases, geometries, strict=True))
-    if axis is None:
-        axis = choose_slice_axis(
-            [grid.spacing_mm for case, grid in placed if patients[case.name] not in held_out]
-        )
     volumes: list[PreparedVolume] = []
-    for case, geometry in placed:
+    for case, geometry in geometries.items():
         volumes.append(
             PreparedVolume(
-                case=case.name,
-                patient=patients[case.name],
-                held_out=patients[case.name] in held_out,
+                case=case,
+                patient=patients[case],
+                held_out=patients[case] in held_out,
                 first_slice=volumes[-1].slices.stop if volumes else 0,
-                plane=PlaneTransform.fit(geometry, axis, settings.slice_size),
+                plane=PlaneTransform.fit(geometry, slice_axis, slice_size),
                 geometry=geometry,
             )
         )
-    return Index(
-        digest=digest,
-        settings=settings,
-        slice_axis=axis,
-        channels=dataset.channels,
-        normalisation=normalisation,
-        classes=dataset.classes,
-        volumes=tuple(volumes),
-    )
+    return tuple(volumes)

@@ -1,8 +1,8 @@
 """From a volume to square slices, and from predicted slices back to the volume's grid.
 
-A volume is cut across its coarsest axis. Each slice keeps its physical aspect ratio: its
-larger side in millimetres fills the square, the other is padded in the middle. Everything
-that undoing needs is in :class:`PlaneTransform`, a value that JSON can hold.
+A volume is cut across one axis (:mod:`mbnas.data.slice_axis`). Each slice keeps its physical
+aspect ratio: its larger side in millimetres fills the square, the other is padded in the middle.
+Everything that undoing needs is in :class:`PlaneTransform`, a value that JSON can hold.
 
 Shape suffixes: C channels, XYZ canonical voxels, N slices, S side of a slice. The height of
 a slice is the lower of the two axes that remain, its width the higher.
@@ -10,7 +10,7 @@ a slice is the lower of the two axes that remain, its width the higher.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -20,25 +20,7 @@ from jaxtyping import Float32, Integer, Shaped, UInt8
 from PIL import Image
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.normalise import Normalisation, normalise
-
-ISOTROPY = 1.01
-"""Spacings whose ratio is no larger count as equal."""
-
-
-def choose_slice_axis(spacings_mm: Sequence[tuple[float, float, float]]) -> int:
-    """Return the axis to cut a dataset across: that of the largest median spacing.
-
-    Where several share the largest within 1 %, the last of them: the third if isotropic.
-
-    >>> choose_slice_axis([(1.0, 3.0, 1.0)]), choose_slice_axis([(1.0, 1.0, 1.0)])
-    (1, 2)
-
-    Args:
-        spacings_mm: Spacing of each volume along the canonical axes.
-    """
-    medians = np.median(np.array(spacings_mm, dtype=np.float64), axis=0)
-    return int(np.flatnonzero(medians * ISOTROPY >= medians.max())[-1])
+from mbnas.data.normalise import Normalisation, normalise, of_volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,5 +167,10 @@ def prepare_image(
     normalisation: Normalisation,
     plane: PlaneTransform,
 ) -> Float32[np.ndarray, "slice channel side side"]:
-    """Return a volume's image slices: normalised, resized, padded with zeros."""
-    return plane.images(normalise(voxels_CXYZ, normalisation))
+    """Return a volume's image slices: normalised, resized, padded with zeros.
+
+    Zero is what convolutions and augmentation find beyond a slice too. It is the mean of a
+    ``zscore`` channel and of the foreground of CT, the smallest value of a ``rescale_to_0_1``
+    channel, black under ``rgb_to_0_1``, and zero under ``noNorm``, as nnU-Net pads it.
+    """
+    return plane.images(normalise(voxels_CXYZ, of_volume(voxels_CXYZ, normalisation)))

@@ -19,12 +19,12 @@ from jaxtyping import Float32, Integer, Shaped, UInt8
 
 from mbnas.data.dataset import LabelClass
 from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
-from mbnas.data.normalise import ForegroundIntensities, Normalisation
+from mbnas.data.normalise import ChannelNormalisation, Normalisation
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.references import read_reference
 from mbnas.errors import ConfigurationError, StudyError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Part of the digest: raise it whenever prepared slices come out differently."""
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
@@ -115,6 +115,7 @@ class Index:
         normalisation: How each channel was normalised, as a new image must be.
         classes: Foreground classes; a prepared label ``k`` is ``classes[k - 1]``.
         volumes: In the order of their slices.
+        warnings: What a user should know about the data, a sentence each.
     """
 
     digest: str
@@ -124,6 +125,7 @@ class Index:
     normalisation: Normalisation
     classes: tuple[LabelClass, ...]
     volumes: tuple[PreparedVolume, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def num_slices(self) -> int:
@@ -143,11 +145,10 @@ class Index:
             settings=PreparationSettings(**facts["settings"]),
             slice_axis=facts["slice_axis"],
             channels=tuple(facts["channels"]),
-            normalisation=tuple(
-                None if ct is None else ForegroundIntensities(**ct) for ct in facts["normalisation"]
-            ),
+            normalisation=tuple(map(ChannelNormalisation.from_json, facts["normalisation"])),
             classes=tuple(LabelClass(**label) for label in facts["classes"]),
             volumes=tuple(_volume(fields) for fields in facts["volumes"]),
+            warnings=tuple(facts["warnings"]),
         )
 
 

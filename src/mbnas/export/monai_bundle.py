@@ -6,6 +6,7 @@ Its scripts are the source of this package, module by module, and the network's.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -118,17 +119,7 @@ def _inference(card: ModelCard) -> dict[str, object]:
             "precision": card.precision,
             "slice_axis": card.slice_axis,
             "slice_size": card.slice_size,
-            "normalisation": [
-                None
-                if ct is None
-                else {
-                    "low": ct.low,
-                    "high": ct.high,
-                    "mean": ct.mean,
-                    "deviation": ct.deviation,
-                }
-                for ct in card.normalisation
-            ],
+            "normalisation": [asdict(channel) for channel in card.normalisation],
             "label_values": [0, *(each.value for each in card.classes)],
         },
         "run": [

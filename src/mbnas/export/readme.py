@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from mbnas.data.geometry import ANATOMICAL_AXES
-from mbnas.data.normalise import ForegroundIntensities
+from mbnas.data.normalise import ChannelNormalisation
 from mbnas.network.architecture import title_of
 from mbnas.prediction.card import ModelCard
 from mbnas.version import __version__
+
+_STEPS: dict[str, str] = {
+    "zscore": "subtract the mean of the volume and divide by its standard deviation (over n, not "
+    "n − 1); a constant channel becomes 0.",
+    "noNorm": "leave it as it is.",
+    "rescale_to_0_1": "subtract the smallest value of the volume and divide by the difference of "
+    "the largest and the smallest; a constant channel becomes 0.",
+    "rgb_to_0_1": "divide by 255; values are from 0 to 255.",
+}
 
 
 def readme(card: ModelCard, use: str) -> str:
@@ -142,21 +151,18 @@ def _class_rows(card: ModelCard) -> str:
 def _normalisation(card: ModelCard) -> str:
     channels = zip(card.channels, card.normalisation, strict=True)
     return "\n".join(
-        f"   - channel {number} ({channel}): {_in_words(ct)}"
-        for number, (channel, ct) in enumerate(channels)
+        f"   - channel {number} ({channel}): {_in_words(normalisation)}"
+        for number, (channel, normalisation) in enumerate(channels)
     )
 
 
-def _in_words(ct: ForegroundIntensities | None) -> str:
-    if ct is None:
+def _in_words(normalisation: ChannelNormalisation) -> str:
+    if (ct := normalisation.foreground) is not None:
         return (
-            "subtract the mean of the volume and divide by its standard deviation (over n, not "
-            "n − 1); a constant channel becomes 0."
+            f"clip to {ct.low!r} … {ct.high!r}, subtract {ct.mean!r} and divide by "
+            f"{ct.deviation or 1.0!r}."
         )
-    return (
-        f"clip to {ct.low!r} … {ct.high!r}, subtract {ct.mean!r} and divide by "
-        f"{ct.deviation or 1.0!r}."
-    )
+    return _STEPS[normalisation.scheme]
 
 
 def _count(number: int, one: str, many: str) -> str:

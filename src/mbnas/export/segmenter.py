@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from mbnas.data.normalise import ForegroundIntensities, normalise, of_volume
+from mbnas.data.normalise import ChannelNormalisation, normalise, of_volume, outside_range
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.volume import Volume, read_image, write_label
 from mbnas.errors import DatasetError
@@ -37,8 +38,9 @@ class Segmenter:
         precision: ``float32`` or ``bfloat16``, in which the members were trained.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
-        normalisation: For each channel the ``low``, ``high``, ``mean`` and ``deviation`` that CT
-            is clipped and scaled by; ``None`` for z-normalisation.
+        normalisation: For each channel its ``scheme``, such as ``zscore``, and as ``foreground``
+            the ``low``, ``high``, ``mean`` and ``deviation`` that CT is clipped and scaled by,
+            or ``None``.
         label_values: What the label map holds for each class, background first.
     """
 
@@ -50,14 +52,12 @@ class Segmenter:
         precision: str,
         slice_axis: int,
         slice_size: int,
-        normalisation: Sequence[Mapping[str, float] | None],
+        normalisation: Sequence[Mapping[str, Any]],
         label_values: Sequence[int],
     ) -> None:
         self.members = [computing(each, torch.device(device), precision) for each in members]
         self.slice_axis, self.slice_size = slice_axis, slice_size
-        self.normalisation = tuple(
-            None if ct is None else ForegroundIntensities(**ct) for ct in normalisation
-        )
+        self.normalisation = tuple(map(ChannelNormalisation.from_json, normalisation))
         self.label_values = np.array(label_values, np.int32)
 
     def segment_file(self, image: str | Sequence[str], output_dir: str) -> str:
@@ -85,14 +85,14 @@ class Segmenter:
         """Return the index of every voxel's class, on canonical voxels."""
         voxels_CXYZ, axis = volume.voxels, self.slice_axis
         plane = PlaneTransform.fit(volume.geometry, axis, self.slice_size)
-        normalisation = of_volume(voxels_CXYZ, self.normalisation)
+        scalings = of_volume(voxels_CXYZ, self.normalisation)
         classes_XYZ = np.empty(volume.geometry.canonical_shape, np.uint8)
         batch = min(_MOST_SLICES, max(1, _PIXELS // self.slice_size**2))
         for start in range(0, plane.num_slices, batch):
             place = slice(start, min(start + batch, plane.num_slices))
             block_BCHW = np.moveaxis(voxels_CXYZ, axis + 1, 0)[place]
             block_CXYZ = np.moveaxis(block_BCHW, 0, axis + 1)
-            images_BCSS = plane.images(normalise(block_CXYZ, normalisation))
+            images_BCSS = plane.images(normalise(block_CXYZ, scalings))
             means_BKHW = plane.restore(self._mean(images_BCSS))
             np.moveaxis(classes_XYZ, axis, 0)[place] = means_BKHW.argmax(axis=1)
         return classes_XYZ
@@ -108,6 +108,8 @@ class Segmenter:
             raise DatasetError(
                 f"{path} holds voxels that are not finite (nan or infinite). Replace them."
             )
+        if what := outside_range(volume.voxels, [each.scheme for each in self.normalisation]):
+            raise DatasetError(f"{path} {what}")
 
     def _mean(
         self, images_BCSS: Float32[np.ndarray, "batch channels side side"]

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mbnas.data.dataset import MAX_CLASSES, LabelClass
-from mbnas.data.normalise import ForegroundIntensities, Normalisation
+from mbnas.data.normalise import ChannelNormalisation, Normalisation, Scheme
 from mbnas.errors import MbnasError, ModelError
 from mbnas.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
 
 CARD = "model.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NOTICE = (
     "Made by mbnas, research software. It is no medical device and not for use in the "
     "diagnosis or treatment of patients."
@@ -124,6 +124,11 @@ class ModelCard:
         return 1 + len(self.classes)
 
     @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """How each channel is normalised, by the name of it."""
+        return tuple(channel.scheme for channel in self.normalisation)
+
+    @property
     def architecture(self) -> Architecture:
         """The network as a value.
 
@@ -158,9 +163,7 @@ class ModelCard:
                     LabelClass(value=int(each["value"]), name=str(each["name"]))
                     for each in facts["classes"]
                 ),
-                normalisation=tuple(
-                    None if ct is None else _intensities(ct) for ct in facts["normalisation"]
-                ),
+                normalisation=tuple(map(ChannelNormalisation.from_json, facts["normalisation"])),
                 slice_axis=int(facts["slice_axis"]),
                 slice_size=int(facts["slice_size"]),
                 flips=_pair(facts["flips"]),
@@ -232,13 +235,6 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _intensities(fields: Mapping[str, Any]) -> ForegroundIntensities:
-    numbers = {name: float(fields[name]) for name in ("low", "high", "mean", "deviation")}
-    if not all(map(math.isfinite, numbers.values())):
-        raise ValueError("a normalisation holds a number that is not finite")
-    return ForegroundIntensities(**numbers)
 
 
 def _member(fields: Mapping[str, Any]) -> Member:

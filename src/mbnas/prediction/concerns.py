@@ -7,7 +7,8 @@ is one of the same size to the network: it may do well, and someone should look.
 from __future__ import annotations
 
 from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
-from mbnas.data.prepare import ISOTROPY
+from mbnas.data.prepare import PlaneTransform
+from mbnas.data.slice_axis import ISOTROPY, choose_slice_axis, is_narrow
 from mbnas.prediction.card import ModelCard
 
 FACTOR = 2.0
@@ -22,17 +23,26 @@ def concerns_about(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
         geometry: The image's grid.
     """
     found = []
-    spacing_mm = geometry.spacing_mm
-    for name, here, there in zip(ANATOMICAL_AXES, spacing_mm, card.spacing_mm, strict=True):
-        if max(here / there, there / here) > FACTOR:
+    shape, spacing_mm, axis = geometry.canonical_shape, geometry.spacing_mm, card.slice_axis
+    for number, name in enumerate(ANATOMICAL_AXES):
+        here, there = spacing_mm[number], card.spacing_mm[number]
+        if shape[number] > 1 and max(here / there, there / here) > FACTOR:
             found.append(
                 f"its voxels are {here:g} mm apart along the {name} axis, and about {there:g} mm "
                 "where the model learned: look at the result with care."
             )
-    if spacing_mm[card.slice_axis] * ISOTROPY < max(spacing_mm):
-        coarsest = spacing_mm.index(max(spacing_mm))
+    plane = PlaneTransform.fit(geometry, axis, card.slice_size)
+    own = choose_slice_axis([geometry])
+    if is_narrow(plane):
+        height, width = plane.plane_shape
         found.append(
-            f"its coarsest axis is {ANATOMICAL_AXES[coarsest]}, and the model cuts across "
-            f"{ANATOMICAL_AXES[card.slice_axis]}: slices will be coarser than it knows them."
+            f"the model cuts it across the {ANATOMICAL_AXES[axis]} axis into slices of "
+            f"{height}×{width} voxels, which are too narrow to show anything: do not use the "
+            "result."
+        )
+    elif shape[axis] > 1 and spacing_mm[axis] * ISOTROPY < spacing_mm[own]:
+        found.append(
+            f"its coarsest axis is {ANATOMICAL_AXES[own]}, and the model cuts across "
+            f"{ANATOMICAL_AXES[axis]}: slices will be coarser than it knows them."
         )
     return tuple(found)

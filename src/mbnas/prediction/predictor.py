@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Num, UInt8
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.normalise import normalise, of_volume
+from mbnas.data.normalise import normalise, of_volume, outside_range
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.volume import Volume, read_image, write_label
 from mbnas.errors import DatasetError, ModelError
@@ -202,6 +202,8 @@ class Predictor:
                 f"{name} holds {num_bad} voxels that are not finite (nan or infinite): "
                 "intensities are finite numbers. Replace them."
             )
+        if what := outside_range(voxels_CXYZ, self.card.schemes):
+            raise DatasetError(f"{name} {what}")
 
     def segment(
         self,
@@ -250,13 +252,13 @@ class Predictor:
         """Yield consecutive slices, and the probabilities of their voxels."""
         card = self.card
         plane = PlaneTransform.fit(geometry, card.slice_axis, card.slice_size)
-        normalisation = of_volume(voxels_CXYZ, card.normalisation)
+        scalings = of_volume(voxels_CXYZ, card.normalisation)
         batch = min(_MOST_SLICES, max(1, _PIXELS // card.slice_size**2))
         for start in range(0, plane.num_slices, batch):
             place = slice(start, min(start + batch, plane.num_slices))
             block_BCHW = _slices(voxels_CXYZ, card.slice_axis + 1, place)
             block_CXYZ = np.moveaxis(block_BCHW, 0, card.slice_axis + 1)
-            images_BCSS = plane.images(normalise(block_CXYZ, normalisation))
+            images_BCSS = plane.images(normalise(block_CXYZ, scalings))
             yield place, plane.restore(self._mean(images_BCSS))
 
     def _mean(

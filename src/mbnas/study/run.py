@@ -266,6 +266,8 @@ def opened(
     with claimed_directory(study.path, command, shared_slices=study.shared_slices, warn=warn):
         slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
         prepared = PreparedSlices.open(slices)
+        for sentence in prepared.index.warnings:
+            warn(sentence)
         is_new = not study.is_begun
         choice = _choice(configuration, prepared, tell, is_new=is_new)
         configuration = replace(

@@ -5,6 +5,7 @@ import pytest
 
 from mbnas.data.dataset import LabelClass
 from mbnas.data.geometry import Geometry
+from mbnas.data.normalise import ChannelNormalisation
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.slices import Index, PreparationSettings, PreparedSlices, PreparedVolume
 from mbnas.errors import FigureError
@@ -52,7 +53,7 @@ def prepared(tmp_path):
         settings=PreparationSettings(slice_size=SIZE),
         slice_axis=2,
         channels=("MRI",),
-        normalisation=(None,),
+        normalisation=(ChannelNormalisation(scheme="zscore"),),
         classes=(LabelClass(value=1, name="one"), LabelClass(value=2, name="two")),
         volumes=tuple(volumes),
     )

@@ -1,0 +1,197 @@
+"""What ``mbnas check`` shows: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mbnas.cli.tables import console, table
+from mbnas.data.check import DatasetCheck
+from mbnas.data.contents import ClassContents, DatasetContents, SliceContents, Spread, Triple
+from mbnas.data.examine import Finding
+from mbnas.data.geometry import ANATOMICAL_AXES
+from mbnas.data.normalise import IN_WORDS
+from mbnas.data.slice_axis import PLANES
+from mbnas.report.wording import counted
+
+_LAYOUTS = {"msd": "Decathlon (MSD)", "nnunet": "nnU-Net v2 raw"}
+_PATIENTS_BY = {
+    "case": "every case is its own patient",
+    "pattern": "by data.patient_pattern",
+    "table": "by data.patient_table",
+}
+
+
+def print_check(root: Path, check: DatasetCheck) -> None:
+    """Print what a dataset holds, then what is wrong with it, and the verdict last."""
+    out = console()
+    out.soft_wrap = False
+    if check.contents is not None:
+        _print_contents(out, root, check.contents)
+    if check.findings:
+        out.print(_findings(check.findings))
+    out.print(_verdict(check))
+
+
+def check_as_json(check: DatasetCheck) -> dict[str, Any]:
+    """Return a check with stable keys."""
+    contents = check.contents
+    return {
+        "sound": check.is_sound,
+        "dataset": None if contents is None else _contents_as_json(contents),
+        "findings": [asdict(each) for each in check.findings],
+    }
+
+
+def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
+    slices = contents.slices
+    return {
+        "name": contents.name,
+        "layout": contents.layout,
+        "cases": contents.num_cases,
+        "sound_cases": contents.num_sound,
+        "patients": contents.num_patients,
+        "patients_by": contents.patients_by,
+        "channels": [
+            {
+                "name": each.name,
+                "normalisation": each.scheme,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in contents.channels
+        ],
+        "voxels": contents.num_voxels,
+        "classes": [
+            {
+                "value": each.value,
+                "name": each.name,
+                "cases": each.num_cases,
+                "patients": each.num_patients,
+                "voxels": each.num_voxels,
+                "share": _share(each, contents),
+            }
+            for each in contents.classes
+        ],
+        "shapes": None if contents.shapes is None else asdict(contents.shapes),
+        "spacings_mm": None if contents.spacings_mm is None else asdict(contents.spacings_mm),
+        "slice_axis": None if slices is None else slices.axis,
+        "slice_size": None if slices is None else slices.size,
+        "slices": None if slices is None else slices.num_slices,
+    }
+
+
+def _print_contents(out: Console, root: Path, contents: DatasetContents) -> None:
+    facts = [
+        ("dataset", Text(contents.name, "bold")),
+        ("folder", Text(str(root))),
+        ("layout", Text(_LAYOUTS[contents.layout])),
+        ("cases", Text(_cases(contents))),
+        ("patients", Text(_patients(contents))),
+        ("slices", Text("–" if contents.slices is None else _slices(contents.slices))),
+    ]
+    out.print(_grid(facts))
+    out.print(_channels(contents))
+    out.print(_classes(contents))
+    if contents.shapes is not None and contents.spacings_mm is not None:
+        out.print(_grids(contents.shapes, contents.spacings_mm))
+
+
+def _grid(rows: Iterable[tuple[str, Text]]) -> Table:
+    made = Table.grid(padding=(0, 2))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for label, value in rows:
+        made.add_row(label, value)
+    return made
+
+
+def _cases(contents: DatasetContents) -> str:
+    unsound = contents.num_cases - contents.num_sound
+    return str(contents.num_cases) + (f", {unsound} of them with errors" if unsound else "")
+
+
+def _patients(contents: DatasetContents) -> str:
+    number = "–" if contents.num_patients is None else str(contents.num_patients)
+    return f"{number}, {_PATIENTS_BY[contents.patients_by]}"
+
+
+def _slices(slices: SliceContents) -> str:
+    why = "as preparation.slice_axis says" if slices.is_chosen else "by spacing and shape"
+    return (
+        f"{slices.num_slices} {PLANES[slices.axis]}, cut across the "
+        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, fitted into {slices.size}×{slices.size} pixels"
+    )
+
+
+def _channels(contents: DatasetContents) -> Table:
+    shown = _table("channel", "name", "normalisation", "values", right=("values",))
+    for number, each in enumerate(contents.channels):
+        known = each.low is not None and each.high is not None
+        values = f"{each.low:.4g} … {each.high:.4g}" if known else "–"
+        what = f"{each.scheme}: {IN_WORDS[each.scheme]}"
+        shown.add_row(str(number), Text(each.name), what, values)
+    return shown
+
+
+def _classes(contents: DatasetContents) -> Table:
+    numbers = ("cases", "patients", "voxels", "share")
+    shown = _table("label", "class", *numbers, right=numbers)
+    for each in contents.classes:
+        shown.add_row(
+            str(each.value),
+            Text(each.name),
+            str(each.num_cases),
+            str(each.num_patients),
+            str(each.num_voxels),
+            "–" if (share := _share(each, contents)) is None else f"{100 * share:.3g} %",
+        )
+    return shown
+
+
+def _share(each: ClassContents, contents: DatasetContents) -> float | None:
+    return each.num_voxels / contents.num_voxels if contents.num_voxels else None
+
+
+def _grids(shapes: Spread, spacings_mm: Spread) -> Table:
+    numbers = ("smallest", "median", "largest")
+    shown = _table("along R, A, S", *numbers, right=numbers)
+    for label, spread in (("voxels", shapes), ("spacing (mm)", spacings_mm)):
+        shown.add_row(label, *map(_triple, (spread.low, spread.median, spread.high)))
+    return shown
+
+
+def _triple(values: Triple) -> str:
+    return " × ".join(f"{value:.4g}" for value in values)
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    shown = table(*columns)
+    for column in shown.columns:
+        column.justify = "right" if column.header in right else "left"
+        column.overflow = "fold"
+    return shown
+
+
+def _findings(findings: tuple[Finding, ...]) -> Table:
+    shown = _table("severity", "case", "finding")
+    ordered = sorted(findings, key=lambda each: each.severity)  # errors before warnings
+    for finding in ordered:
+        severity = Text(finding.severity, "red" if finding.severity == "error" else "yellow")
+        shown.add_row(severity, Text(finding.case or "–"), Text(finding.message))
+    return shown
+
+
+def _verdict(check: DatasetCheck) -> Text:
+    num_warnings = len(check.findings) - check.num_errors
+    if not check.findings:
+        return Text("The dataset is sound: a search can use it.")
+    counts = f"{counted(check.num_errors, 'error')}, {counted(num_warnings, 'warning')}"
+    verdict = "a search can use it." if check.is_sound else "a search would refuse this dataset."
+    return Text(f"{counts}: {verdict}")
