@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from mbnas.data.class_colours import class_colour
 from mbnas.data.viewing import chosen_slices, window
 from mbnas.report.segmentations import (
     FEWEST_SLICES,
@@ -15,7 +16,7 @@ from mbnas.report.segmentations import (
     room_for,
     show_case,
 )
-from mbnas.report.segmentations_section import class_fill, segmentations_section
+from mbnas.report.segmentations_section import segmentations_section
 
 FACTS = {"case": "a", "patient": "a", "held_out": False, "dice": (0.5,), "num_classes": 1}
 
@@ -118,7 +119,7 @@ def test_a_held_out_case_of_another_patient_is_named_so(segmentations, shown_cas
 
 
 def test_classes_never_share_a_colour():
-    fills = [class_fill(number) for number in range(20)]
+    fills = [class_colour(number) for number in range(20)]
 
     assert len(set(fills)) == 20
 

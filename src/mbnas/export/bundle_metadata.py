@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from mbnas.data.normalise import is_ct
-from mbnas.export.source_text import plain
+from mbnas.escaping import in_source
 from mbnas.network.architecture import LibraryNetwork, title_of
 from mbnas.prediction.card import NOTICE, ModelCard
 from mbnas.version import __version__
@@ -26,11 +26,10 @@ _SCHEMA = (
 def bundle_metadata(card: ModelCard) -> dict[str, object]:
     """Return the metadata of a model's bundle.
 
-    Names that come with the model are reduced to words: in a configuration of MONAI's, text
-    that begins with ``$`` is code.
+    Names that come with the model are escaped: MONAI runs text that begins with ``$``.
     """
-    dataset, title = plain(card.dataset), title_of(card.architecture)
-    names = ["background", *(plain(each.name) for each in card.classes)]
+    dataset, title = in_source(card.dataset), title_of(card.architecture)
+    names = ["background", *(in_source(each.name) for each in card.classes)]
     packages = {name: version(name) for name in _packages(card)}
     return {
         "schema": _SCHEMA,
@@ -68,13 +67,13 @@ def _image(card: ModelCard) -> dict[str, object]:
     return {
         "type": "image",
         "format": "hounsfield" if all(map(is_ct, card.channels)) else "magnitude",
-        "modality": ", ".join(dict.fromkeys(map(plain, card.channels))),
+        "modality": ", ".join(dict.fromkeys(map(in_source, card.channels))),
         "num_channels": len(card.channels),
         "spatial_shape": ["*", "*"],
         "dtype": "float32",
         "value_range": [],
         "is_patch_data": False,
-        "channel_def": {str(number): plain(each) for number, each in enumerate(card.channels)},
+        "channel_def": {str(number): in_source(each) for number, each in enumerate(card.channels)},
     }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mbnas.errors import ModelError
-from mbnas.export.source_text import definition, definitions, plain
+from mbnas.escaping import in_source
+from mbnas.export.source_text import definition, definitions
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import LibraryNetwork, title_of
 from mbnas.network.blocks import BLOCKS, convolution, dense, inception, residual, vgg
@@ -93,8 +94,8 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
 
     Takes images of any height and width and gives raw logits of every class at every pixel.
 
-    Channels: {", ".join(map(plain, card.channels))}.
-    Classes: background, {", ".join(plain(each.name) for each in card.classes)}.
+    Channels: {", ".join(map(in_source, card.channels))}.
+    Classes: background, {", ".join(in_source(each.name) for each in card.classes)}.
     """
 
     def __init__(self) -> None:

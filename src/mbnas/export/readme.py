@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mbnas.data.geometry import ANATOMICAL_AXES
 from mbnas.data.normalise import ChannelNormalisation
+from mbnas.escaping import in_markdown
 from mbnas.network.architecture import title_of
 from mbnas.prediction.card import ModelCard
 from mbnas.version import __version__
@@ -27,7 +28,7 @@ def readme(card: ModelCard, use: str) -> str:
         card: Of the model.
         use: How this kind of export is used, in Markdown.
     """
-    return f"""# {title_of(card.architecture)}, trained on {card.dataset}
+    return f"""# {title_of(card.architecture)}, trained on {in_markdown(card.dataset)}
 
 {card.notice}
 
@@ -37,7 +38,7 @@ Exported by mbnas {__version__}. The network is `{card.network}`, and there
 ## What goes in and comes out
 
 In: float32 images `[batch, {len(card.channels)}, height, width]` of any height and width,
-prepared as below. Channels, in this order: {", ".join(card.channels)}.
+prepared as below. Channels, in this order: {", ".join(map(in_markdown, card.channels))}.
 
 Out: raw logits `[batch, {card.num_classes}, height, width]`.
 
@@ -143,7 +144,7 @@ are the source of mbnas itself, which is why the label map is the one that `mbna
 
 def _class_rows(card: ModelCard) -> str:
     return "\n".join(
-        f"| {number} | {each.name} | {each.value} |"
+        f"| {number} | {in_markdown(each.name)} | {each.value} |"
         for number, each in enumerate(card.classes, start=1)
     )
 
@@ -151,7 +152,7 @@ def _class_rows(card: ModelCard) -> str:
 def _normalisation(card: ModelCard) -> str:
     channels = zip(card.channels, card.normalisation, strict=True)
     return "\n".join(
-        f"   - channel {number} ({channel}): {_in_words(normalisation)}"
+        f"   - channel {number} ({in_markdown(channel)}): {_in_words(normalisation)}"
         for number, (channel, normalisation) in enumerate(channels)
     )
 

@@ -14,7 +14,6 @@ from typing import Any
 
 _SHAPED = re.compile(r'\b[A-Z]\w*\[(Tensor|np\.ndarray), "[^"]*"\]')
 _SPLIT = re.compile(r"^( *def \w+\()\n +([^\n]*[^,\n])\n *(\).*:)$", re.MULTILINE)
-_NOT_PLAIN = re.compile(r"[^\w .,()/+-]")
 _OUR_ERRORS = re.compile(r"\b(?:ConfigurationError|ModelError)\b")
 _FROM_OURS = re.compile(r"^from (mbnas(?:\.\w+)+) import", re.MULTILINE)
 _FROM_JAXTYPING = re.compile(r"^from jaxtyping import (?:\([^)]*\)|.*)\n", re.MULTILINE)
@@ -28,15 +27,6 @@ def without_shapes(source: str) -> str:
     'def f(x: Tensor) -> np.ndarray: ...'
     """
     return _SPLIT.sub(_joined, _SHAPED.sub(r"\1", source))
-
-
-def plain(text: str) -> str:
-    """Return a name from a dataset as it can stand in source: words and no quotes.
-
-    >>> plain("liver', print('x")
-    'liver_, print(_x'
-    """
-    return _NOT_PLAIN.sub("_", text)
 
 
 def definition(thing: Any) -> str:

@@ -6,21 +6,26 @@ Shape suffixes: XYZ canonical voxels, H height and W width of a slice on its vox
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
+from mbnas.data.class_colours import class_colour
 from mbnas.data.viewing import EDGES, chosen_slices, upright, window
 from mbnas.data.volume import RESEARCH_SOFTWARE
+from mbnas.escaping import visible
 
 MOST_SLICES = 24
 _COLUMNS = 6
 _PANEL = 200
 _LINE = 16
 _FILL = 0.3
-_PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2")
-"""Okabe and Ito's colours but black: they remain apart for people who are colour blind."""
+_MARGIN = 2
+_SWATCH = 13
+_BETWEEN = 12
+_FONT = ImageFont.load_default()
 
 
 def draw_overlay(
@@ -52,18 +57,24 @@ def draw_overlay(
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     width = max(columns * (size[0] + 4), 420)
-    sheet = Image.new("RGB", (width, rows * (size[1] + 4) + 3 * _LINE), "black")
+    heading, signs = _lines(in_picture(title), width - 2 * _MARGIN), _signs(names, width)
+    top = _LINE * len(heading)
+    below = top + rows * (size[1] + 4)
+    num_lines = 2 + max((sign.line for sign in signs), default=-1)
+    sheet = Image.new("RGB", (width, below + _LINE * num_lines), "black")
     draw = ImageDraw.Draw(sheet)
     for place, number in enumerate(shown):
         row, column = divmod(place, columns)
-        corner = (column * (size[0] + 4), _LINE + row * (size[1] + 4))
+        corner = (column * (size[0] + 4), top + row * (size[1] + 4))
         grey = ((images_NHW[number] - low) / (high - low)).clip(0, 1) * 255
         panel = _panel(grey.round().astype(np.uint8), classes_NHW[number], size)
         sheet.paste(panel, corner)
         _caption(draw, corner, size, f"{number + 1}/{len(images_NHW)}", EDGES[slice_axis])
-    draw.text((2, 1), _drawable(title), "white")
-    _legend(draw, names, sheet.height - 2 * _LINE)
-    draw.text((2, sheet.height - _LINE + 1), RESEARCH_SOFTWARE, "#aaaaaa")
+    for number, line in enumerate(heading):
+        draw.text((_MARGIN, number * _LINE + 1), line, "white")
+    for sign in signs:
+        sign.draw(draw, below)
+    draw.text((_MARGIN, sheet.height - _LINE + 1), RESEARCH_SOFTWARE, "#aaaaaa")
     return sheet
 
 
@@ -87,8 +98,8 @@ def _panel(
     labels = Image.fromarray(np.ascontiguousarray(upright(classes_HW)))
     grey = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
     classes = np.asarray(labels.resize(size, Image.Resampling.NEAREST))
-    colours = np.array([(0, 0, 0), *map(_rgb, _PALETTE)], np.float32)
-    tint = colours[np.where(classes > 0, 1 + (classes.astype(int) - 1) % len(_PALETTE), 0)]
+    colours = [_rgb(class_colour(number)) for number in range(int(classes.max()))]
+    tint = np.array([(0, 0, 0), *colours], np.float32)[classes]
     share = np.where(classes > 0, _FILL, 0.0) + np.where(_is_edge(classes), 1 - _FILL, 0.0)
     mixed = grey[..., None] * (1 - share[..., None]) + tint * share[..., None]
     return Image.fromarray(mixed.round().astype(np.uint8))
@@ -116,17 +127,68 @@ def _caption(
     draw.text((x + size[0] // 2 - 3, y), above, "#cccccc")
 
 
-def _legend(draw: ImageDraw.ImageDraw, names: Sequence[str], y: int) -> None:
-    x = 2
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sign:
+    """A class's name, or a part of it, in the legend.
+
+    Attributes:
+        number: Of the class whose colour stands before the text; ``None`` where a name goes on.
+        text: In letters that the font has.
+        x: Where it begins, in pixels.
+        line: In which line of the legend.
+    """
+
+    number: int | None
+    text: str
+    x: int
+    line: int
+
+    def draw(self, draw: ImageDraw.ImageDraw, top: int) -> None:
+        """Draw it into a legend that begins at ``top``."""
+        y = top + self.line * _LINE
+        if self.number is not None:
+            box = (self.x, y + 3, self.x + 7, y + 12)
+            draw.rectangle(box, fill=class_colour(self.number))
+        draw.text((self.x + _SWATCH - _MARGIN, y + 1), self.text, "white")
+
+
+def _signs(names: Sequence[str], width: int) -> list[_Sign]:
+    """Return the legend: names one after another, in as many lines as they take."""
+    signs: list[_Sign] = []
+    x, line = _MARGIN, 0
     for number, name in enumerate(names):
-        draw.rectangle((x, y + 3, x + 9, y + 12), fill=_PALETTE[number % len(_PALETTE)])
-        draw.text((x + 13, y + 1), _drawable(name), "white")
-        x += 25 + round(draw.textlength(_drawable(name)))
+        parts = _lines(in_picture(name), width - _SWATCH - _MARGIN)
+        if x > _MARGIN and x + _SWATCH + _length(parts[0]) > width:
+            x, line = _MARGIN, line + 1
+        for place, part in enumerate(parts):
+            if place:
+                x, line = _MARGIN, line + 1
+            signs.append(_Sign(number=None if place else number, text=part, x=x, line=line))
+        x += _SWATCH + _BETWEEN + round(_length(parts[-1]))
+    return signs
 
 
-def _drawable(text: str) -> str:
-    """Return text in letters that Pillow's own font has in every version."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+def _lines(text: str, room: int) -> list[str]:
+    """Return a text broken into lines that fit, wherever that is."""
+    lines = [""]
+    for each in text:
+        if lines[-1] and _length(lines[-1] + each) > room:
+            lines.append("")
+        lines[-1] += each
+    return lines
+
+
+def _length(text: str) -> float:
+    return _FONT.getlength(text)
+
+
+def in_picture(text: str) -> str:
+    r"""Return text in letters that Pillow's own font has in every version, all else as escapes.
+
+    >>> in_picture("milz \u4eba\n")
+    'milz \\u4eba\\n'
+    """
+    return visible(text).encode("latin-1", "backslashreplace").decode("latin-1")
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from mbnas.errors import StudyError
+from mbnas.escaping import csv_text
 from mbnas.files import write_text
 from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_notes import footnotes, sentences
@@ -83,16 +80,7 @@ def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
         "table.md": as_markdown(made, notes, sentences(comparison), heading=heading),
         # A page is narrower than a screen.
         "table.tex": as_latex(tables(comparison, joined=False), notes),
-        "table.csv": _as_csv(TABLE_COLUMNS, rows),
-        "patients.csv": _as_csv(PATIENT_COLUMNS, patient_rows(comparison)),
+        "table.csv": csv_text(TABLE_COLUMNS, rows),
+        "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
         "statistics.json": json.dumps(comparison_values(comparison), indent=2) + "\n",
     }
-
-
-def _as_csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as CSV; what is not known is empty."""
-    written = io.StringIO()
-    writer = csv.DictWriter(written, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return written.getvalue()

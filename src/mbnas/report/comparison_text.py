@@ -4,44 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mbnas.escaping import in_latex, in_markdown, visible
 from mbnas.report.comparison_table import Cell, Table
 from mbnas.report.markup import Markup, element, fragment
-
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        **{each: f"\\{each}" for each in "&%$#_{}"},
-        "<": r"$<$",
-        ">": r"$>$",
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "−": "$-$",
-        "–": "--",
-        "α": r"$\alpha$",
-    }
-)
-_MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\|*_`#<>~"} | {"[": "\\[", "]": "\\]"})
 
 
 def as_markdown(
     tables: Sequence[Table], notes: Sequence[str], sentences: Sequence[str], *, heading: str
 ) -> str:
     """Return a page with tables, what they show, and their notes."""
-    parts = [f"# {_in_markdown(heading)}"]
+    parts = [f"# {in_markdown(heading)}"]
     for table in tables:
-        parts += [f"## {_in_markdown(table.title)}", _markdown_table(table)]
+        parts += [f"## {in_markdown(table.title)}", _markdown_table(table)]
     for words in (sentences, notes):
         if words:
-            parts.append("\n".join(f"- {_in_markdown(each)}" for each in words))
+            parts.append("\n".join(f"- {in_markdown(each)}" for each in words))
     return "\n\n".join(parts) + "\n"
 
 
 def as_latex(tables: Sequence[Table], notes: Sequence[str]) -> str:
     r"""Return tables for ``\input`` into a document that uses the package booktabs."""
     parts = [r"% \usepackage{booktabs}"]
-    parts += [f"% {table.title}\n{_latex_table(table)}" for table in tables]
+    parts += [f"% {visible(table.title)}\n{_latex_table(table)}" for table in tables]
     parts += ["{\\footnotesize\n" + "\n".join(f"{in_latex(each)}\\par" for each in notes) + "\n}"]
     return "\n\n".join(parts) + "\n"
 
@@ -60,28 +44,15 @@ def as_html(table: Table) -> Markup:
     )
 
 
-def in_latex(text: str) -> str:
-    r"""Return text whose special characters LaTeX prints as they are.
-
-    >>> print(in_latex("left_lobe & 95 %"))
-    left\_lobe \& 95 \%
-    """
-    return text.translate(_LATEX)
-
-
-def _in_markdown(text: str) -> str:
-    return text.translate(_MARKDOWN)
-
-
 def _markdown_table(table: Table) -> str:
     def cell(cell: Cell) -> str:
-        text = _in_markdown(cell.text)
-        note = f"<br>{_in_markdown(cell.note)}" if cell.note else ""
+        text = in_markdown(cell.text)
+        note = f"<br>{in_markdown(cell.note)}" if cell.note else ""
         return (f"**{text}**" if cell.bold else text) + note
 
     sides = [":--"] * table.num_words + ["--:"] * (len(table.heads) - table.num_words)
     lines = [
-        [_in_markdown(head) for head in table.heads],
+        [in_markdown(head) for head in table.heads],
         sides,
         *([cell(each) for each in row] for row in table.rows),
     ]

@@ -1,12 +1,15 @@
 """Markup that escapes by construction: whatever is not markup yet is text.
 
 One function builds every element of the drawings and of the page, HTML and SVG alike,
-so that no name out of a dataset can ever become an element or end an attribute.
+so that no name out of a dataset can ever become an element or end an attribute. Characters
+without a shape, some of which neither HTML nor SVG may hold, are written as escapes.
 """
 
 from __future__ import annotations
 
 from html import escape
+
+from mbnas.escaping import visible
 
 
 class Markup(str):
@@ -44,7 +47,7 @@ def element(tag: str, *children: Content, **attributes: str | int | float | None
     '<a class="point" href="#one">1 &lt; 2</a>'
     """
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
+        f' {name.rstrip("_").replace("_", "-")}="{_escaped(_number(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
@@ -58,4 +61,4 @@ def _number(value: str | int | float) -> str:
 
 
 def _escaped(child: str | int) -> str:
-    return child if isinstance(child, Markup) else escape(str(child))
+    return child if isinstance(child, Markup) else escape(visible(str(child), keep="\n"))

@@ -9,14 +9,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 
+from mbnas.data.class_colours import class_colour
 from mbnas.data.viewing import EDGES
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.segmentations import Segmentations, ShownCase, ShownSlice
-from mbnas.report.symbols import further_fill
 from mbnas.report.wording import counted, score_text
-
-_FILLS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00")
-"""Okabe and Ito's colours that stand out on grey, adjacent ones furthest apart."""
 
 
 def segmentations_section(shown: Segmentations | None) -> Markup | None:
@@ -38,15 +35,6 @@ def segmentations_section(shown: Segmentations | None) -> Markup | None:
     )
 
 
-def class_fill(number: int) -> str:
-    """Return the colour of a foreground class, counted from 0.
-
-    >>> class_fill(0) != class_fill(6)
-    True
-    """
-    return _FILLS[number] if number < len(_FILLS) else further_fill(number - len(_FILLS))
-
-
 def _explanation(shown: Segmentations) -> str:
     chosen = ""
     if len(shown.cases) < shown.num_cases:
@@ -64,7 +52,7 @@ def _explanation(shown: Segmentations) -> str:
 
 def _style(shown: Segmentations) -> str:
     """Return the classes' colours, and how a box that is not ticked hides what it stands for."""
-    classes = [f".class-{k}{{--class:{class_fill(k)}}}" for k in range(len(shown.class_names))]
+    classes = [f".class-{k}{{--class:{class_colour(k)}}}" for k in range(len(shown.class_names))]
     hidden = [
         f"#segmentations:has(#shows-class-{k}:not(:checked)){{--class-{k}:hidden}}"
         f".class-{k}{{visibility:var(--class-{k},visible)}}"

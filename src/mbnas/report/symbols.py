@@ -9,11 +9,12 @@ for people with any of the common kinds of colour blindness.
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, product
 from string import ascii_uppercase
+
+from mbnas.data.class_colours import further_colour
 
 _DARK_INK = "#111111"
 _LIGHT_INK = "#ffffff"
@@ -65,12 +66,6 @@ def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
     return symbols
 
 
-def further_fill(index: int) -> str:
-    """Return a colour where a palette has come to its end: hues are a golden angle apart."""
-    red, green, blue = colorsys.hls_to_rgb(index * 0.381966 % 1, 0.62, 0.5)
-    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
-
-
 def _candidates(block: str) -> Iterator[str]:
     """Yield letters for a block: its beginnings, then anything."""
     for length in range(1, len(block) + 1):
@@ -82,4 +77,4 @@ def _candidates(block: str) -> Iterator[str]:
 def _further_fills() -> Iterator[str]:
     """Yield the rest of the palette, then further colours."""
     yield from _FURTHER_FILLS
-    yield from map(further_fill, count())
+    yield from map(further_colour, count())

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from mbnas.errors import UsageError
+from mbnas.escaping import visible
 from mbnas.study.evaluator import Progress
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
@@ -119,7 +120,7 @@ class TensorBoardLog:
                 writer.add_scalar("learning rate", epoch.learning_rate, epoch.epoch)
                 for name, dice in zip(self._class_names, epoch.class_dice or (), strict=False):
                     if dice is not None:
-                        writer.add_scalar(f"validation Dice/{name}", dice, epoch.epoch)
+                        writer.add_scalar(f"validation Dice/{visible(name)}", dice, epoch.epoch)
         folder = self._folder_of(record)
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)

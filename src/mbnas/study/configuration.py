@@ -19,6 +19,7 @@ import tomli_w
 from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
+from mbnas.escaping import from_toml, in_toml
 from mbnas.genotype.four_spaces import SpaceSettings
 from mbnas.search.settings import SearchSettings
 from mbnas.training.paper_datasets import PAPER_DATASETS
@@ -122,7 +123,7 @@ class Configuration:
 
     def to_toml(self) -> str:
         """Return the text of ``study.toml``; keys without a value are left out."""
-        return tomli_w.dumps(without_none(asdict(self)))
+        return tomli_w.dumps(in_toml(without_none(asdict(self))))
 
     @classmethod
     def from_toml(cls, text: str, *, source: str) -> Configuration:
@@ -161,9 +162,10 @@ def parse_toml(text: str, *, source: str) -> dict[str, Any]:
         ConfigurationError: if it cannot be read; the message names ``source``.
     """
     try:
-        return tomllib.loads(text)
+        table: dict[str, Any] = from_toml(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}.") from error
+    return table
 
 
 def assignment_layer(assignment: str) -> Layer:

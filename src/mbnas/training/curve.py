@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from mbnas.escaping import csv_text
 from mbnas.files import write_text
 from mbnas.training.record import EpochRecord
 
@@ -15,13 +16,15 @@ _FIXED = ("epoch", "learning_rate", "loss")
 
 def write_curve(path: Path, epochs: Sequence[EpochRecord], class_names: Sequence[str]) -> None:
     """Write the epochs so far as CSV: one row each, a class's Dice empty where not measured."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*_FIXED, *(f"dice {name}" for name in class_names)])
-    for epoch in epochs:
-        dice = epoch.class_dice or (None,) * len(class_names)
-        table.writerow([epoch.epoch, epoch.learning_rate, epoch.loss, *dice])
-    write_text(path, text.getvalue())
+    columns = [*_FIXED, *(f"dice {name}" for name in class_names)]
+    rows = [
+        [
+            *(epoch.epoch, epoch.learning_rate, epoch.loss),
+            *(epoch.class_dice or (None,) * len(class_names)),
+        ]
+        for epoch in epochs
+    ]
+    write_text(path, csv_text(columns, rows))
 
 
 def read_curve(path: Path) -> tuple[EpochRecord, ...]:

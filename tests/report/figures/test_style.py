@@ -1,15 +1,29 @@
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import pytest
+from hypothesis import given, settings
 
 from mbnas.genotype.genotype import unet_genotype
+from mbnas.report.figures.learning import draw_learning_curves
 from mbnas.report.figures.network import TitledNetwork, draw_networks
 from mbnas.report.figures.pareto import Candidate, draw_pareto
 from mbnas.report.figures.progress import Run, draw_progress
 from mbnas.report.figures.ranks import draw_ranks
-from mbnas.report.figures.style import COLUMN_IN, FORMATS, TEXT_PT, save, shortened, wrapped
+from mbnas.report.figures.style import (
+    COLUMN_IN,
+    FORMATS,
+    TEXT_PT,
+    in_figure,
+    save,
+    shortened,
+    wrapped,
+)
+from mbnas.training.record import EpochRecord
+
+from ...names import NAMES, shapeless  # noqa: TID252
 
 STARTS = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
 DRAWN = {
@@ -88,3 +102,38 @@ def test_text_is_cut_to_its_room():
     assert shortened("W" * 50, 40.0).endswith("…")
     assert wrapped("U-Net (VGG-13)", 200.0) == "U-Net (VGG-13)"
     assert wrapped("W" * 50 + " a", 40.0).splitlines()[1] == "a"
+
+
+@given(NAMES)
+def test_a_figure_shows_a_name_in_shapes_that_its_font_has(name):
+    shown = in_figure(name)
+    assert not shapeless(shown)
+    assert shown == name or not name.isascii() or shapeless(name)
+    assert in_figure("$x_1$ 肝 é") == r"$x_1$ \u809d é"
+
+
+@settings(max_examples=25, deadline=None)
+@given(name=NAMES)
+def test_any_name_can_be_drawn_and_is_in_the_file(name, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("names")
+    runs = [Run(label=label, scores=(0.5,), training_s=(1.0,)) for label in (name, f"{name}x")]
+    figures = {
+        "progress": draw_progress(runs),
+        "ranks": draw_ranks([name, "b", "c"], (1.0, 2.5, 2.5), 1.2),
+        "curves": draw_learning_curves(
+            {"fold0": [EpochRecord(epoch=1, learning_rate=0.1, loss=1.0, class_dice=(0.5, 0.6))]},
+            [name, f"_{name}"],
+        ),
+    }
+    for kind, figure in figures.items():
+        save(figure, folder / f"{kind}.svg", title=name)
+        texts = {
+            "".join(each.itertext()).strip()
+            for each in ET.parse(folder / f"{kind}.svg").iter("{http://www.w3.org/2000/svg}text")
+        }
+        if kind == "progress":
+            assert {f"{in_figure(name)}x".strip()} <= texts
+        if kind == "curves":
+            assert {f"_{in_figure(name)}".strip()} <= texts
+    save(figures["progress"], folder / "progress.png", title=name)
+    save(figures["progress"], folder / "progress.pdf", title=name)

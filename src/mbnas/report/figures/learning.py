@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mbnas.errors import FigureError
-from mbnas.report.figures.style import COLOURS, COLUMN_IN, DASHES, MARKERS, in_style
+from mbnas.report.figures.style import COLOURS, COLUMN_IN, DASHES, MARKERS, in_legend, in_style
 from mbnas.training.record import EpochRecord
 
 
@@ -73,7 +73,7 @@ def _draw_dice(
             linestyle=DASHES[index % len(DASHES)],
             marker=MARKERS[index % len(MARKERS)],
             markersize=2.5,
-            label=name,
+            label=in_legend(name),
         )
     axes.legend(fontsize=6, frameon=False)
 

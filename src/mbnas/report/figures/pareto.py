@@ -18,6 +18,7 @@ from mbnas.report.figures.style import (
     MARKERS,
     POINTS_PER_IN,
     QUIET,
+    in_legend,
     in_style,
     width_pt,
 )
@@ -180,7 +181,15 @@ def _key(names: Sequence[str]) -> list[Line2D]:
     for number, name in enumerate(names):
         colour, marker = _sign(number)
         handles.append(
-            Line2D([], [], color=colour, marker=marker, markersize=4.5, ls="none", label=name)
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker=marker,
+                markersize=4.5,
+                ls="none",
+                label=in_legend(name),
+            )
         )
     front = Line2D([], [], color=QUIET, lw=0.8, ls="--", label="Pareto front (filled)")
     return [*handles, front]

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mbnas.errors import FigureError
 from mbnas.report.chart import range_of
-from mbnas.report.figures.style import COLOURS, COLUMN_IN, DASHES, FAINT, QUIET, in_style
+from mbnas.report.figures.style import COLOURS, COLUMN_IN, DASHES, FAINT, QUIET, in_legend, in_style
 from mbnas.report.wording import counted
 
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
@@ -158,6 +158,7 @@ def _draw_series(
     course = course_of(runs, over_time=over_time)
     colour, places = COLOURS[number % len(COLOURS)], course.places / scale
     is_alone = len(runs) == 1
+    label = in_legend(label)
     words = label if is_alone else f"{label} ({counted(len(runs), 'run')}: median, range)"
     axes.step(
         places,

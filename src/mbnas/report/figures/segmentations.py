@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from mbnas.data.class_colours import class_colour
 from mbnas.report.figures.example import Example, View, view_of
 from mbnas.report.figures.style import (
     COLUMN_IN,
@@ -25,6 +26,7 @@ from mbnas.report.figures.style import (
     POINTS_PER_IN,
     QUIET,
     TEXT_PT,
+    in_figure,
     in_style,
     shortened,
     width_pt,
@@ -34,8 +36,6 @@ from mbnas.report.wording import NOTHING
 
 PERCENTILES = (0.5, 99.5)
 """Of the intensities in view, which become black and white."""
-CLASS_COLOURS = ("#e69f00", "#56b4e9", "#cc79a7", "#009e73", "#f0e442", "#d55e00")
-"""Okabe and Ito's, those that are bright enough for dark images first."""
 
 _MOST_IN_COLUMN = 4  # panels side by side
 _LEFT, _GAP, _LINE, _ROW = 27.0, 2.0, 8.4, 10.0
@@ -153,7 +153,7 @@ def _draw_contour(
         (np.arange(padded.shape[0]) - 0.5) * down,
         padded,
         levels=[0.5],
-        colors=["#ffffff" if is_under else _colour(number)],
+        colors=["#ffffff" if is_under else class_colour(number)],
         linewidths=0.6 if is_under else 1.0,
         linestyles=["-" if is_under else DASHES[number % len(DASHES)]],
     )
@@ -195,10 +195,6 @@ def _draw_ruler(axes: Axes, view: View) -> None:
     )
 
 
-def _colour(number: int) -> str:
-    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
-
-
 def _key_rows(class_names: Sequence[str], width: float) -> list[list[int | None]]:
     """Return the key's signs in lines: numbers of classes, and ``None`` for the reference."""
     rows: list[list[int | None]] = [[]]
@@ -216,7 +212,7 @@ def _sign_width(number: int | None, class_names: Sequence[str]) -> float:
 
 
 def _words(number: int | None, class_names: Sequence[str]) -> str:
-    return "reference" if number is None else class_names[number]
+    return "reference" if number is None else in_figure(class_names[number])
 
 
 def _draw_key(
@@ -234,7 +230,7 @@ def _draw_key(
             if number is None:
                 line.set(color="#ffffff", path_effects=[withStroke(linewidth=2.0, foreground="0")])
             else:
-                line.set(color=_colour(number), linestyle=DASHES[number % len(DASHES)])
+                line.set(color=class_colour(number), linestyle=DASHES[number % len(DASHES)])
             axes.add_line(line)
             axes.text(x + 20, y, _words(number, class_names), va="center_baseline")
             x += _sign_width(number, class_names)

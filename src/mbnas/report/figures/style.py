@@ -10,15 +10,16 @@ Source: Okabe and Ito 2008, "Color Universal Design", for the colours.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
+from mbnas.escaping import visible
 from mbnas.files import replacing
 from mbnas.version import __version__
 
@@ -107,7 +108,7 @@ def save(figure: Figure, path: Path, *, title: str) -> None:
         path: Its suffix, one of :data:`FORMATS`, says the format.
         title: What the file says that it shows.
     """
-    maker = f"mbnas {__version__}"
+    maker, title = f"mbnas {__version__}", in_figure(title)
     metadata: dict[str, dict[str, str | None]] = {
         "pdf": {"Title": title, "Creator": maker, "CreationDate": None},
         "svg": {"Title": title, "Creator": maker, "Date": None},
@@ -116,6 +117,30 @@ def save(figure: Figure, path: Path, *, title: str) -> None:
     kind = path.suffix.removeprefix(".")
     with replacing(path) as aside:
         figure.savefig(aside, format=kind, metadata=metadata[kind])
+
+
+def in_figure(text: str) -> str:
+    r"""Return text that a figure can show: what has no shape in its font is written as an escape.
+
+    >>> in_figure("left\nkidney $x$ \u4eba")
+    'left\\nkidney $x$ \\u4eba'
+    """
+    return "".join(
+        each if ord(each) in _glyphs() else each.encode("unicode_escape").decode("ascii")
+        for each in visible(text)
+    )
+
+
+def in_legend(text: str) -> str:
+    """Return text for a legend, which leaves out what begins with an underscore."""
+    shown = in_figure(text)
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Return the characters that the font has."""
+    return frozenset(get_font(findfont(_FONT)).get_charmap())
 
 
 def width_pt(words: str, size: float = TEXT_PT) -> float:
@@ -133,6 +158,7 @@ def shortened(words: str, room_pt: float, size: float = TEXT_PT) -> str:
     >>> shortened("patient_0123", 100.0), shortened("patient_0123", 30.0)
     ('patient_0123', 'patien…')
     """
+    words = in_figure(words)
     if width_pt(words, size) <= room_pt:
         return words
     while words and width_pt(f"{words}…", size) > room_pt:
@@ -147,7 +173,7 @@ def wrapped(words: str, room_pt: float, size: float = TEXT_PT) -> str:
     ['ResU-Net', '(ResNet-50)']
     """
     lines: list[str] = []
-    for word in words.split():
+    for word in in_figure(words).split():
         longer = f"{lines[-1]} {word}" if lines else ""
         if longer and width_pt(longer, size) <= room_pt:
             lines[-1] = longer
