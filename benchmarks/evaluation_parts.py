@@ -54,7 +54,9 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
     prepare_process(settings.threads)
     load_s = seconds_of(lambda: load_slices(task.slices, task.device, settings.slice_precision))
     data = load_slices(task.slices, task.device, settings.slice_precision)
-    fold = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)[task.fold]
+    fold = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)[
+        task.fold
+    ]
     training, validation = data.split(fold)
     network = build_network(
         task.architecture,

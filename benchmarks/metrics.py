@@ -150,7 +150,7 @@ def of_logits(side: int, rounds: int) -> dict[str, Any]:
         images_NCHW=logits_NKHW.contiguous(memory_format=torch.channels_last),
         labels_NHW=labels_NHW,
         patient_N=np.repeat(np.arange(PATIENTS), SLICES_EACH),
-        patients=patients,
+        patient_classes=dict.fromkeys(patients, frozenset()),
         num_classes=NUM_CLASSES,
         flip_axis_dims={},
     )

@@ -82,7 +82,7 @@ def train_by_nnunet(held: OpenStudy, place: Place, schedule: Schedule) -> None:
         *("-d", "1", "-c", CONFIGURATION, "-np", processes, "-npfp", processes),
         log="preprocessing",
     )
-    folds = make_folds(held.prepared.patients, held.protocol.evaluation.folds, seed=0)
+    folds = make_folds(held.prepared.patient_classes, held.protocol.evaluation.folds, seed=0)
     cases = json.dumps(splits(folds, held.prepared))
     (place.preprocessed / "splits_final.json").write_text(cases, encoding="utf-8")
     export_nnunet(GENOTYPE, base_channels=BASE_CHANNELS, dataset=place.preprocessed)

@@ -85,7 +85,7 @@ def noise_slices(
         images_NCHW=torch.randn(num_slices, channels, side, side, generator=generator).to(device),
         labels_NHW=labels_NHW.to(device),
         patient_N=np.zeros(num_slices, dtype=np.int64),
-        patients=("one",),
+        patient_classes={"one": frozenset()},
         num_classes=NUM_CLASSES,
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
     )

@@ -176,7 +176,7 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
 
 def test_cases_without_foreground_can_be_allowed(msd, tmp_path):
     rewritten(LABEL, np.zeros_like)(msd)
-    assert check_dataset(msd, num_folds=4, allow_empty_cases=True).findings == ()
+    assert check_dataset(msd, num_folds=3, allow_empty_cases=True).findings == ()
     prepare(msd, tmp_path / "slices", allow_empty_cases=True)
     with pytest.raises(DatasetError, match="Case case_12 has no foreground"):
         prepare(msd, tmp_path / "slices")
@@ -223,3 +223,36 @@ def test_nnunet_channel_files_that_are_absent_or_too_many_are_found(nnunet):
     (nnunet / "imagesTr/case_11_0000.nii.gz").write_bytes(image)
     (finding,) = check_dataset(nnunet, num_folds=4).findings
     assert finding.rule == "channel-count"
+
+
+def without_label(value, *names):
+    """Return what removes a label from cases, so that the others alone have it."""
+
+    def change(voxels):
+        voxels[voxels == value] = 0
+        return voxels
+
+    changes = [rewritten(f"labelsTr/{name}.nii.gz", change) for name in names]
+    return lambda root: [each(root) for each in changes]
+
+
+def test_a_class_of_fewer_patients_than_folds_is_warned_of(msd):
+    without_label(2, "case_11", "case_12", "case_13")(msd)
+    findings = check_dataset(msd, num_folds=2).findings
+    assert {(finding.severity, finding.rule) for finding in findings} == {("warning", "class-rare")}
+    first, second = (finding.message for finding in findings)
+    assert first.startswith("Only 1 patient of the folds has label 2 (back): the trainings of fold")
+    assert "no validation patient with it" in second
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_class_of_as_many_patients_as_folds_is_in_all_of_them(msd, seed):
+    without_label(2, "case_11", "case_13")(msd)
+    assert check_dataset(msd, num_folds=2, seed=seed).findings == ()
+
+
+def test_cases_of_one_patient_count_once_for_a_class(msd):
+    without_label(2, "case_13", "case_14")(msd)
+    table = {"case_11": "a", "case_12": "a", "case_13": "b", "case_14": "c"}
+    findings = check_dataset(msd, num_folds=2, patient_table=table).findings
+    assert findings[0].message.startswith("Only 1 patient of the folds has label 2")

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from mbnas.data.dataset import read_dataset
 from mbnas.data.preparation import prepare_slices
+from mbnas.data.presence import classes_by_patient
 from mbnas.data.slices import Index, PreparationSettings, PreparedSlices
 from mbnas.data.volume import read_image, read_label, write_image, write_label
 from mbnas.errors import DatasetError
@@ -103,3 +105,20 @@ def test_a_stranger_cannot_be_held_out_nor_can_everyone(msd, tmp_path):
     with pytest.raises(DatasetError, match="All 4 patients are held out: none is left"):
         prepare(msd, tmp_path / "slices", *(f"case_{number}" for number in range(11, 15)))
     assert not (tmp_path / "slices").exists()
+
+
+def test_prepared_slices_know_the_classes_of_each_patient(msd, tmp_path):
+    slices = prepare(msd, tmp_path, "case_14")
+    both = frozenset({1, 2})
+    assert slices.patient_classes == dict.fromkeys(("case_11", "case_12", "case_13"), both)
+    assert slices.held_out_classes == {"case_14": both}
+    path = msd / "labelsTr/case_13.nii.gz"
+    image = nib.load(path)
+    voxels = np.asarray(image.dataobj).copy()
+    voxels[voxels == 1] = 0
+    nib.save(nib.Nifti1Image(voxels, image.affine), path)
+    slices = prepare(msd, tmp_path, "case_14")
+    assert slices.patient_classes["case_13"] == {2}
+    dataset = read_dataset(msd)
+    patients = {case.name: "one" if case.name < "case_13" else case.name for case in dataset.cases}
+    assert classes_by_patient(dataset, patients) == {"one": both, "case_13": {2}, "case_14": both}

@@ -86,7 +86,7 @@ def test_a_case_that_is_gone_is_told_and_nothing_is_left(small, tmp_path):
 
 def test_splits_are_the_studys_folds(small):
     _, prepared = small
-    folds = make_folds(prepared.patients, 3, seed=0)
+    folds = make_folds(prepared.patient_classes, 3, seed=0)
     made = splits(folds, prepared)
     assert [each["val"] for each in made] == [list(fold.validation) for fold in folds]
     assert all(sorted(each["train"] + each["val"]) == list(prepared.patients) for each in made)

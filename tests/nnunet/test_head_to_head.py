@@ -74,7 +74,7 @@ def run(small, tmp_path):
         place=Place(root=root, dataset="Dataset001_Small", device="cpu", processes=1),
         dataset=dataset,
         prepared=prepared,
-        folds=make_folds(prepared.patients, 3, seed=0),
+        folds=make_folds(prepared.patient_classes, 3, seed=0),
         chosen=(0, 2),
         genotype=Genotype.parse("0vgg3-1dense5-0vgg3"),
         base_channels=4,
@@ -144,7 +144,7 @@ def test_another_schedule_trains_anew_beside_the_old(fake, run):
 
 def test_a_folder_of_another_study_is_refused(fake, run):
     run.run(lambda text: None)
-    other = replace(run, folds=make_folds(run.prepared.patients, 3, seed=1))
+    other = replace(run, folds=make_folds(run.prepared.patient_classes, 3, seed=1))
     assert other.folds != run.folds
     with pytest.raises(NNUNetError, match="another study"):
         other.run(lambda text: None)

@@ -5,6 +5,8 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from mbnas.data.phantom import write_phantom
@@ -347,6 +349,32 @@ def test_patients_are_held_out_by_the_seed_for_the_whole_study(dataset, tmp_path
     found = [drawn(seed) for seed in range(4)]
     assert all(len(patients) == 1 for patients in found)
     assert len(set(found)) > 1
+
+
+def test_who_is_held_out_is_not_drawn_again_when_a_study_goes_on(dataset, tmp_path, monkeypatch):
+    protocol = {"folds": 2, "test_fraction": 0.3}
+    study = resolved(tmp_path / "study", dataset, protocol=protocol)
+    with opened(study) as held:
+        first = held.prepared.held_out_patients
+        assert json.loads(held.ledger.facts()["held out"]) == list(first)
+    monkeypatch.setattr(run, "classes_by_patient", lambda *_, **__: pytest.fail("read again"))
+    with opened(study) as held:
+        assert held.prepared.held_out_patients == first
+
+
+def test_a_class_of_fewer_patients_than_folds_is_warned_of(tmp_path):
+    root = write_phantom("prostate", tmp_path / "prostate", num_patients=3)
+    for name in ("prostate_000", "prostate_001"):
+        path = root / f"labelsTr/{name}.nii.gz"
+        image = nib.load(path)
+        labels = np.asarray(image.dataobj).copy()
+        labels[labels == 1] = 2
+        nib.save(nib.Nifti1Image(labels, image.affine), path)
+    warnings = []
+    with opened(resolved(tmp_path / "study", root), warn=warnings.append):
+        pass
+    assert len(warnings) == 2
+    assert all(text.startswith("Only 1 patient of the folds has label 1 (") for text in warnings)
 
 
 def test_holding_out_too_many_patients_is_refused_and_leaves_nothing(dataset, tmp_path):

@@ -93,7 +93,7 @@ def test_a_fold_beyond_the_last_learns_from_all_patients(to_train, monkeypatch, 
         return begin(task, data, learned, **options)
 
     monkeypatch.setattr(final, "begin_training", spying)
-    folds = make_folds(load_slices(slices, "cpu").patients, 2, seed=0)
+    folds = make_folds(load_slices(slices, "cpu").patient_classes, 2, seed=0)
     train_final(to_train)
     assert seen == set(folds[1].train)
     everyone = replace(to_train, training=replace(to_train.training, fold=2))

@@ -58,7 +58,7 @@ def test_no_slice_of_a_held_out_patient_is_in_any_fold(folder, some_held_out, nu
     everyone = set(range(len(some_held_out.patient_N)))
     assert held_out == set(some_held_out.slices_of(some_held_out.held_out_patients).tolist())
     for seed in range(5):
-        for fold in make_folds(some_held_out.patients, num_folds, seed):
+        for fold in make_folds(some_held_out.patient_classes, num_folds, seed):
             training, validation = map(set, map(np.ndarray.tolist, some_held_out.split(fold)))
             assert training | validation == everyone - held_out
             assert not training & validation

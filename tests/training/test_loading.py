@@ -35,7 +35,7 @@ def test_every_slice_knows_its_patient(slices, data):
 
 
 def test_a_fold_splits_the_slices(data):
-    for fold in make_folds(data.patients, 2, seed=0):
+    for fold in make_folds(data.patient_classes, 2, seed=0):
         training, validation = data.split(fold)
         together = np.concatenate([training, validation])
         assert sorted(together) == list(range(len(data.patient_N)))

@@ -42,7 +42,7 @@ def squares():
         images_NCHW=torch.from_numpy(images),
         labels_NHW=torch.from_numpy(labels),
         patient_N=np.repeat([0, 1], 8),
-        patients=("a", "b"),
+        patient_classes=dict.fromkeys("ab", frozenset({1})),
         num_classes=3,
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
     )

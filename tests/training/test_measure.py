@@ -20,7 +20,7 @@ def measured(task):
 
 
 def test_every_validation_volume_is_measured_and_no_other(measured, task, data):
-    fold = make_folds(data.patients, task.protocol.evaluation.folds, seed=0)[task.fold]
+    fold = make_folds(data.patient_classes, task.protocol.evaluation.folds, seed=0)[task.fold]
     assert {each.patient for each in measured.volumes} == set(fold.validation)
     assert not any(each.held_out for each in measured.volumes)
 

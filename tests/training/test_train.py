@@ -99,7 +99,7 @@ def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
     monkeypatch.setattr(loop, "shuffled_batches", spying)
     monkeypatch.setattr(course, "count_overlap", counting)
     train_once(task, data)
-    fold = make_folds(data.patients, 2, seed=0)[0]
+    fold = make_folds(data.patient_classes, 2, seed=0)[0]
     assert (trained, validated) == (set(fold.train), set(fold.validation))
 
 
@@ -111,7 +111,7 @@ def test_training_lowers_the_loss(task):
 
 def test_without_a_number_of_steps_an_epoch_is_one_pass(task, data):
     attempt = train_once(with_training(task, steps_per_epoch=None, epochs=1), data)
-    fold = make_folds(data.patients, 2, seed=0)[0]
+    fold = make_folds(data.patient_classes, 2, seed=0)[0]
     steps = -(-len(data.slices_of(fold.train)) // 4)
     expected = task.protocol.training.learning_rate * (1 - (steps - 1) / steps) ** 0.9
     assert attempt.epochs[0].learning_rate == pytest.approx(expected)

@@ -22,7 +22,7 @@ def noisy():
         images_NCHW=torch.from_numpy(images.astype(np.float32)),
         labels_NHW=torch.from_numpy(labels),
         patient_N=np.arange(num_slices) % 3,
-        patients=("a", "b", "c"),
+        patient_classes=dict.fromkeys("abc", frozenset({1})),
         num_classes=3,
         flip_axis_dims={},
     )

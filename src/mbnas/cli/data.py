@@ -26,6 +26,7 @@ def check(arguments: argparse.Namespace) -> int:
             arguments.dataset,
             num_folds=configuration.protocol.folds,
             test_fraction=configuration.protocol.test_fraction,
+            seed=configuration.seed,
             patient_pattern=data.patient_pattern,
             patient_table=read_patient_table(Path(data.patient_table))
             if data.patient_table

@@ -87,7 +87,9 @@ def _head_to_head(
     configuration = study.configuration
     with Ledger.open(study.ledger, read_only=True) as ledger:
         prepared = PreparedSlices.open(study.slices / ledger.facts()["data"])
-    folds = make_folds(prepared.patients, configuration.protocol.folds, seed=configuration.seed)
+    folds = make_folds(
+        prepared.patient_classes, configuration.protocol.folds, seed=configuration.seed
+    )
     dataset = read_dataset(Path(configuration.dataset))
     base_channels = arguments.base_channels or configuration.training.base_channels
     processes = arguments.processes or os.cpu_count() or 1

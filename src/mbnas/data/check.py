@@ -15,8 +15,9 @@ from mbnas.data.contents import (
 )
 from mbnas.data.dataset import Case, Dataset, read_dataset
 from mbnas.data.examine import Finding, constant_findings, examine_case
-from mbnas.data.folds import too_few_patients
-from mbnas.data.patients import group_by_patient, suspicious_groups
+from mbnas.data.folds import Fold, draw_held_out, make_folds, too_few_patients
+from mbnas.data.patients import group_by_patient, merged_by_patient, suspicious_groups
+from mbnas.data.rarity import rarity_findings
 from mbnas.data.slice_axis import slice_findings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError, DatasetError
@@ -56,6 +57,7 @@ def check_dataset(
     *,
     num_folds: int,
     test_fraction: float = 0.0,
+    seed: int = 0,
     patient_pattern: str | None = None,
     patient_table: Mapping[str, str] | None = None,
     allow_empty_cases: bool = False,
@@ -69,6 +71,7 @@ def check_dataset(
         root: The dataset's folder.
         num_folds: How many folds its patients are to fill.
         test_fraction: How many of them are held out before.
+        seed: Draws the folds and who is held out.
         patient_pattern: Which patient a case belongs to, by its name.
         patient_table: The same as a table; comes before the pattern.
         allow_empty_cases: Whether cases may be without foreground.
@@ -89,23 +92,35 @@ def check_dataset(
     of_patients = patient_findings(
         dataset, num_folds, patient_pattern, patient_table, test_fraction=test_fraction
     )
+    can_be_split = not any(finding.severity == "error" for finding in of_patients)
+    split = _Split(folds=num_folds, test_fraction=test_fraction, seed=seed)
+    patients = _patients(dataset, patient_pattern, patient_table)
     contents = dataset_contents(
         dataset,
         [case.contents for case in checked],
-        patients=_patients(dataset, patient_pattern, patient_table),
+        patients=patients,
         patients_by=_rule(patient_pattern, patient_table),
         preparation=preparation,
     )
     return DatasetCheck(
         findings=(
             *of_patients,
-            *_class_findings(contents),
+            *_class_findings(dataset, checked, patients, split if can_be_split else None),
             *_slice_findings(contents, checked),
             *_channel_findings(contents, dataset, checked),
             *(finding for case in checked for finding in case.findings),
         ),
         contents=contents,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Split:
+    """How patients are split."""
+
+    folds: int
+    test_fraction: float
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,19 +195,27 @@ def patient_findings(
     return findings
 
 
-def _class_findings(contents: DatasetContents) -> list[Finding]:
-    if contents.num_sound < contents.num_cases:
+def _class_findings(
+    dataset: Dataset,
+    checked: Sequence[_CheckedCase],
+    patients: Mapping[str, str] | None,
+    split: _Split | None,
+) -> list[Finding]:
+    """Return which classes are too rare; nothing while some labels cannot be used."""
+    if not all(case.contents.class_voxels for case in checked):
         return []
-    return [
-        Finding(
-            severity="warning",
-            rule="class-absent",
-            message=f"No case holds label {label.value} ({label.name}), though dataset.json "
-            "declares it: a network cannot learn it. Remove it, or correct the labels.",
+    classes_of = merged_by_patient(
+        ((patients or {}).get(case.contents.name, case.contents.name), case.contents.classes)
+        for case in checked
+    )
+    held_out, folds = frozenset[str](), tuple[Fold, ...]()
+    if split is not None:
+        held_out = draw_held_out(
+            classes_of, split.test_fraction, num_folds=split.folds, seed=split.seed
         )
-        for label in contents.classes
-        if not label.num_cases
-    ]
+        in_folds = {each: classes for each, classes in classes_of.items() if each not in held_out}
+        folds = make_folds(in_folds, split.folds, split.seed)
+    return rarity_findings(dataset.classes, classes_of, folds, held_out=held_out)
 
 
 def _slice_findings(contents: DatasetContents, checked: Sequence[_CheckedCase]) -> list[Finding]:

@@ -41,6 +41,11 @@ class CaseContents:
     constant_channels: tuple[int, ...]
     class_voxels: tuple[int, ...]
 
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Indices of the classes that it holds, background left out, ascending."""
+        return tuple(index for index, count in enumerate(self.class_voxels) if index and count)
+
     @classmethod
     def of(cls, name: str, examined: Examination, dataset: Dataset) -> CaseContents:
         """Return what an examined case holds.

@@ -1,16 +1,29 @@
 """Folds by patient: every patient validates exactly once, and never trains where it validates.
 
+Patients who have a class are spread over the folds as evenly as the folds' sizes allow, the rarest
+class first: each training should see every class, and each validation measure it. Where all
+patients have the same classes, folds are a plain random split.
+
 Some patients may be held out before: they are in no fold, and nothing that a search does
 depends on them, so that the networks it finds can be tested on them.
+
+Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-label Data"
+(ECML PKDD), Algorithm 1; here the sizes of the folds differ by at most one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from mbnas.errors import ConfigurationError, DatasetError
 from mbnas.seeds import generator
+
+Patients = Mapping[str, Collection[int]]
+"""The indices of the classes that each patient has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +39,17 @@ class Fold:
     validation: tuple[str, ...]
 
 
-def make_folds(patients: Sequence[str], num_folds: int, seed: int) -> tuple[Fold, ...]:
+def make_folds(patients: Patients, num_folds: int, seed: int) -> tuple[Fold, ...]:
     """Return ``num_folds`` splits of the patients, whose sizes differ by at most one.
 
-    The order and repetition of ``patients`` make no difference: one entry per case will do.
+    The order of ``patients`` makes no difference.
 
-    >>> [fold.validation for fold in make_folds("abcd", 2, seed=0)]
+    >>> folds = make_folds({"a": (1,), "b": (1, 2), "c": (1,), "d": (1, 2)}, 2, seed=0)
+    >>> [fold.validation for fold in folds]
     [('c', 'd'), ('a', 'b')]
 
     Args:
-        patients: Patients, each at least once.
+        patients: The classes that each patient has.
         num_folds: Two or more.
         seed: Root seed of the run.
 
@@ -47,11 +61,11 @@ def make_folds(patients: Sequence[str], num_folds: int, seed: int) -> tuple[Fold
         raise ConfigurationError(
             f"protocol.folds (={num_folds}) must be 2 or more: one part trains, another validates."
         )
-    distinct = sorted(set(patients))
+    distinct = sorted(patients)
     if refusal := too_few_patients(len(distinct), num_folds):
         raise DatasetError(refusal)
     order = generator(seed, "folds").permutation(len(distinct))
-    parts = [{distinct[index] for index in order[number::num_folds]} for number in range(num_folds)]
+    parts = _spread({distinct[index]: patients[distinct[index]] for index in order}, num_folds)
     return tuple(
         Fold(
             train=tuple(patient for patient in distinct if patient not in part),
@@ -61,18 +75,51 @@ def make_folds(patients: Sequence[str], num_folds: int, seed: int) -> tuple[Fold
     )
 
 
+def _spread(patients: Patients, num_parts: int) -> list[set[str]]:
+    """Return parts of the patients, in whose order ties are broken: rarest class first.
+
+    A patient goes to the part that has the fewest with this class, then to the one that has the
+    fewest patients.
+    """
+    parts: list[set[str]] = [set() for _ in range(num_parts)]
+    holders: list[Counter[int]] = [Counter() for _ in range(num_parts)]
+    smallest, num_larger = divmod(len(patients), num_parts)
+    waiting = list(patients)
+    while waiting:
+        counts = Counter(index for patient in waiting for index in patients[patient])
+        rarest = min(counts, key=lambda index: (counts[index], index), default=0)
+        chosen = [each for each in waiting if rarest in patients[each] or not counts]
+        for patient in chosen:
+            may_be_larger = sum(len(part) > smallest for part in parts) < num_larger
+            room = smallest + may_be_larger
+            number = min(
+                (number for number, part in enumerate(parts) if len(part) < room),
+                key=lambda number: (holders[number][rarest], len(parts[number])),
+            )
+            parts[number].add(patient)
+            holders[number].update(patients[patient])
+        placed = set(chosen)
+        waiting = [each for each in waiting if each not in placed]
+    return parts
+
+
 def draw_held_out(
-    patients: Sequence[str], test_fraction: float, *, num_folds: int, seed: int
+    patients: Patients, test_fraction: float, *, num_folds: int, seed: int
 ) -> frozenset[str]:
     """Return the patients that are kept out of all folds; a larger fraction adds others.
 
-    The order and repetition of ``patients`` make no difference: one entry per case will do.
+    The order of ``patients`` makes no difference. One after another is drawn. First of all no
+    class may lose its last patient in the folds, then its last but one, then those that let
+    every fold validate it; among the patients left, those are preferred whose classes are too
+    rare so far among the held-out, in proportion; and of these, whom the seed has first. The draw
+    is greedy: where few patients are left for many classes, another could spare one more class.
 
-    >>> sorted(draw_held_out("abcdef", 0.3, num_folds=2, seed=0))
-    ['b', 'c']
+    >>> everyone = {"a": (1,), "b": (1, 2), "c": (1,), "d": (1,), "e": (1,), "f": (1,)}
+    >>> sorted(draw_held_out(everyone, 0.3, num_folds=2, seed=0))
+    ['c', 'f']
 
     Args:
-        patients: Patients, each at least once.
+        patients: The classes that each patient has.
         test_fraction: How many of them, in [0, 1), as :func:`num_held_out` rounds it.
         num_folds: Into how many parts the others are to be split.
         seed: Root seed of the run.
@@ -80,12 +127,31 @@ def draw_held_out(
     Raises:
         DatasetError: if fewer are left than folds.
     """
-    distinct = sorted(set(patients))
+    distinct = sorted(patients)
     if refusal := too_few_patients(len(distinct), num_folds, test_fraction):
         raise DatasetError(refusal)
     order = generator(seed, "test").permutation(len(distinct))
-    number = num_held_out(len(distinct), test_fraction)
-    return frozenset(distinct[index] for index in order[:number])
+    left = [distinct[index] for index in order]
+    known = sorted({index for patient in left for index in patients[patient]})
+    has_PK = np.array([[index in patients[patient] for index in known] for patient in left], int)
+    has_PK = has_PK.reshape(len(left), len(known))
+    total_K, held_out_K = has_PK.sum(axis=0), np.zeros(len(known), int)
+    drawn: list[str] = []
+    for number in range(1, num_held_out(len(distinct), test_fraction) + 1):
+        left_K = total_K - held_out_K
+        # What a patient adds to the sum over classes of (number held out - its proportion) squared.
+        surplus_K = len(distinct) * (2 * held_out_K + 1) - 2 * number * total_K
+        keys = (
+            has_PK @ (left_K == 1),
+            has_PK @ (left_K == 2),
+            has_PK @ (left_K <= num_folds),
+            has_PK @ surplus_K,
+        )
+        place = int(np.lexsort(keys[::-1])[0])  # stable: of equals the first in order
+        drawn.append(left.pop(place))
+        held_out_K = held_out_K + has_PK[place]
+        has_PK = np.delete(has_PK, place, axis=0)
+    return frozenset(drawn)
 
 
 def num_held_out(num_patients: int, test_fraction: float) -> int:

@@ -18,6 +18,7 @@ from mbnas.data.dataset import Case, Dataset
 from mbnas.data.examine import Finding, constant_findings, examine_case, refuse
 from mbnas.data.normalise import Normalisation, fit_normalisation, is_ct, sample_foreground
 from mbnas.data.prepare import prepare_image
+from mbnas.data.presence import present_classes
 from mbnas.data.references import REFERENCES, write_reference
 from mbnas.data.slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
 from mbnas.parallel import Progress, map_in_processes
@@ -93,7 +94,11 @@ class Passes:
             for case, volume in zip(self.dataset.cases, written, strict=True)
         }
         sentences = (each.message for each in constant_findings(constant, self.dataset))
-        index = replace(index, warnings=(*index.warnings, *sentences))
+        volumes = (
+            replace(volume, classes=each.classes)
+            for volume, each in zip(index.volumes, written, strict=True)
+        )
+        index = replace(index, warnings=(*index.warnings, *sentences), volumes=tuple(volumes))
         (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
 
     @property
@@ -167,6 +172,7 @@ def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _Sli
 class _Written:
     findings: tuple[Finding, ...]
     constant_channels: tuple[int, ...]
+    classes: tuple[int, ...]
 
 
 def _write_volume(
@@ -181,9 +187,13 @@ def _write_volume(
 ) -> _Written:
     number, case, volume = job
     seen = examine_case(case, dataset, allow_empty=allow_empty)
+    classes: tuple[int, ...] = ()
     if seen.image is not None and seen.labels_XYZ is not None:
         slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
         images.write(volume.first_slice, slices)
         labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
         write_reference(folder, number, seen.labels_XYZ)
-    return _Written(findings=seen.findings, constant_channels=seen.constant_channels)
+        classes = present_classes(seen.labels_XYZ)
+    return _Written(
+        findings=seen.findings, constant_channels=seen.constant_channels, classes=classes
+    )

@@ -66,6 +66,18 @@ def group_by_patient(
     return {name: patient_of(name, pattern, table) for name in case_names}
 
 
+def merged_by_patient(cases: Iterable[tuple[str, Iterable[int]]]) -> dict[str, frozenset[int]]:
+    """Return the classes of each patient, sorted, from the patient and classes of every case.
+
+    >>> merged_by_patient([("b", (2,)), ("a", ()), ("b", (1,))])
+    {'a': frozenset(), 'b': frozenset({1, 2})}
+    """
+    merged: dict[str, frozenset[int]] = {}
+    for patient, classes in cases:
+        merged[patient] = merged.get(patient, frozenset()).union(classes)
+    return dict(sorted(merged.items()))
+
+
 def suspicious_groups(case_names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Return groups of cases whose names suggest several volumes of one patient.
 

@@ -20,11 +20,12 @@ from jaxtyping import Float32, Integer, Shaped, UInt8
 from mbnas.data.dataset import LabelClass
 from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
 from mbnas.data.normalise import ChannelNormalisation, Normalisation
+from mbnas.data.patients import merged_by_patient
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.references import read_reference
 from mbnas.errors import ConfigurationError, StudyError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Part of the digest: raise it whenever prepared slices come out differently."""
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
@@ -69,6 +70,8 @@ class PreparedVolume:
         first_slice: Where its slices begin.
         plane: How its slices were made.
         geometry: The grid of its file.
+        classes: Indices of the classes that its labels hold, background left out, ascending;
+            empty until its slices are written.
     """
 
     case: str
@@ -77,6 +80,7 @@ class PreparedVolume:
     first_slice: int
     plane: PlaneTransform
     geometry: Geometry
+    classes: tuple[int, ...] = ()
 
     @property
     def num_slices(self) -> int:
@@ -160,6 +164,7 @@ def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
         first_slice=fields["first_slice"],
         plane=PlaneTransform.from_json(fields["plane"]),
         geometry=Geometry.from_json(fields["geometry"]),
+        classes=tuple(fields["classes"]),
     )
 
 
@@ -222,12 +227,22 @@ class PreparedSlices:
     @property
     def patients(self) -> tuple[str, ...]:
         """The patients that folds are made of, sorted, each once."""
-        return tuple(sorted({each.patient for each in self.volumes if not each.held_out}))
+        return tuple(self.patient_classes)
+
+    @property
+    def patient_classes(self) -> dict[str, frozenset[int]]:
+        """The classes that each patient of the folds has, by patient, sorted."""
+        return self._classes_of(held_out=False)
+
+    @property
+    def held_out_classes(self) -> dict[str, frozenset[int]]:
+        """The classes that each held-out patient has, by patient, sorted."""
+        return self._classes_of(held_out=True)
 
     @property
     def held_out_patients(self) -> tuple[str, ...]:
         """The patients that are in no fold, sorted, each once."""
-        return tuple(sorted({each.patient for each in self.volumes if each.held_out}))
+        return tuple(self.held_out_classes)
 
     @property
     def volume_of_slice(self) -> Integer[np.ndarray, " slice"]:
@@ -251,6 +266,10 @@ class PreparedSlices:
             StudyError: if they are absent or damaged.
         """
         return read_reference(self.directory, number, self.volumes[number].plane.shape_xyz)
+
+    def _classes_of(self, *, held_out: bool) -> dict[str, frozenset[int]]:
+        chosen = [each for each in self.volumes if each.held_out == held_out]
+        return merged_by_patient((each.patient, each.classes) for each in chosen)
 
 
 def label_values(

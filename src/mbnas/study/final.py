@@ -327,7 +327,7 @@ def _card(
     dataset: str,
 ) -> ModelCard:
     index = prepared.index
-    folds = make_folds(prepared.patients, protocol.evaluation.folds, seed=protocol.seed)
+    folds = make_folds(prepared.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
     members = []
     for task in tasks:
         fold = None if plan.all_patients else task.training.fold

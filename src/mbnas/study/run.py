@@ -17,10 +17,13 @@ from torch import nn
 
 from mbnas.data.check import patient_findings
 from mbnas.data.dataset import Dataset, read_dataset
-from mbnas.data.folds import draw_held_out
+from mbnas.data.examine import Finding
+from mbnas.data.folds import draw_held_out, make_folds
 from mbnas.data.patient_table import read_patient_table
 from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
+from mbnas.data.presence import classes_by_patient
+from mbnas.data.rarity import rarity_findings
 from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.errors import DatasetError, StudyError
 from mbnas.network.architecture import Architecture
@@ -50,6 +53,9 @@ from mbnas.training.processor import num_cores
 from mbnas.training.protocol import Protocol
 
 Progress = Callable[[int, int], None]
+
+HELD_OUT = "held out"
+"""The ledger's fact that names the held-out patients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,9 +260,7 @@ def opened(
         if finding.severity == "error":
             raise DatasetError(finding.message)
         warn(finding.message)
-    held_out = draw_held_out(
-        tuple(patients.values()), test_fraction, num_folds=folds, seed=configuration.seed
-    )
+    held_out = _held_out(study, configuration, dataset, patients)
     source = Source(
         dataset=dataset,
         patients=patients,
@@ -268,6 +272,8 @@ def opened(
         prepared = PreparedSlices.open(slices)
         for sentence in prepared.index.warnings:
             warn(sentence)
+        for finding in _rarity_findings(configuration, prepared):
+            warn(finding.message)
         is_new = not study.is_begun
         choice = _choice(configuration, prepared, tell, is_new=is_new)
         configuration = replace(
@@ -415,6 +421,38 @@ def _chosen_patients(
     return replace(dataset, cases=cases), {case.name: patient_of_case[case.name] for case in cases}
 
 
+def _held_out(
+    study: Study, configuration: Configuration, dataset: Dataset, patients: Mapping[str, str]
+) -> frozenset[str]:
+    """Return who is in no fold: drawn when a study begins, and as its ledger has it from then on.
+
+    Raises:
+        DatasetError: if a label file cannot be read.
+    """
+    protocol = configuration.protocol
+    if not protocol.test_fraction:
+        return frozenset()
+    if study.is_begun:
+        with Ledger.open(study.ledger, read_only=True) as ledger:
+            drawn = json.loads(ledger.facts()[HELD_OUT])
+        return frozenset(drawn).intersection(patients.values())
+    return draw_held_out(
+        classes_by_patient(dataset, patients, workers=os.cpu_count() or 1),
+        protocol.test_fraction,
+        num_folds=protocol.folds,
+        seed=configuration.seed,
+    )
+
+
+def _rarity_findings(configuration: Configuration, prepared: PreparedSlices) -> list[Finding]:
+    return rarity_findings(
+        prepared.classes,
+        prepared.patient_classes | prepared.held_out_classes,
+        make_folds(prepared.patient_classes, configuration.protocol.folds, configuration.seed),
+        held_out=prepared.held_out_patients,
+    )
+
+
 def _ledger(study: Study, *, is_new: bool) -> Ledger:
     if not is_new:
         return Ledger.open(study.ledger)
@@ -431,6 +469,7 @@ def _write_facts(
         "data": protocol.data,
         "dataset name": dataset,
         "classes": json.dumps([each.name for each in prepared.classes]),
+        HELD_OUT: json.dumps(prepared.held_out_patients),
         "state": "stopped",
         "budget": str(study.configuration.search.evaluations),
         CONFIGURATION: study.configuration.to_toml(),

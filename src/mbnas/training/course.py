@@ -50,7 +50,7 @@ class Course:
 
     def __init__(self, task: TrainingTask, data: SliceSource) -> None:
         protocol = task.protocol
-        folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
+        folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
         self.training_slices, self.validation_slices = data.split(folds[task.fold])
         self._task = task
         self._data = data

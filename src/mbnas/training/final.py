@@ -163,7 +163,7 @@ def _slices_of(
 ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
     """Return the slices to learn from and to validate on: none of the latter without a fold."""
     evaluation = task.protocol.evaluation
-    folds = make_folds(data.patients, evaluation.folds, seed=task.protocol.seed)
+    folds = make_folds(data.patient_classes, evaluation.folds, seed=task.protocol.seed)
     if task.fold < len(folds):
         return data.split(folds[task.fold])
     return data.slices_of(data.patients), np.empty(0, dtype=np.int64)

@@ -30,7 +30,7 @@ class _About(TypedDict):
     """What every source knows of the slices."""
 
     patient_N: np.ndarray
-    patients: tuple[str, ...]
+    patient_classes: dict[str, frozenset[int]]
     held_out_patients: tuple[str, ...]
     num_classes: int
     flip_axis_dims: dict[str, int]
@@ -133,7 +133,7 @@ def _about(prepared: PreparedSlices) -> _About:
         patient_N[volume.slices] = known.index(volume.patient)
     return _About(
         patient_N=patient_N,
-        patients=patients,
+        patient_classes=prepared.patient_classes,
         held_out_patients=held_out,
         num_classes=1 + len(prepared.classes),
         flip_axis_dims=dict(prepared.axis_dims),

@@ -128,7 +128,7 @@ def _noise(workload: Workload) -> ResidentSlices:
         images_NCHW=torch.from_numpy(images.astype(np.float32)).to(workload.device),
         labels_NHW=torch.from_numpy(labels.astype(np.uint8)).to(workload.device),
         patient_N=np.zeros(num_slices, dtype=np.int64),
-        patients=("noise",),
+        patient_classes={"noise": frozenset()},
         num_classes=workload.num_classes,
         flip_axis_dims={"left-right": 0},
     )

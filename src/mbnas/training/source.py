@@ -6,7 +6,7 @@ Shape suffixes: N slices, B batch, C channels, H height, W width.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ class SliceSource(ABC):
     Attributes:
         patient_N: Whom each slice shows: which of ``patients``, followed by
             ``held_out_patients``.
-        patients: Those that folds are made of, sorted.
+        patient_classes: The classes that each patient of the folds has, by patient, sorted.
         num_classes: Background included.
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
@@ -38,10 +38,15 @@ class SliceSource(ABC):
     """
 
     patient_N: Int[np.ndarray, " slice"]
-    patients: tuple[str, ...]
+    patient_classes: Mapping[str, frozenset[int]]
     num_classes: int
     flip_axis_dims: dict[str, int]
     held_out_patients: tuple[str, ...] = ()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Those that folds are made of, sorted."""
+        return tuple(self.patient_classes)
 
     @property
     @abstractmethod

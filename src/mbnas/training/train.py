@@ -165,7 +165,7 @@ def _final_measures(
     if task.measure == "nothing":
         return ()
     protocol = task.protocol
-    folds = make_folds(data.patients, protocol.evaluation.folds, seed=protocol.seed)
+    folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
     # MONAI's surface distances are imported by those alone who need them: it takes seconds.
     from mbnas.training.measure import measure_volumes
 
