@@ -9,6 +9,8 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from contextlib import contextmanager, suppress
@@ -65,6 +67,27 @@ def unprivileged():
             os.seteuid(user)
 
     return dropped
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that makes a disk of some bytes, where one may be mounted."""
+    place, mounted = tmp_path / "disk", []
+
+    def make(size):
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "mbnas-test", str(place)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a small disk can be mounted by root alone")
+        mounted.append(place)
+        return place
+
+    yield make
+    if (loading := sys.modules.get("mbnas.training.loading")) is not None:
+        loading.load_slices.cache_clear()  # what this process trained on is mapped from there
+    gc.collect()
+    for each in mounted:
+        subprocess.run(["umount", str(each)], check=True)
 
 
 class FileServer(ThreadingHTTPServer):

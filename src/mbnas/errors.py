@@ -36,6 +36,16 @@ class DownloadError(MbnasError):
     """A dataset that cannot be fetched, or whose archive cannot be trusted or unpacked."""
 
 
+class WriteError(MbnasError):
+    """A file or folder that the system does not let us write.
+
+    Attributes:
+        of_place: Whether other files cannot be written there either, as on a full disk.
+    """
+
+    of_place = False
+
+
 class StudyError(MbnasError):
     """A study directory that cannot be created, opened, resumed or written."""
 

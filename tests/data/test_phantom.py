@@ -9,7 +9,7 @@ import pytest
 from mbnas import seeds
 from mbnas.data.phantom import ANATOMIES, write_phantom
 from mbnas.data.volume import read_image, read_label
-from mbnas.errors import DatasetError, UsageError
+from mbnas.errors import DatasetError, UsageError, WriteError
 
 KINDS = sorted(ANATOMIES)
 
@@ -123,6 +123,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("mbnas.data.phantom.dataset.write_text", full)
-    with pytest.raises(DatasetError, match="could not be written: No space left on device"):
+    with pytest.raises(WriteError, match=r"The disk is full: .*made cannot be written"):
         write_phantom("spleen", tmp_path / "made", num_patients=1)
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from mbnas.data.volume import (
     write_label,
     write_map,
 )
-from mbnas.errors import DatasetError
+from mbnas.errors import DatasetError, WriteError
 
 TYPES = ("uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 ORIENTATIONS = [
@@ -183,7 +183,7 @@ def test_channel_files_on_two_grids_are_refused(tmp_path):
 
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
     _, geometry = read_written(tmp_path / "in.nii")
-    with pytest.raises(DatasetError, match="could not be written"):
+    with pytest.raises(WriteError, match="its folder does not exist"):
         write_label(tmp_path / "no" / "out.nii", np.ones((3, 3, 3), np.uint8), geometry)
     with pytest.raises(DatasetError, match="do not fit"):
         write_label(tmp_path / "out.nii", np.ones((3, 3, 4), np.uint8), geometry)

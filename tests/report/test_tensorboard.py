@@ -7,7 +7,8 @@ import pytest
 
 from mbnas.errors import UsageError
 from mbnas.genotype.genotype import Genotype
-from mbnas.report.tensorboard import TensorBoardLog, check_installed
+from mbnas.report.event_file import check_installed
+from mbnas.report.tensorboard import TensorBoardLog
 from mbnas.study.evaluator import Progress
 from mbnas.study.judgement import Judge
 from mbnas.study.ledger import EvaluationRecord, Ledger
@@ -195,7 +196,6 @@ def test_a_network_trained_ahead_gets_its_number_once_it_is_asked_for(study):
 
 def test_it_needs_a_package(monkeypatch):
     check_installed()
-    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard")
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(UsageError, match=r"needs the package tensorboard.*mbnas\[tensorboard\]"):
         check_installed()

@@ -12,7 +12,7 @@ from mbnas.study.configuration import (
     differences,
     merge,
     preset_layer,
-    read_configuration_file,
+    read_toml,
 )
 
 KEYS = st.sampled_from("abc")
@@ -193,15 +193,15 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("epochs: 3")
     with pytest.raises(ConfigurationError, match=r"mine\.toml is not valid TOML: "):
-        read_configuration_file(file)
+        read_toml(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"mine\.toml cannot be read: "):
-        read_configuration_file(tmp_path / "mine.toml")
+        read_toml(tmp_path / "mine.toml")
 
 
 def test_a_file_is_a_layer(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("seed = 2\n[training]\nepochs = 3\n")
-    assert read_configuration_file(file) == {"seed": 2, "training": {"epochs": 3}}
+    assert read_toml(file) == {"seed": 2, "training": {"epochs": 3}}

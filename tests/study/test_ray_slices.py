@@ -86,7 +86,7 @@ def test_many_may_unpack_at_once(folder):
 
 def test_a_node_without_room_is_named(folder, place):
     place.write_text("in the way")
-    with pytest.raises(StudyError, match=r"cannot keep the prepared slices in .* Make room there"):
+    with pytest.raises(StudyError, match=r"cannot keep the prepared slices\. .* cannot be written"):
         unpacked("0123", lambda: read_files(folder))
 
 

@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from mbnas.errors import ConfigurationError, StudyError
+from mbnas.errors import ConfigurationError, StudyError, WriteError
+from mbnas.files import name_aside
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study, claimed_directory, resolve
 
@@ -197,13 +198,25 @@ def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
     (tmp_path / "slices").mkdir()
     (tmp_path / ".lock").touch()
     (tmp_path / "ledger.sqlite").touch()
-    (tmp_path / ".123.ledger.sqlite-journal").touch()
-    (tmp_path / ".123.study.toml").touch()
-    (tmp_path / ".124.report.html").touch()
+    for name in ("ledger.sqlite-journal", "study.toml", "report.html"):
+        (tmp_path / name_aside(name)).touch()
     assert not resolved(tmp_path).is_begun
     with claimed_directory(tmp_path, "mbnas search"):
         left = {each.name for each in tmp_path.iterdir()}
-    assert left == {".lock", "ledger.sqlite", "slices", ".124.report.html"}
+    assert left == {".lock", "ledger.sqlite", "slices"}
+
+
+def test_what_killed_holders_left_in_the_folders_of_a_study_is_removed(tmp_path):
+    folders = [tmp_path / each for each in ("comparison", "figures", "weights/best", "weights/a")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "kept.csv").touch()
+        (folder / name_aside("kept.csv")).touch()
+    (tmp_path / "log/.writing").mkdir(parents=True)
+    with claimed_directory(tmp_path, "mbnas train"):
+        left = [each.name for folder in folders for each in folder.iterdir()]
+    assert left == ["kept.csv"] * 4
+    assert not list((tmp_path / "log").iterdir())
 
 
 def test_a_directory_without_a_study_says_how_to_begin_one(tmp_path):
@@ -245,7 +258,7 @@ def test_a_configuration_that_is_no_text_is_named(tmp_path):
 def test_a_configuration_that_cannot_be_written_is_said_to_be_that(open_directory, unprivileged):
     study = resolved(open_directory)
     open_directory.chmod(0o555)
-    with unprivileged(), pytest.raises(StudyError, match=r"study\.toml cannot be written"):
+    with unprivileged(), pytest.raises(WriteError, match=r"study\.toml cannot be written"):
         study.write_configuration()
     assert os.listdir(open_directory) == []  # noqa: PTH208
 
@@ -307,7 +320,7 @@ def test_a_directory_that_cannot_be_made_is_said_to_be_that(open_directory, unpr
     open_directory.chmod(0o555)
     with (
         unprivileged(),
-        pytest.raises(StudyError, match="cannot be made: Permission denied"),
+        pytest.raises(WriteError, match="cannot be written: you have no permission"),
         claimed_directory(open_directory / "study", "mbnas search"),
     ):
         pass

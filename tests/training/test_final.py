@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from mbnas.data.folds import make_folds
-from mbnas.errors import ModelError, TrainingError
+from mbnas.errors import ModelError, TrainingError, WriteError
+from mbnas.files import writing
 from mbnas.training import final
 from mbnas.training.checkpoint import Checkpoint
 from mbnas.training.curve import read_curve, write_curve
@@ -126,12 +127,13 @@ def test_another_training_s_checkpoint_is_refused(to_train, monkeypatch):
 def test_a_disk_that_is_full_is_told_and_the_checkpoint_stays(to_train, monkeypatch):
     monkeypatch.setattr(final, "_SAVING_SHARE", np.inf)
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(path, content):
+        with writing(path, needed_bytes=len(content)):
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(final, "save_weights", full)
-        with pytest.raises(TrainingError, match="No space left on device"):
+        patch.setattr("mbnas.training.weights.write_bytes", full)
+        with pytest.raises(WriteError, match=r"The disk is full: .* \(it needs .* are left\)"):
             train_final(to_train)
     assert to_train.checkpoint.exists()
     train_final(to_train)

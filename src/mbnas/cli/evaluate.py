@@ -16,7 +16,7 @@ from mbnas.cli.display import counting, note
 from mbnas.cli.tables import print_json
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
-from mbnas.files import write_text
+from mbnas.files import remove_leftovers, write_text
 from mbnas.report.comparison_text import as_markdown
 from mbnas.report.evaluate import evaluate_pairs, find_pairs
 from mbnas.report.evaluation import (
@@ -38,11 +38,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     pairs = find_pairs(arguments.predictions, arguments.references)
     with counting("Measuring") as progress:
         evaluation = evaluate_pairs(pairs, classes, workers=workers, progress=progress)
-    _write(evaluation, arguments.csv, arguments.markdown, heading=str(arguments.predictions))
     if arguments.json:
         print_json(evaluation_values(evaluation))
     else:
         _print(evaluation)
+    _write(evaluation, arguments.csv, arguments.markdown, heading=str(arguments.predictions))
     if evaluation.missing and not arguments.allow_missing:
         note(
             f"{len(evaluation.missing)} of {len(evaluation.missing) + len(evaluation.cases)} "
@@ -64,6 +64,9 @@ def _print(evaluation: Evaluation) -> None:
 def _write(
     evaluation: Evaluation, to_csv: Path | None, to_markdown: Path | None, *, heading: str
 ) -> None:
+    for path in (to_csv, to_markdown):
+        if path is not None:
+            remove_leftovers(path.parent)
     if to_csv is not None:
         written = io.StringIO()
         writer = csv.DictWriter(written, CASE_COLUMNS, lineterminator="\n")

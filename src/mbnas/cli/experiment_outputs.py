@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mbnas.cli.display import warn
-from mbnas.errors import FigureError, StudyError
+from mbnas.errors import FigureError
+from mbnas.files import ready_folder
 from mbnas.genotype.four_spaces import SpaceName
 from mbnas.network.architecture import Architecture
 from mbnas.report.comparison import Comparison
@@ -85,7 +86,7 @@ def write_outputs(
         standings: Where the searches stand.
 
     Raises:
-        StudyError: if a file cannot be written.
+        WriteError: if a file cannot be written.
     """
     directory = experiment.directory
     heading = f"The paper's experiment: {page.shown.name}"
@@ -112,6 +113,8 @@ def _segmentations(experiment: Experiment, comparison: Comparison) -> Segmentati
 def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[str]:
     """Draw what can be drawn, say what could not be and why; yield the files' places."""
     studies = {space.capitalize(): study for space, study in experiment.searches.items()}
+    folder = experiment.directory / FOLDER
+    ready_folder(folder)
     with ExitStack() as stack:
 
         def source(label: str) -> Source:
@@ -128,15 +131,8 @@ def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[st
                 warn(f"No figure of {name}: {error}")
                 continue
             for kind in FORMATS:
-                path = experiment.directory / FOLDER / f"{name}.{kind}"
-                try:
-                    path.parent.mkdir(exist_ok=True)
-                    save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
-                except OSError as error:
-                    raise StudyError(
-                        f"The figure {path} cannot be written: {error.strerror}. Make room or "
-                        "change permissions, then run the same command again."
-                    ) from error
+                path = folder / f"{name}.{kind}"
+                save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
                 yield f"{FOLDER}/{path.name}"
 
 

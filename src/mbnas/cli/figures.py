@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mbnas.cli.display import warn
 from mbnas.errors import FigureError, UsageError
+from mbnas.files import ready_folder
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.figures.table import FIGURES, read_source
 from mbnas.study.configuration import differences
@@ -42,13 +43,13 @@ def figures(arguments: argparse.Namespace) -> int:
             )
             for study, label in zip(studies, labels, strict=True)
         ]
+        ready_folder(folder)
         for name, draw in FIGURES.items():
             try:
                 figure = draw(sources)
             except FigureError as error:
                 missing.append(f"No figure of {name}: {error}")
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
             for kind in formats:
                 path = folder / f"{name}.{kind}"
                 save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mbnas.report.tensorboard import TensorBoardLog, check_installed
+from mbnas.report.event_file import check_installed
+from mbnas.report.tensorboard import TensorBoardLog
 from mbnas.study.configuration import Configuration
 from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.run import OpenStudy

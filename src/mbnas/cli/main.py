@@ -6,14 +6,17 @@ Results go to standard output, progress to standard error. Exit status: 0 done, 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from mbnas.cli.arguments import parse
 from mbnas.errors import MbnasError
+from mbnas.files import refusal
 
 _RESUMABLE = (
     "search",
@@ -49,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(f"Stopped.{_how_to_go_on(parsed.command_name)}", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at exit
+        _drop_output()
         return 1
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            where = error.filename or "what this command prints"
+            return _fail(str(refusal(Path(where), error)), 1)
         where = f" {error.filename}" if error.filename else ""
         return _fail(f"The system refused{where}: {error.strerror or error}.", 1)
     else:
@@ -61,8 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     print(f"mbnas: {message}", file=sys.stderr)
     return status
+
+
+def _drop_output() -> None:
+    """Send what cannot be printed nowhere, so that Python does not try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _how_to_go_on(command: str) -> str:

@@ -14,7 +14,8 @@ from mbnas.cli.tables import print_json
 from mbnas.data.dataset import read_dataset
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
-from mbnas.errors import NNUNetError, UsageError
+from mbnas.errors import UsageError
+from mbnas.files import ready_folder
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import title_of
 from mbnas.nnunet.commands import Place, check_installed
@@ -40,10 +41,7 @@ def nnunet(arguments: argparse.Namespace) -> int:
     genotype, name = found_network(study, arguments.network)
     run = _head_to_head(arguments, study, genotype, schedule)
     directory: Path = arguments.directory
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NNUNetError(f"DIR (={directory}) cannot be made: {error.strerror}.") from error
+    ready_folder(directory)
     with study_lock(directory, command_line()):
         with counting("Converting volumes") as progress:
             run.run(note, progress)

@@ -9,7 +9,7 @@ from pathlib import Path
 from mbnas.cli.display import note
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
-from mbnas.study.configuration import Layer, assignment_layer, merge, read_configuration_file
+from mbnas.study.configuration import Layer, assignment_layer, merge, read_toml
 from mbnas.study.study import Study
 from mbnas.training.paper_datasets import PAPER_DATASETS, recognised_dataset
 
@@ -84,7 +84,7 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
     check_address(arguments)
     layers: list[Layer] = []
     if getattr(arguments, "config", None) is not None:
-        layers.append(read_configuration_file(arguments.config))
+        layers.append(read_toml(arguments.config))
     for flag, key in _FLAGS.items():
         value = getattr(arguments, flag, None)
         if value is not None:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from mbnas.data.download import discard, fetch
 from mbnas.data.unpack import unpack
 from mbnas.errors import DownloadError, UsageError
+from mbnas.files import writing
 
 _ARCHIVE = "archive.tar"
 
@@ -109,10 +110,11 @@ def download_task(
         Whether it was fetched now; ``False`` if it was there already.
 
     Raises:
-        DownloadError: if it cannot be fetched, does not have the sum it must have, is not to be
-            trusted or cannot be written.
+        DownloadError: if it cannot be fetched, does not have the sum it must have or is not to
+            be trusted.
+        WriteError: if it cannot be written; what was fetched is kept.
     """
-    try:
+    with writing(directory):
         if _is_there(directory / task.name):
             return False
         with _workplace(directory, task.name) as work:
@@ -126,11 +128,6 @@ def download_task(
             unpacked = unpack(archive, work / "unpacked", top=task.name, progress=progress)
             unpacked.rename(directory / task.name)
             shutil.rmtree(work)
-    except OSError as error:
-        raise DownloadError(
-            f"{error.filename or directory} cannot be written: {error.strerror}. Free some space, "
-            "change permissions or choose another place; what was fetched is kept."
-        ) from error
     return True
 
 

@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from mbnas.data.unreachable import TIMEOUT_S, PassingError, in_words
 from mbnas.errors import DownloadError
-from mbnas.files import write_text
+from mbnas.files import size_text, write_text
 from mbnas.version import __version__
 
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
@@ -104,18 +104,6 @@ def discard(path: Path) -> None:
     """Remove what was fetched to ``path``, so that it is fetched from its first byte on."""
     path.unlink(missing_ok=True)
     _version_file(path).unlink(missing_ok=True)
-
-
-def size_text(num_bytes: int) -> str:
-    """Return a number of bytes as people read it.
-
-    >>> size_text(229_000_000), size_text(812)
-    ('229.0 MB', '812 bytes')
-    """
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes} bytes"
 
 
 def _fetch_rest(url: str, path: Path, copies: int, progress: Progress) -> None:

@@ -11,10 +11,11 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PARTIAL = ".partial"
+from mbnas.errors import WriteError
+from mbnas.files import is_aside, name_aside, writing
 
 
 @contextmanager
@@ -22,32 +23,43 @@ def making_folder(final: Path) -> Iterator[Path | None]:
     """Yield a folder to fill, which becomes ``final`` on success, or ``None`` if that exists.
 
     Waits while another process makes a folder beside it. On any error nothing is left
-    behind, the parent folder included if it was made here.
+    behind, the parent folders included if they were made here.
 
     Raises:
-        OSError: if the folder cannot be made.
+        WriteError: if the folder cannot be made.
     """
     parent = final.parent
-    is_new = not parent.exists()
-    parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _locked(parent):
-            for leftover in parent.glob(f".*{_PARTIAL}"):
-                shutil.rmtree(leftover)
-            if final.exists():
-                yield None
-                return
-            aside = parent / f".{final.name}{_PARTIAL}"
-            aside.mkdir()
-            try:
-                yield aside
-                _sync(aside)
-                aside.rename(final)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        if is_new and not any(parent.iterdir()):
-            parent.rmdir()
+    made = [each for each in (parent, *parent.parents) if not each.exists()]
+    with writing(final):
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            with _locked(parent):
+                _remove_leftovers(parent)
+                if final.exists():
+                    yield None
+                    return
+                aside = parent / name_aside(final.name)
+                aside.mkdir()
+                try:
+                    yield aside
+                    _sync(aside)
+                    aside.rename(final)
+                except WriteError as error:
+                    error.args = (str(error).replace(str(aside), str(final)),)
+                    raise
+                finally:
+                    shutil.rmtree(aside, ignore_errors=True)
+        finally:
+            for folder in made:
+                with suppress(OSError):  # it holds something
+                    folder.rmdir()
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the folders that killed processes were making; the lock on ``parent`` is held."""
+    for entry in os.scandir(parent):
+        if is_aside(entry.name) and entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ to its place in them, so that a full disk is an error at the start, not a crash 
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -70,6 +72,10 @@ class Passes:
             DatasetError: if a case breaks a rule.
             OSError: if there is no room.
         """
+        if (
+            slice_bytes(index) > shutil.disk_usage(folder).free
+        ):  # allocating fills the disk meanwhile
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         side = index.settings.slice_size
         shape = (index.num_slices, len(index.channels), side, side)
         (folder / REFERENCES).mkdir()
@@ -155,6 +161,12 @@ class _SliceFile:
             while rest:
                 written = os.pwrite(file.fileno(), rest, position)
                 rest, position = rest[written:], position + written
+
+
+def slice_bytes(index: Index) -> int:
+    """Return how much room all prepared slices take, images in float32 and labels in uint8."""
+    pixels = index.num_slices * index.settings.slice_size**2
+    return pixels * (len(index.channels) * np.dtype(np.float32).itemsize + 1)
 
 
 def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _SliceFile:

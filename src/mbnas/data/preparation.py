@@ -10,12 +10,13 @@ from mbnas.data.examine import Finding, refuse
 from mbnas.data.fingerprint import preparation_digest
 from mbnas.data.folder import making_folder
 from mbnas.data.geometry import Geometry
-from mbnas.data.passes import Passes
+from mbnas.data.passes import Passes, slice_bytes
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.slice_axis import choose_slice_axis, slice_findings
 from mbnas.data.slices import Index, PreparationSettings, PreparedVolume
 from mbnas.data.volume import read_header
-from mbnas.errors import DatasetError, StudyError
+from mbnas.errors import DatasetError
+from mbnas.files import writing
 from mbnas.parallel import Progress
 
 
@@ -45,7 +46,7 @@ def prepare_slices(
 
     Raises:
         DatasetError: if the dataset breaks a rule; nothing is left behind.
-        StudyError: if the slices cannot be written; nothing is left behind.
+        WriteError: if the slices cannot be written; nothing is left behind.
     """
     _check_held_out(held_out, patients)
     geometries = _read_geometries(dataset)
@@ -69,26 +70,21 @@ def prepare_slices(
         workers=workers,
         progress=progress,
     )
-    try:
-        with making_folder(final) as folder:
-            if folder is not None:
-                normalisation = passes.fit_normalisation()
-                index = Index(
-                    digest=digest,
-                    settings=settings,
-                    slice_axis=axis,
-                    channels=dataset.channels,
-                    normalisation=normalisation,
-                    classes=dataset.classes,
-                    volumes=_volumes(geometries, axis, settings.slice_size, patients, held_out),
-                    warnings=tuple(each.message for each in findings),
-                )
+    with making_folder(final) as folder:
+        if folder is not None:
+            normalisation = passes.fit_normalisation()
+            index = Index(
+                digest=digest,
+                settings=settings,
+                slice_axis=axis,
+                channels=dataset.channels,
+                normalisation=normalisation,
+                classes=dataset.classes,
+                volumes=_volumes(geometries, axis, settings.slice_size, patients, held_out),
+                warnings=tuple(each.message for each in findings),
+            )
+            with writing(final, needed_bytes=slice_bytes(index)):
                 passes.write_slices(folder, index)
-    except OSError as error:
-        raise StudyError(
-            f"Prepared slices could not be written to {directory}: {error.strerror}. "
-            "Make room there, or choose another place."
-        ) from error
     return final
 
 

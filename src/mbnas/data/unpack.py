@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mbnas.data.download import Progress, size_text
+from mbnas.data.download import Progress
 from mbnas.errors import DownloadError
+from mbnas.files import size_text
 
 _RESOURCES = "._"
 """How the files begin that macOS puts beside others, with what is of use there alone."""

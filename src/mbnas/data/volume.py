@@ -151,7 +151,8 @@ def write_label(
         placement: What that image's header says of it, which is then said in the same words.
 
     Raises:
-        DatasetError: if the shape is not the grid's or the file cannot be written.
+        DatasetError: if the shape is not the grid's.
+        WriteError: if the file cannot be written.
     """
     _check_fit(path, "Labels", labels_XYZ.shape, geometry)
     fitting = np.result_type(*map(np.min_scalar_type, (labels_XYZ.min(), labels_XYZ.max())))
@@ -169,7 +170,8 @@ def write_map(
     """Write one value a voxel, or several along a fourth axis, as :func:`write_label` does labels.
 
     Raises:
-        DatasetError: if the shape is not the grid's or the file cannot be written.
+        DatasetError: if the shape is not the grid's.
+        WriteError: if the file cannot be written.
     """
     _check_fit(path, "Values", values_XYZK.shape[:3], geometry)
     _write(path, geometry.from_canonical(values_XYZK), np.array(geometry.affine), placement)
@@ -186,7 +188,7 @@ def write_image(
         affine: 4×4, voxel indices to millimetres in RAS+.
 
     Raises:
-        DatasetError: if the file cannot be written.
+        WriteError: if the file cannot be written.
     """
     array = voxels_CXYZ[0] if len(voxels_CXYZ) == 1 else np.moveaxis(voxels_CXYZ, 0, -1)
     if array.dtype == np.int64:
@@ -211,14 +213,8 @@ def _write(
     if not path.name.endswith(SUFFIXES):
         raise DatasetError(f"{path} cannot be written: name it .nii or .nii.gz.")
     image = _placed_as(placement, array) if placement else _placed_by(affine, array)
-    try:
-        with replacing(path) as aside:
-            nib.save(image, aside)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DatasetError(
-            f"{path} could not be written: {reason}. Make room or choose another place."
-        ) from error
+    with replacing(path) as aside:
+        nib.save(image, aside)
 
 
 def _placed_by(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"]) -> Any:

@@ -5,6 +5,7 @@ Its scripts are the source of this package, module by module, and the network's.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,7 @@ from mbnas.export.members import exportable_card, exported_members
 from mbnas.export.network_source import network_source
 from mbnas.export.readme import monai_use, readme
 from mbnas.export.source_text import modules_alone
-from mbnas.files import replacing, write_text
+from mbnas.files import write_bytes, write_text
 from mbnas.prediction.card import ModelCard
 
 _INIT = '"""What the bundle runs: source of mbnas, which need not be installed."""\n'
@@ -69,6 +70,7 @@ def export_monai(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     Raises:
         ModelError: if the model cannot be exported, or its network has no source to copy.
         UsageError: if there is something at ``out``.
+        WriteError: if it cannot be written.
     """
     card = exportable_card(model)
     source = _network_source(card)
@@ -78,8 +80,9 @@ def export_monai(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
         members = exported_members(model, card, trust_modules=trust_modules)
         ensemble = nn.ModuleList(network for _, _, network in members)
         weights = {f"members.{name}": each for name, each in ensemble.state_dict().items()}
-        with replacing(folder / "models/model.pt") as aside:
-            torch.save(weights, aside)
+        content = io.BytesIO()
+        torch.save(weights, content)
+        write_bytes(folder / "models/model.pt", content.getvalue())
         scripts = modules_alone(segmenter) | {"network": source, "__init__": _INIT}
         for name, text in scripts.items():
             write_text(folder / f"scripts/{name}.py", text)

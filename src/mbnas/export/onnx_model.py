@@ -20,7 +20,7 @@ from mbnas.export.folder import exporting
 from mbnas.export.members import exportable_card, exported_members
 from mbnas.export.program import DIMS, export_program
 from mbnas.export.readme import onnx_use, readme
-from mbnas.files import replacing, write_text
+from mbnas.files import write_bytes, write_text
 from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
 from mbnas.prediction.onnx_members import import_onnx_package, load_onnx_members
 from mbnas.version import __version__
@@ -38,6 +38,7 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
         ModelError: if the model cannot be exported, its logits come out different, or the
             packages for ONNX are not installed.
         UsageError: if there is something at ``out``.
+        WriteError: if it cannot be written.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         import_onnx_package(package)
@@ -47,8 +48,7 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
         for member, name, network in exported_members(model, card, trust_modules=trust_modules):
             path = folder / f"{name}.onnx"
             content = _onnx_bytes(network, card)
-            with replacing(path) as aside:
-                aside.write_bytes(content)
+            write_bytes(path, content)
             import_onnx_package("onnx").checker.check_model(content, full_check=True)
             members.append(replace(member, file=path.name, sha256=sha256_of(path)))
             (run,) = load_onnx_members(folder, replace(card, members=(members[-1],)))

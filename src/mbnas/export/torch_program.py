@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import io
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from mbnas.export.network_source import network_source
 from mbnas.export.program import export_program
 from mbnas.export.readme import readme, torch_use
 from mbnas.export.source_text import definitions
-from mbnas.files import replacing, write_text
+from mbnas.files import write_bytes, write_text
 from mbnas.prediction.card import ModelCard, write_card
 from mbnas.prediction.members import Run
 
@@ -38,17 +38,19 @@ def export_torch(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     Raises:
         ModelError: if the model cannot be exported, or its logits come out different.
         UsageError: if there is something at ``out``.
+        WriteError: if it cannot be written.
     """
     card = exportable_card(model)
     with exporting(out) as folder:
         for member, name, network in exported_members(model, card, trust_modules=trust_modules):
             path = folder / f"{name}.pt2"
             program = export_program(network, in_channels=len(card.channels))
-            with replacing(path) as aside:
-                torch.export.save(program, aside)
+            content = io.BytesIO()
+            torch.export.save(program, content)
+            write_bytes(path, content.getvalue())
             run = _runner(torch.export.load(path))
             check_agreement(run, network, card, path.name)
-            shutil.copyfile(model / member.file, folder / member.file)
+            write_bytes(folder / member.file, (model / member.file).read_bytes())
         why_not = _write_source(folder, card)
         write_text(folder / "README.md", readme(card, torch_use(card, why_not)))
         write_card(folder, card)

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mbnas.errors import NNUNetError
+from mbnas.files import ready_folder, writing
 from mbnas.nnunet.schedule import TRAINERS
 
 _GRACE_S = 10.0
@@ -104,8 +105,10 @@ def run_command(place: Place, command: str, *arguments: str, log: str) -> None:
         NNUNetError: if it fails; the message says where its log is.
     """
     path = place.root / "log" / f"{log}.txt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as output:
+    ready_folder(path.parent)
+    with writing(path):
+        output = path.open("ab")
+    with output:
         process = subprocess.Popen(
             [sys.executable, "-m", "mbnas.nnunet.child", command, *arguments],
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from mbnas.data.folder import making_folder
 from mbnas.data.folds import Fold
 from mbnas.data.slices import PreparedSlices, PreparedVolume
 from mbnas.data.volume import read_header, read_image, write_image, write_label
-from mbnas.errors import NNUNetError, StudyError
+from mbnas.errors import StudyError
 from mbnas.files import write_text
 from mbnas.parallel import Progress
 
@@ -43,32 +43,27 @@ def write_raw(
 
     Raises:
         StudyError: if a case of the study is gone from the dataset, or its grid changed.
-        DatasetError: if a file cannot be read or written.
-        NNUNetError: if the folder cannot be made.
+        DatasetError: if a file cannot be read.
+        WriteError: if the folder cannot be made.
     """
     cases = {case.name: case for case in dataset.cases}
     report = progress or (lambda done, total: None)
-    try:
-        with making_folder(folder) as aside:
-            if aside is None:
-                return
-            for number, volume in enumerate(prepared.volumes):
-                if volume.case not in cases:
-                    raise StudyError(
-                        f"Case {volume.case} of the study is not in {dataset.root} any more. "
-                        "Restore it."
-                    )
-                part = "Ts" if volume.held_out else "Tr"
-                _write_images(cases[volume.case], volume, _made(aside / f"images{part}"))
-                label = _made(aside / f"labels{part}") / f"{volume.case}{ENDING}"
-                write_label(label, prepared.reference(number), volume.geometry)
-                report(number + 1, len(prepared.volumes))
-            text = json.dumps(_description(prepared), indent=2)
-            write_text(aside / "dataset.json", text + "\n")
-    except OSError as error:
-        raise NNUNetError(
-            f"{folder} cannot be written: {error.strerror}. Make room or choose another place."
-        ) from error
+    with making_folder(folder) as aside:
+        if aside is None:
+            return
+        for number, volume in enumerate(prepared.volumes):
+            if volume.case not in cases:
+                raise StudyError(
+                    f"Case {volume.case} of the study is not in {dataset.root} any more. "
+                    "Restore it."
+                )
+            part = "Ts" if volume.held_out else "Tr"
+            _write_images(cases[volume.case], volume, _made(aside / f"images{part}"))
+            label = _made(aside / f"labels{part}") / f"{volume.case}{ENDING}"
+            write_label(label, prepared.reference(number), volume.geometry)
+            report(number + 1, len(prepared.volumes))
+        text = json.dumps(_description(prepared), indent=2)
+        write_text(aside / "dataset.json", text + "\n")
 
 
 def splits(folds: Sequence[Fold], prepared: PreparedSlices) -> list[dict[str, list[str]]]:

@@ -19,7 +19,7 @@ from mbnas.data.dataset import Dataset
 from mbnas.data.folds import Fold
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import NNUNetError
-from mbnas.files import write_text
+from mbnas.files import write_text, writing
 from mbnas.genotype.genotype import Genotype
 from mbnas.nnunet.commands import Place, run_command
 from mbnas.nnunet.conversion import splits, write_raw
@@ -195,7 +195,8 @@ class HeadToHead:
             *("-npp", "1", "-nps", "1", "--disable_progress_bar"),
             log=log,
         )
-        aside.rename(training.held_out)
+        with writing(training.held_out):
+            aside.rename(training.held_out)
 
     @property
     def _kind(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.errors import NNUNetError
-from mbnas.files import write_text
+from mbnas.files import remove_leftovers, write_text
 from mbnas.genotype.genotype import Genotype
 from mbnas.nnunet.network import CLASS_NAME
 
@@ -84,15 +84,14 @@ def export_nnunet(
         own: Name of the plans to follow.
 
     Raises:
-        NNUNetError: if the dataset was not planned, or the file cannot be written.
+        NNUNetError: if the dataset was not planned.
+        WriteError: if the file cannot be written.
     """
     folder = preprocessed_folder(dataset)
     plans = plans_of(genotype, base_channels, read_plans(folder / f"{own}.json"))
     path = folder / f"{plans['plans_name']}.json"
-    try:
-        write_text(path, json.dumps(plans, indent=4) + "\n")
-    except OSError as error:
-        raise NNUNetError(f"{path} cannot be written: {error.strerror}.") from error
+    remove_leftovers(folder)
+    write_text(path, json.dumps(plans, indent=4) + "\n")
     return path
 
 

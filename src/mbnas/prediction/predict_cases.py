@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from functools import partial
 
 from mbnas.data.geometry import Geometry
 from mbnas.data.volume import Volume, write_label, write_map
-from mbnas.errors import DatasetError, MbnasError
-from mbnas.files import replacing
+from mbnas.errors import DatasetError, MbnasError, WriteError
+from mbnas.files import ready_folder, write_bytes
 from mbnas.parallel import Progress
 from mbnas.prediction.cases import InputCase
 from mbnas.prediction.concerns import concerns_about
@@ -71,12 +72,13 @@ def predict_cases(
 
     Raises:
         UsageError: if something would be replaced that may not be.
+        WriteError: if nothing can be written there; what was predicted so far is kept.
     """
     record = open_record(destination, predictor.card, options, cases, overwrite=overwrite)
     files = {case.name: destination.files(case, options) for case in cases}
     skipped = tuple(case.name for case in cases if record.is_done(case, files[case.name]))
     left = [case for case in cases if case.name not in skipped]
-    destination.folder.mkdir(parents=True, exist_ok=True)
+    ready_folder(destination.folder)
     record.begin()
     report = progress or (lambda done, total: None)
     report(len(skipped), len(cases))
@@ -89,6 +91,8 @@ def predict_cases(
         partial(_write, predictor, files),
         workers=workers,
     ):
+        if isinstance(outcome, WriteError) and outcome.of_place:
+            raise outcome  # other cases would be predicted in vain
         if isinstance(outcome, MbnasError):
             failed[case.name] = str(outcome)
             record.enter(case, status="failed", error=str(outcome))
@@ -148,8 +152,9 @@ def _write(
             names=tuple(each.name for each in predictor.card.classes),
             title=case.name,
         )
-        with replacing(to.overlay) as aside:
-            picture.save(aside, format="PNG")
+        content = io.BytesIO()
+        picture.save(content, format="PNG")
+        write_bytes(to.overlay, content.getvalue())
     write_label(to.labels, predictor.labels(segmentation), geometry, placement)
     return _Written(geometry=geometry, seconds=time.monotonic() - made.began)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mbnas.data.opening import SUFFIXES
 from mbnas.errors import UsageError
-from mbnas.files import write_text
+from mbnas.files import write_text, writing
 from mbnas.prediction.card import ModelCard
 from mbnas.prediction.cases import InputCase
 from mbnas.prediction.options import CaseFiles, Destination, PredictionOptions
@@ -48,7 +48,8 @@ class PredictionRecord:
     def begin(self) -> None:
         """Remove what is replaced, so that nothing of it stays beside the new, and write."""
         for path in self.former:
-            path.unlink(missing_ok=True)
+            with writing(path):
+                path.unlink(missing_ok=True)
         self.write()
 
     def is_done(self, case: InputCase, files: CaseFiles) -> bool:

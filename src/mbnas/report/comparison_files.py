@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mbnas.errors import StudyError
 from mbnas.escaping import csv_text
-from mbnas.files import write_text
+from mbnas.files import ready_folder, write_text
 from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_notes import footnotes, sentences
 from mbnas.report.comparison_table import tables
@@ -53,18 +52,12 @@ def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -
         heading: Of the page in Markdown.
 
     Raises:
-        StudyError: if a file cannot be written.
+        WriteError: if a file cannot be written.
     """
     texts = comparison_texts(comparison, heading=heading)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_text(directory / name, text)
-    except OSError as error:
-        raise StudyError(
-            f"The comparison cannot be written to {directory}: {error.strerror}. Its trainings "
-            "are kept; run the same command again with --output and another directory."
-        ) from error
+    ready_folder(directory)
+    for name, text in texts.items():
+        write_text(directory / name, text)
     return tuple(texts)
 
 

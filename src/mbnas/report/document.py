@@ -14,8 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
-from mbnas.errors import StudyError
-from mbnas.files import write_text
+from mbnas.files import ready_folder, write_text
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.wording import moment_text
 
@@ -63,16 +62,10 @@ def write_document(html: str, path: Path) -> None:
     """Write a document to ``path``, whole or not at all; its folder is made if need be.
 
     Raises:
-        StudyError: if it cannot be written.
+        WriteError: if it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, html)
-    except OSError as error:
-        raise StudyError(
-            f"The report {path} cannot be written: {error.strerror}. Make room or change "
-            "permissions, then run the same command again."
-        ) from error
+    ready_folder(path.parent)
+    write_text(path, html)
 
 
 def state_line(

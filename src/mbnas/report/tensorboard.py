@@ -1,4 +1,4 @@
-"""A study's curves as TensorBoard shows them, written through torch's own writer.
+"""A study's curves as TensorBoard shows them.
 
 Each training is a run of its own, in a folder that appears whole once the training is recorded;
 the search is one more. What the study recorded before, with this log or without, is written
@@ -9,26 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from mbnas.errors import UsageError
 from mbnas.escaping import visible
+from mbnas.files import writing
+from mbnas.report.event_file import EventFile
 from mbnas.study.evaluator import Progress
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
+from mbnas.study.study import LOG_ASIDE
 from mbnas.training.record import TrainingRecord
-
-
-def check_installed() -> None:
-    """Make sure that there is a writer, before anything is trained.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    _writer_class()
 
 
 class TensorBoardLog:
@@ -50,7 +41,7 @@ class TensorBoardLog:
         standing: Callable[[], Standing],
     ) -> None:
         self._runs = folder / "tensorboard"
-        self._aside = folder / ".writing"  # where TensorBoard does not look
+        self._aside = folder / LOG_ASIDE  # where TensorBoard does not look
         self._ledger = ledger
         self._class_names = tuple(class_names)
         self._standing = standing
@@ -60,7 +51,7 @@ class TensorBoardLog:
             for each in (self._runs / "trainings").glob("network-*")
         }
         self._num_written = 0
-        self._search: Any = None
+        self._search: EventFile | None = None
 
     def __enter__(self) -> TensorBoardLog:
         for brief in self._ledger.trainings(course=False):
@@ -78,10 +69,12 @@ class TensorBoardLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._write_evaluations()
-        if self._search is not None:
-            self._search.close()
+        try:
+            if kind is None:
+                self._write_evaluations()
+        finally:
+            if self._search is not None:
+                self._search.abandon()  # every point was flushed
 
     def watch(self, progress: Progress) -> None:
         """Write what was just recorded."""
@@ -104,27 +97,38 @@ class TensorBoardLog:
 
     def _write_evaluation(self, number: int, score: float | None, best: float | None) -> None:
         if self._search is None:
-            self._search = _writer_class()(str(self._runs / "search"))
+            self._search = EventFile(self._runs / "search")
         for tag, value in (("score", score), ("best so far", best)):
             if value is not None:
-                self._search.add_scalar(tag, value, number)
+                self._search.add(tag, value, number)
         self._search.flush()
         self._num_written = number
 
     def _write(self, record: TrainingRecord) -> None:
         """Write a training's run aside, and move it to its place."""
+        folder = self._folder_of(record)
         shutil.rmtree(self._aside, ignore_errors=True)
-        with _writer_class()(str(self._aside)) as writer:
+        try:
+            self._write_curves(record)
+            with writing(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                self._aside.rename(folder)
+        finally:
+            shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _write_curves(self, record: TrainingRecord) -> None:
+        curves = EventFile(self._aside)
+        try:
             for epoch in record.epochs:
-                writer.add_scalar("loss", epoch.loss, epoch.epoch)
-                writer.add_scalar("learning rate", epoch.learning_rate, epoch.epoch)
+                curves.add("loss", epoch.loss, epoch.epoch)
+                curves.add("learning rate", epoch.learning_rate, epoch.epoch)
                 for name, dice in zip(self._class_names, epoch.class_dice or (), strict=False):
                     if dice is not None:
-                        writer.add_scalar(f"validation Dice/{visible(name)}", dice, epoch.epoch)
-        folder = self._folder_of(record)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._aside.rename(folder)
+                        curves.add(f"validation Dice/{visible(name)}", dice, epoch.epoch)
+            curves.close()
+        finally:
+            curves.abandon()
 
     def _folder_of(self, record: TrainingRecord) -> Path:
         key = record.key
@@ -141,17 +145,7 @@ class TensorBoardLog:
         folder = self._runs / "trainings" / name
         old = self._folders.get(digest, folder)
         if old != folder and old.exists():
-            old.rename(folder)
+            with writing(folder):
+                old.rename(folder)
         self._folders[digest] = folder
         return folder
-
-
-def _writer_class() -> Any:
-    """Return torch's writer, which is slow to load and needs a package of its own."""
-    try:
-        return import_module("torch.utils.tensorboard").SummaryWriter
-    except ImportError as error:
-        raise UsageError(
-            "--log tensorboard needs the package tensorboard, which is not installed: "
-            "pip install 'mbnas[tensorboard]'."
-        ) from error

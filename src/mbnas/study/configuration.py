@@ -20,12 +20,15 @@ from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.escaping import from_toml, in_toml
+from mbnas.files import size_text
 from mbnas.genotype.four_spaces import SpaceSettings
 from mbnas.search.settings import SearchSettings
 from mbnas.training.paper_datasets import PAPER_DATASETS
 from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSettings
 
 Layer = Mapping[str, Any]
+
+_MAX_TOML_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +166,12 @@ def parse_toml(text: str, *, source: str) -> dict[str, Any]:
     """
     try:
         table: dict[str, Any] = from_toml(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source} is not valid TOML: {error}.") from error
+    except RecursionError:
+        raise ConfigurationError(
+            f"{source} is not a configuration: its values are nested too deeply."
+        ) from None
+    except ValueError as error:  # also numbers of thousands of digits and dates that cannot be
+        raise ConfigurationError(f"{source} is not valid TOML: {error}.") from None
     return table
 
 
@@ -188,6 +195,10 @@ def assignment_layer(assignment: str) -> Layer:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         parsed = {}
+    except (ValueError, RecursionError):
+        raise ConfigurationError(
+            f"--set {path} has a value that cannot be read: it is too long or nested too deeply."
+        ) from None
     layer: Any = parsed["value"] if parsed.keys() == {"value"} else text
     for key in reversed(path.split(".")):
         layer = {key.strip(): layer}
@@ -330,16 +341,36 @@ def _alternatives(values: tuple[object, ...]) -> str:
     return " or ".join(map(str, values))
 
 
-def read_configuration_file(path: Path) -> dict[str, Any]:
-    """Return the layer that a ``--config`` file holds.
+def read_bounded(path: Path, *, source: str) -> str:
+    """Return the text of a file of settings, which may be no device and not be endless.
 
     Raises:
-        ConfigurationError: if the file is absent or no TOML.
+        ConfigurationError: if it is no regular file, far longer than any configuration, or not
+            UTF-8; the message names ``source``.
+        OSError: if it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"{source} is not a regular file. Name a file of settings.")
+    with path.open("rb") as file:
+        content = file.read(_MAX_TOML_BYTES + 1)
+    if len(content) > _MAX_TOML_BYTES:
+        raise ConfigurationError(
+            f"{source} is longer than {size_text(_MAX_TOML_BYTES)}, which no configuration is."
+        )
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{source} is not UTF-8 text ({error}).") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        ConfigurationError: if it cannot be read, as :func:`read_bounded` and
+            :func:`parse_toml` say.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The configuration file {path} cannot be read: {error}."
-        ) from None
-    return parse_toml(text, source=str(path))
+        return parse_toml(read_bounded(path, source=str(path)), source=str(path))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from mbnas.errors import (
     UsageError,
     WorkerDied,
 )
-from mbnas.files import write_text
+from mbnas.files import ready_folder, write_text
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.network.build import build_network, check_logits
 from mbnas.prediction.card import CARD, Member, ModelCard, read_card, sha256_of, write_card
@@ -41,7 +40,7 @@ from mbnas.study.configuration import (
     difference_lines,
     differences,
     merge,
-    parse_toml,
+    read_toml,
     without_none,
 )
 from mbnas.study.run import OpenStudy, Progress, versions
@@ -161,6 +160,7 @@ def train_model(
 
     Raises:
         StudyError: if the folder holds another model, or a training failed.
+        WriteError: if the folder cannot be written.
         ConfigurationError: if the network cannot be built.
     """
     _check_network(plan, study.prepared)
@@ -195,8 +195,7 @@ def _is_begun(folder: Path, plan: FinalPlan) -> bool:
     file = folder / PLAN
     if not file.exists():
         return False
-    with _as_study_error(folder):
-        old = parse_toml(file.read_text(encoding="utf-8"), source=str(file))
+    old = read_toml(file)
     found = {"network": old.pop("network", None), "all_patients": old.pop("all_patients", None)}
     wanted = {"network": str(plan.network), "all_patients": plan.all_patients}
     differing: dict[str, tuple[object, object]] = {
@@ -217,20 +216,8 @@ def _is_begun(folder: Path, plan: FinalPlan) -> bool:
 
 
 def _begin(folder: Path, plan: FinalPlan) -> None:
-    with _as_study_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / PLAN, plan.to_toml())
-
-
-@contextmanager
-def _as_study_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StudyError(
-            f"{folder} cannot be used: {error.strerror}. Make room, or see that you may read and "
-            "write there."
-        ) from error
+    ready_folder(folder)
+    write_text(folder / PLAN, plan.to_toml())
 
 
 def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:

@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mbnas.data.folder import making_folder
-from mbnas.errors import ConfigurationError, StudyError
+from mbnas.errors import ConfigurationError, StudyError, WriteError
+from mbnas.files import writing
 from mbnas.pulse import ending_if_silent
 from mbnas.study.ray_cluster import MAX_RETRIES, import_ray
 from mbnas.study.ray_executor import RayExecutor, no_gpu
@@ -149,16 +150,17 @@ def unpacked(digest: str, fetch: Callable[[], Files]) -> Path:
     """
     place = Path(tempfile.gettempdir(), f"mbnas-{os.getuid()}")
     try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        if place.stat().st_uid != os.getuid():
-            raise PermissionError(0, "it belongs to someone else")
+        with writing(place):
+            place.mkdir(mode=0o700, exist_ok=True)
+            if place.stat().st_uid != os.getuid():
+                raise PermissionError(0, "it belongs to someone else")
         with making_folder(place / digest) as folder:
             if folder is not None:
                 _write(fetch(), folder)
-    except OSError as error:
+    except WriteError as error:
         raise StudyError(
-            f"{socket.gethostname()} cannot keep the prepared slices in {place}: "
-            f"{error.strerror}. Make room there, or set TMPDIR before Ray is started there."
+            f"{socket.gethostname()} cannot keep the prepared slices. {error} Or set TMPDIR before "
+            "Ray is started there."
         ) from error
     return place / digest
 

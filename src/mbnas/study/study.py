@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mbnas.errors import ConfigurationError, StudyError
-from mbnas.files import final_name, write_text
+from mbnas.errors import ConfigurationError, StudyError, WriteError
+from mbnas.files import is_aside, ready_folder, remove_leftovers, write_text, writing
 from mbnas.prediction.locate import WEIGHTS
 from mbnas.study.configuration import (
     Configuration,
@@ -27,6 +27,7 @@ from mbnas.study.configuration import (
     merge,
     parse_toml,
     preset_layer,
+    read_bounded,
 )
 from mbnas.study.ledger import CONFIGURATION as KEPT_CONFIGURATION
 from mbnas.study.ledger import Ledger
@@ -34,8 +35,20 @@ from mbnas.study.lock import LOCK_NAME, study_lock
 
 CONFIGURATION, LEDGER, SLICES, REPORT = "study.toml", "ledger.sqlite", "slices", "report.html"
 COMPARISON, FIGURES, LOG = "comparison", "figures", "log"
-_HELD = {CONFIGURATION, LEDGER, f"{LEDGER}-journal"}  # written by a study's holder alone
-_OURS = _HELD | {SLICES, REPORT, COMPARISON, FIGURES, LOG, LOCK_NAME, WEIGHTS}
+LOG_ASIDE = ".writing"
+"""Where in the folder of live logs one is written that is not whole yet."""
+_OURS = {
+    CONFIGURATION,
+    LEDGER,
+    f"{LEDGER}-journal",
+    SLICES,
+    REPORT,
+    COMPARISON,
+    FIGURES,
+    LOG,
+    LOCK_NAME,
+    WEIGHTS,
+}
 _MAY_DIFFER = ("dataset", "search.evaluations")
 
 
@@ -103,15 +116,14 @@ class Study:
         """
         file = path / CONFIGURATION
         try:
-            text = file.read_text(encoding="utf-8")
+            text = read_bounded(file, source="it")
             return cls(path=path, configuration=build(parse_toml(text, source="it")))
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
             raise StudyError(f"{file} cannot be read: {error.strerror}.") from error
-        except (UnicodeDecodeError, ConfigurationError) as error:
-            is_text = isinstance(error, ConfigurationError)
-            what = str(error) if is_text else f"it is not UTF-8 text ({error})."
+        except ConfigurationError as error:
+            what = str(error)
             raise ConfigurationError(
                 f"{file} is damaged: {what} No command changes this file. {_remedy(path)}"
             ) from error
@@ -126,15 +138,9 @@ class Study:
         """Write ``study.toml``, which makes the directory a study.
 
         Raises:
-            StudyError: if it cannot be written.
+            WriteError: if it cannot be written.
         """
-        try:
-            write_text(self.path / CONFIGURATION, self.configuration.to_toml())
-        except OSError as error:
-            raise StudyError(
-                f"{self.path / CONFIGURATION} cannot be written: {error.strerror}. "
-                "Free some space or choose another STUDY."
-            ) from error
+        write_text(self.path / CONFIGURATION, self.configuration.to_toml())
 
 
 def resolve(
@@ -213,14 +219,15 @@ def claimed_directory(
         warn: Told when a missing ``study.toml`` was restored.
 
     Raises:
-        StudyError: if the directory cannot be made, or another process holds it.
+        StudyError: if another process holds it.
+        WriteError: if the directory cannot be made.
     """
     made = [each for each in (path, *path.parents) if not each.exists()]
     had_slices = os.path.lexists(path / SLICES)
     try:
-        _make(path)
+        ready_folder(path)
         with study_lock(path, command):
-            _remove_half_written(path)
+            _tidy(path)
             _restore_configuration(path, warn)
             try:
                 if shared_slices is not None and not had_slices:
@@ -282,10 +289,7 @@ def _restore_configuration(path: Path, warn: Callable[[str], None]) -> None:
     file = path / CONFIGURATION
     if file.exists() or (text := _kept_text(path)) is None:
         return
-    try:
-        write_text(file, text)
-    except OSError as error:
-        raise StudyError(f"{file} cannot be written: {error.strerror}.") from error
+    write_text(file, text)
     warn(f"{file} was missing: it was restored from the ledger.")
 
 
@@ -294,35 +298,21 @@ def _has_nothing_to_lose(path: Path, warn: Callable[[str], None]) -> bool:
     try:
         _restore_configuration(path, warn)
         return not is_begun(path)
-    except StudyError:
+    except (StudyError, WriteError):
         return False  # what cannot be read may hold trainings
-
-
-def _make(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StudyError(
-            f"STUDY (={path}) cannot be made: {error.strerror}. Choose a place you can write to."
-        ) from error
 
 
 def _link(link: Path, target: Path) -> None:
     """Make a relative link, so that a folder that holds both can be moved."""
-    try:
+    with writing(link):
         link.symlink_to(os.path.relpath(target, link.parent))
-    except OSError as error:
-        raise StudyError(
-            f"{link} cannot be made a link to {target}: {error.strerror}. Choose a place on a "
-            "file system that has links."
-        ) from error
 
 
-def _remove_half_written(path: Path) -> None:
-    """Remove what killed holders of a study were writing."""
-    for each in path.iterdir():
-        if final_name(each.name) != each.name and final_name(each.name) in _HELD:
-            each.unlink(missing_ok=True)
+def _tidy(path: Path) -> None:
+    """Remove what killed holders of a study were writing, wherever in it that was."""
+    for folder in (path / COMPARISON, path / FIGURES, *(path / WEIGHTS).glob("*")):
+        remove_leftovers(folder)
+    shutil.rmtree(path / LOG / LOG_ASIDE, ignore_errors=True)
 
 
 def _remove_traces(path: Path, *, also_slices: bool) -> None:
@@ -340,7 +330,7 @@ def _check_unused(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise StudyError(f"STUDY (={path}) is a file: name a directory.")
     names = [each.name for each in path.iterdir()] if path.is_dir() else []
-    foreign = sorted(name for name in names if final_name(name) not in _OURS)
+    foreign = sorted(name for name in names if name not in _OURS and not is_aside(name))
     if foreign:
         raise StudyError(
             f"STUDY (={path}) is no study and holds other files (such as {foreign[0]}): "

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from mbnas.errors import ModelError
-from mbnas.files import replacing
+from mbnas.files import write_bytes
 from mbnas.training.record import EpochRecord
 
 _NETWORK, _OPTIMISER = "network.", "optimiser."
@@ -39,7 +39,7 @@ class Checkpoint:
         """Write it, whole or not at all, in place of an earlier one.
 
         Raises:
-            OSError: if there is no room.
+            WriteError: if there is no room.
         """
         tensors = {
             prefix + name: tensor.detach().cpu().contiguous()
@@ -47,8 +47,7 @@ class Checkpoint:
             for name, tensor in named.items()
         }
         epochs = json.dumps([asdict(epoch) for epoch in self.epochs])
-        with replacing(path) as aside:
-            save_file(tensors, aside, metadata={"training": self.training, "epochs": epochs})
+        write_bytes(path, save(tensors, {"training": self.training, "epochs": epochs}))
 
     @classmethod
     def read(cls, path: Path, training: str) -> Checkpoint | None:

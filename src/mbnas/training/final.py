@@ -16,7 +16,8 @@ from jaxtyping import Int
 from torch import nn
 
 from mbnas.data.folds import make_folds
-from mbnas.errors import ModelError, TrainingError
+from mbnas.errors import ModelError
+from mbnas.files import writing
 from mbnas.pulse import beat
 from mbnas.training.checkpoint import Checkpoint
 from mbnas.training.course import check_finite
@@ -79,7 +80,8 @@ def train_final(task: FinalTask) -> None:
 
     Raises:
         OutOfMemory: if memory ran out.
-        TrainingError: if the loss stops being finite, or nothing can be written.
+        TrainingError: if the loss stops being finite.
+        WriteError: if nothing can be written.
         ModelError: if the checkpoint is damaged or of another training.
     """
     device = task.training.device
@@ -91,12 +93,8 @@ def train_final(task: FinalTask) -> None:
             beat()
             network = _train(task, data)
         save_weights(network, task.weights)
-        task.checkpoint.unlink(missing_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            f"{task.weights.parent} cannot be written: {error.strerror or error}. Make room; the "
-            "same command goes on from the last checkpoint."
-        ) from error
+        with writing(task.checkpoint):
+            task.checkpoint.unlink(missing_ok=True)
     finally:
         free_caches(device)
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from mbnas.errors import ModelError
-from mbnas.files import replacing
+from mbnas.files import write_bytes
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's parameters and buffers as safetensors, whole or not at all."""
+    """Write a network's parameters and buffers as safetensors, whole or not at all.
+
+    Raises:
+        WriteError: if there is no room.
+    """
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
-    with replacing(path) as aside:
-        save_file(tensors, aside, metadata={"format": "pt"})
+    write_bytes(path, save(tensors, {"format": "pt"}))
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from mbnas import seeds
+from mbnas.data.folder import making_folder
 from mbnas.data.phantom.body import Anatomy
 from mbnas.data.phantom.prostate import PROSTATE
 from mbnas.data.phantom.spleen import SPLEEN
 from mbnas.data.volume import write_image
 from mbnas.errors import DatasetError, UsageError
-from mbnas.files import write_text
+from mbnas.files import write_text, writing
 
 Kind = Literal["prostate", "spleen"]
 ANATOMIES: dict[Kind, Anatomy] = {"prostate": PROSTATE, "spleen": SPLEEN}
@@ -30,33 +30,29 @@ def write_phantom(kind: Kind, root: Path, *, num_patients: int = 12, seed: int =
 
     Raises:
         UsageError: if there are no patients to write.
-        DatasetError: if ``root`` holds something already or cannot be written.
+        DatasetError: if ``root`` holds something already.
+        WriteError: if it cannot be written.
     """
     if num_patients < 1:
         raise UsageError(f"A phantom dataset needs 1 patient or more (got {num_patients}).")
     root = root.absolute()
-    try:
-        if root.exists() and any(root.iterdir()):
+    with writing(root):
+        if root.is_dir() and not any(root.iterdir()):
+            root.rmdir()
+    with making_folder(root) as aside:
+        if aside is None:
             raise DatasetError(
                 f"{root} holds something already: a phantom dataset is written to a new folder. "
                 "Choose another, or remove it."
             )
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as aside:
-            made = Path(aside, root.name)
-            _write(kind, made, num_patients, seed)
-            made.replace(root)
-    except OSError as error:
-        raise DatasetError(
-            f"{root} could not be written: {error.strerror}. Make room or choose another place."
-        ) from error
+        _write(kind, aside, num_patients, seed)
     return root
 
 
 def _write(kind: Kind, root: Path, num_patients: int, seed: int) -> None:
     anatomy = ANATOMIES[kind]
     for folder in ("imagesTr", "labelsTr"):
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir()
     names = [f"{kind}_{number:03d}.nii.gz" for number in range(num_patients)]
     for number, name in enumerate(names):
         patient = anatomy.draw(seeds.generator(seed, f"phantom {kind}", number))

@@ -9,6 +9,7 @@ Source: Okabe and Ito 2008, "Color Universal Design", for the colours.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -20,7 +21,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 from mbnas.escaping import visible
-from mbnas.files import replacing
+from mbnas.files import write_bytes
 from mbnas.version import __version__
 
 COLUMN_IN, PAGE_IN = 3.4, 7.0
@@ -107,6 +108,9 @@ def save(figure: Figure, path: Path, *, title: str) -> None:
         figure: Drawn in our style.
         path: Its suffix, one of :data:`FORMATS`, says the format.
         title: What the file says that it shows.
+
+    Raises:
+        WriteError: if it cannot be written.
     """
     maker, title = f"mbnas {__version__}", in_figure(title)
     metadata: dict[str, dict[str, str | None]] = {
@@ -115,8 +119,9 @@ def save(figure: Figure, path: Path, *, title: str) -> None:
         "png": {"Title": title, "Software": maker},
     }
     kind = path.suffix.removeprefix(".")
-    with replacing(path) as aside:
-        figure.savefig(aside, format=kind, metadata=metadata[kind])
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, metadata=metadata[kind])
+    write_bytes(path, content.getvalue())
 
 
 def in_figure(text: str) -> str:
