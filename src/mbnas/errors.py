@@ -32,6 +32,10 @@ class DatasetError(MbnasError):
     """A dataset that cannot be read, or breaks a rule that a search depends on."""
 
 
+class LabelError(DatasetError):
+    """A label file that holds numbers which are not whole."""
+
+
 class DownloadError(MbnasError):
     """A dataset that cannot be fetched, or whose archive cannot be trusted or unpacked."""
 

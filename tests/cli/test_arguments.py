@@ -16,23 +16,26 @@ from mbnas.version import __version__
 COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
-    "check": "DATASET --protocol --config --set --json",
-    "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol --preset "
-    "--seed --workers --executor --address --device --config --set --log --json",
+    "check": "DATASET --protocol --config --set --max-volume-gib --json",
+    "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol "
+    "--preset --seed --workers --executor --address --device --config --set --log "
+    "--max-volume-gib --json",
     "status": "STUDY --watch --interval --json",
     "trainings": "STUDY --all --retry-failed --json",
     "compare": "STUDY --network --initialisations --output --workers --executor --address --log "
-    "--json",
+    "--max-volume-gib --json",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
-    "--protocol --preset --seed --workers --executor --address --device --config --set --log",
+    "--protocol --preset --seed --workers --executor --address --device --config "
+    "--set --log --max-volume-gib",
     "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --config "
-    "--set --json",
+    "--set --max-volume-gib --json",
     "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
-    "--uncertainty --overlay --onnx --trust-module --workers --overwrite",
+    "--uncertainty --overlay --onnx --trust-module --workers --overwrite "
+    "--max-volume-gib",
     "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
-    "--json",
+    "--max-volume-gib --json",
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
-    "--device --processes --json",
+    "--device --processes --max-volume-gib --json",
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",

@@ -66,7 +66,7 @@ def test_nnunet_trains_predicts_and_evaluates_a_found_network(
     for case in read_dataset(dataset).cases:
         labels, geometry = read_label(predicted / f"{case.name}.nii.gz")
         reference, expected = read_label(case.label)
-        assert geometry.matches(expected)
+        assert geometry.is_stored_as(expected)
         assert labels.shape == reference.shape
         assert set(np.unique(labels)) <= {0, 1, 2}
     console(

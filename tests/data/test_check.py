@@ -78,12 +78,14 @@ BAD_INPUT = {
     "other shape": (
         rewritten(LABEL, lambda voxels: voxels[:-1]),
         "shape-mismatch",
-        rf"{LABEL} has shape \(7, 9, 5\), but its image \(8, 9, 5\)",
+        rf"{LABEL} is not on the grid of its image .*{IMAGE}: shape \(7, 5, 9\) against \(8, ",
     ),
     "other affine": (
         rewritten(LABEL, lambda voxels: voxels, np.diag([1.0, 1, 3, 1])),
         "affine-mismatch",
-        "affines differ by up to 9 mm",
+        # The farthest corner is that of indices (-.5, 8.5, -.5): the image has it at
+        # (9.5, -5.5, 10.5) mm, the label at (-.5, 8.5, -1.5), which is (10, -14, 12) mm away.
+        r"corners up to 21 mm or 12 voxels apart, where 0\.1 voxels are allowed",
     ),
     "label not whole": (
         rewritten(LABEL, with_value(1.5)),

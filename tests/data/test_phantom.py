@@ -46,7 +46,7 @@ def test_a_dataset_is_written_in_the_decathlons_layout(tmp_path, kind, channels,
         image = read_image((root / case["image"],))
         labels_XYZ, geometry = read_label(root / case["label"])
         drawn = draw(kind, number, seed=3)
-        assert image.geometry.matches(geometry)
+        assert image.geometry.is_stored_as(geometry)
         np.testing.assert_array_equal(image.voxels, drawn.voxels)
         np.testing.assert_array_equal(labels_XYZ, drawn.labels)
         assert geometry.spacing_mm[2] == max(geometry.spacing_mm) > 3

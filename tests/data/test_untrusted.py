@@ -6,6 +6,7 @@ Fuzzing changes valid files: some bytes of the header, of the voxels, or of the 
 import gzip
 import json
 import struct
+import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mbnas.data import volume
+from mbnas.data import memory_limit, opening
 from mbnas.data.dataset import read_dataset
 from mbnas.data.volume import read_header, read_image, read_label
-from mbnas.errors import DatasetError
+from mbnas.errors import DatasetError, UsageError
 
 from .conftest import copy_as_nnunet, write_msd
 
@@ -102,16 +103,23 @@ def with_shape(*shape):
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((32767, 32767, 32767), "which takes 131,060.0 GiB of memory: at most 4 GiB"),
-        ((2000, 2000, 2000), "GiB of memory"),
+        # two bytes are stored of a voxel, and four are kept
+        (
+            (32767, 32767, 32767),
+            r"takes 196,590\.0 GiB of memory, and at most 2\.0 GiB may be used",
+        ),
+        ((720, 720, 720), r"takes 2\.1 GiB of memory"),
         ((-3, 4, 2), "at least one voxel along each"),
         ((3, 0, 2), "at least one voxel along each"),
         ((3, 4, 2, 1, 5), "a volume has three axes"),
-        ((900, 900, 900), "fewer voxels than its header promises"),
+        ((700, 700, 700), "fewer voxels than its header promises"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_shapes_that_cannot_be_are_refused_before_memory_is_taken(tmp_path, shape, words, suffix):
+def test_shapes_that_cannot_be_are_refused_before_memory_is_taken(
+    tmp_path, monkeypatch, shape, words, suffix
+):
+    monkeypatch.setenv("MBNAS_MAX_VOLUME_GIB", "2")
     path, content = tmp_path / f"image{suffix}", with_shape(*shape)
     path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
     with pytest.raises(DatasetError, match=words):
@@ -125,14 +133,15 @@ def test_no_more_is_unpacked_than_the_header_promises(tmp_path, monkeypatch):
     bomb = tmp_path / "bomb.nii.gz"
     bomb.write_bytes(gzip.compress(nifti() + bytes(2**24)))
     unpacked = []
-    read = gzip.GzipFile.read
+    fill = opening._Unpacked.readinto
     monkeypatch.setattr(
-        gzip.GzipFile, "read", lambda file, size=-1: unpacked.append(size) or read(file, size)
+        opening._Unpacked,
+        "readinto",
+        lambda file, buffer: unpacked.append(fill(file, buffer)) or unpacked[-1],
     )
     with pytest.raises(DatasetError, match="goes on after the 400 bytes that its header promises"):
         read_image((bomb,))
-    assert min(unpacked) > 0
-    assert sum(unpacked) < 2**21
+    assert 2**20 < sum(unpacked) < 2**21
 
 
 def test_a_little_more_than_promised_does_no_harm(tmp_path):
@@ -140,13 +149,56 @@ def test_a_little_more_than_promised_does_no_harm(tmp_path):
     assert read_image((tmp_path / "image.nii.gz",)).voxels.shape == (1, 3, 4, 2)
 
 
-def test_the_limit_counts_every_voxel_as_four_bytes(tmp_path, monkeypatch):
-    (tmp_path / "image.nii").write_bytes(nifti())
-    monkeypatch.setattr(volume, "MAX_BYTES", 4 * 24)
-    assert read_image((tmp_path / "image.nii",)).voxels.size == 24
-    monkeypatch.setattr(volume, "MAX_BYTES", 4 * 24 - 1)
-    with pytest.raises(DatasetError, match="Cut it into parts"):
-        read_image((tmp_path / "image.nii",))
+def test_three_quarters_of_available_memory_are_the_limit(tmp_path, monkeypatch):
+    paths = (tmp_path / "a.nii", tmp_path / "b.nii")
+    for path in paths:
+        path.write_bytes(nifti())  # 24 voxels of int16
+    one, both = 24 * (4 + 2), 24 * (4 + 4 + 2)
+    for files, needed in ((paths[:1], one), (paths, both)):
+        monkeypatch.setattr(memory_limit, "available_bytes", lambda: needed / 0.75)  # noqa: B023
+        assert read_image(files).voxels.shape == (len(files), 3, 4, 2)
+        monkeypatch.setattr(memory_limit, "available_bytes", lambda: needed / 0.75 - 2)  # noqa: B023
+        with pytest.raises(DatasetError, match=r"a\.nii has shape \(3, 4, 2\).*75% of the"):
+            read_image(files)
+
+
+def test_the_limit_can_be_set(tmp_path, monkeypatch):
+    (tmp_path / "a.nii").write_bytes(nifti())
+    monkeypatch.setattr(memory_limit, "available_bytes", lambda: 0)
+    with pytest.raises(DatasetError, match=r"set another limit with --max-volume-gib"):
+        read_image((tmp_path / "a.nii",))
+    monkeypatch.setenv("MBNAS_MAX_VOLUME_GIB", str(144 / 2**30))
+    assert read_image((tmp_path / "a.nii",)).voxels.size == 24
+    monkeypatch.setenv("MBNAS_MAX_VOLUME_GIB", str(143 / 2**30))
+    with pytest.raises(DatasetError, match="as --max-volume-gib or MBNAS_MAX_VOLUME_GIB says"):
+        read_label(tmp_path / "a.nii")
+    for wrong in ("much", "0", "-3", "nan", "inf"):
+        monkeypatch.setenv("MBNAS_MAX_VOLUME_GIB", wrong)
+        with pytest.raises(
+            UsageError, match=rf"MBNAS_MAX_VOLUME_GIB \(={wrong}\) must be a number"
+        ):
+            read_header(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("padding", [bytes(512), b"garbage", b"\0\0garbage", bytes(70_000) + b"x"])
+def test_what_follows_compressed_data_is_ignored_as_gzip_ignores_it(tmp_path, padding):
+    path, content = tmp_path / "image.nii.gz", nifti(shape=(64, 64, 64))
+    path.write_bytes(gzip.compress(content) + padding)
+    unpacked = subprocess.run(["gzip", "-dc", path], capture_output=True, check=False)
+    assert unpacked.stdout == content
+    assert unpacked.returncode == (2 if padding.strip(b"\0") else 0)  # 2 is a warning
+    expected = np.asarray(nib.load(path).dataobj)
+    assert np.array_equal(read_image((path,)).voxels[0], expected)
+
+
+def test_members_that_follow_one_another_are_one_file(tmp_path):
+    path, content = tmp_path / "image.nii.gz", nifti()
+    parts = [gzip.compress(content[:200]), bytes(9), gzip.compress(content[200:])]
+    path.write_bytes(b"".join(parts))
+    assert np.array_equal(read_label(path)[0], np.asarray(nib.load(path).dataobj))
+    path.write_bytes(b"".join(parts)[:-3])
+    with pytest.raises(DatasetError, match="truncated or damaged"):
+        read_label(path)
 
 
 @pytest.mark.parametrize(("offset", "words"), [(-1.0, "cannot be right"), (3e9, "begin at byte")])

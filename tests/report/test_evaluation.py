@@ -96,6 +96,9 @@ def refused(tmp_path, labels, words, affine=AFFINE, **options):
 def test_what_is_no_label_map_on_the_references_grid_is_refused(tmp_path):
     refused(tmp_path, labels_of(0)[:-1], "is not on the grid of")
     refused(tmp_path, labels_of(0), "is not on the grid of", np.diag([0.5, 0.7, 3.0, 1.0]))
+    shifted = AFFINE.copy()
+    shifted[2, 3] = 1.5
+    refused(tmp_path, labels_of(0), r"corners up to 1\.5 mm or 0\.5 voxels apart", shifted)
     refused(tmp_path, labels_of(0) + np.float32(0.5), "labels are whole numbers")
     refused(tmp_path, np.full((8, 9, 5), np.nan, np.float32), "labels are whole numbers")
     refused(tmp_path, np.arange(360).reshape(8, 9, 5), "looks like an image")
@@ -112,6 +115,55 @@ def test_the_order_in_which_voxels_are_stored_does_not_matter(tmp_path):
     pair = Pair(case="a", prediction=tmp_path / "p.nii", reference=tmp_path / "r.nii")
     assert turned.shape != image.shape
     assert {each.dice for each in measure_pair(pair).values()} == {1}
+
+
+def test_affines_may_differ_by_a_rounding(tmp_path):
+    rounded = AFFINE.copy()
+    rounded[:3, 3] = 0.005
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii", labels_of(0), rounded),
+        reference=write(tmp_path / "r.nii", labels_of(0)),
+    )
+    assert {each.dice for each in measure_pair(pair).values()} == {1}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_case_that_cannot_be_measured_stops_no_other(tmp_path, workers):
+    for name in ("a", "b", "c"):
+        write(tmp_path / f"references/{name}.nii", labels_of(0))
+        write(tmp_path / f"predictions/{name}.nii", labels_of(0))
+    write(tmp_path / "predictions/b.nii", labels_of(0)[:-1])
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    evaluation = evaluate_pairs(pairs, workers=workers)
+    assert evaluation.cases == ("a", "c")
+    assert evaluation.summary.metrics["dice"].overall.mean == 1
+    assert list(evaluation.failed) == ["b"]
+    assert "is not on the grid of" in evaluation.failed["b"]
+    assert evaluation_values(evaluation)["failed"] == evaluation.failed
+    assert "1 case that could not be measured, in no mean: b." in evaluation_notes(evaluation)
+
+
+def test_if_no_case_can_be_measured_there_is_nothing_to_show(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / f"references/{name}.nii", labels_of(0))
+        write(tmp_path / f"predictions/{name}.nii", labels_of(0)[:-1])
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    with pytest.raises(DatasetError, match=r"a\.nii is not on .* None of the 2 cases can be"):
+        evaluate_pairs(pairs)
+
+
+def test_files_that_look_like_images_and_are_not_read_are_named(tmp_path):
+    write(tmp_path / "predictions/a.NII.GZ", labels_of(0))
+    write(tmp_path / "references/a.nii.gz", labels_of(0))
+    for name in ("predictions/b.nii.bz2", "references/c.nrrd", "references/notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    assert [each.case for each in pairs.both] == ["a"]
+    assert {each.file.rpartition("/")[2] for each in pairs.passed_over} == {"b.nii.bz2", "c.nrrd"}
+    evaluation = evaluate_pairs(pairs)
+    assert len(evaluation_values(evaluation)["passed_over"]) == 2
+    assert "c.nrrd" in evaluation_notes(evaluation)[-1]
 
 
 def test_any_numbers_may_be_labels(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mbnas.training import residency
-from mbnas.training.residency import are_resident, available_bytes, slices_bytes, streamed_bytes
+from mbnas.training.residency import are_resident, slices_bytes, streamed_bytes
 
 GIB = 2**30
 
@@ -52,12 +52,3 @@ def test_on_a_cuda_device_a_quarter_of_its_memory_is_the_limit(
 def test_a_cuda_device_out_of_sight_is_taken_to_hold_them(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert are_resident(10**15, "cuda")
-
-
-def test_available_memory_is_read_from_the_kernel(monkeypatch, tmp_path):
-    told = tmp_path / "meminfo"
-    told.write_text("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:     7 kB\n")
-    monkeypatch.setattr(residency, "_MEMINFO", told)
-    assert available_bytes() == 7 * 1024
-    monkeypatch.setattr(residency, "_MEMINFO", tmp_path / "absent")
-    assert available_bytes() > 7 * 1024

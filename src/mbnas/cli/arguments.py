@@ -167,6 +167,7 @@ def _check(parser: Parser) -> None:
     _dataset(parser)
     _protocol(parser)
     _configuration(parser)
+    _memory(parser)
     _json(parser)
 
 
@@ -184,6 +185,7 @@ def _search(parser: Parser) -> None:
     _racing(parser)
     _running(parser)
     _log(parser)
+    _memory(parser)
     _json(parser)
 
 
@@ -234,6 +236,7 @@ def _compare(parser: Parser) -> None:
     )
     _workers(parser)
     _log(parser)
+    _memory(parser)
     _json(parser)
 
 
@@ -271,6 +274,7 @@ def _train(parser: Parser) -> None:
         "(default processes)",
     )
     _configuration(parser)
+    _memory(parser)
     _json(parser)
 
 
@@ -304,6 +308,7 @@ def _reproduce(parser: Parser) -> None:
     )
     _running(parser)
     _log(parser)
+    _memory(parser)
 
 
 def _predict(parser: Parser) -> None:
@@ -364,6 +369,7 @@ def _predict(parser: Parser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what another model or option made"
     )
+    _memory(parser)
 
 
 def _evaluate(parser: Parser) -> None:
@@ -389,6 +395,7 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
     )
+    _memory(parser)
     _json(parser)
 
 
@@ -426,6 +433,7 @@ def _nnunet(parser: Parser) -> None:
         metavar="N",
         help="that nnU-Net may use besides (default: one a core)",
     )
+    _memory(parser)
     _json(parser)
 
 
@@ -612,6 +620,14 @@ def _configuration(parser: Parser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="one setting, such as training.epochs=50; may be repeated",
+    )
+
+
+def _memory(parser: Parser) -> None:
+    parser.add_argument(
+        "--max-volume-gib",
+        metavar="GIB",
+        help="refuse images that need more memory to read (default: 75%% of what is available)",
     )
 
 

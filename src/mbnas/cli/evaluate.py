@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import os
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -28,9 +29,11 @@ from mbnas.report.evaluation import (
     evaluation_values,
 )
 
+_MOST_REASONS = 20
+
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Print and write what predictions are worth; 1 if any is missing and must not be."""
+    """Print and write what predictions are worth; 1 if any is missing or cannot be measured."""
     workers = os.cpu_count() or 1 if arguments.workers is None else arguments.workers
     if workers < 1:
         raise UsageError(f"--workers (={workers}) must be 1 or more.")
@@ -43,6 +46,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
     else:
         _print(evaluation)
     _write(evaluation, arguments.csv, arguments.markdown, heading=str(arguments.predictions))
+    for case, reason in islice(evaluation.failed.items(), _MOST_REASONS):
+        note(f"{case} could not be measured: {reason}")
+    if len(evaluation.failed) > _MOST_REASONS:
+        note(f"And {len(evaluation.failed) - _MOST_REASONS} more; --json lists all.")
     if evaluation.missing and not arguments.allow_missing:
         note(
             f"{len(evaluation.missing)} of {len(evaluation.missing) + len(evaluation.cases)} "
@@ -50,7 +57,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
             "that this is meant with --allow-missing."
         )
         return 1
-    return 0
+    return 1 if evaluation.failed else 0
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from mbnas.cli.arguments import parse
+from mbnas.data.memory_limit import limited_to
 from mbnas.errors import MbnasError
 from mbnas.files import refusal
 
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parse(sys.argv[1:] if arguments is None else arguments)
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        status: int = parsed.command(parsed)
+        with limited_to(getattr(parsed, "max_volume_gib", None)):
+            status: int = parsed.command(parsed)
         sys.stdout.flush()
     except MbnasError as error:
         return _fail(str(error), error.exit_status)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from mbnas.data.opening import SUFFIXES, without_suffix
+from mbnas.data.naming import SUFFIXES, without_suffix
 from mbnas.errors import DatasetError
 
 Layout = Literal["msd", "nnunet"]

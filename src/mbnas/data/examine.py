@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Num, UInt8
+from jaxtyping import Integer, UInt8
 
 from mbnas.data.dataset import Case, Dataset
-from mbnas.data.geometry import Geometry
+from mbnas.data.geometry import Geometry, aligned
 from mbnas.data.normalise import outside_range, scheme_of
-from mbnas.data.volume import Volume, read_image, read_label
-from mbnas.errors import DatasetError
+from mbnas.data.volume import Volume, read_header, read_image, read_label
+from mbnas.data.whole_labels import scale_remark
+from mbnas.errors import DatasetError, LabelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
         findings.append(_finding(case, file, "unreadable-image", str(error)))
     try:
         label = read_label(case.label)
+    except LabelError as error:
+        findings.append(_finding(case, case.label, "label-not-integer", str(error)))
     except DatasetError as error:
         findings.append(_finding(case, case.label, "unreadable-label", str(error)))
     if image is not None:
@@ -85,7 +88,9 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
     return Examination(
         findings=tuple(findings),
         image=image,
-        labels_XYZ=None if findings or label is None else class_indices(label[0], dataset),
+        labels_XYZ=None
+        if findings or image is None or label is None
+        else class_indices(aligned(*label, image.geometry), dataset),
         constant_channels=() if image is None else _constant_channels(image),
     )
 
@@ -147,7 +152,7 @@ def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
 
 
 def class_indices(
-    labels_XYZ: Num[np.ndarray, "x y z"], dataset: Dataset
+    labels_XYZ: Integer[np.ndarray, "x y z"], dataset: Dataset
 ) -> UInt8[np.ndarray, "x y z"]:
     """Return the index of each voxel's class, from 1, and 0 for background."""
     indices = np.zeros(labels_XYZ.shape, np.uint8)
@@ -202,47 +207,36 @@ def _constant_channels(image: Volume) -> tuple[int, ...]:
 
 
 def _grid_findings(case: Case, image: Geometry, label: Geometry) -> Iterator[Finding]:
-    if image.shape_xyz != label.shape_xyz:
-        yield _finding(
-            case,
-            case.label,
-            "shape-mismatch",
-            f"{case.label} has shape {label.shape_xyz}, but its image {image.shape_xyz}: both "
-            "are on one grid. Resample the label onto the image.",
-        )
-    elif not image.matches(label):
-        apart = np.abs(np.subtract(image.affine, label.affine)).max()
-        yield _finding(
-            case,
-            case.label,
-            "affine-mismatch",
-            f"{case.label} lies elsewhere than its image: their affines differ by up to "
-            f"{apart:.4g} mm. Resample the label onto the image, or correct the wrong header.",
-        )
+    difference = label.difference_from(image)
+    if difference is None:
+        return
+    if label.offset_from(image) is None:
+        rule, remedy = "shape-mismatch", "Resample the label onto the image."
+    else:
+        rule = "affine-mismatch"
+        remedy = "Resample the label onto the image, or correct the wrong header."
+    yield _finding(
+        case,
+        case.label,
+        rule,
+        f"{case.label} is not on the grid of its image {case.images[0]}: {difference}. {remedy}",
+    )
 
 
 def _label_findings(
-    case: Case, labels_XYZ: Num[np.ndarray, "x y z"], dataset: Dataset, *, allow_empty: bool
+    case: Case, labels_XYZ: Integer[np.ndarray, "x y z"], dataset: Dataset, *, allow_empty: bool
 ) -> Iterator[Finding]:
     values = np.unique(labels_XYZ)
-    whole = np.isfinite(values) & (values == np.round(values))
-    if not whole.all():
-        yield _finding(
-            case,
-            case.label,
-            "label-not-integer",
-            f"{case.label} holds {_shown(values[~whole])}: labels are whole numbers. "
-            "Threshold it, or resample it again by nearest neighbour.",
-        )
     declared = [0, *(label.value for label in dataset.classes)]
-    strangers = values[whole & ~np.isin(values, declared)]
+    strangers = values[~np.isin(values, declared)]
     if strangers.size:
         yield _finding(
             case,
             case.label,
             "label-undeclared",
             f"{case.label} holds label {_shown(strangers)}, but dataset.json declares "
-            f"{_shown(np.array(declared))}. Declare it or correct the file.",
+            f"{_shown(np.array(declared))}. Declare it or correct the file."
+            + scale_remark(read_header(case.label).scale),
         )
     if not allow_empty and not np.any(values != 0):
         yield _finding(
@@ -255,5 +249,5 @@ def _label_findings(
 
 
 def _shown(values: np.ndarray) -> str:
-    shown = ", ".join(f"{value:g}" for value in values[:5])
+    shown = ", ".join(map(str, values[:5]))
     return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} others"

@@ -7,7 +7,8 @@ posterior to anterior, the third from inferior to superior.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,28 @@ from jaxtyping import Shaped
 ANATOMICAL_AXES = ("left-right", "posterior-anterior", "inferior-superior")
 """What the three canonical axes run along, in their order."""
 
-AFFINE_TOLERANCE = 1e-3
-"""How far entries of two affines of one grid may differ, in mm."""
+GRID_TOLERANCE = 0.1
+"""How far a corner of one grid may lie from that of another that counts as the same, in voxels.
+
+Along an axis of 512 voxels, directions rounded to four decimals displace the far corner by up
+to 0.04 voxels, and lengths of 0.703125 mm written as 0.703 by 0.09. What is resampled onto
+another grid lies farther off as a rule, and a shift by half a voxel always does.
+"""
 
 Affine = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset:
+    """How far apart two grids lie, at that of their eight outer corners where it is farthest.
+
+    Attributes:
+        mm: The distance.
+        voxels: The largest of its parts along the axes, as a multiple of the voxels' lengths.
+    """
+
+    mm: float
+    voxels: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +92,65 @@ class Geometry:
         x, y, z = (self.shape_xyz[source] for source in self._sources())
         return x, y, z
 
-    def matches(self, other: Geometry) -> bool:
-        """Say whether both describe one grid: the same shape, affines within tolerance."""
-        close = np.allclose(self.affine, other.affine, rtol=1e-5, atol=AFFINE_TOLERANCE)
-        return self.shape_xyz == other.shape_xyz and bool(close)
+    def turned_like(self, reference: Geometry) -> Geometry:
+        """Return this grid with its axes named after those of ``reference`` that are nearest.
+
+        Of two files with the same voxels each may be canonical in its own way, where an axis
+        lies midway between two anatomical ones. With the orientation returned, both are turned
+        to the same array.
+        """
+        own, other = (_directions(grid.affine) for grid in (self, reference))
+        along = np.linalg.solve(other, own)  # [axis of the reference, axis of this file]
+        axes = max(permutations(range(3)), key=lambda order: sum(abs(along[order, range(3)])))
+        orientation = tuple(
+            (axis, flip if along[source, file_axis] > 0 else -flip)
+            for file_axis, source in enumerate(axes)
+            for axis, flip in [reference.orientation[source]]
+        )
+        return replace(self, orientation=orientation)
+
+    def offset_from(self, reference: Geometry) -> Offset | None:
+        """Return how far this grid lies from another; ``None`` if their shapes differ.
+
+        In which order either stores its voxels makes no difference. Where shapes agree only as
+        they are stored, as in files that lost their affine, voxels of equal indices are compared.
+        """
+        turned = self.turned_like(reference)
+        if turned.canonical_shape != reference.canonical_shape:
+            if self.shape_xyz != reference.shape_xyz:
+                return None
+            turned = replace(self, orientation=reference.orientation)
+        corners = np.array(
+            [[*ends, 1] for ends in product(*((-0.5, n - 0.5) for n in turned.canonical_shape))]
+        )
+        apart_mm = (corners @ (turned.canonical_affine - reference.canonical_affine).T)[:, :3]
+        voxels = np.linalg.solve(reference.canonical_affine[:3, :3], apart_mm.T)
+        return Offset(
+            mm=float(np.linalg.norm(apart_mm, axis=1).max()), voxels=float(np.abs(voxels).max())
+        )
+
+    def has_voxels_of(self, reference: Geometry) -> bool:
+        """Say whether both have the same voxels, be they stored in another order or not."""
+        offset = self.offset_from(reference)
+        return offset is not None and offset.voxels <= GRID_TOLERANCE
+
+    def is_stored_as(self, reference: Geometry) -> bool:
+        """Say whether both have the same voxels, stored in the same order."""
+        turned = self.turned_like(reference)
+        return turned.orientation == reference.orientation and self.has_voxels_of(reference)
+
+    def difference_from(self, reference: Geometry) -> str | None:
+        """Return in words how this grid differs from another; ``None`` if it does not."""
+        offset = self.offset_from(reference)
+        if offset is None:
+            own = self.turned_like(reference).canonical_shape
+            return f"shape {own} against {reference.canonical_shape}, in canonical orientation"
+        if offset.voxels <= GRID_TOLERANCE:
+            return None
+        return (
+            f"corners up to {offset.mm:.3g} mm or {offset.voxels:.3g} voxels apart, where "
+            f"{GRID_TOLERANCE:g} voxels are allowed"
+        )
 
     @property
     def canonical_affine(self) -> np.ndarray:
@@ -88,12 +162,6 @@ class Geometry:
             to_file[source, 3] = 0 if flip == 1 else self.shape_xyz[source] - 1
         turned: np.ndarray = np.asarray(self.affine) @ to_file
         return turned
-
-    def has_voxels_of(self, other: Geometry) -> bool:
-        """Say whether both have the same voxels, be they stored in another order or not."""
-        return self.canonical_shape == other.canonical_shape and np.allclose(
-            self.canonical_affine, other.canonical_affine, rtol=1e-5, atol=AFFINE_TOLERANCE
-        )
 
     def to_canonical(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*turned"]:
         """Return ``array``, whose first three axes are the file's, in canonical orientation."""
@@ -111,3 +179,26 @@ class Geometry:
         """Return for each canonical axis the file's axis that runs along it."""
         axes = [axis for axis, _ in self.orientation]
         return [axes.index(axis) for axis in range(3)]
+
+
+def aligned(
+    array: Shaped[np.ndarray, "*axes"], geometry: Geometry, reference: Geometry
+) -> Shaped[np.ndarray, "*turned"]:
+    """Return an array of one grid in the orientation in which that of another is canonical.
+
+    Args:
+        array: In the canonical orientation of ``geometry``.
+        geometry: Its grid.
+        reference: A grid of the same voxels, be they stored in another order or not.
+    """
+    turned = geometry.turned_like(reference)
+    if turned.orientation == geometry.orientation:
+        return array
+    return turned.to_canonical(geometry.from_canonical(array))
+
+
+def _directions(affine: Affine) -> np.ndarray:
+    """Return the axes of a file's voxels as columns of length 1."""
+    matrix = np.asarray(affine)[:3, :3]
+    directions: np.ndarray = matrix / np.linalg.norm(matrix, axis=0)
+    return directions

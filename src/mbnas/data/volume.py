@@ -5,6 +5,9 @@ reorientation is kept in :class:`~mbnas.data.geometry.Geometry`, so that a label
 written comes out on the grid of the file that it was made for; with the
 :class:`~mbnas.data.placement.Placement` of that file, bit by bit as that file has it.
 
+Files of one case, be they channels or a label map, are brought to the orientation of the first
+if they have its voxels (:meth:`~mbnas.data.geometry.Geometry.has_voxels_of`).
+
 A header is believed only as far as memory goes, and no more bytes are read, or unpacked,
 than it promises.
 
@@ -13,9 +16,8 @@ This is the only module that imports nibabel.
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +26,17 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from jaxtyping import Float32, Integer, Num, Shaped
-from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.volumeutils import apply_read_scaling
 from nibabel.wrapstruct import WrapStructError
 
 from mbnas.data.geometry import Geometry
-from mbnas.data.opening import SUFFIXES, read_promised, readable
+from mbnas.data.memory_limit import check_memory
+from mbnas.data.naming import is_nifti
+from mbnas.data.opening import read_promised, readable
 from mbnas.data.placement import FIELDS, Placement
+from mbnas.data.whole_labels import Scale, whole_labels
 from mbnas.errors import DatasetError
 from mbnas.files import replacing
 from mbnas.version import __version__
@@ -47,9 +52,6 @@ _NIBABEL_ERRORS = (
     ValueError,
     OverflowError,
 )
-MAX_BYTES = 2**32
-"""The most that the voxels of one file may take, each counted as four bytes or as it is stored."""
-
 RESEARCH_SOFTWARE = f"mbnas {__version__}: research software, no medical device"
 """What the header of a prediction says of it, in at most 80 bytes."""
 
@@ -74,10 +76,33 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a file says about its voxels without reading them."""
+    """What a file says about its voxels without reading them.
+
+    Attributes:
+        geometry: Their grid.
+        num_channels: How many there are along the fourth axis, 1 without one.
+        number_type: Of the numbers stored, with their byte order.
+        offset: Bytes before the first of them.
+        scale: What these are multiplied by and added to; ``None`` if they are meant as stored.
+        placement: Where the voxels lie, in the header's own words.
+    """
 
     geometry: Geometry
     num_channels: int
+    number_type: np.dtype[Any]
+    offset: int
+    scale: Scale | None
+    placement: Placement
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Number of voxels along the file's own three axes, and of channels."""
+        return (*self.geometry.shape_xyz, self.num_channels)
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes the numbers stored take, unpacked."""
+        return math.prod(self.shape) * self.number_type.itemsize
 
 
 def read_image(paths: tuple[Path, ...]) -> Volume:
@@ -89,51 +114,77 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
     Raises:
         DatasetError: if a file cannot be read, or if the files differ in grid.
     """
-    parts, first, placement = [], None, None
-    for path in paths:
-        array, geometry, placed = _read(path)
-        first, placement = first or geometry, placement or placed
-        if not geometry.matches(first):
-            raise DatasetError(
-                f"{path} is not on the grid of {paths[0].name} (shape {geometry.shape_xyz} "
-                f"against {first.shape_xyz}, or another affine): the channels of a case share one "
-                "grid. Resample them onto one."
-            )
-        parts.append(_channels_first(array, geometry))
-    if first is None or placement is None:
+    if not paths:
         raise DatasetError("A case without image files has no image. List at least one.")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported
-        voxels = np.concatenate(parts, dtype=np.float32, casting="unsafe")
-    return Volume(voxels=voxels, geometry=first, placement=placement)
+    headers = [read_header(path) for path in paths]
+    grid = headers[0].geometry
+    for path, header in zip(paths[1:], headers[1:], strict=True):
+        if difference := header.geometry.difference_from(grid):
+            raise DatasetError(
+                f"{path} is not on the grid of {paths[0].name}: {difference}. The channels of a "
+                "case share one grid. Resample them onto one."
+            )
+    _check_memory_of_image(paths[0], headers)
+    num_channels = [header.num_channels for header in headers]
+    voxels_CXYZ = _empty(sum(num_channels), grid)
+    parts = np.split(voxels_CXYZ, np.cumsum(num_channels)[:-1])
+    for path, header, part in zip(paths, headers, parts, strict=True):
+        _fill(part, path, header, header.geometry.turned_like(grid))
+    return Volume(voxels=voxels_CXYZ, geometry=grid, placement=headers[0].placement)
 
 
-def read_label(path: Path) -> tuple[Num[np.ndarray, "x y z"], Geometry]:
-    """Return a file's labels in canonical orientation, in the file's own number type.
+def read_label(path: Path) -> tuple[Integer[np.ndarray, "x y z"], Geometry]:
+    """Return a file's labels in canonical orientation.
+
+    Integers that are stored keep their type. Other numbers, and integers with a scale, become
+    int32 by :func:`~mbnas.data.whole_labels.whole_labels`.
 
     Raises:
+        LabelError: if it holds numbers that are not whole.
         DatasetError: if the file cannot be read or holds more than one channel.
     """
-    array, geometry, _ = _read(path)
-    channels = _channels_first(array, geometry)
-    if len(channels) != 1:
+    header = read_header(path)
+    if header.num_channels != 1:
         raise DatasetError(
-            f"{path} holds {len(channels)} channels: labels are one 3D volume. "
+            f"{path} holds {header.num_channels} channels: labels are one 3D volume. "
             "Merge them into one volume of class numbers."
         )
-    return np.ascontiguousarray(channels[0]), geometry
+    labels_IJK = _stored(path, header)[..., 0]
+    if header.scale is not None or header.number_type.kind == "f":
+        planes = (_meant(labels_IJK[:, :, k], header) for k in range(labels_IJK.shape[2]))
+        labels_IJK = whole_labels(path, planes, header.geometry.shape_xyz, header.scale)
+    labels_XYZ = header.geometry.to_canonical(labels_IJK)
+    return labels_XYZ.astype(labels_XYZ.dtype.newbyteorder("="), order="C"), header.geometry
 
 
 def read_header(path: Path) -> Header:
-    """Return grid and number of channels without reading the voxels.
+    """Return what a file's header says, if the voxels can be read and memory holds them.
 
     Raises:
-        DatasetError: if the file cannot be read.
+        DatasetError: if they cannot.
     """
     with readable(path) as stream, _explained(path):
         header = _header(path, stream.read(_HEADER_BYTES))
-        shape = _shape(path, header)
-        geometry = _geometry(path, shape, header.get_best_affine())
-    return Header(geometry=geometry, num_channels=shape[3] if len(shape) == 4 else 1)
+        x, y, z, *channels = _shape(path, header)
+        number_type = header.get_data_dtype()
+        if number_type.kind not in "iuf":
+            raise DatasetError(
+                f"{path} holds {number_type} voxels: they must be integers or real "
+                "numbers. Convert it to one of these."
+            )
+        offset = header.get_data_offset()
+        if not 0 <= offset <= _MAX_OFFSET:
+            raise HeaderDataError(f"its voxels begin at byte {offset}")
+        found = Header(
+            geometry=_geometry(path, (x, y, z), header.get_best_affine()),
+            num_channels=math.prod(channels),
+            number_type=number_type,
+            offset=int(offset),
+            scale=_scale(header),
+            placement=_placement(header),
+        )
+    _check_memory_of_image(path, [found])
+    return found
 
 
 def write_label(
@@ -210,7 +261,7 @@ def _write(
     affine: Num[np.ndarray, "4 4"],
     placement: Placement | None,
 ) -> None:
-    if not path.name.endswith(SUFFIXES):
+    if not is_nifti(path.name):
         raise DatasetError(f"{path} cannot be written: name it .nii or .nii.gz.")
     image = _placed_as(placement, array) if placement else _placed_by(affine, array)
     with replacing(path) as aside:
@@ -237,25 +288,68 @@ def _placed_as(placement: Placement, array: Shaped[np.ndarray, "*axes"]) -> Any:
     return kind(array, None, header)
 
 
-def _read(path: Path) -> tuple[Shaped[np.ndarray, "i j k *channels"], Geometry, Placement]:
-    """Return a file's array along its own axes, 3D or 4D, its grid, and that in its own words."""
-    with readable(path) as stream, _explained(path):
-        header = _header(path, stream.read(_HEADER_BYTES))
-        shape = _shape(path, header)
-        number_type = header.get_data_dtype()
-        if number_type.kind not in "iuf":
-            raise DatasetError(
-                f"{path} holds {number_type} voxels: they must be integers or real "
-                "numbers. Convert it to one of these."
-            )
-        geometry = _geometry(path, shape, header.get_best_affine())
-        offset = header.get_data_offset()
-        if not 0 <= offset <= _MAX_OFFSET:
-            raise HeaderDataError(f"its voxels begin at byte {offset}")
-        stream.seek(0)
-        content = read_promised(path, stream, offset + math.prod(shape) * int(number_type.itemsize))
-        array = np.asanyarray(ArrayProxy(io.BytesIO(content), header))
-        return array, geometry, _placement(header)
+def _check_memory_of_image(path: Path, headers: Sequence[Header]) -> None:
+    """Raise if voxels as float32 and one file's stored numbers are more than memory holds."""
+    kept = sum(4 * math.prod(header.shape) for header in headers)
+    shape = headers[0].shape[:3] if headers[0].num_channels == 1 else headers[0].shape
+    check_memory(path, shape, kept + max(header.stored_bytes for header in headers))
+
+
+def _empty(num_channels: int, grid: Geometry) -> Float32[np.ndarray, "channel x y z"]:
+    """Return room for an image, which lies in memory in the order of its file."""
+    axes = [axis for axis, _ in reversed(grid.orientation)]  # slowest first
+    room = np.empty([num_channels, *(grid.canonical_shape[axis] for axis in axes)], np.float32)
+    return room.transpose(0, *(1 + axes.index(axis) for axis in range(3)))
+
+
+def _fill(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"],
+    path: Path,
+    header: Header,
+    geometry: Geometry,
+) -> None:
+    """Read a file's voxels into their place, a plane at a time: what is meant may take more room.
+
+    Args:
+        voxels_CXYZ: Where to.
+        path: The file.
+        header: Its header.
+        geometry: Its grid, with the orientation to turn it by.
+    """
+    stored_IJKC = _stored(path, header)
+    for channel, voxels_XYZ in enumerate(voxels_CXYZ):
+        voxels_IJK = geometry.from_canonical(voxels_XYZ)
+        for k in range(voxels_IJK.shape[2]):
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+                voxels_IJK[:, :, k] = _meant(stored_IJKC[:, :, k, channel], header)
+
+
+def _stored(path: Path, header: Header) -> Num[np.ndarray, "i j k channel"]:
+    """Return the numbers that a file stores."""
+    with readable(path) as stream:
+        content = read_promised(path, stream, header.offset + header.stored_bytes)
+    numbers = np.frombuffer(
+        content, header.number_type, offset=header.offset, count=math.prod(header.shape)
+    )
+    return numbers.reshape(header.shape, order="F")
+
+
+def _meant(stored: Num[np.ndarray, "i j"], header: Header) -> Num[np.ndarray, "i j"]:
+    """Return what stored numbers mean by the header's scale."""
+    if header.scale is None:
+        return stored
+    with np.errstate(all="ignore"):  # what overflows is looked at afterwards
+        scale = (np.float64(header.scale.slope), np.float64(header.scale.intercept))
+        meant: np.ndarray = apply_read_scaling(stored, *scale)
+    return meant
+
+
+def _scale(header: Any) -> Scale | None:
+    slope, intercept = (
+        default if value is None else float(value)
+        for value, default in zip(header.get_slope_inter(), (1.0, 0.0), strict=True)
+    )
+    return None if (slope, intercept) == (1, 0) else Scale(slope=slope, intercept=intercept)
 
 
 def _header(path: Path, start: bytes) -> Any:
@@ -265,19 +359,12 @@ def _header(path: Path, start: bytes) -> Any:
 
 
 def _shape(path: Path, header: Any) -> tuple[int, ...]:
-    """Return how many voxels there are along each axis, if memory could hold them."""
+    """Return how many voxels there are along each axis."""
     shape = tuple(map(int, header.get_data_shape()))
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise DatasetError(
             f"{path} has shape {shape}: a volume has three axes, or four with the channels last, "
             "and at least one voxel along each."
-        )
-    num_bytes = math.prod(shape) * max(4, int(header.get_data_dtype().itemsize))
-    if num_bytes > MAX_BYTES:
-        raise DatasetError(
-            f"{path} has shape {shape}, which takes {num_bytes / 2**30:,.1f} GiB of memory: at "
-            f"most {MAX_BYTES / 2**30:g} GiB are read of one file. Cut it into parts, or correct "
-            "its header."
         )
     return shape
 
@@ -293,7 +380,7 @@ def _placement(header: Any) -> Placement:
     )
 
 
-def _geometry(path: Path, shape: tuple[int, ...], affine: Num[np.ndarray, "4 4"]) -> Geometry:
+def _geometry(path: Path, shape: tuple[int, int, int], affine: Num[np.ndarray, "4 4"]) -> Geometry:
     matrix = np.asarray(affine, dtype=np.float64)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
         raise DatasetError(
@@ -309,14 +396,7 @@ def _geometry(path: Path, shape: tuple[int, ...], affine: Num[np.ndarray, "4 4"]
         )
     orientation = tuple((int(axis), int(flip)) for axis, flip in nib.io_orientation(matrix))
     rows = tuple(tuple(map(float, row)) for row in matrix)
-    return Geometry(shape_xyz=(shape[0], shape[1], shape[2]), affine=rows, orientation=orientation)
-
-
-def _channels_first(
-    array: Shaped[np.ndarray, "i j k *channels"], geometry: Geometry
-) -> Shaped[np.ndarray, "channel x y z"]:
-    array_XYZC = geometry.to_canonical(array if array.ndim == 4 else array[..., None])
-    return np.moveaxis(array_XYZC, -1, 0)
+    return Geometry(shape_xyz=shape, affine=rows, orientation=orientation)
 
 
 @contextmanager

@@ -88,12 +88,14 @@ def _write_images(case: Case, volume: PreparedVolume, folder: Path) -> None:
     """Link to a case's image files, or write a file for each channel."""
     headers = [read_header(path) for path in case.images]
     for path, header in zip(case.images, headers, strict=True):
-        if not header.geometry.matches(volume.geometry):
+        if not header.geometry.has_voxels_of(volume.geometry):
             raise StudyError(
                 f"{path} is on another grid than when the study was begun. Restore the file."
             )
     if all(
-        path.name.endswith(ENDING) and header.num_channels == 1
+        path.name.endswith(ENDING)
+        and header.num_channels == 1
+        and header.geometry.is_stored_as(volume.geometry)
         for path, header in zip(case.images, headers, strict=True)
     ):
         for channel, path in enumerate(case.images):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mbnas.data.geometry import aligned
 from mbnas.data.references import read_reference
 from mbnas.data.slices import PreparedSlices, PreparedVolume
 from mbnas.data.volume import read_label
@@ -108,17 +109,17 @@ def measure_file(prediction: Prediction) -> VolumeRecord:
     """
     volume = prediction.volume
     labels_XYZ, geometry = read_label(prediction.path)
-    if not geometry.matches(volume.geometry):
+    if difference := geometry.difference_from(volume.geometry):
         raise NNUNetError(
-            f"{prediction.path} is on another grid than its case. Remove its folder and run the "
-            "same command again."
+            f"{prediction.path} is on another grid than its case: {difference}. Remove its folder "
+            "and run the same command again."
         )
     return VolumeRecord(
         case=volume.case,
         patient=volume.patient,
         held_out=volume.held_out,
         measures=measure(
-            labels_XYZ.astype(np.uint8),
+            aligned(labels_XYZ, geometry, volume.geometry).astype(np.uint8),
             read_reference(prediction.slices, prediction.number, volume.plane.shape_xyz),
             num_classes=prediction.num_classes,
             spacing_mm=volume.spacing_mm,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.data.opening import SUFFIXES, without_suffix
+from mbnas.data.naming import SUFFIXES, without_suffix
 from mbnas.errors import DatasetError
 
 _CHANNEL_FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")

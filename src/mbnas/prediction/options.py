@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.data.opening import SUFFIXES, without_suffix
+from mbnas.data.naming import is_nifti, without_suffix
 from mbnas.errors import UsageError
 from mbnas.prediction.cases import InputCase
 
@@ -88,9 +88,9 @@ class Destination:
         Raises:
             UsageError: if what is there, or the name, is of the other kind.
         """
-        if is_folder and (path.is_file() or path.name.endswith(SUFFIXES)):
+        if is_folder and (path.is_file() or is_nifti(path.name)):
             raise UsageError(f"{path} is no folder: predictions of a folder go to a folder.")
-        if not is_folder and (path.is_dir() or not path.name.endswith(SUFFIXES)):
+        if not is_folder and (path.is_dir() or not is_nifti(path.name)):
             raise UsageError(
                 f"{path} is no file for a label map: the prediction of a file goes to a file named "
                 ".nii or .nii.gz."

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mbnas.data.opening import SUFFIXES
+from mbnas.data.naming import SUFFIXES
 from mbnas.errors import UsageError
 from mbnas.files import write_text, writing
 from mbnas.prediction.card import ModelCard

@@ -8,11 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer, Num
+from jaxtyping import Integer
 
 from mbnas.data.dataset import MAX_CLASSES, LabelClass
-from mbnas.data.opening import SUFFIXES, without_suffix
-from mbnas.data.volume import read_label
+from mbnas.data.geometry import aligned
+from mbnas.data.naming import (
+    PassedOver,
+    is_hidden,
+    is_nifti,
+    unreadable_images,
+    without_suffix,
+)
+from mbnas.data.volume import read_header, read_label
+from mbnas.data.whole_labels import scale_remark
 from mbnas.errors import DatasetError
 from mbnas.parallel import Progress, map_in_processes
 from mbnas.report.evaluation import Evaluation, evaluation_of
@@ -45,11 +53,13 @@ class Pairs:
         both: Cases in both, sorted by name.
         missing: Names of references without a prediction.
         strange: Names of predictions without a reference.
+        passed_over: Files of either that look like images and cannot be read.
     """
 
     both: tuple[Pair, ...]
     missing: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 def find_pairs(predictions: Path, references: Path) -> Pairs:
@@ -73,7 +83,7 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
     if not predictions.is_dir():
         case = without_suffix(predictions.name)
         return Pairs(both=(Pair(case=case, prediction=predictions, reference=references),))
-    found, truth = _label_maps(predictions), _label_maps(references)
+    (found, unread), (truth, unread_truth) = _label_maps(predictions), _label_maps(references)
     both = sorted(found.keys() & truth.keys())
     if not both:
         raise DatasetError(
@@ -85,6 +95,7 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
         both=tuple(Pair(case=n, prediction=found[n], reference=truth[n]) for n in both),
         missing=tuple(sorted(truth.keys() - found.keys())),
         strange=tuple(each for each in strange if not _stands_beside(each, found)),
+        passed_over=unread + unread_truth,
     )
 
 
@@ -95,7 +106,7 @@ def evaluate_pairs(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Return what predictions are worth.
+    """Return what predictions are worth; a case that cannot be measured stops no other.
 
     Args:
         pairs: Predictions with their references.
@@ -104,19 +115,33 @@ def evaluate_pairs(
         progress: Told of every case measured.
 
     Raises:
-        DatasetError: if a file cannot be read or is no label map, the two of a pair are on
-            different grids, or a label is none of the classes.
+        DatasetError: if no case can be measured, for the reason of the first.
     """
     known = None if classes is None else frozenset(each.value for each in classes)
-    measured = map_in_processes(
-        partial(measure_pair, known=known), pairs.both, workers=workers, progress=progress
+    outcomes = map_in_processes(
+        partial(_outcome, known=known), pairs.both, workers=workers, progress=progress
     )
+    of_cases = {pair.case: found for pair, found in zip(pairs.both, outcomes, strict=True)}
+    failed = {case: found for case, found in of_cases.items() if isinstance(found, str)}
+    if failed and len(failed) == len(of_cases):
+        others = f" None of the {len(failed)} cases can be measured." if len(failed) > 1 else ""
+        raise DatasetError(next(iter(failed.values())) + others)
     return evaluation_of(
-        {pair.case: found for pair, found in zip(pairs.both, measured, strict=True)},
+        {case: found for case, found in of_cases.items() if not isinstance(found, str)},
         classes,
         missing=pairs.missing,
         strange=pairs.strange,
+        failed=failed,
+        passed_over=pairs.passed_over,
     )
+
+
+def _outcome(pair: Pair, *, known: frozenset[int] | None) -> dict[int, ClassMeasures] | str:
+    """Return a pair's measures, or why there are none."""
+    try:
+        return measure_pair(pair, known=known)
+    except DatasetError as error:
+        return str(error)
 
 
 def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int, ClassMeasures]:
@@ -127,16 +152,17 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
         known: Values that there may be, 0 aside; by default any.
 
     Raises:
-        DatasetError: as :func:`evaluate_pairs`.
+        DatasetError: if a file cannot be read or is no label map, the two are on different
+            grids, or a label is none of the known ones.
     """
     prediction_XYZ, grid = read_label(pair.prediction)
     reference_XYZ, reference_grid = read_label(pair.reference)
-    if not grid.has_voxels_of(reference_grid):
+    if difference := grid.difference_from(reference_grid):
         raise DatasetError(
-            f"{pair.prediction} (shape {grid.shape_xyz}) is not on the grid of {pair.reference} "
-            f"(shape {reference_grid.shape_xyz}): both have the same voxels in the same places. "
-            "Resample the prediction onto its reference."
+            f"{pair.prediction} is not on the grid of {pair.reference}: {difference}. Resample the "
+            "prediction onto its reference, or correct the wrong header."
         )
+    prediction_XYZ = aligned(prediction_XYZ, grid, reference_grid)
     in_both = [
         label_values_of(labels, path, known)
         for labels, path in ((prediction_XYZ, pair.prediction), (reference_XYZ, pair.reference))
@@ -153,7 +179,7 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
 
 
 def label_values_of(
-    labels_XYZ: Num[np.ndarray, "x y z"], path: Path, known: frozenset[int] | None = None
+    labels_XYZ: Integer[np.ndarray, "x y z"], path: Path, known: frozenset[int] | None = None
 ) -> set[int]:
     """Return the values but 0 that a label map holds.
 
@@ -163,9 +189,9 @@ def label_values_of(
         known: Values that there may be; by default any.
 
     Raises:
-        DatasetError: if a value is no whole number or unknown, or there are more than 255.
+        DatasetError: if a value is unknown, or there are more than 255.
     """
-    values: set[float] = set()
+    values: set[int] = set()
     for plane in labels_XYZ:
         values.update(np.unique(plane).tolist())
         if len(values) > MAX_CLASSES + 1:
@@ -174,21 +200,17 @@ def label_values_of(
                 "not a label map. Give label maps."
             )
     for value in values:
-        if not float(value).is_integer():
+        if known is not None and value != 0 and value not in known:
             raise DatasetError(
-                f"{path} holds {value:g}: labels are whole numbers. Threshold it, or resample it "
-                "again by nearest neighbour."
-            )
-        if known is not None and value != 0 and int(value) not in known:
-            raise DatasetError(
-                f"{path} holds label {value:g}, and the dataset declares "
+                f"{path} holds label {value}, and the dataset declares "
                 f"{', '.join(map(str, sorted(known)))}. Declare it, or correct the file."
+                + scale_remark(read_header(path).scale)
             )
-    return {int(value) for value in values} - {0}
+    return values - {0}
 
 
 def _numbered(
-    labels_XYZ: Num[np.ndarray, "x y z"], numbers: Mapping[int, int]
+    labels_XYZ: Integer[np.ndarray, "x y z"], numbers: Mapping[int, int]
 ) -> Integer[np.ndarray, "x y z"]:
     """Return labels as consecutive numbers."""
     numbered = np.zeros(labels_XYZ.shape, np.uint16)
@@ -197,11 +219,15 @@ def _numbered(
     return numbered
 
 
-def _label_maps(folder: Path) -> dict[str, Path]:
-    """Return the visible NIfTI files of a folder by their names without suffix."""
+def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
+    """Return a folder's visible NIfTI files by their names without suffix, and what else is there.
+
+    What else is there are other images, which are not read.
+    """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if not path.name.endswith(SUFFIXES) or path.name.startswith("."):
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        if not is_nifti(path.name) or is_hidden(path.name):
             continue
         name = without_suffix(path.name)
         if name in found:
@@ -210,7 +236,7 @@ def _label_maps(folder: Path) -> dict[str, Path]:
                 "one."
             )
         found[name] = path
-    return found
+    return found, unreadable_images((path.name for path in paths), f"{folder}/")
 
 
 def _stands_beside(name: str, found: Mapping[str, Path]) -> bool:

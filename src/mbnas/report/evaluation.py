@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mbnas.data.dataset import LabelClass
+from mbnas.data.naming import PassedOver, passed_over_sentences
 from mbnas.report.comparison_notes import DEFINITIONS
 from mbnas.report.comparison_table import HEADS, Cell, Table, quantity_cell
 from mbnas.report.measures import (
@@ -63,6 +64,8 @@ class Evaluation:
         measures: Of every case each class.
         missing: References without a prediction; they are in no mean.
         strange: Predictions without a reference, which are not looked at.
+        failed: Why other cases could not be measured, by name; they are in no mean.
+        passed_over: Files that look like images and cannot be read.
         summary: Every metric over the cases.
     """
 
@@ -71,6 +74,8 @@ class Evaluation:
     measures: tuple[tuple[ClassMeasures, ...], ...]
     missing: tuple[str, ...]
     strange: tuple[str, ...]
+    failed: Mapping[str, str]
+    passed_over: tuple[PassedOver, ...]
     summary: Measures
 
 
@@ -80,6 +85,8 @@ def evaluation_of(
     *,
     missing: Sequence[str] = (),
     strange: Sequence[str] = (),
+    failed: Mapping[str, str] | None = None,
+    passed_over: Sequence[PassedOver] = (),
 ) -> Evaluation:
     """Return the evaluation of measured cases.
 
@@ -88,6 +95,8 @@ def evaluation_of(
         classes: All that there are; by default every value found is one.
         missing: References without a prediction.
         strange: Predictions without a reference.
+        failed: Why other cases could not be measured, by name.
+        passed_over: Files that look like images and cannot be read.
     """
     if classes is None:
         values = sorted({value for of_case in measured.values() for value in of_case})
@@ -101,6 +110,8 @@ def evaluation_of(
         measures=measures,
         missing=tuple(missing),
         strange=tuple(strange),
+        failed=dict(failed or {}),
+        passed_over=tuple(passed_over),
         summary=_summary(measures, len(classes)),
     )
 
@@ -172,7 +183,12 @@ def evaluation_notes(evaluation: Evaluation) -> tuple[str, ...]:
             f"{counted(len(evaluation.strange), 'file')} without a reference, not looked at: "
             f"{_listed(evaluation.strange)}."
         )
-    return tuple(notes)
+    if evaluation.failed:
+        notes.append(
+            f"{counted(len(evaluation.failed), 'case')} that could not be measured, in no mean: "
+            f"{_listed(tuple(evaluation.failed))}."
+        )
+    return (*notes, *passed_over_sentences(evaluation.passed_over))
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
@@ -192,6 +208,8 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "classes": [asdict(each) for each in evaluation.classes],
         "missing": list(evaluation.missing),
         "without_reference": list(evaluation.strange),
+        "failed": dict(evaluation.failed),
+        "passed_over": [asdict(each) for each in evaluation.passed_over],
         "measures": list(_measure_rows(evaluation)),
         "values": list(case_rows(evaluation)),
     }

@@ -6,18 +6,15 @@ slices ask the same rule.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import torch
 
+from mbnas.host_memory import available_bytes
 from mbnas.training.protocol import SlicePrecision
 
 AHEAD = 4
 """How many batches of streamed slices are read before they are asked for."""
 
 _HOST_SHARE, _DEVICE_SHARE = 0.5, 0.25
-_MEMINFO = Path("/proc/meminfo")
 
 
 def slices_bytes(
@@ -69,13 +66,3 @@ def streamed_bytes(
         precision: In which images are sent.
     """
     return AHEAD * slices_bytes(batch, channels=channels, size=size, precision=precision)
-
-
-def available_bytes() -> int:
-    """Return how much of the host's memory programs can have without making it swap."""
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-    except OSError:  # not Linux: all of it
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return 1024 * int(kibibytes)

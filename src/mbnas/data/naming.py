@@ -1,0 +1,109 @@
+"""Names of image files: which are read, what a case is called, and what is passed over.
+
+The case of suffixes does not matter: some scanners and file systems write ``.NII.GZ``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SUFFIXES = (".nii.gz", ".nii")
+"""Of the files that are read and written, in lower case."""
+
+_SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_IMAGE = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE)
+_MOST_NAMES = 3
+
+
+def is_nifti(name: str) -> bool:
+    """Say whether a file's name ends in ``.nii`` or ``.nii.gz``, in upper or lower case.
+
+    >>> is_nifti("case_01.NII.GZ"), is_nifti("case_01.nii.bz2")
+    (True, False)
+    """
+    return _SUFFIX.search(name) is not None
+
+
+def resembles_image(name: str) -> bool:
+    """Say whether a name is that of a medical image, in a format that is read or not.
+
+    >>> [resembles_image(name) for name in ("a.nii.gz.part", "a.mha", "a.json")]
+    [True, True, False]
+    """
+    return _IMAGE.search(name) is not None
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a file is hidden, as the stand-ins are that macOS leaves (``._case.nii``)."""
+    return name.startswith(".")
+
+
+def without_suffix(name: str) -> str:
+    """Return a file's name without ``.nii`` or ``.nii.gz``.
+
+    >>> without_suffix("case_01.nii.gz"), without_suffix("case_02.NII")
+    ('case_01', 'case_02')
+    """
+    return _SUFFIX.sub("", name)
+
+
+def suffix_of(name: str) -> str:
+    """Return a file's ``.nii`` or ``.nii.gz`` as it is spelt; empty if it has none."""
+    return name[len(without_suffix(name)) :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A file that looks like an image and is not used.
+
+    Attributes:
+        file: Its path, relative to the folder that was read.
+        reason: Why it is not used, as the end of a sentence whose subject is the file.
+    """
+
+    file: str
+    reason: str
+
+
+def unreadable_images(names: Iterable[str], folder: str = "") -> tuple[PassedOver, ...]:
+    """Return what resembles an image and is not named as the files that are read.
+
+    Args:
+        names: Of the files in a folder.
+        folder: Put before each name, with its slash.
+    """
+    return tuple(
+        PassedOver(file=folder + name, reason="is not named .nii or .nii.gz")
+        for name in sorted(names)
+        if resembles_image(name) and not is_nifti(name) and not is_hidden(name)
+    )
+
+
+def passed_over_sentences(passed_over: Iterable[PassedOver]) -> tuple[str, ...]:
+    """Return a sentence for each reason, with the first files concerned.
+
+    >>> passed_over_sentences([PassedOver(file="a.mha", reason="is not named .nii or .nii.gz")])
+    ('1 file was passed over: a.mha is not named .nii or .nii.gz.',)
+    """
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for each in passed_over:
+        by_reason[each.reason].append(each.file)
+    return tuple(
+        f"{_counted(len(files))} passed over: {files[0]} {reason}{_others(files[1:])}."
+        for reason, files in by_reason.items()
+    )
+
+
+def _counted(count: int) -> str:
+    return "1 file was" if count == 1 else f"{count} files were"
+
+
+def _others(files: list[str]) -> str:
+    if not files:
+        return ""
+    shown = ", ".join(files[: _MOST_NAMES - 1])
+    more = len(files) - (_MOST_NAMES - 1)
+    return f" (so are {shown}{f' and {more} more' if more > 0 else ''})" if files else ""
