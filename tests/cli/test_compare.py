@@ -11,7 +11,7 @@ from mbnas.cli.main import main
 from mbnas.report.comparison_files import PATIENT_COLUMNS, TABLE_COLUMNS
 from mbnas.study.ledger import Ledger
 
-FILES = ["patients.csv", "statistics.json", "table.csv", "table.md", "table.tex"]
+FILES = ["differences.csv", "patients.csv", "statistics.json", "table.csv", "table.md", "table.tex"]
 OWN = """
 from torch import nn
 
@@ -56,7 +56,7 @@ def test_the_best_and_the_unet_side_by_side(study, capsys):
     assert main([*asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in found["networks"]] == ["Best found", "U-Net genotype"]
-    assert (found["initialisations"], found["tests"]["blocks"]) == (2, 4)
+    assert (found["initialisations"], found["paper_tests"]["blocks"]) == (2, 4)
     assert "Best found" in (study / "report.html").read_text()
 
 

@@ -54,8 +54,8 @@ def test_the_interval_is_scipys_over_the_patients_means(compare, contender, draw
 
 def test_the_score_is_the_mean_over_folds_then_initialisations(compare, contender, drawn):
     (network,) = compare(contender("A", drawn(1))).networks
-    assert network.score.mean == pytest.approx(0.5 + 0.05 + 0.01)
-    assert network.score.sd == pytest.approx(0.01)
+    assert network.search_score.mean == pytest.approx(0.5 + 0.05 + 0.01)
+    assert network.search_score.sd == pytest.approx(0.01)
     assert network.training_s == 10.5
 
 
@@ -101,7 +101,7 @@ def test_what_is_defined_for_nobody_has_no_mean_and_no_test(compare, contender, 
     nothing = {place: [("a", (None, None))] for place in drawn(1)}
     comparison = compare(contender("A", nothing), contender("B", drawn(1), kernel=5))
     assert comparison.networks[0].validation.metrics["dice"].overall.mean is None
-    assert (comparison.blocks, comparison.pairs) == ((), ())
+    assert (comparison.blocks, comparison.block_pairs, comparison.differences) == ((), (), ())
 
 
 def test_contributions_have_the_mean_of_the_table():
@@ -149,19 +149,19 @@ def test_a_failed_training_leaves_its_network_out_of_the_tests(compare, contende
         contender("C", drawn(3, shift=-0.3), kernel=7),
     )
     failed = comparison.networks[1]
-    assert (failed.error, failed.score.mean) == ("The loss was not finite.", None)
+    assert (failed.error, failed.search_score.mean) == ("The loss was not finite.", None)
     assert (failed.validation, failed.held_out) == (None, None)
     assert comparison.tested == (0, 2)
     assert comparison.friedman is None
     assert comparison.critical_difference is None
-    (pair,) = comparison.pairs
-    assert (pair.first, pair.second) == (0, 1)
+    for (pair,) in (comparison.block_pairs, comparison.differences):
+        assert (pair.first, pair.second) == (0, 1)
     (claim,) = comparison.claims
     assert "A" in claim
     assert "C" in claim
 
 
-def test_the_tests_are_over_the_dice_of_every_initialisation_and_fold(compare, contender, drawn):
+def test_the_papers_tests_are_over_initialisations_and_folds(compare, contender, drawn):
     found = [drawn(1), drawn(2, shift=-0.2), drawn(3, shift=-0.1)]
     comparison = compare(
         *(
@@ -173,28 +173,73 @@ def test_the_tests_are_over_the_dice_of_every_initialisation_and_fold(compare, c
         [[np.mean([v for _, v in dice[place]]) for dice in found] for place in sorted(found[0])]
     )
     assert np.array(comparison.blocks) == pytest.approx(scores_BN)
-    assert comparison.pairs == compare_all(scores_BN)
+    assert comparison.block_pairs == compare_all(scores_BN)
     expected = stats.friedmanchisquare(*-scores_BN.T)
     assert comparison.friedman.chi2 == pytest.approx(expected.statistic)
     assert comparison.friedman.num_blocks == 6
     assert comparison.critical_difference == pytest.approx(2.3437 * np.sqrt(12 / 36), abs=1e-3)
-    assert len(comparison.claims) == 4
-    assert "6 blocks" in comparison.caution
-    differences = as_array(found[0]).mean(axis=(0, 2)) - as_array(found[1]).mean(axis=(0, 2))
-    interval = comparison.pair_intervals[0]
-    assert interval.low < differences.mean() < interval.high
+    assert "The 6 blocks of the paper's tests are not independent" in comparison.cautions[1]
+
+
+def test_conclusions_are_over_patients_whatever_the_initialisations(compare, contender, drawn):
+    found = [drawn(1), drawn(2, shift=-0.2), drawn(3, shift=-0.1)]
+    comparison = compare(
+        *(
+            contender(name, dice, kernel=k)
+            for name, dice, k in zip("ABC", found, (3, 5, 7), strict=True)
+        )
+    )
+    values_PN = np.stack([as_array(dice).mean(axis=(0, 2)) for dice in found], axis=1)
+    for each, (first, second) in zip(comparison.differences, ((0, 1), (0, 2), (1, 2)), strict=True):
+        differences_P = values_PN[:, first] - values_PN[:, second]
+        expected = stats.permutation_test(
+            (differences_P,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert (each.first, each.second, each.num_patients) == (first, second, 6)
+        assert each.mean == pytest.approx(differences_P.mean())
+        assert each.p == pytest.approx(expected.pvalue)
+        assert each.p_adjusted == pytest.approx(min(1, 3 * expected.pvalue))
+    assert len(comparison.claims) == 3
+
+
+def test_one_initialisation_can_conclude(compare, contender):
+    """As nnU-Net's: the paper's test over two blocks could not, whatever the Dice."""
+    dice = {(1000, fold): [(f"p{5 * fold + n}", (0.7, 0.8)) for n in range(5)] for fold in range(2)}
+    better = {
+        place: [(patient, (0.75 + n / 100, 0.8)) for n, (patient, _) in enumerate(volumes)]
+        for place, volumes in dice.items()
+    }
+    comparison = compare(contender("nnU-Net 2D", dice), contender("Best found", better, kernel=5))
+    (claim,) = comparison.claims
+    assert claim.startswith("Best found is better than nnU-Net 2D: +0.0350 Dice")
+    assert claim.endswith("p = 0.002; 10 patients).")
+    assert comparison.block_pairs[0].paired.p == 0.5
+    assert "from 1 initialisation: another training" in comparison.cautions[0]
+
+
+def test_held_out_patients_decide_where_there_are_any(compare, contender, drawn):
+    """The folds favour A and held-out patients B: B is better."""
+    patients = [f"h{n}" for n in range(7)]
+    held_out = {
+        name: {
+            place: [(patient, (dice + n / 100,) * 2) for n, patient in enumerate(patients)]
+            for place in drawn(1)
+        }
+        for name, dice in (("A", 0.5), ("B", 0.6))
+    }
+    comparison = compare(
+        contender("A", drawn(1), held_out=held_out["A"]),
+        contender("B", drawn(1, shift=-0.3), held_out=held_out["B"], kernel=5),
+    )
+    (difference,) = comparison.differences
+    assert (difference.verdict, difference.num_patients) == ("second", 7)
+    assert difference.mean == pytest.approx(-0.1)
+    assert (difference.interval.low, difference.interval.high) == pytest.approx((-0.1, -0.1))
+    assert comparison.deciding(comparison.networks[1]) == comparison.networks[1].held_out
+    assert comparison.claims[0].startswith("B is better than A: +0.1000 Dice")
 
 
 def test_the_search_was_optimistic_by_what_its_best_loses_anew(compare, contender, drawn):
-    assert "saw 0.9000" in compare(contender("A", drawn(1))).optimism
-    assert "give 0.5600" in compare(contender("A", drawn(1))).optimism
+    assert "0.9000 Dice in the search" in compare(contender("A", drawn(1))).optimism
+    assert "0.5600 from fresh initialisations" in compare(contender("A", drawn(1))).optimism
     assert compare(contender("A", drawn(1)), searched=None).optimism is None
-
-
-def test_the_best_of_a_metric(compare, contender, drawn):
-    low = contender("low", drawn(1, shift=-0.3))
-    high = contender("high", drawn(1), kernel=5)
-    comparison = compare(low, high)
-    assert comparison.best_of("dice").name == "high"
-    assert comparison.best_of("hd95_mm").name == "low"  # the first of equals
-    assert comparison.best_of("dice", held_out=True) is None

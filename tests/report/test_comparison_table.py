@@ -14,6 +14,8 @@ from mbnas.cli.comparison_display import print_comparison
 from mbnas.report.comparison_files import comparison_texts, write_comparison
 from mbnas.report.comparison_notes import footnotes
 from mbnas.report.comparison_table import tables
+from mbnas.report.difference_tables import difference_tables
+from mbnas.report.statistics_section import statistics_section
 
 PAPER = r"""
 \documentclass{article}
@@ -63,20 +65,79 @@ def test_the_main_table_has_measures_and_costs_with_the_best_in_bold(comparison)
         "Latency",
         "Training",
     )
+    # Held-out patients decide and come first, with the costs: h has 0.5 and 0.6, i has 0.7.
+    assert main.title == "Held-out patients"
     assert [cell.text for cell in main.rows[0]] == [
         "Best found",
-        "0.758 ± 0.023",
+        "0.600 ± 0.000",
         "4.00 ± 0.00",
-        "0.379 ± 0.011",
+        "0.300 ± 0.000",
         "7.76 M",
         "12.1 G",
         "300 M",
         "12.3 ms",
         "10 s",
     ]
-    assert main.rows[0][1].note == "[0.729, 0.798]"
-    assert [row[1].bold for row in main.rows] == [True, False, False, False]
     assert (main.rows[3][0].note, main.rows[3][1].text) == ("a training failed", "–")
+    in_folds = tables(comparison)[2]
+    assert in_folds.title == "Patients of the folds"
+    assert [cell.text for cell in in_folds.rows[0]] == [
+        "Best found",
+        "0.758 ± 0.023",
+        "4.00 ± 0.00",
+        "0.379 ± 0.011",
+    ]
+    assert in_folds.rows[0][1].note == "[0.729, 0.798]"
+    assert [row[1].bold for row in in_folds.rows] == [True, False, False, False]
+
+
+@pytest.fixture
+def differing(compare, contender):
+    """Two networks of one initialisation whose Dice of 8 patients differ by 0.01 to 0.08."""
+
+    def dice(sign):
+        return {
+            (1000, fold): [(f"p{n}", (0.7 + sign * n / 100,) * 2) for n in range(1 + fold, 9, 2)]
+            for fold in range(2)
+        }
+
+    return compare(contender("U-Net", dice(0)), contender("Best found", dice(1), kernel=5))
+
+
+def test_a_difference_is_concluded_once_with_its_numbers(differing):
+    conclusions, paper_tests = difference_tables(differing)
+    assert conclusions.title == "Differences in Dice, patients of the folds"
+    (row,) = conclusions.rows
+    # All signs to one side: p = 2 / 2^8. 6 of 256 subset means are cut at either end: 0.01, 0.015,
+    # 0.02 three times ({2}, {1, 3}, {1, 2, 3}), and the sixth is 7/300 ({1, 2, 4}).
+    assert [(cell.text, cell.note, cell.bold) for cell in row] == [
+        ("Best found is better than U-Net", "", True),
+        ("+0.0450", "+0.0233 to +0.0667", False),
+        ("0.0078", "", False),
+        ("8", "8 / 0 / 0", False),
+    ]
+    assert paper_tests.title == "The paper's tests, over 2 blocks"
+    assert [cell.text for cell in paper_tests.rows[0]] == [
+        "Wilcoxon, U-Net and Best found",
+        "W = 0",
+        "0.5",
+        "0.5",
+    ]
+
+
+def test_every_text_says_on_whom_networks_are_compared(differing, comparison):
+    words = "Selected and compared on the same patients: all 8 are in the folds"
+    told = "Compared on 2 held-out patients, who took no part"
+    for each, expected in ((differing, words), (comparison, told)):
+        out = Console(width=300, file=io.StringIO(), highlight=False)
+        print_comparison(each, out)
+        texts = comparison_texts(each, heading="one")
+        page = statistics_section(each)
+        for text in (out.file.getvalue(), texts["table.md"], texts["table.tex"], page):
+            assert expected in text
+            assert "report" not in text
+        assert expected in json.loads(texts["statistics.json"])["basis"]
+    assert "selected and compared on the same patients" in tables(differing)[0].title
 
 
 def test_costs_stand_apart_where_they_are_not_joined(comparison):
@@ -99,7 +160,7 @@ def test_notes_count_what_was_empty_and_tell_failures(comparison):
     notes = " ".join(footnotes(comparison))
     assert "(Best found 6, Small_{x} & Co 6, U-Net 6, of 60 each)" in notes
     assert "ResU-Net failed: The loss was not finite." in notes
-    assert "2 held-out patients" in notes
+    assert "A held-out patient's value is the mean over the networks of all folds" in notes
     assert "use_subvoxels" in notes
 
 
@@ -117,17 +178,19 @@ def test_a_screen_shows_every_number_whole(comparison, width):
 
 def test_markdown_has_as_many_cells_in_every_row(texts):
     blocks = re.findall(r"(?:^\|.*\n)+", texts["table.md"], flags=re.MULTILINE)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "**0.758 ± 0.023**" in texts["table.md"]
     assert r"# Comparison: first\_study" in texts["table.md"]
-    assert "- Read these p-values as optimistic" in texts["table.md"]
+    assert (
+        "Too few patients to show any difference between Best found and U-Net" in texts["table.md"]
+    )
 
 
 def test_latex_is_balanced_escaped_and_even(texts):
     latex = texts["table.tex"]
-    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 5
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 7
     bare = re.sub(r"\\[{}]", "", latex)
     assert bare.count("{") == bare.count("}")
     assert r"Small\_\{x\} \& Co" in latex
@@ -167,8 +230,14 @@ def test_rows_for_programs(texts, comparison):
     assert {each["dice"] for each in patients if each["patient"] == "i"} == {"0.7", ""}
     values = json.loads(texts["statistics.json"])
     assert [each["error"] is None for each in values["networks"]] == [True, True, True, False]
-    assert values["tests"]["networks"] == ["Best found", "Small_{x} & Co", "U-Net"]
+    assert values["paper_tests"]["networks"] == ["Best found", "Small_{x} & Co", "U-Net"]
     assert values["claims"] == list(comparison.claims)
+    assert values["decided_on"] == "held out"
+    rows = list(csv.DictReader(io.StringIO(texts["differences.csv"])))
+    assert len(rows) == len(values["differences"]) == 3
+    for row, value in zip(rows, values["differences"], strict=True):
+        assert row == {key: "" if each is None else str(each) for key, each in value.items()}
+    assert (rows[0]["unit"], rows[0]["patients"], rows[0]["low"]) == ("patient", "2", "")
 
 
 def test_files_are_replaced_whole(comparison, texts, tmp_path):

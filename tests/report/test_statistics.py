@@ -9,25 +9,27 @@ from mbnas.report.statistics_section import statistics_section
 SHAPES = ("broad", "narrow")
 
 
-def test_the_claims_the_caution_and_the_optimism_are_all_told(comparison):
+def test_conclusions_cautions_and_optimism_are_all_told(comparison):
     compared = comparison(0.83, 0.8, 0.7, 0.69)
 
     text = ET.fromstring(statistics_section(compared) or "")
 
     words = " ".join(text.itertext())
-    assert all(claim in words for claim in (*compared.claims, compared.caution))
-    assert compared.optimism in words
-    assert [len(part.findall("li")) for part in text.iter("ul")] == [4, 3]
+    assert all(each in words for each in (compared.basis, *compared.cautions, compared.optimism))
+    assert words.count("between Best found and Network 1") == 1  # one conclusion, said once
+    conclusions, paper_tests = text.iter("table")
+    assert len(conclusions.findall("tbody/tr")) == 6
+    assert len(paper_tests.findall("tbody/tr")) == 2 + 6
     assert len(list(text.iter("svg"))) == 2
 
 
-def test_two_networks_have_no_diagram_and_one_has_no_claims(comparison):
+def test_two_networks_have_no_diagram_and_one_has_no_conclusion(comparison):
     two, one = (statistics_section(comparison(*means)) or "" for means in ((0.8, 0.7), (0.8,)))
 
     assert "<svg" not in two
-    assert two.count("<li") == 1
-    assert "<li" not in one
-    assert "The search saw" in one
+    assert two.count("Too few patients to show any difference") == 1
+    assert "<table" not in one
+    assert "in the search, the best of 20 networks" in one
 
 
 @pytest.mark.parametrize("shape", SHAPES)

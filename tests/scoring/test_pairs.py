@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from mbnas.scoring.pairs import compare, compare_all, holm, smallest_p
+from mbnas.scoring.pairs import compare, compare_all, holm
 
 ps = st.lists(st.floats(0, 1), max_size=8)
 differences = arrays(
@@ -93,21 +93,17 @@ def test_rounding_is_no_difference():
 
 @given(differences)
 def test_swapping_a_pair_negates_the_effect(values):
-    result = compare(values)
-    assert compare(-values) == result.swapped()
-    assert result.swapped().effect == -result.effect
-    assert result.swapped().swapped() == result
+    result, swapped = compare(values), compare(-values)
+    assert swapped.effect == -result.effect
+    assert (swapped.p, swapped.statistic) == (result.p, result.statistic)
+    assert (swapped.wins, swapped.losses) == (result.losses, result.wins)
     assert -1 <= result.effect <= 1
 
 
 @pytest.mark.parametrize("num_pairs", range(1, 13))
 def test_no_p_is_smaller_than_the_smallest(num_pairs):
-    assert compare(np.arange(1.0, num_pairs + 1)).p == pytest.approx(smallest_p(num_pairs))
-
-
-@given(differences)
-def test_every_p_is_at_least_the_smallest(values):
-    assert compare(values).p >= smallest_p(values.size) - 1e-12
+    smallest = min(1.0, 2.0 ** (1 - num_pairs))
+    assert compare(np.arange(1.0, num_pairs + 1)).p == pytest.approx(smallest)
 
 
 def test_holm_rejects_what_demsar_rejects():
@@ -149,20 +145,6 @@ def test_all_pairs_are_compared_and_corrected_together(demsar):
     assert [each.p_holm for each in results] == list(holm([each.paired.p for each in results]))
     for each in results:
         assert each.paired == compare(demsar[:, each.first] - demsar[:, each.second])
-
-
-def test_columns_the_other_way_round_swap_a_comparison(demsar):
-    (forward,), (backward,) = compare_all(demsar[:, [0, 1]]), compare_all(demsar[:, [1, 0]])
-    assert backward.paired == forward.swapped().paired
-    assert (forward.swapped().first, forward.swapped().second) == (1, 0)
-
-
-def test_the_smallest_p_counts_the_comparisons():
-    scores = np.random.default_rng(0).random((5, 3))
-    assert {each.smallest_p for each in compare_all(scores)} == {3 * 0.0625}
-    ordered = np.arange(5.0)[:, None] * [1, 2, 3] + [1, 2, 3]
-    assert {each.p_holm for each in compare_all(ordered)} == {3 * 0.0625}
-    assert compare_all(scores[:1])[0].smallest_p == 1
 
 
 def test_one_network_has_no_pair():

@@ -12,6 +12,7 @@ from rich.text import Text
 from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_notes import footnotes, sentences
 from mbnas.report.comparison_table import Cell, Table, tables
+from mbnas.report.difference_tables import difference_tables
 
 _UNBOUNDED = 1000
 
@@ -23,6 +24,9 @@ def print_comparison(comparison: Comparison, out: Console | None = None) -> None
     unbounded = out.options.update(max_width=_UNBOUNDED)
     fits = Measurement.get(out, unbounded, main).maximum <= out.width
     for table in tables(comparison, joined=fits):
+        out.print(on_screen(table))
+        out.print()
+    for table in difference_tables(comparison):
         out.print(on_screen(table))
         out.print()
     for sentence in sentences(comparison):

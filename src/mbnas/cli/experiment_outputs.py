@@ -150,8 +150,8 @@ def _rows(
 def _optimism(
     comparison: Comparison, found: Sequence[Found], standings: Mapping[SpaceName, Standing]
 ) -> Iterator[str]:
-    """Yield what each search saw for its best beside the fresh score."""
-    fresh = {each.architecture: each.score.mean for each in comparison.networks}
+    """Yield what each search saw for its best beside the same score of fresh trainings."""
+    fresh = {each.architecture: each.search_score.mean for each in comparison.networks}
     for each in found:
         for space in each.spaces:
             best, mean = standings[space].best, fresh.get(str(each.genotype))

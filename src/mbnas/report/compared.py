@@ -28,7 +28,9 @@ class ComparedNetwork:
     Attributes:
         name: What to call it.
         architecture: Its one-line text.
-        score: Validation Dice as the search scores it; ``sd`` is over initialisations.
+        search_score: Validation Dice as the search scores it, on the prepared grid over the last
+            epochs; ``sd`` is over initialisations. Not the Dice of ``validation``, which is on
+            the grid of the files.
         validation: On the patients of the folds, each predicted by the one network of an
             initialisation that had not trained on them; ``None`` if a training failed.
         held_out: On held-out patients, mean over the networks of all folds; ``None`` if there
@@ -46,7 +48,7 @@ class ComparedNetwork:
 
     name: str
     architecture: str
-    score: Quantity
+    search_score: Quantity
     validation: Measures | None
     held_out: Measures | None
     parameters: int | None
@@ -78,7 +80,7 @@ def compared_network(
     return ComparedNetwork(
         name=contender.name,
         architecture=str(contender.architecture),
-        score=_score(sound, len(initialisations)),
+        search_score=_search_score(sound, len(initialisations)),
         validation=validation,
         held_out=held_out,
         parameters=contender.parameters,
@@ -104,7 +106,7 @@ def patient_means(
     return {name: mean for name, mean in zip(patients, means_P, strict=True) if mean == mean}
 
 
-def _score(trainings: Sequence[TrainingRecord], num_initialisations: int) -> Quantity:
+def _search_score(trainings: Sequence[TrainingRecord], num_initialisations: int) -> Quantity:
     """Return the mean score over trainings that are sorted by initialisation, with its spread."""
     if not trainings:
         return Quantity(mean=None)

@@ -3,7 +3,11 @@
 Networks are compared on fresh initialisations, which no search has seen. Tables, figures
 and the page only read what is worked out here.
 
-Shape suffixes: B blocks (one initialisation on one fold), N networks, P patients.
+The patient is the unit of every conclusion (`mbnas.scoring.differences`): held-out patients where
+there are any, else those of the folds. The paper's own tests are over blocks, each one
+initialisation on one fold, and conclude nothing.
+
+Shape suffixes: B blocks, N networks, P patients.
 """
 
 from __future__ import annotations
@@ -15,16 +19,16 @@ import numpy as np
 from jaxtyping import Float
 
 from mbnas.report.compared import ComparedNetwork, compared_network, patient_means
-from mbnas.report.measures import LOWER_IS_BETTER, Metric
+from mbnas.report.measures import Measures
 from mbnas.scoring.claims import (
-    ALPHA,
-    caution_folds,
-    claim_friedman,
+    basis,
+    caution_blocks,
+    caution_training,
     claim_optimism,
     claim_pair,
 )
-from mbnas.scoring.intervals import Interval, bootstrap_mean
-from mbnas.scoring.pairs import Comparison as Pair
+from mbnas.scoring.differences import ALPHA, Difference, compare_networks
+from mbnas.scoring.pairs import Comparison as BlockPair
 from mbnas.scoring.pairs import compare_all
 from mbnas.scoring.ranks import Friedman, critical_difference, friedman
 from mbnas.seeds import generator
@@ -43,15 +47,17 @@ class Comparison:
         num_patients: In the folds.
         num_held_out: Patients in no fold.
         slice_size: Side of a slice in pixels, for which ``macs`` holds.
-        tested: Numbers of the networks that the tests compare: those without a failure.
-        blocks: What they compare: a tuple a block, the Dice of each tested network in it.
-        friedman: Whether they differ at all; ``None`` where that is not defined.
-        pairs: Every two of them; numbers refer to ``tested``.
-        pair_intervals: Of each pair, for the mean over patients of first minus second.
-        critical_difference: Of average ranks, after Nemenyi; ``None`` without ``friedman``.
-        claims: One sentence a claim.
-        caution: Why to read the p-values as optimistic.
-        optimism: What the search saw for its best network beside the fresh score, in words.
+        tested: Numbers of the networks that are compared pairwise: those without a failure.
+        differences: Of every two of them, over patients; numbers refer to ``tested``.
+        blocks: What the paper's tests compare: a tuple a block, the Dice of each tested network
+            in it.
+        friedman: The paper's test over blocks; ``None`` where that is not defined.
+        block_pairs: The paper's test of every two networks over blocks; numbers refer to
+            ``tested``.
+        critical_difference: Of average ranks over blocks, after Nemenyi; ``None`` without
+            ``friedman``.
+        optimism: What the search saw for its best network beside the same score of fresh
+            trainings, in words.
     """
 
     class_names: tuple[str, ...]
@@ -62,25 +68,47 @@ class Comparison:
     num_held_out: int
     slice_size: int
     tested: tuple[int, ...]
+    differences: tuple[Difference, ...]
     blocks: tuple[tuple[float, ...], ...]
     friedman: Friedman | None
-    pairs: tuple[Pair, ...]
-    pair_intervals: tuple[Interval | None, ...]
+    block_pairs: tuple[BlockPair, ...]
     critical_difference: float | None
-    claims: tuple[str, ...]
-    caution: str
     optimism: str | None
 
-    def best_of(self, metric: Metric, *, held_out: bool = False) -> ComparedNetwork | None:
-        """Return the network of the best mean, the first of equals."""
-        scored = [
-            (measures.metrics[metric].overall.mean, network)
-            for network in self.networks
-            if (measures := network.held_out if held_out else network.validation) is not None
-        ]
-        defined = [(mean, network) for mean, network in scored if mean is not None]
-        choose = min if metric in LOWER_IS_BETTER else max
-        return choose(defined, key=lambda each: each[0])[1] if defined else None
+    @property
+    def is_held_out(self) -> bool:
+        """Whether held-out patients decide, rather than those of the folds."""
+        return self.num_held_out > 0
+
+    @property
+    def tested_names(self) -> tuple[str, ...]:
+        """Names of the networks that are compared pairwise."""
+        return tuple(self.networks[number].name for number in self.tested)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What each of ``differences`` shows, a sentence each."""
+        names = self.tested_names
+        return tuple(
+            claim_pair(each, names[each.first], names[each.second]) for each in self.differences
+        )
+
+    @property
+    def basis(self) -> str:
+        """On which patients networks are compared, in a sentence."""
+        return basis(self.num_held_out, self.num_patients)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the intervals do not cover, and why the paper's tests conclude nothing."""
+        return (
+            caution_training(self.num_initialisations),
+            *([caution_blocks(len(self.blocks), self.num_folds)] if self.blocks else []),
+        )
+
+    def deciding(self, network: ComparedNetwork) -> Measures | None:
+        """Return a network's measures on the patients who decide; ``None`` if there are none."""
+        return network.held_out if self.is_held_out else network.validation
 
 
 def compare_contenders(
@@ -111,38 +139,28 @@ def compare_contenders(
     networks = tuple(compared_network(each, common, seed) for each in contenders)
     tested = tuple(number for number, each in enumerate(networks) if each.validation is not None)
     finalists = [networks[number] for number in tested]
+    num_held_out = _num_patients(networks, held_out=True)
+    values_PN = _patient_values(finalists, held_out=num_held_out > 0)
     scores_BN = _blocks(finalists)
     is_testable = len(tested) > 1 and len(scores_BN) > 0
-    pairs = compare_all(scores_BN) if is_testable else ()
     result = friedman(scores_BN) if is_testable else None
-    intervals = tuple(
-        _interval_of_difference(finalists[pair.first], finalists[pair.second], seed)
-        for pair in pairs
-    )
-    claims = [claim_friedman(result)] if len(tested) > 2 and is_testable else []
-    claims += [
-        claim_pair(pair, finalists[pair.first].name, finalists[pair.second].name, interval=interval)
-        for pair, interval in zip(pairs, intervals, strict=True)
-    ]
-    fresh = networks[0].score.mean if networks else None
+    fresh = networks[0].search_score.mean if networks else None
     return Comparison(
         class_names=class_names,
         networks=networks,
         num_initialisations=len(common),
         num_folds=num_folds,
         num_patients=_num_patients(networks, held_out=False),
-        num_held_out=_num_patients(networks, held_out=True),
+        num_held_out=num_held_out,
         slice_size=slice_size,
         tested=tested,
+        differences=compare_networks(values_PN, rng=generator(seed, "sign flips")),
         blocks=tuple(map(tuple, scores_BN.tolist())),
         friedman=result,
-        pairs=pairs,
-        pair_intervals=intervals,
+        block_pairs=compare_all(scores_BN) if is_testable else (),
         critical_difference=(
             critical_difference(len(tested), len(scores_BN), alpha=ALPHA) if result else None
         ),
-        claims=tuple(claims),
-        caution=caution_folds(num_folds, len(common)),
         optimism=(
             claim_optimism(searched, fresh, num_networks=num_searched)
             if searched is not None and fresh is not None
@@ -179,12 +197,12 @@ def _num_patients(networks: Sequence[ComparedNetwork], *, held_out: bool) -> int
     )
 
 
-def _interval_of_difference(
-    first: ComparedNetwork, second: ComparedNetwork, seed: int
-) -> Interval | None:
-    """Return the interval over patients of the first's Dice minus the second's."""
-    one, other = patient_means(first, "dice"), patient_means(second, "dice")
-    differences_P = np.array([one[each] - other[each] for each in one if each in other])
-    if not differences_P.size:
-        return None
-    return bootstrap_mean(differences_P, rng=generator(seed, "bootstrap"))
+def _patient_values(
+    networks: Sequence[ComparedNetwork], *, held_out: bool
+) -> Float[np.ndarray, "P N"]:
+    """Return the Dice of every patient and network; nan where it is not defined."""
+    values = [patient_means(each, "dice", held_out=held_out) for each in networks]
+    patients = sorted(set().union(*values))
+    return np.array(
+        [[each.get(patient, np.nan) for each in values] for patient in patients], dtype=np.float64
+    ).reshape(len(patients), len(networks))

@@ -11,7 +11,13 @@ from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_notes import footnotes, sentences
 from mbnas.report.comparison_table import tables
 from mbnas.report.comparison_text import as_latex, as_markdown
-from mbnas.report.comparison_values import comparison_values, measure_rows, patient_rows
+from mbnas.report.comparison_values import (
+    comparison_values,
+    difference_rows,
+    measure_rows,
+    patient_rows,
+)
+from mbnas.report.difference_tables import difference_tables
 
 TABLE_COLUMNS = [
     "network",
@@ -41,14 +47,33 @@ PATIENT_COLUMNS = [
     "reference_voxels",
 ]
 
+DIFFERENCE_COLUMNS = [
+    "first",
+    "second",
+    "conclusion",
+    "unit",
+    "patients",
+    "mean_difference",
+    "low",
+    "high",
+    "p",
+    "p_adjusted",
+    "smallest_p",
+    "comparisons",
+    "wins",
+    "ties",
+    "losses",
+    "method",
+]
+
 
 def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -> tuple[str, ...]:
     """Write a comparison's files into a directory, each whole or not at all; return their names.
 
     Args:
         comparison: What to write.
-        directory: Made if need be; ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv`` and
-            ``statistics.json`` in it are replaced.
+        directory: Made if need be; ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv``,
+            ``differences.csv`` and ``statistics.json`` in it are replaced.
         heading: Of the page in Markdown.
 
     Raises:
@@ -63,17 +88,19 @@ def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -
 
 def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
     """Return what stands in the files of a comparison, by their names."""
-    made, notes = tables(comparison), footnotes(comparison)
+    statistics = difference_tables(comparison)
+    notes, words = footnotes(comparison), sentences(comparison)
     rows = (
         {"network": network.name, **row}
         for network in comparison.networks
         for row in measure_rows(network, comparison.class_names)
     )
     return {
-        "table.md": as_markdown(made, notes, sentences(comparison), heading=heading),
+        "table.md": as_markdown((*tables(comparison), *statistics), notes, words, heading=heading),
         # A page is narrower than a screen.
-        "table.tex": as_latex(tables(comparison, joined=False), notes),
+        "table.tex": as_latex((*tables(comparison, joined=False), *statistics), (*words, *notes)),
         "table.csv": csv_text(TABLE_COLUMNS, rows),
         "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
+        "differences.csv": csv_text(DIFFERENCE_COLUMNS, difference_rows(comparison)),
         "statistics.json": json.dumps(comparison_values(comparison), indent=2) + "\n",
     }

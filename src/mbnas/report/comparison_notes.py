@@ -1,4 +1,4 @@
-"""What stands below the tables of a comparison: by which conventions, and what follows."""
+"""What stands below the tables of a comparison: conventions, cautions, optimism."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from mbnas.report.compared import ComparedNetwork
 from mbnas.report.comparison import Comparison
 from mbnas.report.measures import Measures
 from mbnas.report.wording import counted
+from mbnas.scoring.differences import ALPHA
 from mbnas.scoring.measures import TOLERANCE_MM
 
 DEFINITIONS = (
@@ -19,12 +20,13 @@ DEFINITIONS = (
 def footnotes(comparison: Comparison) -> tuple[str, ...]:
     """Return by which conventions the tables were made, one sentence or a few each."""
     notes = [_means(comparison)]
-    if comparison.num_held_out:
+    if comparison.is_held_out:
         notes.append(
-            f"The {counted(comparison.num_held_out, 'held-out patient')} took no part in search or "
-            "training; each value is the mean over the networks of all folds."
+            "A held-out patient's value is the mean over the networks of all folds and "
+            "initialisations."
         )
     notes += [
+        *([_differences(comparison)] if comparison.differences else []),
         DEFINITIONS,
         _empty_cases(comparison),
         _costs(comparison),
@@ -34,10 +36,12 @@ def footnotes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
-    """Return what the comparison shows, one sentence a claim, with the caution that it needs."""
-    caution = (comparison.caution,) if comparison.claims else ()
+    """Return on whom networks are compared, what the conclusions do not cover, and optimism."""
+    if not comparison.num_initialisations:
+        return ()
+    cautions = comparison.cautions if comparison.differences else ()
     optimism = (comparison.optimism,) if comparison.optimism else ()
-    return comparison.claims + caution + optimism
+    return (comparison.basis, *cautions, *optimism)
 
 
 def _means(comparison: Comparison) -> str:
@@ -48,10 +52,23 @@ def _means(comparison: Comparison) -> str:
         else f"Mean of {initialisations}"
     )
     return (
-        f"{over} of the mean over the {counted(comparison.num_patients, 'patient')} of "
-        f"{counted(comparison.num_folds, 'fold')}, each predicted by the network that had not "
-        "trained on them, then over classes; in brackets the 95 % interval of the mean over "
-        "patients (BCa bootstrap). The best of a column is bold; lower is better for HD95."
+        f"{over} of the mean over patients, then over classes. Each of the "
+        f"{counted(comparison.num_patients, 'patient')} of "
+        f"{counted(comparison.num_folds, 'fold')} is predicted by the network that had not "
+        "trained on them. In brackets the 95 % interval of the mean over patients (BCa "
+        "bootstrap). The best of a column is bold; lower is better for HD95."
+    )
+
+
+def _differences(comparison: Comparison) -> str:
+    """Return how intervals and p-values of differences are made."""
+    num_pairs = len(comparison.differences)
+    together = f", both adjusted for {num_pairs} comparisons (Bonferroni)" if num_pairs > 1 else ""
+    return (
+        "Differences: the network named first minus the second, mean over patients, of whom each "
+        "has one value a network (mean over volumes, classes and initialisations). Interval and p "
+        f"are of one sign-flip test over patients{together}: the interval excludes 0 exactly "
+        f"where p is below {ALPHA:g}."
     )
 
 

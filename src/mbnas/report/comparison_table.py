@@ -52,30 +52,34 @@ class Table:
 
 
 def tables(comparison: Comparison, *, joined: bool = True) -> tuple[Table, ...]:
-    """Return the tables of a comparison, the main one first.
+    """Return the tables of a comparison, the main one first: of the patients who decide.
 
     Args:
         comparison: What to show.
         joined: Whether the main one holds the costs too, rather than one of their own.
     """
-    found, costs = _measures(comparison, held_out=False), _costs(comparison)
-    made = [_beside(found, costs)] if joined else [found, costs]
     several = len(comparison.class_names) > 1
-    made += [_classes(comparison, held_out=False)] if several else []
-    if comparison.num_held_out:
-        made.append(_measures(comparison, held_out=True))
-        made += [_classes(comparison, held_out=True)] if several else []
-    return tuple(made)
+    main, *others = [
+        make(comparison, held_out=held_out)
+        for held_out in ((True, False) if comparison.is_held_out else (False,))
+        for make in ((_measures, _classes) if several else (_measures,))
+    ]
+    costs = _costs(comparison)
+    return (_beside(main, costs), *others) if joined else (main, costs, *others)
 
 
-def _title(held_out: bool) -> str:
-    return "Held-out patients" if held_out else "Patients of the folds"
+def _title(comparison: Comparison, *, held_out: bool) -> str:
+    if held_out:
+        return "Held-out patients"
+    if comparison.is_held_out:
+        return "Patients of the folds"
+    return "Patients of the folds, selected and compared on the same patients"
 
 
 def _measures(comparison: Comparison, *, held_out: bool) -> Table:
     """Return a row a network: every metric, mean over the classes."""
     return Table(
-        title=_title(held_out),
+        title=_title(comparison, held_out=held_out),
         heads=("Network", *(HEADS[metric] for metric in METRICS)),
         rows=_rows(
             [(_name(each),) for each in comparison.networks],
@@ -97,7 +101,7 @@ def _classes(comparison: Comparison, *, held_out: bool) -> Table:
             held_out=held_out,
         )
     return Table(
-        title=f"{_title(held_out)}, by class",
+        title=f"{_title(comparison, held_out=held_out)}, by class",
         heads=("Class", "Network", *(HEADS[metric] for metric in METRICS)),
         rows=tuple(rows),
         num_words=2,

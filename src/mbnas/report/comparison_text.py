@@ -8,6 +8,8 @@ from mbnas.escaping import in_latex, in_markdown, visible
 from mbnas.report.comparison_table import Cell, Table
 from mbnas.report.markup import Markup, element, fragment
 
+_LONGEST_LINE = 30  # letters of a cell in LaTeX; longer ones are broken
+
 
 def as_markdown(
     tables: Sequence[Table], notes: Sequence[str], sentences: Sequence[str], *, heading: str
@@ -96,7 +98,11 @@ def _latex_head(head: str, side: str) -> str:
 
 def _latex_cell(cell: Cell) -> str:
     text = in_latex(cell.text)
-    return rf"\textbf{{{text}}}" if cell.bold else text
+    if cell.bold:
+        text = rf"\textbf{{{text}}}"
+    if len(cell.text) <= _LONGEST_LINE:
+        return text
+    return rf"\parbox[t]{{0.4\linewidth}}{{\raggedright {text}\strut}}"
 
 
 def _latex_note(cell: Cell) -> str:

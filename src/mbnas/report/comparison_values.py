@@ -12,8 +12,10 @@ from typing import Any
 from mbnas.report.compared import ComparedNetwork
 from mbnas.report.comparison import Comparison
 from mbnas.report.measures import METRICS, Counts, Measures, Metric, Quantity
+from mbnas.scoring.claims import conclusion
+from mbnas.scoring.differences import Difference
 from mbnas.scoring.intervals import Interval
-from mbnas.scoring.pairs import Comparison as Pair
+from mbnas.scoring.pairs import Comparison as BlockPair
 
 Row = dict[str, Any]
 
@@ -28,9 +30,12 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
         "held_out_patients": comparison.num_held_out,
         "slice_size": comparison.slice_size,
         "networks": [_network(each, comparison.class_names) for each in comparison.networks],
-        "tests": _tests(comparison),
+        "decided_on": "held out" if comparison.is_held_out else "folds",
+        "basis": comparison.basis,
+        "differences": list(difference_rows(comparison)),
         "claims": list(comparison.claims),
-        "caution": comparison.caution,
+        "cautions": list(comparison.cautions),
+        "paper_tests": _paper_tests(comparison),
         "optimism": comparison.optimism,
     }
 
@@ -60,6 +65,33 @@ def patient_rows(comparison: Comparison) -> Iterator[Row]:
                         "class": name,
                         **asdict(measures),
                     }
+
+
+def difference_rows(comparison: Comparison) -> Iterator[Row]:
+    """Yield a row for each two networks: what is concluded of them, and from which numbers."""
+    names = comparison.tested_names
+    for each in comparison.differences:
+        yield _difference(each, names[each.first], names[each.second])
+
+
+def _difference(difference: Difference, first: str, second: str) -> Row:
+    return {
+        "first": first,
+        "second": second,
+        "conclusion": conclusion(difference, first, second),
+        "unit": "patient",
+        "patients": difference.num_patients,
+        "mean_difference": difference.mean,
+        **_ends(difference.interval),
+        "p": difference.p,
+        "p_adjusted": difference.p_adjusted,
+        "smallest_p": difference.smallest_p,
+        "comparisons": difference.num_comparisons,
+        "wins": difference.wins,
+        "ties": difference.ties,
+        "losses": difference.losses,
+        "method": "all sign flips" if difference.is_exact else "random sign flips",
+    }
 
 
 def _rows_of_metric(
@@ -92,8 +124,8 @@ def _network(network: ComparedNetwork, class_names: tuple[str, ...]) -> Row:
     return {
         "name": network.name,
         "network": network.architecture,
-        "score": network.score.mean,
-        "score_sd": network.score.sd,
+        "search_score": network.search_score.mean,
+        "search_score_sd": network.search_score.sd,
         "measures": list(measure_rows(network, class_names)),
         "parameters": network.parameters,
         "multiply_accumulates": network.macs,
@@ -105,7 +137,7 @@ def _network(network: ComparedNetwork, class_names: tuple[str, ...]) -> Row:
             {
                 "fold": record.key.fold,
                 "initialisation": record.key.initialisation,
-                "score": record.score,
+                "search_score": record.score,
                 "dice": dice,
                 "error": record.error,
             }
@@ -114,16 +146,14 @@ def _network(network: ComparedNetwork, class_names: tuple[str, ...]) -> Row:
     }
 
 
-def _tests(comparison: Comparison) -> Row:
-    names = [comparison.networks[number].name for number in comparison.tested]
+def _paper_tests(comparison: Comparison) -> Row:
+    names = comparison.tested_names
     return {
-        "networks": names,
+        "unit": "block",
+        "networks": list(names),
         "blocks": len(comparison.blocks),
         "friedman": comparison.friedman and _friedman(comparison),
-        "pairs": [
-            _pair(pair, names, interval)
-            for pair, interval in zip(comparison.pairs, comparison.pair_intervals, strict=True)
-        ],
+        "pairs": [_block_pair(pair, names) for pair in comparison.block_pairs],
     }
 
 
@@ -137,14 +167,13 @@ def _friedman(comparison: Comparison) -> Row:
     }
 
 
-def _pair(pair: Pair, names: list[str], interval: Interval | None) -> Row:
+def _block_pair(pair: BlockPair, names: tuple[str, ...]) -> Row:
     paired = pair.paired
     return {
         "first": names[pair.first],
         "second": names[pair.second],
         "mean_difference": paired.mean_difference,
         "median_difference": paired.median_difference,
-        **_ends(interval),
         "wins": paired.wins,
         "ties": paired.ties,
         "losses": paired.losses,
@@ -152,6 +181,5 @@ def _pair(pair: Pair, names: list[str], interval: Interval | None) -> Row:
         "effect": paired.effect,
         "p": paired.p,
         "p_holm": pair.p_holm,
-        "smallest_p": pair.smallest_p,
         "method": paired.method,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mbnas.report.chart import draw_key, draw_progress
 from mbnas.report.citing import citing_section
+from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_section import comparison_section
 from mbnas.report.document import Section, render_document, state_line, write_document
 from mbnas.report.markup import Content, Markup, element
@@ -115,7 +116,7 @@ def _figures(summary: SearchSummary) -> Markup | None:
         return None
     figures: list[tuple[str, Content, Content]] = [
         (
-            "Best score",
+            "Best search score",
             score_text(best.score),
             f"± {best.sd:.3f} over trainings" if best.sd else None,
         )
@@ -123,11 +124,10 @@ def _figures(summary: SearchSummary) -> Markup | None:
     if unet is not None and unet.score is not None:
         difference = difference_text(best.score - unet.score)
         figures.append(
-            ("Against the U-Net", difference, f"U-Net {score_text(unet.score, unet.sd)}")
+            ("Against the U-Net", difference, f"its search score {score_text(unet.score, unet.sd)}")
         )
     if summary.comparison is not None and summary.comparison.networks:
-        fresh = summary.comparison.networks[0]
-        figures.append(("Trained anew", score_text(fresh.score.mean), fresh.name))
+        figures.append(_trained_anew(summary.comparison))
     figures += [
         ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
         ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
@@ -145,6 +145,16 @@ def _figures(summary: SearchSummary) -> Markup | None:
     )
 
 
+def _trained_anew(comparison: Comparison) -> tuple[str, Content, Content]:
+    """Return the Dice of the comparison's first network, on the patients who decide."""
+    network = comparison.networks[0]
+    measures = comparison.deciding(network)
+    dice = None if measures is None else measures.metrics["dice"].overall.mean
+    patients = "held-out patients" if comparison.is_held_out else "patients of the folds"
+    words = f"{network.name}, trained anew; {patients}, grid of the files"
+    return ("Dice", score_text(dice), words)
+
+
 def _beside(count: int | None) -> str | None:
     return None if count is None else f"U-Net {count_text(count)}"
 
@@ -159,8 +169,8 @@ def _progress(summary: SearchSummary) -> Markup:
         title,
         element(
             "p",
-            "Each mark is one network; its score is the mean validation Dice of its trainings, "
-            "which is what the search climbs.",
+            "Each mark is one network; its score is the search score: the mean validation Dice of "
+            "its trainings on the prepared grid, over their last epochs.",
             class_="quiet",
         ),
         element(

@@ -1,105 +1,95 @@
-"""What a comparison shows, one sentence a claim, with the number that carries it.
+"""What a comparison shows, in plain sentences.
 
-A claim says as plainly when the data cannot tell. All scores are higher for better.
+A conclusion follows from the interval of a difference alone, which excludes 0 exactly where its p
+is below alpha: words, interval and p cannot contradict one another.
 """
 
 from __future__ import annotations
 
+from mbnas.scoring.differences import Difference
 from mbnas.scoring.intervals import Interval
-from mbnas.scoring.pairs import Comparison
-from mbnas.scoring.ranks import Friedman
-
-ALPHA = 0.05
 
 
-def claim_pair(
-    comparison: Comparison,
-    first: str,
-    second: str,
-    *,
-    interval: Interval | None = None,
-    unit: str = "Dice",
-    alpha: float = ALPHA,
-) -> str:
-    """Return what a comparison of two networks shows.
-
-    The better one comes first where there is one.
+def conclusion(difference: Difference, first: str, second: str) -> str:
+    """Return what a comparison of two networks shows, without its numbers.
 
     Args:
-        comparison: Of these two, corrected for all others that were tested.
-        first: Name of the comparison's first network.
-        second: Name of its second.
-        interval: Of the mean of first minus second over patients, if it is known.
-        unit: What the scores are in.
-        alpha: A p below it tells the two apart.
+        difference: Of the first network's values minus the second's.
+        first: Name of the first network.
+        second: Name of the second.
     """
-    told_apart = comparison.p_holm < alpha
-    if told_apart and comparison.paired.effect < 0:
-        turned = interval.negated() if interval else None
-        return claim_pair(
-            comparison.swapped(), second, first, interval=turned, unit=unit, alpha=alpha
-        )
-    paired = comparison.paired
-    pairs = _counted(paired.num_pairs, "pair")
-    difference = (
-        f"{paired.mean_difference:+z.4f} {unit} on average{_interval_text(interval)}, "
-        f"higher in {paired.wins} of {pairs}"
-    )
-    correction = _correction_text(comparison.num_comparisons)
-    if comparison.smallest_p >= alpha:
-        return (
-            f"{pairs} could not tell {first} from {second} whatever the scores, as the smallest p "
-            f"possible is {comparison.smallest_p:.2g}{correction}, not below {alpha:g}: "
-            f"{difference}."
-        )
-    evidence = (
-        f"{difference} (rank-biserial effect {paired.effect:+z.2f}), "
-        f"{_p_text(comparison.p_holm, alpha)}{correction}."
-    )
-    if not told_apart:
-        return f"These {pairs} cannot tell {first} from {second}: {evidence}"
-    if paired.mean_difference <= 0:
-        return f"{first} differs from {second}: ranks favour it, and the mean does not: {evidence}"
-    return f"{first} is better than {second}: {evidence}"
+    match difference.verdict:
+        case "first":
+            return f"{first} is better than {second}"
+        case "second":
+            return f"{second} is better than {first}"
+        case "none":
+            return f"No difference shown between {first} and {second}"
+        case "too few patients":
+            return f"Too few patients to show any difference between {first} and {second}"
 
 
-def claim_friedman(result: Friedman | None, *, alpha: float = ALPHA) -> str:
-    """Return whether the networks differ at all, by Iman and Davenport's p."""
-    if result is None:
+def claim_pair(difference: Difference, first: str, second: str, *, unit: str = "Dice") -> str:
+    """Return what a comparison of two networks shows, with the numbers that carry it.
+
+    Args:
+        difference: Of the first network's values minus the second's.
+        first: Name of the first network.
+        second: Name of the second.
+        unit: What the values are in.
+    """
+    words = conclusion(difference, first, second)
+    shown = difference.swapped() if difference.verdict == "second" else difference
+    mean = f"{shown.mean:+z.4f} {unit}"
+    patients = _counted(shown.num_patients, "patient")
+    if shown.interval is None:
         return (
-            "The Friedman test is not defined here: it needs three networks or more, each scored "
-            "in two blocks or more."
+            f"{words}: {mean} in {patients}; the smallest p possible is "
+            f"{p_text(shown.smallest_p, shown.alpha)}."
         )
-    num_networks = len(result.average_ranks)
-    f = "every block ranks alike" if result.f is None else f"F = {result.f:.2f}"
-    evidence = (
-        f"average ranks from {min(result.average_ranks):.2f} to {max(result.average_ranks):.2f}, "
-        f"{f}, {_p_text(result.f_p, alpha)} (Friedman test after Iman and Davenport)"
+    interval = (
+        f"{shown.interval.confidence * 100:g} % interval {interval_text(shown.interval, digits=4)}"
     )
-    if result.f_p < alpha:
+    return f"{words}: {mean} ({interval}; p {_equals(shown)}; {patients})."
+
+
+def basis(num_held_out: int, num_patients: int) -> str:
+    """Return on which patients networks are compared, and what that means for the best found."""
+    if num_held_out:
         return (
-            f"The {num_networks} networks do not all score alike in {result.num_blocks} blocks: "
-            f"{evidence}."
+            f"Compared on {_counted(num_held_out, 'held-out patient')}, who took no part in the "
+            "search or in any training."
         )
     return (
-        f"These {result.num_blocks} blocks cannot tell the {num_networks} networks apart: "
-        f"{evidence}."
+        f"Selected and compared on the same patients: all {num_patients} are in the folds and none "
+        "is held out, which favours the networks that a search found."
     )
 
 
-def caution_folds(num_folds: int, num_initialisations: int) -> str:
-    """Return why p-values over folds and initialisations are to be read with care.
+def caution_training(num_initialisations: int) -> str:
+    """Return what the intervals do not cover."""
+    return (
+        "The intervals are over patients, for the networks as they were trained here, from "
+        f"{_counted(num_initialisations, 'initialisation')}"
+        + (
+            ": another training of the same architectures can come out differently."
+            if num_initialisations == 1
+            else " each: they do not cover the luck of training, which the mean over "
+            "initialisations reduces."
+        )
+    )
+
+
+def caution_blocks(num_blocks: int, num_folds: int) -> str:
+    """Return why p-values over blocks decide nothing.
 
     Source:
-        Nadeau and Bengio 2003, Inference for the generalization error, Machine Learning 52;
-        Bengio and Grandvalet 2004, No unbiased estimator of the variance of K-fold
-        cross-validation, JMLR 5.
+        Nadeau and Bengio 2003, Inference for the generalization error, Machine Learning 52.
     """
     return (
-        f"Read these p-values as optimistic: each patient is trained on in {num_folds - 1} of the "
-        f"{num_folds} folds, so the {_counted(num_folds * num_initialisations, 'block')} are not "
-        "independent (Nadeau and Bengio 2003), and no unbiased estimate of the variance over folds "
-        "exists (Bengio and Grandvalet 2004)."
+        f"The {_counted(num_blocks, 'block')} of the paper's tests are not independent: those of a "
+        f"fold share its patients, and the {_counted(num_folds, 'fold')} share training patients. "
+        "These p-values are too small, and the conclusions do not use them."
     )
 
 
@@ -107,46 +97,63 @@ def claim_optimism(searched: float, fresh: float, *, num_networks: int, unit: st
     """Return how optimistic a search was of its best network.
 
     Args:
-        searched: The score by which the search chose it.
-        fresh: Its score on initialisations that the search did not see.
+        searched: The search score by which the search chose it.
+        fresh: Its search score from initialisations that the search did not see.
         num_networks: Networks that the search chose from.
         unit: What the scores are in.
     """
     change = fresh - searched
     reading = (
-        "the best of many noisy scores is an optimistic one; the fresh score is the one to report"
+        "The best of many noisy scores is optimistic."
         if change < 0
-        else "no optimism shows here; the fresh score is still the one to report"
+        else "The search was not optimistic here."
     )
     return (
-        f"The search saw {searched:.4f} {unit} for its best of "
-        f"{_counted(num_networks, 'network')}, and fresh initialisations give {fresh:.4f} "
-        f"({change:+z.4f}): {reading}."
+        f"{SEARCH_SCORE[0].upper()}{SEARCH_SCORE[1:]}: {searched:.4f} {unit} in the search, the "
+        f"best of {_counted(num_networks, 'network')}, and {fresh:.4f} from fresh initialisations "
+        f"({change:+z.4f}). {reading}"
     )
 
 
-def _interval_text(interval: Interval | None) -> str:
-    if interval is None:
-        return ""
-    return (
-        f" ({interval.confidence * 100:g} % interval over patients {interval.low:+z.4f} to "
-        f"{interval.high:+z.4f})"
-    )
+SEARCH_SCORE = "search score (prepared grid, mean of the last epochs)"
+"""What tells a search score from the Dice of a comparison, which is on the grid of the files."""
 
 
-def _correction_text(num_comparisons: int) -> str:
-    return f", Holm-corrected over {num_comparisons} comparisons" if num_comparisons > 1 else ""
+def interval_text(interval: Interval, *, digits: int) -> str:
+    """Return both ends with their signs, with as many more digits as keep them off 0.
+
+    >>> interval_text(Interval(low=0.00002, high=0.0312, confidence=0.95), digits=3)
+    '+0.00002 to +0.031'
+    """
+    return f"{_end_text(interval.low, digits)} to {_end_text(interval.high, digits)}"
 
 
-def _p_text(p: float, alpha: float) -> str:
-    """Return a p to two digits, or as many more as keep it on its side of alpha."""
+def p_text(p: float, alpha: float) -> str:
+    """Return a p to two digits, or as many more as keep it on its side of alpha.
+
+    >>> p_text(0.0499, 0.05), p_text(0.00002, 0.05)
+    ('0.0499', '< 0.0001')
+    """
     if p < 0.0001 <= alpha:
-        return "p < 0.0001"
+        return "< 0.0001"
     for digits in range(2, 17):
         text = f"{p:.{digits}g}"
         if (float(text) < alpha) == (p < alpha):
             break
-    return f"p = {text}"
+    return text
+
+
+def _equals(difference: Difference) -> str:
+    text = p_text(difference.p_adjusted, difference.alpha)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _end_text(end: float, digits: int) -> str:
+    for more in range(digits, 13):
+        text = f"{end:+z.{more}f}"
+        if (float(text) > 0) == (end > 0) and (float(text) < 0) == (end < 0):
+            break
+    return text
 
 
 def _counted(count: int, noun: str) -> str:

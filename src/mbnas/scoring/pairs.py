@@ -1,5 +1,8 @@
 """Two networks on the same blocks: Wilcoxon's signed-rank test, its effect size, Holm's correction.
 
+This is the paper's test. Blocks are not independent, so its p is too small, and what a comparison
+concludes comes from `mbnas.scoring.differences`.
+
 Blocks in which both score alike are left out of the test (Wilcoxon's own treatment of zeros) and
 counted as ties. The p is two-sided and, for as many as 200 blocks that differ, exact: the chance,
 over all signs that the differences could have, of a sum of ranks as far out. Differences of one
@@ -12,7 +15,7 @@ Source: Wilcoxon 1945, Biometrics Bulletin 1(6); Demšar 2006, JMLR 7, section 3
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
@@ -54,17 +57,6 @@ class Paired:
     p: float
     method: Literal["exact", "normal approximation"]
 
-    def swapped(self) -> Paired:
-        """Return the same differences as second minus first."""
-        return replace(
-            self,
-            wins=self.losses,
-            losses=self.wins,
-            mean_difference=-self.mean_difference,
-            median_difference=-self.median_difference,
-            effect=-self.effect,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -83,15 +75,6 @@ class Comparison:
     paired: Paired
     num_comparisons: int
     p_holm: float
-
-    @property
-    def smallest_p(self) -> float:
-        """The smallest ``p_holm`` that so few blocks could give, whatever their scores."""
-        return min(1.0, self.num_comparisons * smallest_p(self.paired.num_pairs))
-
-    def swapped(self) -> Comparison:
-        """Return the same comparison with the second network first."""
-        return replace(self, first=self.second, second=self.first, paired=self.paired.swapped())
 
 
 def compare_all(scores_BN: Float[np.ndarray, "block network"]) -> tuple[Comparison, ...]:
@@ -163,15 +146,6 @@ def holm(ps: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, (len(ps) - step) * ps[place]))
         corrected[place] = largest
     return tuple(corrected)
-
-
-def smallest_p(num_pairs: int) -> float:
-    """Return the two-sided p of a signed-rank test in which every pair differs to one side.
-
-    >>> [smallest_p(num_pairs) for num_pairs in (1, 3, 5, 6)]
-    [1.0, 0.25, 0.0625, 0.03125]
-    """
-    return min(1.0, 2.0 ** (1 - num_pairs))
 
 
 def _signed_rank_p(

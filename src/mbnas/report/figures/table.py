@@ -20,7 +20,7 @@ from mbnas.report.figures.progress import Run, draw_progress
 from mbnas.report.figures.ranks import draw_ranks
 from mbnas.report.figures.segmentations import draw_segmentations
 from mbnas.report.wording import counted
-from mbnas.scoring.claims import ALPHA
+from mbnas.scoring.differences import ALPHA
 from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing, read_standing
@@ -102,12 +102,13 @@ def ranks(sources: Sequence[Source]) -> Figure:
         )
     p = "p < 0.001" if test.f_p < 0.001 else f"p = {test.f_p:.2g}"
     return draw_ranks(
-        [comparison.networks[number].name for number in comparison.tested],
+        comparison.tested_names,
         test.average_ranks,
         difference,
         notes=(
-            f"Joined networks are not told apart (Nemenyi, α = {ALPHA}).",
+            f"Joined: ranks within the critical difference (Nemenyi, α = {ALPHA}).",
             f"Friedman's test over {counted(test.num_blocks, 'block')}: {p}.",
+            "As in the paper; blocks are not independent, so p is too small.",
         ),
     )
 
