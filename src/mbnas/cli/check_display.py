@@ -20,7 +20,11 @@ from mbnas.data.normalise import IN_WORDS
 from mbnas.data.slice_axis import PLANES
 from mbnas.report.wording import counted
 
-_LAYOUTS = {"msd": "Decathlon (MSD)", "nnunet": "nnU-Net v2 raw"}
+_LAYOUTS = {
+    "msd": "Decathlon (MSD)",
+    "nnunet": "nnU-Net v2 raw",
+    "nnunet-v1": "nnU-Net v1 raw",
+}
 _PATIENTS_BY = {
     "case": "every case is its own patient",
     "pattern": "by data.patient_pattern",

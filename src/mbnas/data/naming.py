@@ -106,4 +106,5 @@ def _others(files: list[str]) -> str:
         return ""
     shown = ", ".join(files[: _MOST_NAMES - 1])
     more = len(files) - (_MOST_NAMES - 1)
-    return f" (so are {shown}{f' and {more} more' if more > 0 else ''})" if files else ""
+    verb = "is" if len(files) == 1 else "are"
+    return f" (so {verb} {shown}{f' and {more} more' if more > 0 else ''})"

@@ -265,7 +265,8 @@ def _write(
         raise DatasetError(f"{path} cannot be written: name it .nii or .nii.gz.")
     image = _placed_as(placement, array) if placement else _placed_by(affine, array)
     with replacing(path) as aside:
-        nib.save(image, aside)
+        # not nib.save, which would write a.Nii to a.nii
+        image.to_file_map({"image": nib.FileHolder(filename=str(aside))})
 
 
 def _placed_by(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"]) -> Any:
