@@ -14,6 +14,7 @@ from bare import bare_step
 from workload import Arm, Case
 
 from mbnas.network.layout import channels_last
+from mbnas.training.initialisation import placed_for_training
 from mbnas.training.loop import Schedule, TrainingLoop
 from mbnas.training.protocol import StepMode
 from mbnas.training.step import Step
@@ -26,7 +27,8 @@ def mbnas(case: Case) -> Iterator[Arm]:
     On a GPU a step is recorded once and replayed, as studies have it there.
     """
     mode: StepMode = "graph" if case.device.type == "cuda" else "eager"
-    step = Step([case.network()], replace(case.protocol.training, step=mode))
+    settings = replace(case.protocol.training, step=mode, fused="off")
+    step = Step([placed_for_training(case.network(), case.device, settings)], settings)
     slices = np.arange(len(case.data.labels_NHW))
     schedule = Schedule(case.data, slices, case.protocol, np.random.default_rng(0))
     yield TrainingLoop(step, case.data, [schedule]).advance
@@ -41,7 +43,10 @@ def bare(case: Case) -> Iterator[Arm]:
     settings = case.protocol.training
     images_BCHW = channels_last(case.data.images_NCHW[: settings.batch_size])
     labels_BHW = case.data.labels_NHW[: settings.batch_size]
-    step = bare_step(case.network(), images_BCHW, labels_BHW, settings)
+    network = placed_for_training(
+        case.network(), case.device, replace(settings, step="eager", fused="off")
+    )
+    step = bare_step(network, images_BCHW, labels_BHW, settings)
 
     def run() -> None:
         for _ in range(case.steps):

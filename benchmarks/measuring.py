@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from mbnas.training.processor import is_fast_at_bfloat16
+
 Name = TypeVar("Name", bound=Hashable)
 Rounds = dict[Name, list[dict[str, float]]]
 """For each arm its rounds: ``wall_s`` and this process's ``cpu_s``."""
@@ -86,6 +88,7 @@ def machine(device: str = "cpu", threads: int = 1) -> dict[str, object]:
     described: dict[str, object] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
+        "instructions": instructions(),
         "cores": os.cpu_count(),
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
@@ -96,6 +99,13 @@ def machine(device: str = "cpu", threads: int = 1) -> dict[str, object]:
     if torch.device(device).type == "cuda":
         described["gpu"] = torch.cuda.get_device_name(device)
     return described
+
+
+def instructions() -> str:
+    """Return the vector instructions that torch uses, and whether bfloat16 is among them."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    has_bfloat16 = is_fast_at_bfloat16(torch.device("cpu"))
+    return f"{capability} with{'' if has_bfloat16 else 'out'} bfloat16"
 
 
 def described(machine_of: Mapping[str, object]) -> str:

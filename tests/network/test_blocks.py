@@ -72,12 +72,8 @@ STRUCTURES = {
     "vgg": "conv5 norm relu conv5 norm relu",
     "residual": "conv5 norm relu conv5 norm conv1 norm relu",
     "dense": "norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv1+bias",
-    "inception": (
-        "conv1 norm relu "
-        "conv1 norm relu conv5 norm relu "
-        "conv1 norm relu conv5 norm relu conv5 norm relu "
-        "pool3 conv1 norm relu"
-    ),
+    # Its branches are computed together, which has a test of its own.
+    "inception": "conv1 norm relu conv5 conv5 norm relu conv5 pool3 norm relu",
 }
 
 
@@ -121,12 +117,55 @@ def test_every_layer_of_a_dense_block_sees_all_before_it():
         assert torch.equal(after[:, : before.shape[1]], before)
 
 
-def test_every_branch_of_an_inception_block_sees_the_input():
-    block, maps = block_class("inception")(4, 8, 3).eval(), torch.randn(2, 4, 6, 6)
-    with torch.no_grad():
-        found = block(maps)
-        assert [branch(maps).shape[1] for branch in block.branches] == [2, 2, 2, 2]
-        assert torch.equal(found, torch.cat([branch(maps) for branch in block.branches], dim=1))
+def branches_of(block, channels):
+    """Return the four branches that an inception block computes together, one by one."""
+
+    def layer(weight, norm, part):
+        out_channels, in_channels, side, _ = weight.shape
+        convolution = torch.nn.Conv2d(in_channels, out_channels, side, padding="same", bias=False)
+        convolution.weight = torch.nn.Parameter(weight)
+        own = torch.nn.BatchNorm2d(len(weight))
+        own.load_state_dict(
+            {
+                key: value if value.dim() == 0 else value[part]
+                for key, value in norm.state_dict().items()
+            }
+        )
+        return torch.nn.Sequential(convolution, own, torch.nn.ReLU())
+
+    first, width = block.first.weight.detach(), channels // 4
+    quarters = [slice(width * number, width * (number + 1)) for number in range(4)]
+    early, late = block.first_activation[0], block.last_activation[0]
+    return [
+        layer(first[quarters[0]], late, quarters[0]),
+        torch.nn.Sequential(
+            layer(first[quarters[1]], early, quarters[0]),
+            layer(block.short.weight.detach(), late, quarters[1]),
+        ),
+        torch.nn.Sequential(
+            layer(first[quarters[2]], early, quarters[1]),
+            block.long[0],
+            layer(block.long[1].weight.detach(), late, quarters[2]),
+        ),
+        torch.nn.Sequential(
+            torch.nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+            layer(first[quarters[3]], late, quarters[3]),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_an_inception_block_computes_what_its_four_branches_would_one_by_one(training):
+    torch.manual_seed(0)
+    block, maps = block_class("inception")(6, 8, 5), torch.randn(2, 6, 7, 9)
+    for module in block.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for value in (module.weight, module.bias, module.running_mean):
+                torch.nn.init.normal_(value)
+    branches = branches_of(block, 8)
+    block.train(training)
+    expected = torch.cat([branch.train(training)(maps) for branch in branches], dim=1)
+    torch.testing.assert_close(block(maps), expected)
 
 
 def test_a_residual_block_of_equal_channels_has_nothing_in_its_shortcut():

@@ -27,12 +27,13 @@ from mbnas.training.processor import processor_flags
 def machine(monkeypatch):
     """A function that gives this process a machine with other devices, as torch reports them."""
 
-    def has(*, cuda=0, bf16=False, flags=()):
+    def has(*, cuda=0, bf16=False, flags=(), uses="AVX512"):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *, including_emulation: bf16)
         monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: None)
         monkeypatch.setattr(processor, "processor_flags", lambda: frozenset(flags))
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: uses)
 
     return has
 
@@ -93,6 +94,7 @@ def test_a_precision_asked_for_stays(machine, precision, name):
         ({"flags": ["avx512f", "avx2"]}, "cpu", "float32"),
         ({"flags": ["fpu", "avx512_bf16"]}, "cpu", "bfloat16"),
         ({"flags": ["amx_bf16"]}, "cpu", "bfloat16"),
+        ({"flags": ["amx_bf16"], "uses": "AVX2"}, "cpu", "float32"),
         ({"cuda": 1, "bf16": True}, "cuda:0", "bfloat16"),
         ({"cuda": 1, "flags": ["amx_bf16"]}, "cuda", "float32"),
         ({"flags": ["amx_bf16"]}, "mps", "float32"),

@@ -146,7 +146,9 @@ def test_a_program_serves_one_training_after_another(task, data, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(which("g++") is None, reason="torch compiles for processors with g++")
-def test_a_compiled_step_follows_the_eager_one(task, data):
+def test_a_compiled_step_follows_the_eager_one(task, data, tmp_path, monkeypatch):
+    # The shared cache may hold code for other instructions, which crashes when it runs here.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     short = replace(with_training(task, epochs=2), architecture=Genotype.parse("0vgg3"))
     eager = train_once(short, data)
     # in a process of its own: here types are checked at every call, which cannot be compiled

@@ -8,8 +8,10 @@ from jaxtyping import Int
 from torch import nn
 
 from mbnas.network.build import build_network, output_layer
+from mbnas.network.cpu import with_cpu_layers
 from mbnas.network.layout import placed
 from mbnas.seeds import derive_seed
+from mbnas.training.protocol import TrainingSettings
 from mbnas.training.source import SliceSource
 from mbnas.training.task import TrainingTask
 
@@ -34,7 +36,25 @@ def initial_network(
         bias_head_to_frequencies(
             output_layer(network, data.num_classes), data.class_counts(training_slices)
         )
-    return placed(network, task.device)
+    return placed_for_training(network, task.device, task.protocol.training)
+
+
+def placed_for_training(
+    network: nn.Module, device: torch.device | str, settings: TrainingSettings
+) -> nn.Module:
+    """Move a network to where it trains, with the layers that train fastest there.
+
+    Args:
+        network: To be trained; it is changed.
+        device: Where.
+        settings: Resolved. Networks that are compiled, recorded or advance together keep torch's
+            own layers.
+    """
+    network = placed(network, device)
+    is_layer_by_layer = settings.step == "eager" and settings.fused == "off"
+    if torch.device(device).type == "cpu" and is_layer_by_layer:
+        return with_cpu_layers(network)
+    return network
 
 
 def initialised_network(task: TrainingTask, data: SliceSource, attempt: int) -> nn.Module:

@@ -18,13 +18,15 @@ def num_cores() -> int:
 def is_fast_at_bfloat16(device: torch.device) -> bool:
     """Say whether a device computes in bfloat16 itself.
 
-    CUDA devices tell; processors do with AVX512-BF16 or AMX, and other devices do not.
+    CUDA devices tell; processors do with AVX512-BF16 or AMX, unless torch was told to use no
+    AVX-512 (``ATEN_CPU_CAPABILITY``), and other devices do not.
     """
     match device.type:
         case "cuda":
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
         case "cpu":
-            return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+            uses_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
+            return uses_avx512 and bool({"avx512_bf16", "amx_bf16"} & processor_flags())
         case _:
             return False
 

@@ -15,9 +15,9 @@ from torch import nn
 
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
-from mbnas.network.layout import placed
 from mbnas.seeds import generator
 from mbnas.training.device import flushing_subnormals, prepare_process
+from mbnas.training.initialisation import placed_for_training
 from mbnas.training.loop import Schedule, TrainingLoop
 from mbnas.training.protocol import Protocol
 from mbnas.training.resident import ResidentSlices
@@ -115,7 +115,7 @@ def _network(workload: Workload) -> nn.Module:
         num_classes=workload.num_classes,
         base_channels=workload.protocol.training.base_channels,
     )
-    return placed(network, workload.device)
+    return placed_for_training(network, workload.device, workload.protocol.training)
 
 
 def _noise(workload: Workload) -> ResidentSlices:

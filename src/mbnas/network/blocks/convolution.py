@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from mbnas.errors import ConfigurationError
@@ -19,6 +20,25 @@ def convolution(
         bias: Whether there is one; a normalisation that follows would undo it.
     """
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
+
+
+def joined(convolutions: list[nn.Conv2d]) -> nn.Conv2d:
+    """Return one convolution that gives the channels of several, one's after another's.
+
+    Args:
+        convolutions: Of one input, kernel and padding, without bias; the first becomes the result.
+    """
+    result = convolutions[0]
+    result.weight = nn.Parameter(torch.cat([each.weight.detach() for each in convolutions]))
+    result.out_channels = len(result.weight)
+    return result
+
+
+class NormReLU(nn.Sequential):
+    """Batch normalisation, ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
 class ConvolutionNormReLU(nn.Sequential):

@@ -6,7 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mbnas.network.blocks.convolution import ConvolutionNormReLU, quarter
+from mbnas.network.blocks.convolution import (
+    ConvolutionNormReLU,
+    NormReLU,
+    convolution,
+    joined,
+    quarter,
+)
 
 
 class InceptionBlock(nn.Module):
@@ -14,6 +20,11 @@ class InceptionBlock(nn.Module):
 
     Each branch gives a quarter of ``out_channels``; normalisation and ReLU follow every
     convolution. The pool's average leaves out what lies outside the image.
+
+    The branches are computed together where that changes nothing. Their first convolutions are
+    one; that of the last branch runs before the pool, since a 1×1 convolution without bias and
+    an average over pixels commute. Normalisation works channel by channel, so maps that are
+    ready at the same time are normalised at once.
 
     Args:
         in_channels: Channels of the input.
@@ -28,28 +39,29 @@ class InceptionBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
-        width = quarter(out_channels, "inception")
-        self.branches = nn.ModuleList(
-            [
-                ConvolutionNormReLU(in_channels, width, 1),
-                nn.Sequential(
-                    ConvolutionNormReLU(in_channels, width, 1),
-                    ConvolutionNormReLU(width, width, kernel),
-                ),
-                nn.Sequential(
-                    ConvolutionNormReLU(in_channels, width, 1),
-                    ConvolutionNormReLU(width, width, kernel),
-                    ConvolutionNormReLU(width, width, kernel),
-                ),
-                nn.Sequential(
-                    nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
-                    ConvolutionNormReLU(in_channels, width, 1),
-                ),
-            ]
+        self.width = quarter(out_channels, "inception")
+        # Drawn branch by branch, as if nothing were computed together.
+        first = [convolution(in_channels, self.width, 1), convolution(in_channels, self.width, 1)]
+        self.short = convolution(self.width, self.width, kernel)
+        first.append(convolution(in_channels, self.width, 1))
+        self.long = nn.Sequential(
+            ConvolutionNormReLU(self.width, self.width, kernel),
+            convolution(self.width, self.width, kernel),
         )
+        first.append(convolution(in_channels, self.width, 1))
+        self.first = joined(first)
+        self.first_activation = NormReLU(2 * self.width)
+        self.pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        self.last_activation = NormReLU(out_channels)
 
     def forward(
         self, maps: Float[Tensor, "batch in_channels height width"]
     ) -> Float[Tensor, "batch out_channels height width"]:
         """Return the block's feature maps."""
-        return torch.cat([branch(maps) for branch in self.branches], dim=1)
+        point, between, pooled = self.first(maps).split(
+            [self.width, 2 * self.width, self.width], dim=1
+        )
+        short, long = self.first_activation(between).chunk(2, dim=1)
+        branches = [point, self.short(short), self.long(long), self.pool(pooled)]
+        output: Tensor = self.last_activation(torch.cat(branches, dim=1))
+        return output

@@ -1,0 +1,129 @@
+"""3×3 convolutions whose weight gradient is a sum of matrix products, for processors with AVX2.
+
+Without AVX-512, oneDNN computes weight gradients of channels-last maps at about half of the rate of
+its other convolutions. Matrix products over all pixels, one for each of the nine shifts, take two
+thirds to three quarters of that time.
+
+Shape suffixes: B batch, C channels of the input, K of the output, H height, W width, P pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+SIDE = 3
+MIN_CHANNELS = 16
+"""With fewer channels on either side the matrices are too narrow to pay."""
+
+MIN_PRODUCTS = 2**24
+"""Multiplications of a slice and shift from which on the products pay: a block of 32 channels at
+128×128 pixels has as many, and so has a U-Net of 32 base channels at each of its levels."""
+
+
+def has_slow_weight_gradients() -> bool:
+    """Say whether this processor, as torch uses it, has AVX2 and no AVX-512."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+def is_same_3x3(convolution: nn.Conv2d) -> bool:
+    """Say whether a convolution is 3×3, dense, and keeps height and width, with many channels."""
+    return (
+        convolution.kernel_size == (SIDE, SIDE)
+        and convolution.padding == (1, 1)
+        and convolution.padding_mode == "zeros"
+        and convolution.stride == convolution.dilation == (1, 1)
+        and convolution.groups == 1
+        and min(convolution.in_channels, convolution.out_channels) >= MIN_CHANNELS
+    )
+
+
+class ProductGradientConv2d(nn.Conv2d):
+    """A 3×3 convolution whose weight gradient is a sum of matrix products.
+
+    The layer it replaces must be one of :func:`is_same_3x3`.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
+        """Return the maps convolved."""
+        if not self._pays(input):
+            return super().forward(input)
+        output: Tensor = _ProductGradientConvolution.apply(input, self.weight, self.bias)
+        return output
+
+    def _pays(self, maps_BCHW: Tensor) -> bool:
+        """Say whether a weight gradient will be asked for, in float32, and the products pay."""
+        num_products = self.in_channels * self.out_channels * maps_BCHW[0, 0].numel()
+        return (
+            self.training
+            and torch.is_grad_enabled()
+            and self.weight.requires_grad
+            and maps_BCHW.device.type == "cpu"
+            and maps_BCHW.dtype == torch.float32
+            and not torch.is_autocast_enabled("cpu")
+            and num_products >= MIN_PRODUCTS
+        )
+
+
+class _ProductGradientConvolution(torch.autograd.Function):
+    """torch's 3×3 convolution and gradient of the maps, with a weight gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, maps_BCHW: Tensor, weight: Tensor, bias_K: Tensor | None) -> Tensor:
+        """Return the maps convolved."""
+        ctx.save_for_backward(maps_BCHW, weight)
+        return torch.conv2d(maps_BCHW, weight, bias_K, padding=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of maps, weight and bias."""
+        gradient_BKHW = gradients[0].contiguous(memory_format=torch.channels_last)
+        maps_BCHW, weight = ctx.saved_tensors
+        needs_maps, needs_weight, needs_bias = ctx.needs_input_grad
+        maps_gradient = weight_gradient = bias_gradient = None
+        if needs_maps:
+            geometry = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+            maps_gradient, _, _ = torch.ops.aten.convolution_backward(
+                gradient_BKHW, maps_BCHW, weight, None, *geometry, [True, False, False]
+            )
+        if needs_weight:
+            weight_gradient = weight_gradient_of(maps_BCHW, gradient_BKHW)
+        if needs_bias:
+            bias_gradient = gradient_BKHW.sum(dim=(0, 2, 3))
+        return maps_gradient, weight_gradient, bias_gradient
+
+
+def weight_gradient_of(
+    maps_BCHW: Float[Tensor, "batch channels height width"],
+    gradient_BKHW: Float[Tensor, "batch out_channels height width"],
+) -> Float[Tensor, "out_channels channels 3 3"]:
+    """Return the gradient of a 3×3 convolution's weights, in channels-last memory.
+
+    With a border of zeros around a slice and its pixels in one row, what a weight is multiplied
+    with lies at one distance from every pixel of the output. The gradient gets two columns of
+    zeros at the right, where that row has border pixels.
+
+    Args:
+        maps_BCHW: The convolution's input.
+        gradient_BKHW: The gradient of its output.
+    """
+    _, channels, height, width = maps_BCHW.shape
+    padded_width = width + SIDE - 1
+    num_pixels = height * padded_width - (SIDE - 1)
+    weights = maps_BCHW.new_zeros(SIDE, SIDE, gradient_BKHW.shape[1], channels)
+    # Slice by slice, which then stays in the processor's cache for all nine products.
+    for maps_CHW, gradient_KHW in zip(maps_BCHW, gradient_BKHW, strict=True):
+        maps_PC = functional.pad(maps_CHW.permute(1, 2, 0), (0, 0, 1, 1, 1, 1)).flatten(0, 1)
+        gradient_PK = functional.pad(gradient_KHW.permute(1, 2, 0), (0, 0, 0, 2)).flatten(0, 1)
+        gradient_KP = gradient_PK[:num_pixels].t()
+        for down in range(SIDE):
+            for across in range(SIDE):
+                first = down * padded_width + across
+                weights[down, across].addmm_(gradient_KP, maps_PC[first : first + num_pixels])
+    return weights.permute(2, 3, 0, 1)
