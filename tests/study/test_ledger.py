@@ -21,9 +21,8 @@ from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import BASELINES
 from mbnas.scoring.measures import ClassMeasures
+from mbnas.study.facts import ASKED_AGAIN, FOLDS, INITIALISATIONS
 from mbnas.study.ledger import (
-    ASKED_AGAIN,
-    TRAININGS_PER_NETWORK,
     EvaluationRecord,
     Ledger,
     NetworkRecord,
@@ -72,14 +71,15 @@ def ledger(path):
 
 # What is recorded survives
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+shares = st.floats(0, 1)
 epochs = st.lists(
     st.builds(
         EpochRecord,
         epoch=st.integers(1, 2**31),
-        learning_rate=finite,
+        learning_rate=positive,
         loss=st.floats(allow_nan=False),
-        class_dice=st.none() | st.lists(st.none() | finite, max_size=3).map(tuple),
+        class_dice=st.none() | st.lists(st.none() | shares, max_size=3).map(tuple),
     ),
     max_size=4,
     unique_by=lambda record: record.epoch,
@@ -95,9 +95,9 @@ volumes = st.lists(
         measures=st.lists(
             st.builds(
                 ClassMeasures,
-                dice=st.none() | finite,
-                hd95_mm=st.none() | finite,
-                surface_dice=st.none() | finite,
+                dice=st.none() | shares,
+                hd95_mm=st.none() | positive,
+                surface_dice=st.none() | shares,
                 predicted_voxels=counts,
                 reference_voxels=counts,
             ),
@@ -120,15 +120,15 @@ keys = st.builds(
 
 @st.composite
 def training_records(draw):
-    score = draw(st.none() | finite)
+    score = draw(st.none() | shares)
     return TrainingRecord(
         key=draw(keys),
         score=score,
         error=draw(st.text()) if score is None else None,
         collapsed=tuple(draw(st.lists(st.integers(1, 9), max_size=2))),
         attempts=draw(st.integers(1, 3)),
-        wall_s=draw(finite),
-        slices_per_s=draw(st.none() | finite),
+        wall_s=draw(positive),
+        slices_per_s=draw(st.none() | positive),
         worker=draw(st.text(max_size=5)),
         started_at=draw(st.datetimes()).isoformat(),
         epochs=draw(epochs),
@@ -504,7 +504,7 @@ with Ledger.open(Path(sys.argv[1])) as ledger:
             for e in range(1, 100)
         )
         ledger.record_training(TrainingRecord(
-            key=key, score=number / 7, wall_s=1.0, worker="w", started_at="now", epochs=epochs
+            key=key, score=number % 7 / 7, wall_s=1.0, worker="w", started_at="now", epochs=epochs
         ))
         print(number, flush=True)
 """
@@ -595,7 +595,7 @@ def documented_queries() -> list[str]:
 def test_the_documented_queries_answer(ledger, path):
     ledger.record_evaluation(EvaluationRecord(number=1, genotype=UNET, why="start 1"))
     ledger.record_training(training(collapsed=(2,)))
-    ledger.set_fact(TRAININGS_PER_NETWORK, "1")
+    ledger.set_facts({FOLDS: "1", INITIALISATIONS: "1"})
     fresh = TrainingKey(network=UNET.digest, protocol="p", fold=0, initialisation=1000)
     ledger.record_training(training(key=fresh, score=0.6))
     best, optimism, unsound, curves = documented_queries()
@@ -621,7 +621,7 @@ def test_every_table_and_column_is_documented(ledger):
 
 def test_views_keep_scores_of_the_search_apart_from_fresh_ones(ledger):
     """By hand, for two folds; the second network lacks a score and the third a fold."""
-    ledger.set_fact(TRAININGS_PER_NETWORK, "2")
+    ledger.set_facts({FOLDS: "2", INITIALISATIONS: "1"})
     first, second, third = GENOTYPES[:3]
     for number, genotype in enumerate((first, second, third), start=1):
         ledger.record_evaluation(EvaluationRecord(number=number, genotype=genotype, why="start"))

@@ -88,16 +88,17 @@ def retry(study: Study, *, as_json: bool) -> int:
 
 def _read(study: Study, *, every: bool) -> _Listed:
     with Ledger.open(study.ledger, read_only=True) as ledger:
-        found = ledger.trainings(course=False)
-        return _Listed(
-            trainings=found if every else failed_trainings(found),
-            runs=futile_runs(ledger.failures(), found),
-            numbers={each.network: each.number for each in ledger.evaluations()},
-            architectures={
-                digest: str(each.architecture) for digest, each in ledger.networks().items()
-            },
-            num_trainings=len(found),
-        )
+        snapshot = ledger.read()
+    found = snapshot.trainings
+    return _Listed(
+        trainings=found if every else failed_trainings(found),
+        runs=futile_runs(snapshot.failures, found),
+        numbers={each.network: each.number for each in snapshot.evaluations},
+        architectures={
+            digest: str(each.architecture) for digest, each in snapshot.networks.items()
+        },
+        num_trainings=len(found),
+    )
 
 
 def _print(study: Study, listed: _Listed, *, every: bool) -> None:

@@ -19,10 +19,11 @@ from mbnas.report.summary import (
 from mbnas.report.timeline import timeline_of
 from mbnas.study.account import draw_up
 from mbnas.study.configuration import Configuration
-from mbnas.study.contenders import Contender, read_comparison
-from mbnas.study.ledger import ASKED_AGAIN, Ledger
+from mbnas.study.contenders import Contender, compared_in
+from mbnas.study.facts import ASKED_AGAIN
+from mbnas.study.ledger import Ledger
 from mbnas.study.shadow import THRESHOLDS, RaceAccount, account_of_races
-from mbnas.study.standing import Evaluation, Standing, read_standing
+from mbnas.study.standing import Evaluation, Standing, standing_in
 from mbnas.study.study import Study
 from mbnas.study.way import told
 from mbnas.training.record import FIRST_FRESH, TrainingRecord
@@ -37,13 +38,14 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
         study: Its directory and configuration.
         ledger: Its ledger, open for reading at least.
     """
-    configuration, facts = study.configuration, ledger.facts()
-    standing = read_standing(ledger, configuration)
+    snapshot = ledger.read(fresh=True)
+    configuration, facts = study.configuration, snapshot.facts
+    standing = standing_in(snapshot, configuration)
     class_names = tuple(json.loads(facts["classes"]))
-    contenders = read_comparison(ledger, standing)
+    contenders = compared_in(snapshot, standing)
     comparison = _comparison(configuration, standing, contenders, class_names)
     space = configuration.space
-    trainings, failures = ledger.trainings(course=False), ledger.failures()
+    trainings, failures = snapshot.trainings, snapshot.failures
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],

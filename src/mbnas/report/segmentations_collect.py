@@ -114,7 +114,11 @@ def _case(
     *,
     most_slices: int,
 ) -> ShownCase:
-    predicted = [unpack_prediction(record.prediction or b"", volume) for record in records]
+    num_classes = 1 + len(prepared.classes)
+    predicted = [
+        unpack_prediction(record.prediction or b"", volume, num_classes=num_classes)
+        for record in records
+    ]
     return show_case(
         np.array(prepared.images[volume.slices, 0]),
         np.stack([prepared.labels[volume.slices], *predicted]),

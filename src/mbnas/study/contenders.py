@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import Architecture, title_of
+from mbnas.study.facts import COMPARISON
 from mbnas.study.ledger import Ledger
+from mbnas.study.snapshot import Snapshot
 from mbnas.study.standing import Standing
 from mbnas.training.record import FIRST_FRESH, TrainingRecord
-
-_FACT = "comparison"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,26 +47,32 @@ def record_comparison(
 ) -> None:
     """Write into a ledger which networks were compared last, and over how many initialisations."""
     asked = {"networks": [each.digest for each in networks], "initialisations": initialisations}
-    ledger.set_fact(_FACT, json.dumps(asked))
+    ledger.set_fact(COMPARISON, json.dumps(asked))
 
 
 def read_comparison(ledger: Ledger, standing: Standing) -> tuple[Contender, ...]:
+    """Return the networks that were compared last, as :func:`compared_in` does."""
+    return compared_in(ledger.read(fresh=True), standing)
+
+
+def compared_in(snapshot: Snapshot, standing: Standing) -> tuple[Contender, ...]:
     """Return the networks that were compared last, the best found first; none if none were.
 
     Trainings of other networks, or beyond the initialisations that were asked for, stay in the
     ledger for later comparisons and are no part of this one.
     """
-    facts = ledger.facts()
-    if _FACT not in facts:
+    facts = snapshot.facts
+    if COMPARISON not in facts:
         return ()
-    asked = json.loads(facts[_FACT])
+    asked = json.loads(facts[COMPARISON])
     fresh: dict[str, list[TrainingRecord]] = {digest: [] for digest in asked["networks"]}
-    for record in ledger.trainings(protocol=facts["protocol"]):
+    for record in snapshot.fresh:
         number = record.key.initialisation - FIRST_FRESH
-        if record.key.network in fresh and 0 <= number < asked["initialisations"]:
+        is_asked = record.key.network in fresh and number < asked["initialisations"]
+        if is_asked and record.key.protocol == facts["protocol"]:
             fresh[record.key.network].append(record)
     best = standing.best.genotype.digest if standing.best else None
-    networks = ledger.networks()
+    networks = snapshot.networks
     ordered = [networks[digest] for digest in sorted(fresh, key=lambda digest: digest != best)]
     titles = [
         _title(each.architecture, is_best=each.architecture.digest == best) for each in ordered

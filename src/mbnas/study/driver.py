@@ -14,8 +14,9 @@ from mbnas.genotype.genotype import Genotype
 from mbnas.search.limit import limited
 from mbnas.search.searcher import Batch, Searcher
 from mbnas.study.evaluator import Evaluator, Progress
+from mbnas.study.facts import ASKED_AGAIN
 from mbnas.study.foresight import Foresight
-from mbnas.study.ledger import ASKED_AGAIN, EvaluationRecord, Ledger
+from mbnas.study.ledger import EvaluationRecord, Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

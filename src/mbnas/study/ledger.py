@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from mbnas.errors import StudyError
 from mbnas.genotype.genotype import Genotype
-from mbnas.network.architecture import Architecture, parse_architecture
+from mbnas.network.architecture import Architecture
+from mbnas.study.facts import ASKED_AGAIN, RETRYING, Facts
+from mbnas.study.ledger_columns import UnsoundRow, share, sound
 from mbnas.study.ledger_rows import (
+    architecture_of,
     epoch_record,
     epoch_row,
     failure_record,
@@ -33,13 +37,8 @@ from mbnas.study.ledger_rows import (
     volume_record,
     volume_row,
 )
-from mbnas.study.sqlite_file import (
-    TIMEOUT_S,
-    TRAININGS_PER_NETWORK,
-    create_file,
-    errors_spoken,
-    open_file,
-)
+from mbnas.study.snapshot import EvaluationRecord, NetworkRecord, Snapshot
+from mbnas.study.sqlite_file import TIMEOUT_S, create_file, damaged, errors_spoken, open_file
 from mbnas.training.record import (
     EpochRecord,
     FailureRecord,
@@ -49,60 +48,9 @@ from mbnas.training.record import (
     VolumeRecord,
 )
 
-CONFIGURATION = "configuration"
-"""The fact that holds the study's configuration as TOML, as its study.toml has it."""
+__all__ = ["EvaluationRecord", "Ledger", "NetworkRecord"]
 
-RETRYING = "retrying"
-"""The fact that is there while a retry of failed trainings is under way."""
-
-__all__ = ["ASKED_AGAIN", "CONFIGURATION", "TRAININGS_PER_NETWORK", "EvaluationRecord", "Ledger"]
-
-ASKED_AGAIN = "asked again"
-"""The fact that counts how often a search asked for a network whose score it had been told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationRecord:
-    """One network that the searcher asked for.
-
-    Attributes:
-        number: Place in the order asked for, from 1.
-        genotype: The network.
-        why: What the searcher was doing, such as ``"node 3 level"``.
-        incumbent: The network that this one is to be better than, if any.
-        batch: Number of the batch that it was asked for in, from 1; ``None`` in ledgers that
-            did not keep it.
-    """
-
-    number: int
-    genotype: Genotype
-    why: str
-    incumbent: Genotype | None = None
-    batch: int | None = None
-
-    @property
-    def network(self) -> str:
-        """Digest of the network."""
-        return self.genotype.digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkRecord:
-    """A network and what it costs.
-
-    Attributes:
-        architecture: The network.
-        parameters: Number of weights; ``None`` while unknown.
-        macs: Multiply-accumulates for one slice; ``None`` while unknown.
-        macs_32: Multiply-accumulates for an input of 32 by 32 pixels; ``None`` while unknown.
-        latency_ms: Of one slice, where it was measured.
-    """
-
-    architecture: Architecture
-    parameters: int | None = None
-    macs: int | None = None
-    macs_32: int | None = None
-    latency_ms: float | None = None
+Value = TypeVar("Value")
 
 
 class Ledger:
@@ -170,10 +118,12 @@ class Ledger:
         with self._transaction() as connection:
             _set_facts(connection, facts)
 
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> Facts:
         """Return all facts about the study by key."""
         with self._reading() as connection:
-            return dict(map(tuple, connection.execute("SELECT key, value FROM study ORDER BY key")))
+            rows = connection.execute("SELECT key, value FROM study ORDER BY key")
+            found = dict(self._values("study", rows, lambda row: (row["key"], row["value"])))
+        return Facts(found, lambda finding: damaged(self.path, finding))
 
     def is_used(self) -> bool:
         """Whether a search or a comparison has recorded anything in it."""
@@ -207,16 +157,8 @@ class Ledger:
     def networks(self) -> dict[str, NetworkRecord]:
         """Return all networks by digest, evaluated or not."""
         with self._reading() as connection:
-            return {
-                row["digest"]: NetworkRecord(
-                    architecture=parse_architecture(row["architecture"]),
-                    parameters=row["parameters"],
-                    macs=row["macs"],
-                    macs_32=row["macs_32"],
-                    latency_ms=row["latency_ms"],
-                )
-                for row in connection.execute("SELECT * FROM networks ORDER BY rowid")
-            }
+            rows = connection.execute("SELECT * FROM networks ORDER BY rowid")
+            return dict(self._values("networks", rows, _network))
 
     def record_evaluation(self, record: EvaluationRecord) -> None:
         """Enter what the searcher asked for, with its network and incumbent.
@@ -249,22 +191,34 @@ class Ledger:
 
     def evaluations(self) -> tuple[EvaluationRecord, ...]:
         """Return all evaluations in the order asked for."""
-        query = (
-            "SELECT number, this.architecture, why, other.architecture AS incumbent, batch "
-            "FROM evaluations JOIN networks AS this ON this.digest = network "
-            "LEFT JOIN networks AS other ON other.digest = incumbent ORDER BY number"
-        )
-        with self._reading() as connection:
-            return tuple(
-                EvaluationRecord(
-                    number=row["number"],
-                    genotype=Genotype.parse(row["architecture"]),
-                    why=row["why"],
-                    incumbent=row["incumbent"] and Genotype.parse(row["incumbent"]),
-                    batch=row["batch"],
-                )
-                for row in connection.execute(query)
+        with self._reading():
+            return self._evaluations(self.networks())
+
+    def _evaluations(self, networks: Mapping[str, NetworkRecord]) -> tuple[EvaluationRecord, ...]:
+        numbers = count(1)
+
+        def genotype(digest: str) -> Genotype:
+            if digest not in networks:
+                raise ValueError(f"network {digest} is not among the networks.")
+            architecture = networks[digest].architecture
+            if not isinstance(architecture, Genotype):
+                raise TypeError(f"network {architecture} is not a genotype.")
+            return architecture
+
+        def record(row: sqlite3.Row) -> EvaluationRecord:
+            if row["number"] != (number := next(numbers)):
+                raise ValueError(f"evaluation {number} is missing before it.")
+            return EvaluationRecord(
+                number=row["number"],
+                genotype=genotype(row["network"]),
+                why=row["why"],
+                incumbent=None if row["incumbent"] is None else genotype(row["incumbent"]),
+                batch=row["batch"],
             )
+
+        with self._reading() as connection:
+            rows = connection.execute("SELECT * FROM evaluations ORDER BY number")
+            return tuple(self._values("evaluations", rows, record))
 
     # Trainings
 
@@ -303,12 +257,11 @@ class Ledger:
 
     def outcomes(self) -> dict[TrainingKey, Outcome]:
         """Return what became of every training that ended, without its epochs: it is quick."""
-        query = "SELECT network, protocol, fold, initialisation, score, wall_s FROM trainings"
+        query = "SELECT id, network, protocol, fold, initialisation, score, wall_s FROM trainings"
         with self._reading() as connection:
-            return {
-                key_of(row): Outcome(score=row["score"], wall_s=row["wall_s"])
-                for row in connection.execute(f"{query} ORDER BY id")
-            }
+            return dict(
+                self._values("trainings", connection.execute(f"{query} ORDER BY id"), _outcome)
+            )
 
     def training(self, key: TrainingKey) -> TrainingRecord | None:
         """Return one training, predictions included, or ``None`` if it is not recorded."""
@@ -328,37 +281,47 @@ class Ledger:
             course: Whether with their epochs and volumes; without, it is quick.
         """
         where = "(?1 IS NULL OR network = ?1) AND (?2 IS NULL OR protocol = ?2)"
-        if course:
-            return self._trainings(where, (network, protocol))
-        query = f"SELECT * FROM trainings WHERE {where} ORDER BY id"
-        with self._reading() as connection:
-            rows = connection.execute(query, (network, protocol)).fetchall()
-        return tuple(training_record(row, (), ()) for row in rows)
+        return self._trainings(where, (network, protocol), course=course)
 
     def _trainings(
-        self, where: str, values: tuple[object, ...], *, prediction: str = "NULL AS prediction"
+        self,
+        where: str,
+        values: tuple[object, ...],
+        *,
+        prediction: str = "NULL AS prediction",
+        course: bool = True,
     ) -> tuple[TrainingRecord, ...]:
         epochs: dict[int, list[EpochRecord]] = defaultdict(list)
         volumes: dict[int, list[VolumeRecord]] = defaultdict(list)
         of_these = f"training IN (SELECT id FROM trainings WHERE {where})"
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT * FROM trainings WHERE {where} ORDER BY id", values
-            ).fetchall()
-            for row in connection.execute(
-                f"SELECT * FROM epochs WHERE {of_these} ORDER BY training, epoch", values
-            ):
-                epochs[row["training"]].append(epoch_record(row))
-            for row in connection.execute(
-                f"SELECT training, case_name, patient, held_out, measures, {prediction} "
-                f"FROM volumes WHERE {of_these} ORDER BY training, rowid",
-                values,
-            ):
-                volumes[row["training"]].append(volume_record(row))
-        return tuple(
-            training_record(row, tuple(epochs[row["id"]]), tuple(volumes[row["id"]]))
-            for row in rows
-        )
+            facts = self.facts()
+            if course:
+                rows = connection.execute(
+                    f"SELECT * FROM epochs WHERE {of_these} ORDER BY training, epoch", values
+                )
+                for training, epoch in self._values("epochs", rows, _epoch_in(facts)):
+                    epochs[training].append(epoch)
+                rows = connection.execute(
+                    f"SELECT training, case_name, patient, held_out, measures, {prediction} "
+                    f"FROM volumes WHERE {of_these} ORDER BY training, rowid",
+                    values,
+                )
+                for training, volume in self._values("volumes", rows, _volume_in(facts)):
+                    volumes[training].append(volume)
+
+            check = _training_check(facts)
+
+            def record(row: sqlite3.Row) -> TrainingRecord:
+                number = row["id"]
+                made = training_record(
+                    row, tuple(epochs.get(number, ())), tuple(volumes.get(number, ()))
+                )
+                check(made)
+                return made
+
+            rows = connection.execute(f"SELECT * FROM trainings WHERE {where} ORDER BY id", values)
+            return tuple(self._values("trainings", rows, record))
 
     # Failures
 
@@ -370,9 +333,8 @@ class Ledger:
     def failures(self) -> tuple[FailureRecord, ...]:
         """Return all runs that came to nothing, in the order recorded."""
         with self._reading() as connection:
-            return tuple(
-                map(failure_record, connection.execute("SELECT * FROM failures ORDER BY id"))
-            )
+            rows = connection.execute("SELECT * FROM failures ORDER BY id")
+            return tuple(self._values("failures", rows, failure_record))
 
     def withdraw_failed(self) -> None:
         """Begin a retry: make every training that failed one that was never run.
@@ -384,8 +346,8 @@ class Ledger:
             failed = connection.execute(
                 "SELECT * FROM trainings WHERE error IS NOT NULL ORDER BY id"
             ).fetchall()
-            for row in failed:
-                record = training_record(row, (), ())
+            records: list[TrainingRecord] = list(self._values("trainings", failed, training_record))
+            for row, record in zip(failed, records, strict=True):
                 connection.execute(
                     f"UPDATE failures SET withdrawn = 1 WHERE {_OF_KEY}", _key_values(record.key)
                 )
@@ -425,6 +387,30 @@ class Ledger:
 
     # Readers
 
+    def read(self, *, fresh: bool = False) -> Snapshot:
+        """Return what the ledger holds, all of it from one state.
+
+        Args:
+            fresh: Whether with the epochs and volumes of trainings on fresh initialisations.
+        """
+        with self._reading():
+            networks = self.networks()
+            snapshot = Snapshot(
+                facts=self.facts(),
+                networks=networks,
+                evaluations=self._evaluations(networks),
+                trainings=self.trainings(course=False),
+                failures=self.failures(),
+                fresh=self._trainings(_FRESH, ()) if fresh else (),
+            )
+        known = {each.key.network for each in snapshot.trainings}
+        known |= {each.key.network for each in snapshot.failures}
+        if unknown := known - networks.keys():
+            raise self._damaged(
+                f"network {min(unknown)} has trainings or failures and is not among the networks."
+            )
+        return snapshot
+
     def data_version(self) -> int:
         """Return a number that changes whenever another process has recorded something."""
         with errors_spoken(self.path, read_only=True):
@@ -449,8 +435,111 @@ class Ledger:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Let several queries see one state, whatever the writer does meanwhile."""
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         with self._transaction("BEGIN") as connection:
             yield connection
+
+    def _values(
+        self, table: str, rows: Iterable[sqlite3.Row], convert: Callable[[sqlite3.Row], Value]
+    ) -> Iterator[Value]:
+        """Yield the values of rows of a table.
+
+        Raises:
+            StudyError: at the first row that makes none.
+        """
+        try:
+            yield from sound(table, rows, convert)
+        except UnsoundRow as error:
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, finding: str) -> StudyError:
+        return damaged(self.path, finding, readable=self._num_readable())
+
+    def _num_readable(self) -> str:
+        """Return how much of every table can be read, in words."""
+        parts = []
+        for table, convert in _CONVERSIONS.items():
+            with suppress(StudyError), self._reading() as connection:
+                rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+                num_sound = sum(_is_sound(table, row, convert) for row in rows)
+                parts.append(f"{num_sound} of {len(rows)} rows of {table}")
+        return ", ".join(parts)
+
+
+def _is_sound(table: str, row: sqlite3.Row, convert: Callable[[sqlite3.Row], object]) -> bool:
+    try:
+        return any(True for _ in sound(table, [row], convert))
+    except UnsoundRow:
+        return False
+
+
+def _network(row: sqlite3.Row) -> tuple[str, NetworkRecord]:
+    record = NetworkRecord(
+        architecture=architecture_of(row),
+        parameters=row["parameters"],
+        macs=row["macs"],
+        macs_32=row["macs_32"],
+        latency_ms=row["latency_ms"],
+    )
+    return row["digest"], record
+
+
+def _outcome(row: sqlite3.Row) -> tuple[TrainingKey, Outcome]:
+    return key_of(row), Outcome(score=share("score", row["score"]), wall_s=row["wall_s"])
+
+
+def _epoch_in(facts: Facts) -> Callable[[sqlite3.Row], tuple[int, EpochRecord]]:
+    num_classes = facts.num_classes
+
+    def epoch(row: sqlite3.Row) -> tuple[int, EpochRecord]:
+        record = epoch_record(row)
+        if record.class_dice is not None:
+            _check_classes("class_dice", len(record.class_dice), num_classes)
+        return row["training"], record
+
+    return epoch
+
+
+def _volume_in(facts: Facts) -> Callable[[sqlite3.Row], tuple[int, VolumeRecord]]:
+    num_classes = facts.num_classes
+
+    def volume(row: sqlite3.Row) -> tuple[int, VolumeRecord]:
+        record = volume_record(row)
+        _check_classes("measures", len(record.measures), num_classes)
+        return row["training"], record
+
+    return volume
+
+
+def _training_check(facts: Facts) -> Callable[[TrainingRecord], None]:
+    """Return what holds a training against the classes and folds of its study."""
+    num_classes, num_folds = facts.num_classes, facts.num_folds
+    protocol = facts.get("protocol")
+
+    def check(record: TrainingRecord) -> None:
+        key = record.key
+        if num_folds is not None and key.protocol == protocol and key.fold >= num_folds:
+            raise ValueError(f"fold (={key.fold}) must be below {num_folds}.")
+        if num_classes is not None and record.collapsed and max(record.collapsed) > num_classes:
+            raise ValueError(f"collapsed (={record.collapsed}) names one of {num_classes} classes.")
+
+    return check
+
+
+def _check_classes(name: str, found: int, num_classes: int | None) -> None:
+    if num_classes is not None and found != num_classes:
+        raise ValueError(f"{name} has {found} values for {num_classes} classes.")
+
+
+_CONVERSIONS: dict[str, Callable[[sqlite3.Row], object]] = {
+    "study": lambda row: row["key"],
+    "networks": _network,
+    "evaluations": lambda row: row["number"],
+    "trainings": training_record,
+    "failures": failure_record,
+}
 
 
 def _set_facts(connection: sqlite3.Connection, facts: Mapping[str, str]) -> None:
@@ -464,6 +553,7 @@ def _enter_network(connection: sqlite3.Connection, architecture: Architecture) -
     )
 
 
+_FRESH = "id IN (SELECT training FROM fresh_scores)"
 _OF_KEY = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"
 
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any, get_args
 
+from mbnas.network.architecture import Architecture, parse_architecture
 from mbnas.scoring.measures import ClassMeasures
+from mbnas.study.ledger_columns import at_least, json_list, share
 from mbnas.training.record import (
     EpochRecord,
+    FailureKind,
     FailureRecord,
     TrainingKey,
     TrainingRecord,
     VolumeRecord,
 )
+
+_KINDS = get_args(FailureKind)
+_MEASURES = set(ClassMeasures.__dataclass_fields__)
 
 
 def training_values(record: TrainingRecord) -> dict[str, object]:
@@ -45,6 +53,24 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def architecture_of(row: sqlite3.Row) -> Architecture:
+    """Return the network of a row of ``networks``.
+
+    Raises:
+        ValueError: if its digest is another's.
+        UsageError: if its text spells no network.
+    """
+    architecture = parse_architecture(row["architecture"])
+    if architecture.digest != row["digest"]:
+        raise ValueError(
+            f"the digest of {row['architecture']} is {architecture.digest}, not {row['digest']}."
+        )
+    for name in ("parameters", "macs", "macs_32", "latency_ms"):
+        if row[name] is not None:
+            at_least(name, row[name], 0)
+    return architecture
+
+
 def key_of(row: sqlite3.Row) -> TrainingKey:
     """Return which training a row is about."""
     return TrainingKey(
@@ -56,7 +82,14 @@ def key_of(row: sqlite3.Row) -> TrainingKey:
 
 
 def failure_record(row: sqlite3.Row) -> FailureRecord:
-    """Return the failure that a row tells of."""
+    """Return the failure that a row tells of.
+
+    Raises:
+        ValueError: if a column breaks its rule, as in all of these functions.
+    """
+    if row["kind"] not in _KINDS:
+        raise ValueError(f"kind (={row['kind']!r}) must be one of {', '.join(_KINDS)}.")
+    at_least("wall_s", row["wall_s"], 0)
     return FailureRecord(
         key=key_of(row),
         kind=row["kind"],
@@ -69,13 +102,18 @@ def failure_record(row: sqlite3.Row) -> FailureRecord:
 
 
 def training_record(
-    row: sqlite3.Row, epochs: tuple[EpochRecord, ...], volumes: tuple[VolumeRecord, ...]
+    row: sqlite3.Row,
+    epochs: tuple[EpochRecord, ...] = (),
+    volumes: tuple[VolumeRecord, ...] = (),
 ) -> TrainingRecord:
     """Return the training that a row tells of, with its epochs and volumes."""
+    at_least("wall_s", row["wall_s"], 0)
+    if row["slices_per_s"] is not None:
+        at_least("slices_per_s", row["slices_per_s"], 0)
     return TrainingRecord(
         key=key_of(row),
-        score=row["score"],
-        collapsed=tuple(json.loads(row["collapsed"])),
+        score=share("score", row["score"]),
+        collapsed=() if row["collapsed"] == "[]" else _classes(row["collapsed"]),
         attempts=row["attempts"],
         error=row["error"],
         wall_s=row["wall_s"],
@@ -86,6 +124,13 @@ def training_record(
         epochs=epochs,
         volumes=volumes,
     )
+
+
+def _classes(text: str) -> tuple[int, ...]:
+    indices = json_list("collapsed", text)
+    if not all(type(index) is int and index >= 1 for index in indices):
+        raise ValueError(f"collapsed (={text}) must list indices of classes, from 1.")
+    return tuple(indices)
 
 
 def volume_row(training: int, volume: VolumeRecord) -> tuple[object, ...]:
@@ -101,9 +146,36 @@ def volume_record(row: sqlite3.Row) -> VolumeRecord:
         case=row["case_name"],
         patient=row["patient"],
         held_out=bool(row["held_out"]),
-        measures=tuple(ClassMeasures(**each) for each in json.loads(row["measures"])),
+        measures=tuple(map(_measures, json_list("measures", row["measures"]))),
         prediction=row["prediction"],
     )
+
+
+def _measures(found: Any) -> ClassMeasures:
+    if not isinstance(found, Mapping) or found.keys() != _MEASURES:
+        raise ValueError(f"measures must list objects of {', '.join(sorted(_MEASURES))}.")
+    for name in ("predicted_voxels", "reference_voxels"):
+        if type(found[name]) is not int:
+            raise ValueError(f"{name} (={found[name]!r}) must be a whole number.")
+        at_least(name, found[name], 0)
+    distance_mm = _number("hd95_mm", found["hd95_mm"])
+    if distance_mm is not None:
+        at_least("hd95_mm", distance_mm, 0)
+    return ClassMeasures(
+        dice=share("dice", _number("dice", found["dice"])),
+        hd95_mm=distance_mm,
+        surface_dice=share("surface_dice", _number("surface_dice", found["surface_dice"])),
+        predicted_voxels=found["predicted_voxels"],
+        reference_voxels=found["reference_voxels"],
+    )
+
+
+def _number(name: str, value: object) -> float | None:
+    if value is None or type(value) is float:
+        return value
+    if type(value) is int:
+        return float(value)
+    raise ValueError(f"{name} (={value!r}) must be a number or null.")
 
 
 def epoch_row(training: int, epoch: EpochRecord) -> tuple[object, ...]:
@@ -114,9 +186,16 @@ def epoch_row(training: int, epoch: EpochRecord) -> tuple[object, ...]:
 
 def epoch_record(row: sqlite3.Row) -> EpochRecord:
     """Return the epoch that a row tells of."""
+    at_least("learning_rate", row["learning_rate"], 0)
+    class_dice = row["class_dice"]
     return EpochRecord(
         epoch=row["epoch"],
         learning_rate=row["learning_rate"],
         loss=math.nan if row["loss"] is None else row["loss"],  # SQLite has no other word for it
-        class_dice=None if row["class_dice"] is None else tuple(json.loads(row["class_dice"])),
+        class_dice=None if class_dice is None else _dice(class_dice),
     )
+
+
+def _dice(text: str) -> tuple[float | None, ...]:
+    values = json_list("class_dice", text)
+    return tuple(share("class_dice", _number("class_dice", value)) for value in values)

@@ -37,7 +37,8 @@ from mbnas.study.dispatcher import Elsewhere, nowhere
 from mbnas.study.driver import Moment, drive
 from mbnas.study.driver import ignore as ignore_moment
 from mbnas.study.evaluator import Evaluator
-from mbnas.study.ledger import CONFIGURATION, TRAININGS_PER_NETWORK, Ledger
+from mbnas.study.facts import CONFIGURATION, FOLDS, INITIALISATIONS
+from mbnas.study.ledger import Ledger
 from mbnas.study.retry import finish_retry
 from mbnas.study.study import Study, claimed_directory, say_nothing
 from mbnas.study.warmup import Question, by_rule, choose, with_way
@@ -473,7 +474,8 @@ def _write_facts(
         "state": "stopped",
         "budget": str(study.configuration.search.evaluations),
         CONFIGURATION: study.configuration.to_toml(),
-        TRAININGS_PER_NETWORK: str(evaluation.folds * evaluation.initialisations),
+        FOLDS: str(evaluation.folds),
+        INITIALISATIONS: str(evaluation.initialisations),
     }
     facts |= {f"version of {name}": number for name, number in versions().items()}
     ledger.set_facts(facts)

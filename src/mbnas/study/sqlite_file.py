@@ -21,14 +21,12 @@ from pathlib import Path
 
 from mbnas.errors import StudyError
 from mbnas.files import replacing
+from mbnas.study.facts import FOLDS, INITIALISATIONS
 from mbnas.training.record import FIRST_FRESH
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
 SCHEMA_VERSION = 4
 TIMEOUT_S = 30.0
-
-TRAININGS_PER_NETWORK = "trainings per network"
-"""The fact that holds how many trainings make a search's score of a network."""
 
 # Described for users in docs/ledger.md.
 _SCHEMA = f"""
@@ -111,7 +109,9 @@ CREATE VIEW network_scores AS
     WITH searched AS (
         SELECT network, protocol, count(*) AS ended,
             CASE WHEN count(score) = (
-                SELECT CAST(value AS INTEGER) FROM study WHERE key = '{TRAININGS_PER_NETWORK}'
+                SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
+                FROM study AS folds, study AS initialisations
+                WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
             ) THEN avg(score) END AS score
         FROM search_scores GROUP BY network, protocol
     ), fresh AS (
@@ -220,12 +220,14 @@ def errors_spoken(path: Path, *, read_only: bool = False) -> Iterator[None]:
     """Turn SQLite's and the system's errors about the file ``path`` into sentences.
 
     Raises:
-        StudyError: in place of any ``sqlite3.Error`` or ``OSError``.
+        StudyError: in place of any ``sqlite3.Error``, ``OSError`` or error of decoding.
     """
     try:
         yield
     except sqlite3.Error as error:
         raise _spoken(path, error, read_only=read_only) from error
+    except UnicodeDecodeError as error:  # what SQLite quotes in a message from a damaged page
+        raise damaged(path, f"a name or a text in it is not UTF-8: {error}") from error
     except OSError as error:
         reason = error.strerror or error
         raise StudyError(f"{path} cannot be used: {reason}.") from error
@@ -266,6 +268,8 @@ def _spoken(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyError:
                 f"{path} could not be read or written ({error}). Check the disk, its quota and "
                 "its network mount, then run the same command again."
             )
+        case sqlite3.SQLITE_ERROR | sqlite3.SQLITE_MISMATCH | sqlite3.SQLITE_FORMAT:
+            return damaged(path, str(error))  # a table, a column or a text is not what it was
         case _:
             return StudyError(f"{path} cannot be used: {error}.")
 
@@ -276,9 +280,21 @@ def _not_a_ledger(path: Path) -> StudyError:
     )
 
 
-def damaged(path: Path, finding: str) -> StudyError:
-    """Return the error that says what is wrong with a ledger and what to do about it."""
+def damaged(path: Path, finding: str, *, readable: str | None = None) -> StudyError:
+    """Return the error that says what is wrong with a ledger and what to do about it.
+
+    Args:
+        path: The file.
+        finding: What is wrong.
+        readable: How much can be read all the same; ``None`` if the file as a whole is damaged.
+    """
+    if readable is None:
+        return StudyError(
+            f"{path} is damaged ({finding}). Restore it from a copy, or salvage what is readable "
+            f"with `sqlite3 {path} .recover`."
+        )
     return StudyError(
-        f"{path} is damaged ({finding}). Restore it from a copy, or salvage what is readable "
-        f"with `sqlite3 {path} .recover`."
+        f"{path} is damaged ({finding.rstrip('.')}). {readable} can be read. Restore the file from "
+        f"a copy, or correct the row with `sqlite3 {path}`; a training that is deleted there is "
+        "run again by the next search."
     )

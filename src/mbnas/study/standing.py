@@ -10,7 +10,8 @@ from itertools import groupby, product
 from mbnas.genotype.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.judgement import Judge, Judgement
-from mbnas.study.ledger import EvaluationRecord, Ledger
+from mbnas.study.ledger import Ledger
+from mbnas.study.snapshot import EvaluationRecord, Snapshot
 from mbnas.training.record import Outcome, TrainingRecord
 
 
@@ -133,11 +134,21 @@ def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
         ledger: Open, for reading at least.
         configuration: Of its study.
     """
-    facts, networks = ledger.facts(), ledger.networks()
-    protocol = configuration.protocol
+    return standing_in(ledger.read(), configuration)
+
+
+def standing_in(snapshot: Snapshot, configuration: Configuration) -> Standing:
+    """Return where a search stands.
+
+    Args:
+        snapshot: Of its ledger.
+        configuration: Of its study.
+    """
+    facts, networks = snapshot.facts, snapshot.networks
+    protocol, digest = configuration.protocol, facts["protocol"]
     by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
-    for record in ledger.trainings(protocol=facts["protocol"], course=False):
-        if record.key.initialisation < protocol.initialisations:
+    for record in snapshot.trainings:
+        if record.key.protocol == digest and record.key.initialisation < protocol.initialisations:
             place = record.key.initialisation, record.key.fold
             by_network.setdefault(record.key.network, {})[place] = record
     cells = list(product(range(protocol.initialisations), range(protocol.folds)))
@@ -151,7 +162,7 @@ def read_standing(ledger: Ledger, configuration: Configuration) -> Standing:
 
     judge = Judge(num_folds=protocol.folds, threshold=configuration.search.dropped_below)
     evaluations: list[Evaluation] = []
-    for batch in in_batches(ledger.evaluations()):
+    for batch in in_batches(snapshot.evaluations):
         judgements = [
             judge.judge(
                 outcomes(record.network),

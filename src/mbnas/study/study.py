@@ -29,7 +29,7 @@ from mbnas.study.configuration import (
     preset_layer,
     read_bounded,
 )
-from mbnas.study.ledger import CONFIGURATION as KEPT_CONFIGURATION
+from mbnas.study.facts import CONFIGURATION as KEPT_CONFIGURATION
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock
 
@@ -117,7 +117,9 @@ class Study:
         file = path / CONFIGURATION
         try:
             text = read_bounded(file, source="it")
-            return cls(path=path, configuration=build(parse_toml(text, source="it")))
+            configuration = build(parse_toml(text, source="it"))
+            _check_as_kept(path, configuration)
+            return cls(path=path, configuration=configuration)
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
@@ -271,6 +273,19 @@ def _kept_configuration(path: Path) -> Configuration | None:
             f"{path / LEDGER} is damaged: the configuration that it keeps cannot be used. {error} "
             f"Restore it or {path / CONFIGURATION} from a copy."
         ) from error
+
+
+def _check_as_kept(path: Path, configuration: Configuration) -> None:
+    """Return unless the ledger keeps another configuration, as where a file was cut short."""
+    try:
+        kept = _kept_configuration(path)
+    except StudyError:
+        return  # what is wrong with the ledger is named where it is needed
+    found = {} if kept is None else differences(kept, configuration)
+    found.pop("dataset", None)  # a dataset may be moved
+    if found:
+        lines = difference_lines(found, first="in the ledger", second="in this file")
+        raise ConfigurationError(f"it was changed:\n{lines}\n")
 
 
 def _remedy(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import Holder, holder_of
 from mbnas.study.pace import Pace, pace_of, seconds_of
-from mbnas.study.standing import Standing, read_standing
+from mbnas.study.standing import Standing, standing_in
 from mbnas.study.study import Study
 from mbnas.training.record import TrainingRecord
 
@@ -86,10 +86,11 @@ class _Seen:
 
     @classmethod
     def read(cls, study: Study, ledger: Ledger) -> _Seen:
+        snapshot = ledger.read()
         return cls(
-            standing=read_standing(ledger, study.configuration),
-            trainings=ledger.trainings(course=False),
-            num_runs_failed=len(ledger.failures()),
+            standing=standing_in(snapshot, study.configuration),
+            trainings=snapshot.trainings,
+            num_runs_failed=len(snapshot.failures),
         )
 
 

@@ -21,9 +21,9 @@ from mbnas.report.figures.ranks import draw_ranks
 from mbnas.report.figures.segmentations import draw_segmentations
 from mbnas.report.wording import counted
 from mbnas.scoring.differences import ALPHA
-from mbnas.study.contenders import read_comparison
+from mbnas.study.contenders import compared_in
 from mbnas.study.ledger import Ledger
-from mbnas.study.standing import Standing, read_standing
+from mbnas.study.standing import Standing, standing_in
 from mbnas.study.study import Study
 
 
@@ -49,8 +49,9 @@ class Source:
 def read_source(study: Study, ledger: Ledger, *, label: str) -> Source:
     """Return what figures of a study are drawn from."""
     protocol = study.configuration.protocol
-    standing = read_standing(ledger, study.configuration)
-    contenders = read_comparison(ledger, standing)
+    snapshot = ledger.read(fresh=True)
+    standing = standing_in(snapshot, study.configuration)
+    contenders = compared_in(snapshot, standing)
     return Source(
         label=label,
         study=study,
@@ -58,7 +59,7 @@ def read_source(study: Study, ledger: Ledger, *, label: str) -> Source:
         standing=standing,
         comparison=compare_contenders(
             contenders,
-            class_names=tuple(json.loads(ledger.facts()["classes"])),
+            class_names=tuple(json.loads(snapshot.facts["classes"])),
             num_folds=protocol.folds,
             slice_size=study.configuration.preparation.slice_size,
             searched=standing.best.score if standing.best else None,

@@ -1,0 +1,175 @@
+"""What a row of the ledger may hold: types by column, and rules that values keep.
+
+Anyone can edit an SQLite file, and SQLite stores any type in any column. So rows are checked
+where they become values, and what breaks a rule is named with its row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from mbnas.errors import UsageError
+
+Value = TypeVar("Value")
+
+_TEXT, _WHOLE, _NUMBER, _BYTES, _NULL = (str,), (int,), (float,), (bytes,), (type(None),)
+_NAMES = {str: "text", int: "a whole number", float: "a number", bytes: "bytes", type(None): "null"}
+
+_KEY = {"network": _TEXT, "protocol": _TEXT, "fold": _WHOLE, "initialisation": _WHOLE}
+COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
+    "study": {"key": _TEXT, "value": _TEXT},
+    "networks": {
+        "digest": _TEXT,
+        "architecture": _TEXT,
+        "parameters": _WHOLE + _NULL,
+        "macs": _WHOLE + _NULL,
+        "macs_32": _WHOLE + _NULL,
+        "latency_ms": _NUMBER + _NULL,
+    },
+    "evaluations": {
+        "number": _WHOLE,
+        "network": _TEXT,
+        "why": _TEXT,
+        "incumbent": _TEXT + _NULL,
+        "asked_at": _TEXT,
+        "batch": _WHOLE + _NULL,
+    },
+    "trainings": {
+        "id": _WHOLE,
+        **_KEY,
+        "score": _NUMBER + _NULL,
+        "collapsed": _TEXT,
+        "attempts": _WHOLE,
+        "error": _TEXT + _NULL,
+        "wall_s": _NUMBER,
+        "slices_per_s": _NUMBER + _NULL,
+        "worker": _TEXT,
+        "started_at": _TEXT,
+        "borrowed": _WHOLE,
+    },
+    "failures": {
+        "id": _WHOLE,
+        **_KEY,
+        "kind": _TEXT,
+        "reason": _TEXT,
+        "wall_s": _NUMBER,
+        "worker": _TEXT,
+        "started_at": _TEXT,
+        "withdrawn": _WHOLE,
+    },
+    "epochs": {
+        "training": _WHOLE,
+        "epoch": _WHOLE,
+        "learning_rate": _NUMBER,
+        "loss": _NUMBER + _NULL,
+        "class_dice": _TEXT + _NULL,
+    },
+    "volumes": {
+        "training": _WHOLE,
+        "case_name": _TEXT,
+        "patient": _TEXT,
+        "held_out": _WHOLE,
+        "measures": _TEXT,
+        "prediction": _BYTES + _NULL,
+    },
+}
+"""The types that every column may hold, by table."""
+
+
+class UnsoundRow(Exception):  # noqa: N818  (it is a finding, spoken of by whoever reads)
+    """A row that cannot be what mbnas wrote; the message names it and what is wrong with it."""
+
+
+def sound(
+    table: str, rows: Iterable[sqlite3.Row], convert: Callable[[sqlite3.Row], Value]
+) -> Iterator[Value]:
+    """Yield the values of rows.
+
+    Args:
+        table: Whose rows they are.
+        rows: With columns of the table.
+        convert: Makes a value of a row whose columns have the right types.
+
+    Raises:
+        UnsoundRow: at the first row that makes no value.
+    """
+    seen: set[tuple[type, ...]] = set()
+    for row in rows:
+        types = tuple(map(type, row))
+        if types not in seen:
+            _check_types(table, row)
+            seen.add(types)
+        try:
+            yield convert(row)
+        except (ValueError, TypeError, ArithmeticError, RecursionError, UsageError) as error:
+            raise UnsoundRow(f"{_place(table, row)}: {error}") from error
+
+
+def _check_types(table: str, row: sqlite3.Row) -> None:
+    for column in row.keys():  # noqa: SIM118  (a row is no mapping)
+        allowed = COLUMNS[table][column]
+        if type(row[column]) not in allowed:
+            names = " or ".join(dict.fromkeys(_NAMES[each] for each in allowed))
+            raise UnsoundRow(
+                f"{_place(table, row)}: {column} (={_shown(row[column])}) must be {names}."
+            )
+
+
+def _place(table: str, row: sqlite3.Row) -> str:
+    """Return which row it is, by the columns that name it."""
+    names = [
+        name
+        for name in ("id", "number", "digest", "training", "epoch", "case_name", "key")
+        if name in row.keys()  # noqa: SIM118
+    ]
+    return f"{table}, {', '.join(f'{name} {_shown(row[name])}' for name in names)}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as short as it can be recognised by."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+# Rules
+
+
+def share(name: str, value: float | None) -> float | None:
+    """Return a value that lies within 0 and 1, or ``None``.
+
+    Raises:
+        ValueError: if it lies elsewhere.
+    """
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} (={_shown(value)}) must be within 0 and 1.")
+    return value
+
+
+def at_least(name: str, value: float | int, least: int) -> None:
+    """Return if a number is finite and not below a bound.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not least <= value < math.inf:
+        raise ValueError(f"{name} (={_shown(value)}) must be {least} or more, and finite.")
+
+
+def json_list(name: str, text: str) -> list[Any]:
+    """Return the list that a JSON text holds.
+
+    Raises:
+        ValueError: if it is no JSON.
+        TypeError: if it is no list.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} (={_shown(text)}) must be a JSON list.") from error
+    if not isinstance(value, list):
+        raise TypeError(f"{name} (={_shown(text)}) must be a JSON list.")
+    return value

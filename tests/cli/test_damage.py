@@ -1,0 +1,379 @@
+"""What is damaged is named, with what can still be read and what to do; never a traceback.
+
+A small study is damaged in many ways, drawn by a seed, and every command that reads it is run.
+"""
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from mbnas.cli.main import main
+from mbnas.data.phantom import write_phantom
+from mbnas.report.collect import collect
+from mbnas.report.page import render_page
+from mbnas.scoring.measures import ClassMeasures
+from mbnas.study import comparison, run
+from mbnas.study.comparison import train_anew
+from mbnas.study.executors import InlineExecutor
+from mbnas.study.ledger import Ledger
+from mbnas.study.study import Study, resolve
+from mbnas.study.workplace import Workplace
+from mbnas.training.prediction import pack_prediction
+from mbnas.training.record import EpochRecord, TrainingRecord, VolumeRecord
+
+TRIES = int(os.environ.get("MBNAS_TEST_DAMAGE_TRIES", "40"))
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2},
+    "training": {"base_channels": 4, "precision": "float32"},
+    "space": {"num_nodes": 3, "num_levels": 2},
+    "search": {"evaluations": 5, "racing": "shadow"},
+    "run": {"executor": "inline"},
+}
+
+COMMANDS = (
+    ("status",),
+    ("status", "--json"),
+    ("trainings", "--all"),
+    ("trainings", "--json"),
+    ("report",),
+    ("figures", "--format", "svg"),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study whose search has ended, with a comparison and some failures."""
+    place = tmp_path_factory.mktemp("damage")
+    dataset = write_phantom("spleen", place / "spleen", num_patients=4)
+    study = resolve(
+        place / "study", dataset, protocol="quick", default_protocol="quick", options=SETTINGS
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("os.cpu_count", lambda: 1)
+        with run.opened(study, command="mbnas search", warn=lambda text: None) as held:
+            workplace = Workplace(
+                executor=InlineExecutor(), slots=1, train=lambda task: invented(task, held)
+            )
+            run.search(held, workplace=workplace)
+            patched.setattr(comparison, "workplace_of", lambda configuration: nothing(workplace))
+            networks = [each.genotype for each in held.ledger.evaluations()[:3]]
+            train_anew(held, networks, initialisations=1)
+    return place / "study"
+
+
+class nothing:  # noqa: N801  (reads like nullcontext)
+    """A context around a value."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __enter__(self):
+        return self.value
+
+    def __exit__(self, *exception):
+        return None
+
+
+def invented(task, held):
+    """A training's record, made up by its key."""
+    rng = np.random.default_rng(int(task.architecture.digest, 16) % 2**32 + task.fold)
+    if task.measure == "nothing" and task.fold == 1 and rng.random() < 0.3:
+        return record_of(task, score=None, error="The loss is not finite.")
+    volumes = ()
+    if task.measure != "nothing":
+        volumes = tuple(
+            VolumeRecord(
+                case=each.case,
+                patient=each.patient,
+                measures=(
+                    ClassMeasures(
+                        dice=rng.random(),
+                        hd95_mm=1.0,
+                        surface_dice=0.5,
+                        predicted_voxels=9,
+                        reference_voxels=8,
+                    ),
+                ),
+                prediction=pack_prediction(np.array(held.prepared.labels[each.slices])),
+            )
+            for number, each in enumerate(held.prepared.volumes)
+            if number % 2 == task.fold
+        )
+    return record_of(task, score=rng.random(), volumes=volumes)
+
+
+def record_of(task, **values):
+    return TrainingRecord(
+        key=task.key,
+        wall_s=1.0,
+        worker="here:1 cpu",
+        started_at="2026-01-31T12:00:00+00:00",
+        epochs=(EpochRecord(epoch=1, learning_rate=0.1, loss=0.5, class_dice=(0.5,)),),
+        **values,
+    )
+
+
+@pytest.fixture
+def study(whole, tmp_path):
+    """A copy that may be damaged."""
+    return shutil.copytree(whole, tmp_path / "study", symlinks=True)
+
+
+def outcome_of(command, study, capsys):
+    """Exit status and what was printed on standard error."""
+    name, *options = command
+    status = main([name, str(study), *options])
+    return status, capsys.readouterr().err
+
+
+# One way each, with the sentence that it deserves
+
+JSON = '[{"dice": 0.5}]'
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE trainings SET score = 'good' WHERE id = 1", "score (='good') must be a number"),
+        ("UPDATE trainings SET score = 7.5 WHERE id = 1", "score (=7.5) must be within 0 and 1"),
+        ("UPDATE trainings SET fold = 2 WHERE id = 1", "fold (=2) must be below 2"),
+        ("UPDATE trainings SET fold = -1 WHERE id = 1", "count from 0"),
+        ("UPDATE trainings SET collapsed = '[1' WHERE id = 1", "collapsed (='[1') must be a JSON"),
+        ("UPDATE trainings SET collapsed = '[9]' WHERE id = 1", "collapsed (=(9,))"),
+        ("UPDATE trainings SET network = 'x' WHERE id = 1", "network x has trainings"),
+        ("UPDATE trainings SET wall_s = -1 WHERE id = 1", "wall_s (=-1.0) must be 0 or more"),
+        ("UPDATE trainings SET error = 'both' WHERE id = 1", "one and not both"),
+        ("UPDATE networks SET architecture = '0what' WHERE rowid = 1", "'0what' cannot be read"),
+        ("UPDATE networks SET architecture = '0vgg3' WHERE rowid = 1", "the digest of 0vgg3 is"),
+        ("DELETE FROM networks WHERE rowid = 1", "is not among the networks"),
+        ("DELETE FROM evaluations WHERE number = 2", "evaluation 2 is missing before it"),
+        ("DELETE FROM study WHERE key = 'protocol'", "the fact 'protocol' is missing"),
+        ("UPDATE study SET value = 'many' WHERE key = 'budget'", "must be a whole number"),
+        ("UPDATE study SET value = 'gone' WHERE key = 'state'", "one of running, finished"),
+        ("UPDATE study SET value = CAST(x'ff' AS TEXT) WHERE key = 'data'", "decode to UTF-8"),
+        ("UPDATE failures SET kind = 'tired'", None),
+        ("DROP TABLE evaluations", "no such table"),
+    ],
+)  # fmt: skip
+def test_a_hand_edited_ledger_is_named(study, capsys, statement, finding):
+    edit(study, statement)
+    status, error = outcome_of(("status",), study, capsys)
+    if finding is None:  # there were no failures to edit
+        assert status == 0
+        return
+    assert status == 1
+    assert error.startswith(f"mbnas: {study / 'ledger.sqlite'} is damaged (")
+    assert finding in error
+    assert "from a copy" in error
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE epochs SET class_dice = '[0.5, 0.5]'", "class_dice has 2 values for 1 classes"),
+        ("UPDATE epochs SET class_dice = '[[]]'", "class_dice (=[]) must be a number or null"),
+        (f"UPDATE volumes SET measures = '{JSON}'", "measures must list objects of dice, hd95_mm"),
+        ("UPDATE volumes SET patient = x'00'", "patient (=b'\\x00') must be text"),
+        ("UPDATE volumes SET prediction = x'00'", "prediction"),
+    ],
+)  # fmt: skip
+def test_a_hand_edited_course_is_named(study, capsys, statement, finding):
+    edit(study, statement)
+    status, error = outcome_of(("report",), study, capsys)
+    assert status == 1
+    assert " is damaged (" in error
+    assert finding in error
+
+
+def test_a_damaged_row_leaves_the_others_readable_and_can_be_deleted(study, capsys):
+    edit(study, "UPDATE trainings SET score = 'good' WHERE id = 1")
+    _, error = outcome_of(("status",), study, capsys)
+    with closing(sqlite3.connect(study / "ledger.sqlite")) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM trainings").fetchone()
+    assert f"{number - 1} of {number} rows of trainings" in error
+    for table in ("epochs", "volumes"):
+        edit(study, f"DELETE FROM {table} WHERE training = 1")
+    edit(study, "DELETE FROM trainings WHERE id = 1")
+    status, error = outcome_of(("status",), study, capsys)
+    assert (status, error) == (0, "")
+
+
+def test_a_damaged_configuration_is_named_and_comes_back(study, capsys):
+    file = study / "study.toml"
+    text = file.read_text()
+    file.write_text(text[:100])
+    status, error = outcome_of(("status",), study, capsys)
+    assert status == 2
+    assert error.startswith(f"mbnas: {file} is damaged: ")
+    assert "Delete it, and run the command that failed again" in error
+    file.unlink()
+    assert outcome_of(("status",), study, capsys) == (0, "")
+
+
+# Many ways, drawn by a seed
+
+VALUES = (
+    None, "", "text", "[", "[1", "[[]]", "{}", "null", '{"a": 1}', "[" * 3000, "0vgg3-9vgg3", "–",
+    -1, 0, 1, 3, 2**31, 2**62, 0.5, -0.5, 1e308, float("inf"), b"", b"\xff\xfe", "x" * 5000,
+)  # fmt: skip
+
+
+def edit(study, statement, values=()):
+    with closing(sqlite3.connect(study / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        return connection.execute(statement, values).rowcount
+
+
+def edit_a_row(study, draw):
+    table = draw.choice(
+        ["study", "networks", "evaluations", "trainings", "failures", "epochs", "volumes"]
+    )
+    with closing(sqlite3.connect(study / "ledger.sqlite")) as connection:
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        key = {"epochs": "training", "volumes": "training"}.get(table, columns[0])
+        keys = [row[0] for row in connection.execute(f"SELECT {key} FROM {table}")]
+    if not keys:
+        return f"{table} is empty"
+    column, value, row = draw.choice(columns), draw.choice(VALUES), draw.choice(keys)
+    if draw.random() < 0.1:
+        edit(study, f"DELETE FROM {table} WHERE {key} = ?", (row,))
+        return f"{table} {row} deleted"
+    try:
+        edit(study, f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row))
+    except sqlite3.Error as error:
+        return f"refused by SQLite: {error}"
+    return f"{table} {row}: {column} = {value!r}"
+
+
+def edit_a_text(study, draw):
+    """Store bytes that are no UTF-8 as a text."""
+    table, column = draw.choice(
+        [("study", "value"), ("trainings", "worker"), ("networks", "architecture")]
+    )
+    edit(study, f"UPDATE {table} SET {column} = CAST(x'ff41' AS TEXT) WHERE rowid = 1")
+    return f"{table}.{column}"
+
+
+def scramble(name):
+    """Return what overwrites some bytes of a file."""
+
+    def damage(study, draw):
+        (file,) = [each for each in study.rglob(name) if each.is_file()]
+        content = bytearray(file.read_bytes())
+        for _ in range(draw.choice([1, 5, 50])):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        file.write_bytes(content)
+        return name
+
+    return damage
+
+
+def cut(name):
+    """Return what cuts a file short."""
+
+    def damage(study, draw):
+        (file,) = [each for each in study.rglob(name) if each.is_file()]
+        content = file.read_bytes()
+        file.write_bytes(content[: draw.randrange(len(content))])
+        return name
+
+    return damage
+
+
+def drop_a_key(study, draw):
+    """Take a key out of the slices' index, or give it another value."""
+    (file,) = study.rglob("index.json")
+    index = json.loads(file.read_text())
+    place = index
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        if not keys:
+            return "nothing"
+        key = draw.choice(keys)
+        if not isinstance(place[key], (dict, list)) or draw.random() < 0.3:
+            break
+        place = place[key]
+    if draw.random() < 0.5:
+        del place[key]
+    else:
+        place[key] = draw.choice([None, -1, "x", [], {}, 1e308, [[1]]])
+    file.write_text(json.dumps(index))
+    return f"index.json: {key}"
+
+
+DAMAGES = (
+    (edit_a_row, 12), (edit_a_text, 1), (scramble("ledger.sqlite"), 4), (cut("ledger.sqlite"), 2),
+    (scramble("study.toml"), 2), (cut("study.toml"), 1), (scramble("index.json"), 1),
+    (cut("index.json"), 1), (drop_a_key, 4), (scramble("labels.npy"), 1), (cut("images.npy"), 1),
+)  # fmt: skip
+
+
+def test_no_damage_ends_in_a_traceback(whole, tmp_path, capsys):
+    """Every try is a copy of its own, damaged once, and read by a command."""
+    faults = []
+    for number in range(TRIES):
+        draw = random.Random(number)
+        damage = draw.choices([each for each, _ in DAMAGES], [times for _, times in DAMAGES])[0]
+        command = draw.choice(COMMANDS)
+        study = shutil.copytree(whole, tmp_path / f"{number}", symlinks=True)
+        what = damage(study, draw)
+        try:
+            status, error = outcome_of(command, study, capsys)
+        except SystemExit as end:
+            status, error = end.code, capsys.readouterr().err
+        except Exception as error:
+            faults.append(f"{number}: {what}; {' '.join(command)}: {type(error).__name__}: {error}")
+        else:
+            if status not in (0, 1, 2) or "Traceback" in error or (status and not error):
+                faults.append(f"{number}: {what}; {' '.join(command)}: {status} {error}")
+            if status and "ledger.sqlite" in error and "figure of" not in error:
+                known = ("is damaged", "is not a ledger", "was written by")
+                if not any(words in error for words in known):
+                    faults.append(f"{number}: {what}; {' '.join(command)}: {error}")
+        shutil.rmtree(study)
+    assert not faults, "\n".join(faults)
+
+
+# A page shows one state
+
+
+def test_a_page_shows_one_state_while_another_process_records(study, monkeypatch):
+    """A writer tries to record before each of the page's reads; none may show beside the others."""
+    file = study / "ledger.sqlite"
+    first = "SELECT network FROM search_scores LIMIT 1"
+    these = f"SELECT training FROM search_scores WHERE network = ({first})"
+    others = ("networks", "evaluations", "trainings", "failures")
+    recorded = []
+
+    def disturbed(name):
+        read = getattr(Ledger, name)
+
+        def reading(ledger, *arguments, **options):
+            with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as writer:
+                try:
+                    writer.execute(f"DELETE FROM trainings WHERE id IN ({these})")
+                    recorded.append(name)
+                except sqlite3.OperationalError as error:
+                    assert "locked" in str(error)  # noqa: PT017
+            return read(ledger, *arguments, **options)
+
+        return reading
+
+    with Ledger.open(file, read_only=True) as ledger:
+        opened = Study.open(study)
+        for name in others:
+            monkeypatch.setattr(Ledger, name, disturbed(name))
+        summary = collect(opened, ledger)
+    assert recorded in ([], ["networks"])  # not after the first of the reads
+    shown = sum(len(each.trainings) for each in summary.evaluations)
+    fresh = sum(len(each.trainings) for each in summary.comparison.networks)
+    assert shown + fresh == summary.account.spent.count
+    assert "</html>" in render_page(summary)
