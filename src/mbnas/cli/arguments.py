@@ -212,6 +212,7 @@ def _trainings(parser: Parser) -> None:
     parser.add_argument(
         "--retry-failed", action="store_true", help="run again those that failed, and list nothing"
     )
+    _moved_dataset(parser)
     _json(parser)
 
 
@@ -234,6 +235,7 @@ def _compare(parser: Parser) -> None:
         metavar="DIR",
         help="where tables and statistics go as files (default STUDY/comparison)",
     )
+    _moved_dataset(parser)
     _workers(parser)
     _log(parser)
     _memory(parser)
@@ -273,6 +275,7 @@ def _train(parser: Parser) -> None:
         help="where trainings run: in processes of this machine, or inline in this one "
         "(default processes)",
     )
+    _moved_dataset(parser)
     _configuration(parser)
     _memory(parser)
     _json(parser)
@@ -434,6 +437,7 @@ def _nnunet(parser: Parser) -> None:
         help="that nnU-Net may use besides (default: one a core)",
     )
     _memory(parser)
+    _moved_dataset(parser)
     _json(parser)
 
 
@@ -541,6 +545,15 @@ def _cost(parser: Parser) -> None:
 def _dataset(parser: Parser) -> None:
     parser.add_argument(
         "dataset", type=Path, metavar="DATASET", help="folder in MSD or nnU-Net v2 raw layout"
+    )
+
+
+def _moved_dataset(parser: Parser) -> None:
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="PLACE",
+        help="where the study's dataset is now, if it was moved (default: where it was)",
     )
 
 

@@ -35,7 +35,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.initialisations < 1:
         raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
     check_address(arguments)
-    study = Study.open(arguments.study)
+    study = Study.open(arguments.study).with_dataset(arguments.dataset)
     asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address", "log")}
     running = {name: value for name, value in asked.items() if value is not None}
     configuration = study.configuration

@@ -17,7 +17,7 @@ from mbnas.study.configuration import differences
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study
 
-_NOT_OF_SCORES = ("dataset", "seed", "search.", "run.")
+_NOT_OF_SCORES = ("dataset", "data.patient_table", "seed", "search.", "run.")
 
 
 def figures(arguments: argparse.Namespace) -> int:

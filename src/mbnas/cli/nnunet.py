@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from mbnas.cli.comparison_display import print_comparison
@@ -11,10 +12,10 @@ from mbnas.cli.display import counting, note, say
 from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.search import command_line
 from mbnas.cli.tables import print_json
-from mbnas.data.dataset import read_dataset
+from mbnas.data.dataset import Dataset
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
-from mbnas.errors import UsageError
+from mbnas.errors import StudyError, UsageError
 from mbnas.files import ready_folder
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import title_of
@@ -28,8 +29,9 @@ from mbnas.report.comparison_files import write_comparison
 from mbnas.report.comparison_values import comparison_values
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import study_lock
+from mbnas.study.source import Beginning, find_source
 from mbnas.study.standing import read_standing
-from mbnas.study.study import Study
+from mbnas.study.study import Study, say_nothing
 from mbnas.training.device import resolve_device
 
 
@@ -37,9 +39,11 @@ def nnunet(arguments: argparse.Namespace) -> int:
     """Train both networks on the same folds, or go on; print and write what they say."""
     schedule = Schedule(epochs=arguments.epochs, iterations=arguments.iterations_per_epoch)
     check_installed()
-    study = Study.open(arguments.study)
+    study = Study.open(arguments.study).with_dataset(arguments.dataset)
     genotype, name = found_network(study, arguments.network)
     run = _head_to_head(arguments, study, genotype, schedule)
+    if run.needs_images or arguments.dataset is not None:
+        run = replace(run, dataset=_dataset(study))
     directory: Path = arguments.directory
     ready_folder(directory)
     with study_lock(directory, command_line()):
@@ -49,7 +53,7 @@ def nnunet(arguments: argparse.Namespace) -> int:
         write_comparison(
             comparison,
             directory / "comparison",
-            heading=f"nnU-Net head to head: {run.dataset.name}",
+            heading=f"nnU-Net head to head: {_dataset_name(study)}",
         )
     if arguments.json:
         print_json(comparison_values(comparison))
@@ -88,17 +92,16 @@ def _head_to_head(
     folds = make_folds(
         prepared.patient_classes, configuration.protocol.folds, seed=configuration.seed
     )
-    dataset = read_dataset(Path(configuration.dataset))
     base_channels = arguments.base_channels or configuration.training.base_channels
     processes = arguments.processes or os.cpu_count() or 1
     return HeadToHead(
         place=Place(
             root=arguments.directory,
-            dataset=dataset_name(dataset.name),
+            dataset=dataset_name(_dataset_name(study)),
             device=resolve_device(arguments.device),
             processes=processes,
         ),
-        dataset=dataset,
+        dataset=None,
         prepared=prepared,
         folds=folds,
         chosen=_chosen(arguments.folds, len(folds)),
@@ -106,6 +109,24 @@ def _head_to_head(
         base_channels=base_channels,
         schedule=schedule,
     )
+
+
+def _dataset_name(study: Study) -> str:
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        return ledger.facts()["dataset name"]
+
+
+def _dataset(study: Study) -> Dataset:
+    """Return a study's dataset, seen to be the one that the study was begun with."""
+    beginning = Beginning.of(study)
+    source = find_source(study, beginning, say_nothing)
+    if source is None or beginning is None:
+        raise StudyError(
+            f"The dataset of {study.path} is not at {study.configuration.dataset}, and nnU-Net "
+            "needs its images. Say where it is with --dataset PLACE."
+        )
+    beginning.check(study, source.fingerprint(study.configuration.preparation))
+    return source.dataset
 
 
 def _chosen(text: str | None, num_folds: int) -> tuple[int, ...]:

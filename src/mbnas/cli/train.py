@@ -23,7 +23,7 @@ from mbnas.training.record import EpochRecord
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a model, or go on with it, and print what it became."""
-    study = Study.open(arguments.study)
+    study = Study.open(arguments.study).with_dataset(arguments.dataset)
     asked = options_layer(arguments)
     named = _named(arguments.network, study)
     with holding(study) as held:

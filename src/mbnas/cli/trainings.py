@@ -10,6 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from mbnas.cli.tables import console, print_json, score_text, table
+from mbnas.errors import UsageError
 from mbnas.report.wording import counted, duration_text
 from mbnas.study.ledger import Ledger
 from mbnas.study.study import Study
@@ -42,7 +43,9 @@ def trainings(arguments: argparse.Namespace) -> int:
     """List a study's trainings, by default those that failed; or repeat these."""
     study = Study.open(arguments.study)
     if arguments.retry_failed:
-        return retry(study, as_json=arguments.json)
+        return retry(study.with_dataset(arguments.dataset), as_json=arguments.json)
+    if arguments.dataset is not None:
+        raise UsageError("--dataset has no effect without --retry-failed: leave it out.")
     listed = _read(study, every=arguments.all)
     if arguments.json:
         print_json(_as_json(study, listed))

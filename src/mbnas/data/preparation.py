@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mbnas.data.dataset import Dataset
 from mbnas.data.examine import Finding, refuse
-from mbnas.data.fingerprint import preparation_digest
+from mbnas.data.fingerprint import Fingerprint, take_fingerprint
 from mbnas.data.folder import making_folder
 from mbnas.data.geometry import Geometry
 from mbnas.data.passes import Passes, slice_bytes
@@ -28,6 +28,7 @@ def prepare_slices(
     patients: Mapping[str, str],
     held_out: frozenset[str] = frozenset(),
     allow_empty_cases: bool = False,
+    fingerprint: Fingerprint | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Path:
@@ -41,6 +42,7 @@ def prepare_slices(
         held_out: Patients, not all, who are in no fold: their slices are prepared like those
             of the others, which do not depend on them.
         allow_empty_cases: Whether cases may be without foreground.
+        fingerprint: Of all this, where it is known; taken now if ``None``.
         workers: How many processes read and prepare volumes.
         progress: Told of every volume done; CT is read twice and counts twice.
 
@@ -57,10 +59,10 @@ def prepare_slices(
         )
     findings = slice_findings(geometries, axis, settings.slice_size)
     refuse([each for each in findings if each.severity == "error"], dataset)
-    digest = preparation_digest(
+    fingerprint = fingerprint or take_fingerprint(
         dataset, settings, patients, held_out=held_out, allow_empty_cases=allow_empty_cases
     )
-    final = directory / digest
+    final = directory / fingerprint.digest
     if final.exists():
         return final
     passes = Passes(
@@ -74,13 +76,13 @@ def prepare_slices(
         if folder is not None:
             normalisation = passes.fit_normalisation()
             index = Index(
-                digest=digest,
+                digest=fingerprint.digest,
                 settings=settings,
                 slice_axis=axis,
                 channels=dataset.channels,
                 normalisation=normalisation,
                 classes=dataset.classes,
-                volumes=_volumes(geometries, axis, settings.slice_size, patients, held_out),
+                volumes=_volumes(geometries, axis, fingerprint),
                 warnings=tuple(each.message for each in findings),
             )
             with writing(final, needed_bytes=slice_bytes(index)):
@@ -119,21 +121,21 @@ def _read_geometries(dataset: Dataset) -> dict[str, Geometry]:
 def _volumes(
     geometries: Mapping[str, Geometry],
     slice_axis: int,
-    slice_size: int,
-    patients: Mapping[str, str],
-    held_out: frozenset[str],
+    fingerprint: Fingerprint,
 ) -> tuple[PreparedVolume, ...]:
     """Return where the slices of every volume will be and how they will be made."""
     volumes: list[PreparedVolume] = []
-    for case, geometry in geometries.items():
+    for case in fingerprint.cases:
+        geometry = geometries[case.name]
         volumes.append(
             PreparedVolume(
-                case=case,
-                patient=patients[case],
-                held_out=patients[case] in held_out,
+                case=case.name,
+                patient=case.patient,
+                held_out=case.patient in fingerprint.held_out,
                 first_slice=volumes[-1].slices.stop if volumes else 0,
-                plane=PlaneTransform.fit(geometry, slice_axis, slice_size),
+                plane=PlaneTransform.fit(geometry, slice_axis, fingerprint.settings.slice_size),
                 geometry=geometry,
+                contents=case.contents,
             )
         )
     return tuple(volumes)

@@ -9,7 +9,8 @@ digest of the data and the settings, and is complete if it exists.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ class PreparedVolume:
         geometry: The grid of its file.
         classes: Indices of the classes that its labels hold, background left out, ascending;
             empty until its slices are written.
+        contents: A digest of each of its files, the label's last.
     """
 
     case: str
@@ -81,6 +83,7 @@ class PreparedVolume:
     plane: PlaneTransform
     geometry: Geometry
     classes: tuple[int, ...] = ()
+    contents: tuple[str, ...] = ()
 
     @property
     def num_slices(self) -> int:
@@ -141,6 +144,16 @@ class Index:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
 
     @classmethod
+    def read(cls, directory: Path) -> Index:
+        """Return the index of the prepared slices in ``directory``.
+
+        Raises:
+            StudyError: if it is absent or damaged.
+        """
+        with _usable(directory):
+            return cls.from_json((directory / INDEX).read_bytes())
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> Index:
         """Return the index that ``text`` spells; the inverse of :meth:`to_json`."""
         facts: dict[str, Any] = json.loads(text)
@@ -165,6 +178,7 @@ def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
         plane=PlaneTransform.from_json(fields["plane"]),
         geometry=Geometry.from_json(fields["geometry"]),
         classes=tuple(fields["classes"]),
+        contents=tuple(fields["contents"]),
     )
 
 
@@ -191,18 +205,13 @@ class PreparedSlices:
         Raises:
             StudyError: if they are absent or damaged.
         """
-        try:
+        with _usable(directory):
             return cls(
                 directory=directory,
                 images=np.load(directory / IMAGES, mmap_mode="r"),
                 labels=np.load(directory / LABELS, mmap_mode="r"),
                 index=Index.from_json((directory / INDEX).read_bytes()),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(
-                f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
-                "run the search again: it prepares them anew."
-            ) from error
 
     @property
     def digest(self) -> str:
@@ -270,6 +279,18 @@ class PreparedSlices:
     def _classes_of(self, *, held_out: bool) -> dict[str, frozenset[int]]:
         chosen = [each for each in self.volumes if each.held_out == held_out]
         return merged_by_patient((each.patient, each.classes) for each in chosen)
+
+
+@contextmanager
+def _usable(directory: Path) -> Iterator[None]:
+    """Turn what is wrong with a folder of slices into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
+            "run the search again: it prepares them anew."
+        ) from error
 
 
 def label_values(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def write_raw(
     Args:
         dataset: Whose files the study was begun with.
         prepared: The study's slices: which cases take part, and their references.
-        folder: Such as ``nnUNet_raw/Dataset001_Name``; left as it is if it exists.
+        folder: Such as ``nnUNet_raw/Dataset001_Name``. If it exists, links to images that were
+            moved are made again, and nothing else.
         progress: Told of every case done.
 
     Raises:
@@ -50,6 +51,7 @@ def write_raw(
     report = progress or (lambda done, total: None)
     with making_folder(folder) as aside:
         if aside is None:
+            _relink(cases, folder)
             return
         for number, volume in enumerate(prepared.volumes):
             if volume.case not in cases:
@@ -106,6 +108,28 @@ def _write_images(case: Case, volume: PreparedVolume, folder: Path) -> None:
         voxels_IJK = image.geometry.from_canonical(voxels_XYZ)
         affine = np.array(image.geometry.affine)
         write_image(_image(folder, case, channel), voxels_IJK[None], affine)
+
+
+def lacks_images(folder: Path) -> bool:
+    """Say whether a folder in nnU-Net's raw layout is absent or links to images that are gone."""
+    return not folder.is_dir() or any(map(_leads_nowhere, folder.glob("images*/*")))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
+
+
+def _relink(cases: Mapping[str, Case], folder: Path) -> None:
+    """Make links that lead nowhere lead to the images of the cases, wherever these are now."""
+    links = {
+        _image(Path(), case, channel).name: path
+        for case in cases.values()
+        for channel, path in enumerate(case.images)
+    }
+    for link in folder.glob("images*/*"):
+        if _leads_nowhere(link) and link.name in links:
+            link.unlink()
+            link.symlink_to(links[link.name].resolve())
 
 
 def _image(folder: Path, case: Case, channel: int) -> Path:

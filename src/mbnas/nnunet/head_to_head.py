@@ -22,7 +22,7 @@ from mbnas.errors import NNUNetError
 from mbnas.files import write_text, writing
 from mbnas.genotype.genotype import Genotype
 from mbnas.nnunet.commands import Place, run_command
-from mbnas.nnunet.conversion import splits, write_raw
+from mbnas.nnunet.conversion import lacks_images, splits, write_raw
 from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet, plans_name, read_plans
 from mbnas.nnunet.schedule import Schedule
 from mbnas.parallel import Progress
@@ -67,7 +67,7 @@ class HeadToHead:
 
     Attributes:
         place: Where nnU-Net works.
-        dataset: The study's.
+        dataset: The study's; ``None`` where no images are needed any more.
         prepared: The study's slices, which say whose each case is.
         folds: All of the study's.
         chosen: Numbers of the folds to train on, from 0.
@@ -77,7 +77,7 @@ class HeadToHead:
     """
 
     place: Place
-    dataset: Dataset
+    dataset: Dataset | None
     prepared: PreparedSlices
     folds: tuple[Fold, ...]
     chosen: tuple[int, ...]
@@ -96,7 +96,8 @@ class HeadToHead:
             NNUNetError: if a command of nnU-Net fails, or the folder is of another study.
         """
         self._claim()
-        write_raw(self.dataset, self.prepared, self.place.raw, progress)
+        if self.dataset is not None:
+            write_raw(self.dataset, self.prepared, self.place.raw, progress)
         if not self._is_preprocessed():
             tell("nnU-Net plans and preprocesses.")
             self._preprocess()
@@ -108,6 +109,19 @@ class HeadToHead:
         for fold in self.chosen:
             for name in (OWN_PLANS, self.found_plans):
                 self._train(self.trained(name, fold), tell)
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether images have yet to be converted, preprocessed or predicted."""
+        if not lacks_images(self.place.raw):
+            return False
+        if not self.place.raw.is_dir() or not self._is_preprocessed():
+            return True
+        return (self.place.raw / "imagesTs").is_dir() and not all(
+            self.trained(name, fold).held_out.is_dir()
+            for fold in self.chosen
+            for name in (OWN_PLANS, self.found_plans)
+        )
 
     @property
     def found_plans(self) -> str:

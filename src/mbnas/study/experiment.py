@@ -32,7 +32,7 @@ from mbnas.training.record import TrainingKey, TrainingRecord
 
 COMPARISON = "comparison"
 _PARTS = {*SPACE_NAMES, COMPARISON, SLICES}
-_OF_EACH = ("dataset", "space.name", "search.", "run.")
+_OF_EACH = ("dataset", "data.patient_table", "space.name", "search.", "run.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,7 +168,7 @@ def train_model(
     if (folder / CARD).exists():
         return read_card(folder)
     settings = plan.configuration.preparation
-    slices = study.source.prepare(settings, study.study.slices.resolve(), preparing)
+    slices = study.prepare(settings, preparing)
     prepared = PreparedSlices.open(slices)
     check_precision(prepared, plan.configuration.training.slice_precision)
     if not is_begun:
@@ -185,7 +185,7 @@ def train_model(
     missing = [task for task in tasks if not task.weights.exists()]
     with workplace_of(plan.configuration) as workplace:
         _run(missing, workplace, plan, lambda: watch(*_epochs_of(tasks)))
-    card = _card(plan, protocol, prepared, tasks, study.source.dataset.name)
+    card = _card(plan, protocol, prepared, tasks, study.dataset_name)
     write_card(folder, card)
     return card
 
@@ -204,7 +204,7 @@ def _is_begun(folder: Path, plan: FinalPlan) -> bool:
     differing |= {
         key: values
         for key, values in differences(build(old), plan.configuration).items()
-        if not key.startswith(("run.", "search.", "dataset"))
+        if not key.startswith(("run.", "search.", "dataset", "data.patient_table"))
     }
     if differing:
         lines = difference_lines(differing, first="there", second="asked for")

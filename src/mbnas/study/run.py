@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -15,17 +13,12 @@ from pathlib import Path
 
 from torch import nn
 
-from mbnas.data.check import patient_findings
-from mbnas.data.dataset import Dataset, read_dataset
 from mbnas.data.examine import Finding
-from mbnas.data.folds import draw_held_out, make_folds
-from mbnas.data.patient_table import read_patient_table
-from mbnas.data.patients import group_by_patient
-from mbnas.data.preparation import prepare_slices
-from mbnas.data.presence import classes_by_patient
+from mbnas.data.fingerprint import Fingerprint
+from mbnas.data.folds import make_folds
 from mbnas.data.rarity import rarity_findings
 from mbnas.data.slices import PreparationSettings, PreparedSlices
-from mbnas.errors import DatasetError, StudyError
+from mbnas.errors import StudyError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.complexity import complexity, latency_ms
@@ -40,6 +33,7 @@ from mbnas.study.evaluator import Evaluator
 from mbnas.study.facts import CONFIGURATION, FOLDS, INITIALISATIONS
 from mbnas.study.ledger import Ledger
 from mbnas.study.retry import finish_retry
+from mbnas.study.source import HELD_OUT, Beginning, Source, find_source
 from mbnas.study.study import Study, claimed_directory, say_nothing
 from mbnas.study.warmup import Question, by_rule, choose, with_way
 from mbnas.study.way import WAY_TO_TRAIN, Choice, workers_of
@@ -55,41 +49,6 @@ from mbnas.training.protocol import Protocol
 
 Progress = Callable[[int, int], None]
 
-HELD_OUT = "held out"
-"""The ledger's fact that names the held-out patients."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """The cases that take part in a study, from which slices of any size are prepared.
-
-    Attributes:
-        dataset: With the chosen patients' cases alone.
-        patients: Patient of each case.
-        held_out: Patients in no fold.
-        allow_empty_cases: Whether cases may be without foreground.
-    """
-
-    dataset: Dataset
-    patients: Mapping[str, str]
-    held_out: frozenset[str]
-    allow_empty_cases: bool
-
-    def prepare(
-        self, settings: PreparationSettings, directory: Path, progress: Progress | None
-    ) -> Path:
-        """Return the folder of its slices under ``directory``, made now unless it is there."""
-        return prepare_slices(
-            self.dataset,
-            settings,
-            directory,
-            patients=self.patients,
-            held_out=self.held_out,
-            allow_empty_cases=self.allow_empty_cases,
-            workers=os.cpu_count() or 1,
-            progress=progress,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStudy:
@@ -97,7 +56,7 @@ class OpenStudy:
 
     Attributes:
         study: Its directory and configuration, everything automatic resolved.
-        source: The cases that take part.
+        source: The cases that take part; ``None`` if the dataset is gone.
         slices: Directory of the prepared slices.
         prepared: What the slices are.
         ledger: The open ledger.
@@ -105,7 +64,7 @@ class OpenStudy:
     """
 
     study: Study
-    source: Source
+    source: Source | None
     slices: Path
     prepared: PreparedSlices
     ledger: Ledger
@@ -142,6 +101,38 @@ class OpenStudy:
             retries=self.study.configuration.run.retries,
             memory_of=self.memory_of,
         )
+
+    @property
+    def dataset_name(self) -> str:
+        """What the dataset was called when the study was begun."""
+        return self.ledger.facts()["dataset name"]
+
+    def prepare(self, settings: PreparationSettings, progress: Progress | None) -> Path:
+        """Return the folder of slices of any size, made now unless they are there.
+
+        Args:
+            settings: How volumes become slices.
+            progress: Told how many volumes are prepared, of how many.
+
+        Raises:
+            StudyError: if they are not there, and the dataset is gone.
+            DatasetError: if the dataset cannot be used.
+        """
+        index = self.prepared.index
+        directory = self.study.slices.resolve()
+        allow_empty_cases = self.study.configuration.data.allow_empty_cases
+        fingerprint = replace(
+            Fingerprint.of_index(index, allow_empty_cases=allow_empty_cases), settings=settings
+        )
+        if (there := directory / fingerprint.digest).exists():
+            return there
+        if self.source is None:
+            raise StudyError(
+                f"Slices of {settings.slice_size} pixels are not prepared yet, and the dataset of "
+                f"{self.study.path} is not at {self.study.configuration.dataset}. Say where it is "
+                "with --dataset PLACE."
+            )
+        return self.source.prepare(settings, directory, progress, fingerprint)
 
     def memory_of(self, architecture: Architecture, trainings: int = 1) -> int | None:
         """Return how many bytes of a GPU some trainings of a network need together.
@@ -255,27 +246,17 @@ def opened(
         StudyError: if the study cannot be held, read or written, or its data changed.
     """
     configuration = _automatic_resolved(study.configuration)
-    dataset, patients = _chosen_patients(read_dataset(Path(configuration.dataset)), configuration)
-    folds, test_fraction = configuration.protocol.folds, configuration.protocol.test_fraction
-    for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
-        if finding.severity == "error":
-            raise DatasetError(finding.message)
-        warn(finding.message)
-    held_out = _held_out(study, configuration, dataset, patients)
-    source = Source(
-        dataset=dataset,
-        patients=patients,
-        held_out=held_out,
-        allow_empty_cases=configuration.data.allow_empty_cases,
-    )
+    study = replace(study, configuration=configuration)
+    beginning = Beginning.of(study)
+    source = find_source(study, beginning, warn)
     with claimed_directory(study.path, command, shared_slices=study.shared_slices, warn=warn):
-        slices = source.prepare(configuration.preparation, study.slices.resolve(), progress)
+        slices = _slices(study, source, beginning, progress)
         prepared = PreparedSlices.open(slices)
         for sentence in prepared.index.warnings:
             warn(sentence)
         for finding in _rarity_findings(configuration, prepared):
             warn(finding.message)
-        is_new = not study.is_begun
+        is_new = beginning is None
         choice = _choice(configuration, prepared, tell, is_new=is_new)
         configuration = replace(
             configuration, training=with_way(configuration.training, choice.way)
@@ -292,10 +273,13 @@ def opened(
         )
         with _ledger(study, is_new=is_new) as ledger:
             if is_new:
-                _write_facts(ledger, study, dataset.name, prepared, protocol)
+                assert source is not None  # a new study has its dataset
+                _write_facts(ledger, study, source.dataset.name, prepared, protocol)
                 ledger.set_fact(WAY_TO_TRAIN, json.dumps(choice.to_json()))
                 study.write_configuration()
             _check_unchanged(ledger, study, protocol)
+            if beginning is not None:
+                _record_place(ledger, study, beginning.configuration)
             if ledger.facts()["state"] == "running":  # says one that was killed
                 ledger.set_fact("state", "stopped")
             run_here = configuration.run
@@ -401,48 +385,36 @@ def _choice(
     return choose(question, tell)
 
 
-def _chosen_patients(
-    dataset: Dataset, configuration: Configuration
-) -> tuple[Dataset, dict[str, str]]:
-    """Return the dataset's cases of the patients that take part, and whose each is."""
-    data = configuration.data
-    table = read_patient_table(Path(data.patient_table)) if data.patient_table else None
-    names = [case.name for case in dataset.cases]
-    patient_of_case = group_by_patient(names, data.patient_pattern, table)
-    patients = sorted(set(patient_of_case.values()))
-    wanted = data.max_patients
-    if wanted is not None and wanted > len(patients):
-        raise DatasetError(
-            f"data.max_patients (={wanted}) asks for more patients than the dataset's "
-            f"{len(patients)}: lower it or leave it out."
-        )
-    rng = generator(configuration.seed, "patients")
-    chosen = {patients[index] for index in rng.permutation(len(patients))[:wanted]}
-    cases = tuple(case for case in dataset.cases if patient_of_case[case.name] in chosen)
-    return replace(dataset, cases=cases), {case.name: patient_of_case[case.name] for case in cases}
-
-
-def _held_out(
-    study: Study, configuration: Configuration, dataset: Dataset, patients: Mapping[str, str]
-) -> frozenset[str]:
-    """Return who is in no fold: drawn when a study begins, and as its ledger has it from then on.
+def _slices(
+    study: Study, source: Source | None, beginning: Beginning | None, progress: Progress | None
+) -> Path:
+    """Return the folder of a study's slices, made now unless they are there.
 
     Raises:
-        DatasetError: if a label file cannot be read.
+        StudyError: if they would be of other data than those the study was begun with.
     """
-    protocol = configuration.protocol
-    if not protocol.test_fraction:
-        return frozenset()
-    if study.is_begun:
-        with Ledger.open(study.ledger, read_only=True) as ledger:
-            drawn = json.loads(ledger.facts()[HELD_OUT])
-        return frozenset(drawn).intersection(patients.values())
-    return draw_held_out(
-        classes_by_patient(dataset, patients, workers=os.cpu_count() or 1),
-        protocol.test_fraction,
-        num_folds=protocol.folds,
-        seed=configuration.seed,
+    directory = study.slices.resolve()
+    if source is None:
+        assert beginning is not None
+        return directory / beginning.data
+    settings = study.configuration.preparation
+    fingerprint = source.fingerprint(settings)
+    if beginning is not None:
+        beginning.check(study, fingerprint)
+    return source.prepare(settings, directory, progress, fingerprint)
+
+
+def _record_place(ledger: Ledger, study: Study, recorded: Configuration) -> None:
+    """Write down where the dataset and the table of patients are now, if they were moved."""
+    now = study.configuration
+    moved = replace(
+        recorded,
+        dataset=now.dataset,
+        data=replace(recorded.data, patient_table=now.data.patient_table),
     )
+    if moved != recorded:
+        ledger.set_fact(CONFIGURATION, moved.to_toml())
+        replace(study, configuration=moved).write_configuration()
 
 
 def _rarity_findings(configuration: Configuration, prepared: PreparedSlices) -> list[Finding]:
@@ -483,14 +455,6 @@ def _write_facts(
 
 def _check_unchanged(ledger: Ledger, study: Study, protocol: Protocol) -> None:
     facts = ledger.facts()
-    if facts["data"] != protocol.data:
-        if not study.slices.is_symlink():  # where they are shared, another study may need them
-            shutil.rmtree(study.slices / protocol.data, ignore_errors=True)
-        raise StudyError(
-            f"The dataset {study.configuration.dataset} is not the one that {study.path} was "
-            "begun with: files were added, removed or changed, or another version of mbnas "
-            "prepared it. Restore it, or search into a new directory."
-        )
     if facts["protocol"] != protocol.digest:
         raise StudyError(
             f"{study.path} was begun under protocol {facts['protocol']}, and its study.toml now "

@@ -1,6 +1,7 @@
 """A study directory: where its parts lie, and which configuration it holds.
 
-``study.toml`` is written once, last of all that a new study needs. The ledger keeps a copy of
+``study.toml`` is written last of all that a new study needs, and again only where its dataset
+was moved. The ledger keeps a copy of
 it, so a directory is a study if it has a ``study.toml`` or a ledger in which anything is
 recorded. Such a ledger is never removed; a missing ``study.toml`` is restored from it.
 """
@@ -49,7 +50,7 @@ _OURS = {
     LOCK_NAME,
     WEIGHTS,
 }
-_MAY_DIFFER = ("dataset", "search.evaluations")
+_MAY_DIFFER = ("dataset", "data.patient_table", "search.evaluations")
 
 
 def say_nothing(text: str) -> None:
@@ -127,7 +128,8 @@ class Study:
         except ConfigurationError as error:
             what = str(error)
             raise ConfigurationError(
-                f"{file} is damaged: {what} No command changes this file. {_remedy(path)}"
+                f"{file} is damaged: {what} Commands change nothing in this file but the place of "
+                f"the dataset. {_remedy(path)}"
             ) from error
         if (kept := _kept_configuration(path)) is not None:
             return cls(path=path, configuration=kept)
@@ -135,6 +137,12 @@ class Study:
             f"{path} is not a study: it has no {CONFIGURATION}. "
             f"Begin one with: mbnas search DATASET {path}"
         )
+
+    def with_dataset(self, place: Path | None) -> Study:
+        """Return the study with its dataset at another place; as it is if ``None``."""
+        if place is None:
+            return self
+        return replace(self, configuration=replace(self.configuration, dataset=_absolute(place)))
 
     def write_configuration(self) -> None:
         """Write ``study.toml``, which makes the directory a study.
@@ -176,7 +184,9 @@ def resolve(
     """
     named = {"protocol": {"name": protocol}} if protocol else {}
     asked = merge(preset_layer(protocol, paper_dataset) if protocol else {}, options, named)
-    place = {"dataset": os.path.abspath(dataset)}  # noqa: PTH100 - links are kept as named
+    place: Layer = {"dataset": _absolute(dataset)}
+    if table := _patient_table(asked):
+        place = merge(place, {"data": {"patient_table": _absolute(table)}})
     if not is_begun(path):
         _check_unused(path)
         preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
@@ -351,6 +361,17 @@ def _check_unused(path: Path) -> None:
             f"STUDY (={path}) is no study and holds other files (such as {foreign[0]}): "
             "name a new or an empty directory."
         )
+
+
+def _absolute(path: Path | str) -> str:
+    """Return a path that holds from every directory; links are kept as named."""
+    return os.path.abspath(path)  # noqa: PTH100
+
+
+def _patient_table(layer: Layer) -> str | None:
+    section = layer.get("data")
+    table = section.get("patient_table") if isinstance(section, Mapping) else None
+    return table if isinstance(table, str) and table else None
 
 
 def _protocol_name(layer: Layer) -> str | None:
