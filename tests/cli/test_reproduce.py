@@ -1,6 +1,7 @@
 """The whole experiment, small: complete by parts, resumed at any stage, nothing trained twice."""
 
 import re
+import shutil
 from contextlib import suppress
 
 import pytest
@@ -72,6 +73,23 @@ def test_trainings_that_studies_share_were_run_once(reproduced):
             assert ran(seen.setdefault(key, record)) == ran(record)
     assert trainings(reproduced / "macro").keys() & trainings(reproduced / "bilevel").keys()
     assert shared >= 4
+
+
+def test_an_experiment_whose_dataset_and_directory_were_moved_goes_on(
+    reproduced, reproduce, dataset, options, tmp_path, capsys
+):
+    directory = shutil.copytree(reproduced, tmp_path / "elsewhere", symlinks=True)
+    moved = shutil.copytree(dataset, tmp_path / "moved")
+    again = ["reproduce", str(moved), str(directory), *options, *SPACE, *SMALL]
+    assert main([*again, "--set", "run.executor=inline"]) == 0
+    assert outcomes(directory) == outcomes(reproduced)
+    for study in STUDIES:
+        assert f'dataset = "{moved}"' in (directory / study / "study.toml").read_text()
+        assert (directory / study / "slices").resolve() == directory / "slices"
+    shutil.rmtree(moved)
+    network = ("--network", "unet-genotype", "--executor", "inline")
+    assert main(["train", str(directory / "mixed"), *network, "--epochs", "1"]) == 0
+    assert f"is not at {moved}: its prepared slices are used" in capsys.readouterr().err
 
 
 def test_slices_lie_in_one_place(reproduced):

@@ -11,7 +11,7 @@ from mbnas.data.phantom import write_phantom
 from mbnas.data.slices import label_values
 from mbnas.data.volume import read_image, read_label
 from mbnas.errors import StudyError
-from mbnas.nnunet.conversion import splits, write_raw
+from mbnas.nnunet.conversion import lacks_images, splits, write_raw
 
 
 @pytest.fixture
@@ -59,6 +59,23 @@ def test_files_of_one_channel_are_linked_to(prepared_from, tmp_path):
     write_raw(dataset, prepared, tmp_path / "raw")
     images = sorted((tmp_path / "raw/imagesTr").iterdir())
     assert [path.resolve() for path in images] == [
+        case.images[0].resolve() for case in dataset.cases
+    ]
+
+
+def test_links_to_images_that_were_moved_are_made_again(prepared_from, tmp_path):
+    root = write_phantom("spleen", tmp_path / "spleen", num_patients=2)
+    _, prepared = prepared_from(root, tmp_path / "slices")
+    raw = tmp_path / "raw"
+    assert lacks_images(raw)
+    write_raw(read_dataset(root), prepared, raw)
+    assert not lacks_images(raw)
+    moved = root.rename(tmp_path / "moved")
+    assert lacks_images(raw)
+    dataset = read_dataset(moved)
+    write_raw(dataset, prepared, raw)
+    assert not lacks_images(raw)
+    assert [path.resolve() for path in sorted((raw / "imagesTr").iterdir())] == [
         case.images[0].resolve() for case in dataset.cases
     ]
 
