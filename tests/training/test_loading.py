@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from mbnas.data.folds import make_folds
+from mbnas.data.normalise import ChannelNormalisation
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.training import loading
@@ -60,6 +62,7 @@ def test_a_process_loads_slices_once(slices):
 )
 def test_flips_across_an_axis_reverse_its_dimension(data, axes, dims):
     assert data.flip_axis_dims == {"left-right": 0, "posterior-anterior": 1}
+    assert data.absolute_channels == ()
     assert data.flip_dims(axes) == dims
 
 
@@ -143,3 +146,11 @@ def test_files_that_are_mapped_as_a_whole_are_read_in_their_own_order(slices, mo
     ]
     streamed_slices(PreparedSlices.open(slices), "cpu")
     assert len(read) == 2
+
+
+def test_channels_that_are_used_as_they_are_keep_their_brightness(slices):
+    prepared = PreparedSlices.open(slices)
+    as_it_is = (ChannelNormalisation(scheme="noNorm"),)
+    absolute = replace(prepared, index=replace(prepared.index, normalisation=as_it_is))
+    assert resident_slices(absolute, "cpu").absolute_channels == (0,)
+    assert streamed_slices(absolute, "cpu").absolute_channels == (0,)

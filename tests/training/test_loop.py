@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mbnas.data.augment import augment
+from mbnas.data.augmentation import AugmentationSettings
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.network import Network
 from mbnas.seeds import generator
@@ -114,6 +115,27 @@ def test_slices_are_flipped_along_the_dimensions_that_the_axes_name(task, square
     monkeypatch.setattr(plan, "draw_augmentation", spying)
     losses_of(with_training(task, epochs=1), squares)
     assert asked == [(4, 1, (True, False))] * 2
+
+
+def test_the_brightness_of_absolute_channels_is_not_varied():
+    settings = AugmentationSettings(probability=1.0)
+    drawn = [
+        plan.draw_epoch(
+            settings,
+            itertools.repeat(np.arange(4)),
+            generator(0, "brightness"),
+            steps=3,
+            channels=3,
+            flip_dims=(True, False),
+            absolute_channels=absolute,
+        )
+        for absolute in ((), (1,))
+    ]
+    varied, kept = (each.brightness_SBC for each in drawn)
+    assert np.abs(varied).min() > 0
+    assert not kept[..., 1].any()
+    assert np.array_equal(kept[..., [0, 2]], varied[..., [0, 2]])
+    assert np.array_equal(drawn[0].matrices_SB23, drawn[1].matrices_SB23)
 
 
 def test_batches_reach_the_network_with_channels_last(task, squares, monkeypatch):

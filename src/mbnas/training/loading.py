@@ -34,6 +34,7 @@ class _About(TypedDict):
     held_out_patients: tuple[str, ...]
     num_classes: int
     flip_axis_dims: dict[str, int]
+    absolute_channels: tuple[int, ...]
 
 
 @lru_cache(maxsize=1)
@@ -137,4 +138,9 @@ def _about(prepared: PreparedSlices) -> _About:
         held_out_patients=held_out,
         num_classes=1 + len(prepared.classes),
         flip_axis_dims=dict(prepared.axis_dims),
+        absolute_channels=tuple(
+            number
+            for number, channel in enumerate(prepared.index.normalisation)
+            if channel.scheme == "noNorm"
+        ),
     )

@@ -43,6 +43,7 @@ class Schedule:
         self._augmentation = protocol.augmentation
         self._channels = data.in_channels
         self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
+        self._absolute_channels = data.absolute_channels
         self._rng = rng
         self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
         per_pass = -(-len(slices) // self._settings.batch_size)
@@ -96,6 +97,7 @@ class Schedule:
             steps=self.steps_per_epoch,
             channels=self._channels,
             flip_dims=self._flip_dims,
+            absolute_channels=self._absolute_channels,
         )
 
 

@@ -52,6 +52,7 @@ def draw_epoch(
     steps: int,
     channels: int,
     flip_dims: tuple[bool, bool],
+    absolute_channels: tuple[int, ...] = (),
 ) -> EpochPlan:
     """Return the next epoch of a training.
 
@@ -62,6 +63,7 @@ def draw_epoch(
         steps: In the epoch, 1 or more.
         channels: Of the images.
         flip_dims: Whether slices may be reversed along height and along width.
+        absolute_channels: Channels whose brightness is not varied.
     """
     indices, matrices, brightness = [], [], []
     for _ in range(steps):
@@ -72,10 +74,12 @@ def draw_epoch(
         indices.append(batch)
         matrices.append(sampling_matrices(parameters))
         brightness.append(parameters.brightness)
+    brightness_SBC = np.stack(brightness).astype(np.float32)
+    brightness_SBC[..., list(absolute_channels)] = 0
     return EpochPlan(
         batches_SB=np.stack(indices),
         matrices_SB23=np.stack(matrices).astype(np.float32),
-        brightness_SBC=np.stack(brightness).astype(np.float32),
+        brightness_SBC=brightness_SBC,
     )
 
 

@@ -35,6 +35,8 @@ class SliceSource(ABC):
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
         held_out_patients: Those that are in no fold, sorted.
+        absolute_channels: Image channels whose values mean something as they are
+            (``noNorm``): their brightness is not varied.
     """
 
     patient_N: Int[np.ndarray, " slice"]
@@ -42,6 +44,7 @@ class SliceSource(ABC):
     num_classes: int
     flip_axis_dims: dict[str, int]
     held_out_patients: tuple[str, ...] = ()
+    absolute_channels: tuple[int, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
