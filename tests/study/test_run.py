@@ -266,7 +266,7 @@ def test_a_study_that_lost_its_configuration_keeps_to_it(searched, dataset):
     assert recorded(study) == records
 
 
-@pytest.mark.parametrize("at", ["read_dataset", "check_precision", "_check_unchanged"])
+@pytest.mark.parametrize("at", ["find_source", "check_precision", "_check_unchanged"])
 def test_a_search_that_fails_at_once_keeps_the_ledger(searched, dataset, at, monkeypatch):
     study, _, records = searched
 
