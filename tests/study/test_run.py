@@ -13,7 +13,7 @@ from mbnas.data.phantom import write_phantom
 from mbnas.errors import ConfigurationError, DatasetError, StudyError
 from mbnas.genotype.genotype import unet_genotype
 from mbnas.network.architecture import LibraryNetwork
-from mbnas.study import run
+from mbnas.study import run, source
 from mbnas.study.comparison import train_anew
 from mbnas.study.contenders import read_comparison
 from mbnas.study.ledger import Ledger
@@ -357,7 +357,7 @@ def test_who_is_held_out_is_not_drawn_again_when_a_study_goes_on(dataset, tmp_pa
     with opened(study) as held:
         first = held.prepared.held_out_patients
         assert json.loads(held.ledger.facts()["held out"]) == list(first)
-    monkeypatch.setattr(run, "classes_by_patient", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr(source, "classes_by_patient", lambda *_, **__: pytest.fail("read again"))
     with opened(study) as held:
         assert held.prepared.held_out_patients == first
 

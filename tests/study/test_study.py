@@ -238,8 +238,8 @@ def test_a_configuration_that_was_edited_is_named(tmp_path):
         Study.open(tmp_path / "study")
     assert str(raised.value) == (
         f"{file} is damaged: The configuration key training.epoch does not exist. The nearest that "
-        "does is training.epochs. No command changes this file. Restore it from a copy, or search "
-        "into a new directory."
+        "does is training.epochs. Commands change nothing in this file but the place of the "
+        "dataset. Restore it from a copy, or search into a new directory."
     )
 
 
