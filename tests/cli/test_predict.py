@@ -1,6 +1,8 @@
 """``mbnas predict`` and ``mbnas evaluate`` as a person types them."""
 
 import csv
+import json
+import os
 
 import nibabel as nib
 import numpy as np
@@ -83,6 +85,41 @@ def test_missing_predictions_are_named(run, places):
     assert "1 reference without a prediction, in no mean: case_2." in " ".join(out.split())
     status, _, err = run(*command, "--allow-missing")
     assert (status, err) == (0, "")
+
+
+def test_a_case_on_another_grid_is_named_and_the_others_are_scored(run, places):
+    labels = np.zeros((6, 6, 4), np.uint8)
+    labels[2:4, 2:4, 1:3] = 1
+    for folder in ("truth", "mixed_up"):
+        (places / folder).mkdir()
+        for name in "ab":
+            shift = 1 if (folder, name) == ("mixed_up", "b") else 0
+            affine = np.array([[1.0, 0, 0, shift], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+            nib.save(nib.Nifti1Image(labels, affine), places / folder / f"{name}.nii.gz")
+    (places / "truth/c.mha").write_text("")
+    status, out, err = run("evaluate", "mixed_up", "truth", "--workers", "1", "--json")
+    assert status == 1
+    found = json.loads(out)
+    assert (found["cases"], list(found["failed"])) == (["a"], ["b"])
+    assert [each["file"] for each in found["passed_over"]] == ["truth/c.mha"]
+    assert "mbnas: b could not be measured: mixed_up/b.nii.gz is not on the grid of" in err
+    assert "corners up to 1 mm or 1 voxels apart, where 0.1 voxels are allowed" in err
+    status, out, _ = run("evaluate", "mixed_up", "truth", "--workers", "1")
+    text = " ".join(out.split())
+    assert (status, "1.000" in text) == (1, True)
+    assert "1 case that could not be measured, in no mean: b." in text
+
+
+def test_the_memory_that_an_image_may_take_can_be_set(run):
+    one = ("predict", "study", "images/case_1.nii.gz", "tight.nii.gz", "--max-volume-gib")
+    status, _, err = run(*one, "0.00001")
+    assert status == 1
+    assert "images/case_1.nii.gz has shape (20, 24, 6). Reading it takes" in err
+    assert "as --max-volume-gib or MBNAS_MAX_VOLUME_GIB says" in err
+    assert "MBNAS_MAX_VOLUME_GIB" not in os.environ
+    assert run(*one, "1")[0] == 0
+    status, _, err = run(*one, "none")
+    assert (status, "--max-volume-gib (=none) must be a number of GiB" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mbnas.prediction.concerns import concerns_about
 from mbnas.prediction.options import Destination, PredictionOptions
 from mbnas.prediction.predict_cases import predict_cases
 from mbnas.prediction.predictor import Predictor
+from mbnas.prediction.record import predictions_in
 
 from .conftest import Z_SCORE, card_of
 
@@ -44,8 +45,8 @@ def folder(tmp_path):
 
 
 def predicted(folder, options=ALL, predictor=PREDICTOR, source="in", to="out", **more):
-    cases = find_cases(folder / source, 1)
     destination = Destination.of(folder / to, is_folder=(folder / source).is_dir())
+    cases = find_cases(folder / source, 1, made=predictions_in(destination)).cases
     return predict_cases(predictor, cases, destination, options, **more)
 
 
@@ -109,6 +110,32 @@ def test_an_interrupted_folder_goes_on_where_it_stopped(folder, monkeypatch):
     tally = predicted(folder)
     assert (tally.predicted, tally.skipped, list(tally.failed)) == (("c",), ("a",), ["b"])
     assert (folder / "out/a.nii.gz").stat().st_mtime_ns == first
+
+
+def test_a_folder_of_channel_files_can_hold_its_own_predictions(folder, monkeypatch):
+    for name in "abc":
+        (folder / f"in/{name}.nii.gz").rename(folder / f"in/{name}_0000.nii.gz")
+    (folder / "in/b_0000.nii.gz").unlink()
+    write_label, interrupted = module.write_label, []
+
+    def interrupt(path, *arguments):
+        write_label(path, *arguments)
+        if path.name == "a.nii.gz" and not interrupted:  # written, and not in the record
+            interrupted.append(path)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_label", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(folder, to="in")
+    assert (folder / "in/a.nii.gz").exists()
+    tally = predicted(folder, to="in")
+    assert (tally.predicted, tally.skipped, tally.failed) == (("a", "c"), (), {})
+    again = predicted(folder, to="in")
+    assert (again.predicted, again.skipped, again.failed) == ((), ("a", "c"), {})
+    assert predicted(folder, PredictionOptions(), to="in", overwrite=True).predicted == ("a", "c")
+    assert {each.name for each in (folder / "in").iterdir()} == {
+        *("a_0000.nii.gz", "c_0000.nii.gz", "a.nii.gz", "c.nii.gz", "prediction.json")
+    }
 
 
 def test_what_changed_or_is_gone_is_predicted_again(folder):

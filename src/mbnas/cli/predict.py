@@ -6,6 +6,7 @@ import argparse
 from itertools import islice
 
 from mbnas.cli.display import counting, note, warn
+from mbnas.data.naming import passed_over_sentences
 from mbnas.errors import ModelError, UsageError
 from mbnas.prediction.card import read_card
 from mbnas.prediction.cases import find_cases
@@ -13,6 +14,7 @@ from mbnas.prediction.locate import find_model
 from mbnas.prediction.options import Destination, PredictionOptions
 from mbnas.prediction.predict_cases import Tally, predict_cases
 from mbnas.prediction.predictor import Predictor
+from mbnas.prediction.record import predictions_in
 
 _MOST_REASONS = 20
 
@@ -30,7 +32,9 @@ def predict(arguments: argparse.Namespace) -> int:
             f"{folder} is no model in ONNX format, which --onnx asks for. Write one with: mbnas "
             f"export {arguments.study} --to onnx"
         )
-    cases = find_cases(source, len(card.channels))
+    found = find_cases(source, len(card.channels), made=predictions_in(destination))
+    for each in passed_over_sentences(found.passed_over):
+        warn(each)
     predictor = Predictor.load(
         folder,
         fold=arguments.fold,
@@ -42,7 +46,7 @@ def predict(arguments: argparse.Namespace) -> int:
     with counting("Predicting") as progress:
         tally = predict_cases(
             predictor,
-            cases,
+            found.cases,
             destination,
             options,
             workers=arguments.workers,

@@ -35,6 +35,7 @@ class PredictionRecord:
         options: What was asked for.
         notice: What the predictions may be used for.
         cases: What was done of each, by name.
+        files: Names of all predictions, those included that are not written yet.
         former: Files that an earlier record lists and this one replaces.
     """
 
@@ -43,6 +44,7 @@ class PredictionRecord:
     options: Mapping[str, bool]
     notice: str
     cases: dict[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     former: tuple[Path, ...] = ()
 
     def begin(self) -> None:
@@ -75,6 +77,7 @@ class PredictionRecord:
             "mbnas": __version__,
             "model": self.model,
             "options": self.options,
+            "files": list(self.files),
             "cases": self.cases,
         }
         write_text(self.path, json.dumps(values, indent=1) + "\n")
@@ -108,6 +111,7 @@ def open_record(
         notice=card.notice,
     )
     targets = [path for case in cases for path in destination.files(case, options).all]
+    record.files = tuple(sorted({path.name for path in targets}))
     _spare_images(targets, cases)
     there = _read(destination.record)
     if overwrite:
@@ -126,7 +130,14 @@ def open_record(
             "Choose another place, or replace them with --overwrite."
         )
     record.cases.update(there["cases"])
+    record.files = tuple(sorted({*record.files, *_names_in(there)}))
     return record
+
+
+def predictions_in(destination: Destination) -> tuple[Path, ...]:
+    """Return the files that a record says were predicted, or were about to be."""
+    there = _read(destination.record)
+    return tuple(destination.folder / name for name in _names_in(there)) if there else ()
 
 
 def model_identity(card: ModelCard) -> dict[str, Any]:
@@ -175,15 +186,25 @@ def _files_of(
 ) -> tuple[Path, ...]:
     """Return the files that a record lists, as far as they can be predictions."""
     images = {path.resolve() for case in cases for path in case.images}
-    listed = [
-        name
-        for case in there["cases"].values()
-        if isinstance(case, dict) and isinstance(case.get("files"), list)
-        for name in case["files"]
-        if isinstance(name, str) and Path(name).name == name and name.endswith(_ENDINGS)
-    ]
-    paths = (destination.folder / name for name in listed)
+    paths = (destination.folder / name for name in _names_in(there))
     return tuple(path for path in paths if path.resolve() not in images)
+
+
+def _names_in(there: Mapping[str, Any]) -> list[str]:
+    """Return the names of predictions that a record lists, as far as they can be some."""
+    lists = [there.get("files"), *(_part(case, "files") for case in there["cases"].values())]
+    names = {
+        name
+        for listed in lists
+        if isinstance(listed, list)
+        for name in listed
+        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(_ENDINGS)
+    }
+    return sorted(names)
+
+
+def _part(facts: object, key: str) -> object:
+    return facts.get(key) if isinstance(facts, dict) else None
 
 
 def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:
