@@ -44,10 +44,13 @@ def printed(capsys):
     return run
 
 
-def test_check(printed, dataset):
-    found = printed("check", dataset, "--set", "protocol.folds=5", status=1)
+def test_check(printed, dataset, tmp_path):
+    strange = shutil.copytree(dataset, tmp_path / "strange")
+    (strange / "imagesTr/stray.mha").touch()
+    found = printed("check", strange, "--set", "protocol.folds=5", status=1)
     assert keys(found) == documented("check")
-    assert (found["sound"], found["findings"][0]["rule"]) == (False, "too-few-patients")
+    rules = [finding["rule"] for finding in found["findings"]]
+    assert (found["sound"], rules) == (False, ["passed-over", "too-few-patients"])
     sound = printed("check", dataset, "--set", "protocol.folds=2")
     assert (sound["sound"], sound["findings"], sound["dataset"]["cases"]) == (True, [], 4)
 

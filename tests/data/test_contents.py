@@ -130,3 +130,22 @@ def test_the_table_fits_eighty_columns_and_ends_with_the_verdict(make_msd, tmp_p
     assert main(["check", str(root), "--set", "protocol.folds=5"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "1 error, 0 warnings: a search would refuse this dataset."
+
+
+def test_cases_that_may_be_missing_are_shown(msd, tmp_path, capsys):
+    facts = json.loads((msd / "dataset.json").read_text())
+    facts["numTraining"] = 5
+    (msd / "dataset.json").write_text(json.dumps(facts))
+    (msd / "imagesTr/case_99.nii.bz2").write_bytes(b"")
+    check = check_dataset(msd, num_folds=4)
+    assert check.is_sound
+    assert [each.rule for each in check.findings] == ["num-training", "passed-over"]
+    assert "is 5, and there are 4 cases" in check.findings[0].message
+    assert check.contents.num_declared == 5
+    (passed_over,) = check.contents.passed_over
+    assert passed_over.file == "imagesTr/case_99.nii.bz2"
+    assert main(["check", str(msd), "--set", "protocol.folds=4"]) == 0
+    printed = capsys.readouterr().out
+    assert "4, numTraining says 5" in printed
+    assert "1 file: imagesTr/case_99.nii.bz2" in printed
+    assert printed.splitlines()[-1] == "0 errors, 2 warnings: a search can use it."

@@ -544,7 +544,7 @@ def _cost(parser: Parser) -> None:
 
 def _dataset(parser: Parser) -> None:
     parser.add_argument(
-        "dataset", type=Path, metavar="DATASET", help="folder in MSD or nnU-Net v2 raw layout"
+        "dataset", type=Path, metavar="DATASET", help="folder in MSD or nnU-Net raw layout"
     )
 
 

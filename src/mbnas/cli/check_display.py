@@ -14,7 +14,7 @@ from rich.text import Text
 from mbnas.cli.tables import console, table
 from mbnas.data.check import DatasetCheck
 from mbnas.data.contents import ClassContents, DatasetContents, SliceContents, Spread, Triple
-from mbnas.data.examine import Finding
+from mbnas.data.examine import Finding, listed
 from mbnas.data.geometry import ANATOMICAL_AXES
 from mbnas.data.normalise import IN_WORDS
 from mbnas.data.slice_axis import PLANES
@@ -59,6 +59,8 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
         "name": contents.name,
         "layout": contents.layout,
         "cases": contents.num_cases,
+        "declared_cases": contents.num_declared,
+        "passed_over": [asdict(each) for each in contents.passed_over],
         "sound_cases": contents.num_sound,
         "patients": contents.num_patients,
         "patients_by": contents.patients_by,
@@ -97,6 +99,7 @@ def _print_contents(out: Console, root: Path, contents: DatasetContents) -> None
         ("folder", Text(str(root))),
         ("layout", Text(_LAYOUTS[contents.layout])),
         ("cases", Text(_cases(contents))),
+        ("passed over", Text(_passed_over(contents))),
         ("patients", Text(_patients(contents))),
         ("slices", Text("–" if contents.slices is None else _slices(contents.slices))),
     ]
@@ -118,7 +121,17 @@ def _grid(rows: Iterable[tuple[str, Text]]) -> Table:
 
 def _cases(contents: DatasetContents) -> str:
     unsound = contents.num_cases - contents.num_sound
-    return str(contents.num_cases) + (f", {unsound} of them with errors" if unsound else "")
+    parts = [str(contents.num_cases)]
+    if contents.num_declared not in (None, contents.num_cases):
+        parts.append(f"numTraining says {contents.num_declared}")
+    if unsound:
+        parts.append(f"{unsound} of them with errors")
+    return ", ".join(parts)
+
+
+def _passed_over(contents: DatasetContents) -> str:
+    files = [each.file for each in contents.passed_over]
+    return counted(len(files), "file") + (f": {listed(files)}" if files else "")
 
 
 def _patients(contents: DatasetContents) -> str:
@@ -166,13 +179,14 @@ def _share(each: ClassContents, contents: DatasetContents) -> float | None:
 def _grids(shapes: Spread, spacings_mm: Spread) -> Table:
     numbers = ("smallest", "median", "largest")
     shown = _table("along R, A, S", *numbers, right=numbers)
-    for label, spread in (("voxels", shapes), ("spacing (mm)", spacings_mm)):
-        shown.add_row(label, *map(_triple, (spread.low, spread.median, spread.high)))
+    for label, spread, digits in (("voxels", shapes, 5), ("spacing (mm)", spacings_mm, 3)):
+        columns = (spread.low, spread.median, spread.high)
+        shown.add_row(label, *(_triple(each, digits) for each in columns))
     return shown
 
 
-def _triple(values: Triple) -> str:
-    return " × ".join(f"{value:.4g}" for value in values)
+def _triple(values: Triple, digits: int) -> str:
+    return "×".join(f"{value:.{digits}g}" for value in values)
 
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:

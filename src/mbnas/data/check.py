@@ -16,6 +16,7 @@ from mbnas.data.contents import (
 from mbnas.data.dataset import Case, Dataset, read_dataset
 from mbnas.data.examine import Finding, constant_findings, examine_case
 from mbnas.data.folds import Fold, draw_held_out, make_folds, too_few_patients
+from mbnas.data.naming import passed_over_sentences
 from mbnas.data.patients import group_by_patient, merged_by_patient, suspicious_groups
 from mbnas.data.rarity import rarity_findings
 from mbnas.data.slice_axis import slice_findings
@@ -104,6 +105,7 @@ def check_dataset(
     )
     return DatasetCheck(
         findings=(
+            *_listing_findings(dataset),
             *of_patients,
             *_class_findings(dataset, checked, patients, split if can_be_split else None),
             *_slice_findings(contents, checked),
@@ -152,6 +154,19 @@ def _patients(
         return group_by_patient([case.name for case in dataset.cases], pattern, table)
     except (DatasetError, ConfigurationError):
         return None
+
+
+def _listing_findings(dataset: Dataset) -> list[Finding]:
+    """Return what suggests that cases are missing from the list."""
+    passed_over = passed_over_sentences(dataset.passed_over)
+    return [
+        Finding(
+            severity="warning",
+            rule="passed-over" if message in passed_over else "num-training",
+            message=message,
+        )
+        for message in dataset.remarks
+    ]
 
 
 def patient_findings(

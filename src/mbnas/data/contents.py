@@ -12,6 +12,7 @@ from jaxtyping import Num
 from mbnas.data.dataset import Dataset, Layout
 from mbnas.data.examine import Examination
 from mbnas.data.geometry import Geometry
+from mbnas.data.naming import PassedOver
 from mbnas.data.normalise import Scheme, scheme_of
 from mbnas.data.slice_axis import choose_slice_axis
 from mbnas.data.slices import PreparationSettings
@@ -158,6 +159,8 @@ class DatasetContents:
         name: Of the dataset.
         layout: Which layout its folder is in.
         num_cases: Cases listed.
+        num_declared: How many there are to be (``numTraining``), if that is declared.
+        passed_over: Images in the dataset's folders that are of no case.
         num_sound: Cases with nothing wrong, over which classes are counted.
         num_patients: Whose cases they are; ``None`` if that cannot be said.
         patients_by: By which rule.
@@ -172,6 +175,8 @@ class DatasetContents:
     name: str
     layout: Layout
     num_cases: int
+    num_declared: int | None
+    passed_over: tuple[PassedOver, ...]
     num_sound: int
     num_patients: int | None
     patients_by: PatientRule
@@ -206,6 +211,8 @@ def dataset_contents(
         name=dataset.name,
         layout=dataset.layout,
         num_cases=len(cases),
+        num_declared=dataset.num_declared,
+        passed_over=dataset.passed_over,
         num_sound=len(sound),
         num_patients=None if patients is None else len(set(patients.values())),
         patients_by=patients_by,

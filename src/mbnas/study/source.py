@@ -183,7 +183,10 @@ def find_source(study: Study, beginning: Beginning | None, warn: Warn) -> Source
         )
         return None
     known = None if beginning is None else beginning.patients
-    dataset, patients = _taking_part(read_dataset(Path(place)), configuration, known)
+    whole = read_dataset(Path(place))
+    for sentence in whole.remarks:
+        warn(sentence)
+    dataset, patients = _taking_part(whole, configuration, known)
     evaluation = configuration.protocol
     folds, test_fraction = evaluation.folds, evaluation.test_fraction
     for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
