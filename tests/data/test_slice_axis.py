@@ -15,7 +15,7 @@ from mbnas.data.preparation import prepare_slices
 from mbnas.data.slice_axis import (
     MIN_VOXELS,
     choose_slice_axis,
-    narrow_slices,
+    narrowness,
     slice_findings,
 )
 from mbnas.data.slices import PreparationSettings, PreparedSlices
@@ -63,7 +63,7 @@ def test_a_single_slice_is_never_cut_into_strips(sides, axis, thickness):
     spacing.insert(axis, thickness)
     grid = Geometry.canonical(tuple(shape), tuple(spacing))
     assert choose_slice_axis([grid]) == axis
-    assert narrow_slices("a", grid, axis, 64) is None
+    assert narrowness(grid, axis, 64) is None
 
 
 def test_narrow_slices_are_refused_with_the_remedy():
@@ -74,16 +74,16 @@ def test_narrow_slices_are_refused_with_the_remedy():
     assert finding.message == (
         "Case a is cut across the posterior-anterior axis into slices of 48×3 voxels: a slice has "
         "8 or more along each side. Set preparation.slice_axis to 2 (inferior-superior), or leave "
-        "the case out."
+        "out what cannot be cut so."
     )
     assert not slice_findings({"a": grid}, 2, 64)
 
 
 def test_slices_that_become_narrow_are_refused():
     grid = Geometry.canonical((320, 10, 320), (1.0, 1.0, 1.0))
-    assert "10×320 voxels, which become 2×64 pixels" in narrow_slices("a", grid, 0, 64)
-    assert "raise preparation.slice_size" in narrow_slices("a", grid, 0, 64)
-    assert narrow_slices("a", grid, 0, 128) is None
+    assert "10×320 voxels, which become 2×64 pixels" in narrowness(grid, 0, 64)
+    assert "raise preparation.slice_size" in narrowness(grid, 0, 64)
+    assert narrowness(grid, 0, 128) is None
 
 
 def test_orientations_that_are_mixed_are_named():
@@ -146,10 +146,12 @@ def test_images_of_one_slice_are_prepared_whole(tmp_path):
 
 def test_the_check_and_the_search_refuse_strips_alike(tmp_path):
     root = write_cases(tmp_path / "data", [((48, 44, 3), (1.4, 1.4, 1.0))] * 3)
-    findings = check_dataset(root, num_folds=3).findings
-    assert [each.rule for each in findings] == ["narrow-slices"] * 3
-    with pytest.raises(DatasetError, match=r"slice_axis to 2 .* shows this and 2 more"):
+    (finding,) = check_dataset(root, num_folds=3).findings
+    assert (finding.rule, finding.case) == ("narrow-slices", None)
+    assert finding.message.startswith("Cases p0, p1 and p2 are cut across the posterior-anterior")
+    with pytest.raises(DatasetError) as caught:
         prepare(root, tmp_path / "slices")
+    assert str(caught.value) == finding.message
     assert not (tmp_path / "slices").exists()
     along_2 = PreparationSettings(slice_axis=2)
     assert check_dataset(root, num_folds=3, preparation=along_2).is_sound

@@ -60,41 +60,39 @@ def is_narrow(plane: PlaneTransform) -> bool:
     return min(plane.plane_shape) < MIN_VOXELS or min(plane.fitted) < MIN_PIXELS
 
 
-def narrow_slices(case: str, geometry: Geometry, slice_axis: int, slice_size: int) -> str | None:
-    """Return the sentence that refuses a case whose slices are a few pixels wide.
+def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | None:
+    """Return in words how slices are a few pixels wide, and the remedy.
 
     Args:
-        case: Its name.
-        geometry: Its grid.
+        geometry: The grid of a case.
         slice_axis: The canonical axis that the dataset is cut across.
         slice_size: Side of the square that slices are fitted into, in pixels.
 
     Returns:
-        ``None`` if its slices are wide enough.
+        Two ends of sentences whose subject is the case; ``None`` if its slices are wide enough.
     """
     plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
     if not is_narrow(plane):
         return None
     height, width = plane.plane_shape
-    if min(plane.plane_shape) < MIN_VOXELS:
-        what = f"{height}×{width} voxels: a slice has {MIN_VOXELS} or more along each side"
-    else:
-        rows, columns = plane.fitted
-        what = (
-            f"{height}×{width} voxels, which become {rows}×{columns} pixels: a slice has "
-            f"{MIN_PIXELS} or more along each side"
-        )
-    wide = [
-        axis for axis in range(3) if not is_narrow(PlaneTransform.fit(geometry, axis, slice_size))
+    rows, columns = plane.fitted
+    has_voxels = min(plane.plane_shape) >= MIN_VOXELS
+    what = (
+        f"{height}×{width} voxels, which become {rows}×{columns} pixels: a slice has {MIN_PIXELS}"
+        if has_voxels
+        else f"{height}×{width} voxels: a slice has {MIN_VOXELS}"
+    )
+    remedies = [
+        f"set preparation.slice_axis to {axis} ({ANATOMICAL_AXES[axis]})"
+        for axis in range(3)
+        if not is_narrow(PlaneTransform.fit(geometry, axis, slice_size))
     ]
-    remedies = [f"set preparation.slice_axis to {axis} ({ANATOMICAL_AXES[axis]})" for axis in wide]
-    if min(plane.plane_shape) >= MIN_VOXELS:
+    if has_voxels:
         remedies.append("raise preparation.slice_size")
-    remedies.append("leave the case out")
-    remedy = ", or ".join(remedies)
+    remedy = ", or ".join([*remedies, "leave out what cannot be cut so"])
     return (
-        f"Case {case} is cut across the {ANATOMICAL_AXES[slice_axis]} axis into slices of {what}. "
-        f"{remedy[0].upper()}{remedy[1:]}."
+        f"cut across the {ANATOMICAL_AXES[slice_axis]} axis into slices of {what} or more along "
+        f"each side. {remedy[0].upper()}{remedy[1:]}."
     )
 
 
@@ -111,10 +109,20 @@ def slice_findings(
         slice_axis: The canonical axis that the dataset is cut across.
         slice_size: Side of the square that slices are fitted into, in pixels.
     """
+    narrow: dict[str, list[str]] = {}
+    for case, grid in geometries.items():
+        if what := narrowness(grid, slice_axis, slice_size):
+            narrow.setdefault(what, []).append(case)
     findings = [
-        Finding(severity="error", case=case, rule="narrow-slices", message=message)
-        for case, grid in geometries.items()
-        if (message := narrow_slices(case, grid, slice_axis, slice_size))
+        Finding(
+            severity="error",
+            case=cases[0] if len(cases) == 1 else None,
+            rule="narrow-slices",
+            message=f"Case {cases[0]} is {what}"
+            if len(cases) == 1
+            else f"Cases {listed(cases)} are {what}",
+        )
+        for what, cases in narrow.items()
     ]
     if others := _other_orientations(geometries, slice_axis):
         groups = "; ".join(
