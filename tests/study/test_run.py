@@ -377,6 +377,27 @@ def test_a_class_of_fewer_patients_than_folds_is_warned_of(tmp_path):
     assert all(text.startswith("Only 1 patient of the folds has label 1 (") for text in warnings)
 
 
+def test_what_is_strange_about_the_data_is_said_whenever_a_study_is_opened(tmp_path):
+    root = write_phantom("prostate", tmp_path / "prostate", num_patients=3)
+    path = root / "imagesTr/prostate_001.nii.gz"
+    image = nib.load(path)
+    voxels = np.asarray(image.dataobj).copy()
+    voxels[..., 1] = 0
+    nib.save(nib.Nifti1Image(voxels, image.affine), path)
+    facts = json.loads((root / "dataset.json").read_text())
+    (root / "dataset.json").write_text(json.dumps(facts | {"numTraining": 4}))
+    study, first, again = resolved(tmp_path / "study", root), [], []
+    with opened(study, warn=first.append):
+        pass
+    with opened(study, warn=again.append):
+        pass
+    assert first == again
+    assert [text for text in first if "is 4, and there are 3 cases" in text]
+    assert [
+        text for text in first if "Channel 1 (ADC) has one value everywhere in prostate_001" in text
+    ]
+
+
 def test_holding_out_too_many_patients_is_refused_and_leaves_nothing(dataset, tmp_path):
     protocol = {"folds": 2, "test_fraction": 0.6}
     study = resolved(tmp_path / "study", dataset, protocol=protocol)
