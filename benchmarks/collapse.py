@@ -1,6 +1,6 @@
 """Do trainings collapse? The scores of several networks before and after the remedy.
 
-A collapsed training never predicts one of the classes in any scored epoch. Two arms train
+The network of a collapsed training predicts a class on none of its training slices. Two arms train
 the same networks on the same folds, from the same seeds: ``before`` is the protocol
 ``quick`` without warm-up and with torch's own initialisation of the head, ``after`` is
 ``quick`` as it is, but without the repetition of collapsed trainings, which would hide them.

@@ -49,7 +49,8 @@ def contents_of(elements) -> set[str]:
 @pytest.fixture
 def full_study(study, evaluation, contender, drawn, compare, segmentations, shown_case):
     collapsed = FoldScore(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
-    first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed))
+    missed = FoldScore(fold=2, initialisation=2, score=0.5, absent=("cyst",), unpredicted=("cyst",))
+    first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed, missed))
     return study(
         first,
         evaluation(2, 0.8577, why="node 2 kernel", incumbent=first.genotype),
@@ -77,7 +78,9 @@ def test_the_page_tells_all_of_the_study(full_study):
         "7.76 M",
         "12.1 G",
         "node 2: kernel 3 → 5",
-        "collapsed: never predicted posterior",
+        "collapsed: predicted on no training slice: posterior",
+        "trainings never predicted a class of their validation patients.",
+        "never predicted on validation patients: cyst (absent from training)",
         "failed: The loss was not finite.",
         "ResU-Net",
         "0.758 ± 0.023",

@@ -126,6 +126,8 @@ def training_records(draw):
         score=score,
         error=draw(st.text()) if score is None else None,
         collapsed=tuple(draw(st.lists(st.integers(1, 9), max_size=2))),
+        absent=tuple(draw(st.lists(st.integers(1, 9), max_size=2))),
+        unpredicted=tuple(draw(st.lists(st.integers(1, 9), max_size=2))),
         attempts=draw(st.integers(1, 3)),
         wall_s=draw(positive),
         slices_per_s=draw(st.none() | positive),

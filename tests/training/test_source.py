@@ -136,10 +136,14 @@ def test_classes_are_counted_in_any_slices(source, prepared, data):
     counts = source.class_counts(chosen)
     assert counts.tolist() == expected
     assert counts.dtype == np.int64
+    of_each = [
+        [(prepared.labels[one] == each).sum() for each in range(len(counts))] for one in chosen
+    ]
+    assert source.class_pixels(chosen).tolist() == of_each
 
 
 def test_classes_are_counted_beyond_one_block(source, prepared, monkeypatch):
-    monkeypatch.setattr("mbnas.training.streamed.COUNTED", 5)
+    monkeypatch.setattr("mbnas.training.source.COUNTED", 5)
     everything = np.arange(len(prepared.labels))
     expected = np.bincount(prepared.labels.ravel(), minlength=source.num_classes)
     assert np.array_equal(source.class_counts(everything), expected)

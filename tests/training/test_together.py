@@ -10,6 +10,7 @@ import torch
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.study.executors import ProcessExecutor
 from mbnas.training import course, together, train
+from mbnas.training.collapse import Collapse
 from mbnas.training.device import prepare_process
 from mbnas.training.together import forget_programs, train_once, train_together
 from mbnas.training.train import run_together, run_training
@@ -100,7 +101,11 @@ def test_collapsed_ones_are_repeated_together_and_the_rest_are_not(task, monkeyp
                 network=torch.nn.Identity(),
                 epochs=(),
                 score=0.1 + 0.1 * attempt,
-                collapsed=(1,) if each.fold == 0 and not attempt else (),
+                loss=1.0,
+                collapse=Collapse(
+                    collapsed=(1,) if each.fold == 0 and not attempt else (), absent=()
+                ),
+                unpredicted=(),
                 slices_per_s=1.0,
             )
             for each in tasks

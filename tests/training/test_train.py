@@ -19,7 +19,8 @@ from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
 from mbnas.training import course, initialisation, loop, step, train
-from mbnas.training.course import Attempt, collapsed_classes
+from mbnas.training.collapse import Collapse
+from mbnas.training.course import Attempt, unpredicted_classes
 from mbnas.training.device import prepare_process
 from mbnas.training.initialisation import bias_head_to_frequencies, initialised_network
 from mbnas.training.loading import resident_slices
@@ -33,10 +34,16 @@ def with_training(task, **changes):
     return replace(task, protocol=replace(task.protocol, training=training))
 
 
-def attempt_of(*, score, collapsed):
+def attempt_of(*, score, collapsed, loss=1.0):
     """An attempt that ended so."""
     return Attempt(
-        network=nn.Identity(), epochs=(), score=score, collapsed=collapsed, slices_per_s=1.0
+        network=nn.Identity(),
+        epochs=(),
+        score=score,
+        loss=loss,
+        collapse=Collapse(collapsed=collapsed, absent=()),
+        unpredicted=(),
+        slices_per_s=1.0,
     )
 
 
@@ -210,8 +217,9 @@ def test_a_training_beats_at_every_step_and_while_it_predicts(task, monkeypatch)
         run_training(replace(task, measure="nothing"))
         unmeasured = len(heard)
         run_training(replace(task, measure="volumes"))
-    # loading, two steps in each of four epochs, and one batch of validation in two of them
-    assert unmeasured == 1 + 4 * 2 + 2
+    # loading, two steps in each of four epochs, one batch of validation in two of them, and one
+    # batch in which every class is looked for
+    assert unmeasured == 1 + 4 * 2 + 2 + 1
     # two volumes, each of one batch
     assert len(heard) - 2 * unmeasured == 2 * 2
 
@@ -237,27 +245,73 @@ def test_validation_patients_without_any_foreground_are_an_error(task, monkeypat
 @pytest.mark.parametrize(
     ("outcomes", "repeats", "attempts", "score", "collapsed"),
     [
-        ([((), 0.5)], 2, 1, 0.5, ()),
-        ([((1,), 0.5)], 0, 1, 0.5, (1,)),
-        ([((1,), 0.5), ((), 0.4)], 2, 2, 0.4, ()),
-        ([((1, 2), 0.0), ((1,), 0.3), ((2,), 0.4)], 2, 3, 0.4, (2,)),
-        ([((1,), 0.3), ((1, 2), 0.9)], 1, 2, 0.3, (1,)),
+        ([((), 0.5, 1.0)], 2, 1, 0.5, ()),
+        ([((1,), 0.5, 1.0)], 0, 1, 0.5, (1,)),
+        ([((1,), 0.5, 0.1), ((), 0.4, 0.9)], 2, 2, 0.4, ()),
+        ([((1, 2), 0.0, 0.1), ((1,), 0.9, 0.7), ((2,), 0.4, 0.6)], 2, 3, 0.4, (2,)),
+        ([((1,), 0.3, 0.8), ((1, 2), 0.9, 0.1)], 1, 2, 0.3, (1,)),
+        ([((1,), 0.3, 0.8), ((1,), 0.9, 0.8)], 1, 2, 0.3, (1,)),
     ],
 )
-def test_a_collapsed_training_is_repeated_and_the_best_attempt_counts(
+def test_a_collapsed_training_is_repeated_and_the_attempt_with_the_lowest_loss_counts(
     task, monkeypatch, outcomes, repeats, attempts, score, collapsed
 ):
     tried = []
 
     def outcome(_tasks, _data, *, attempt):
         tried.append(attempt)
-        classes, dice = outcomes[attempt]
-        return [attempt_of(score=dice, collapsed=classes)]
+        classes, dice, loss = outcomes[attempt]
+        return [attempt_of(score=dice, collapsed=classes, loss=loss)]
 
     monkeypatch.setattr(train, "train_together", outcome)
     record = run_training(with_training(task, collapse_repeats=repeats))
     assert tried == list(range(attempts))
     assert (record.attempts, record.score, record.collapsed) == (attempts, score, collapsed)
+
+
+def relabelled(data, patients, change):
+    """The same slices with other labels for some patients."""
+    labels_NHW = data.labels_NHW.clone()
+    chosen = torch.from_numpy(data.slices_of(patients))
+    labels_NHW[chosen] = change(labels_NHW[chosen])
+    return replace(data, labels_NHW=labels_NHW)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_which_attempt_counts_does_not_depend_on_the_labels_of_validation_patients(
+    task, data, monkeypatch, seed
+):
+    """A learning rate so small that all attempts stay collapsed, as they began."""
+    task = replace(task, initialisation=1)
+    task = with_training(task, epochs=1, learning_rate=1e-9, head_bias="random", collapse_repeats=3)
+    validation = make_folds(data.patient_classes, 2, seed=0)[0].validation
+    expected = run_training(task)
+    assert expected.attempts == 4
+    assert expected.collapsed
+    generator = torch.Generator().manual_seed(seed)
+    other = relabelled(
+        data,
+        validation,
+        lambda labels: torch.randint(0, 3, labels.shape, dtype=torch.uint8, generator=generator),
+    )
+    monkeypatch.setattr(train, "load_slices", lambda *_: other)
+    record = run_training(task)
+    assert record.score != expected.score
+    assert [each.loss for each in record.epochs] == [each.loss for each in expected.epochs]
+    assert (record.attempts, record.collapsed) == (expected.attempts, expected.collapsed)
+
+
+def test_a_training_is_not_repeated_for_a_class_that_no_training_patient_has(
+    task, data, monkeypatch
+):
+    fold = make_folds(data.patient_classes, 2, seed=0)[0]
+    other = relabelled(data, fold.train, lambda labels: torch.where(labels == 2, 1, labels))
+    monkeypatch.setattr(train, "load_slices", lambda *_: other)
+    task = replace(task, initialisation=1)
+    task = with_training(task, steps_per_epoch=25, learning_rate=0.01, collapse_repeats=2)
+    record = run_training(task)
+    assert (record.attempts, record.collapsed) == (1, ())
+    assert (record.absent, record.unpredicted) == ((2,), (2,))
 
 
 def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch):
@@ -286,7 +340,7 @@ def test_a_repeat_that_ran_out_of_memory_counts_for_nothing_unless_it_was_alone(
     assert (record.score, record.collapsed, record.attempts) == (0.4, (1,), 2)
 
 
-def test_a_class_collapses_if_no_scored_epoch_predicts_it():
+def test_a_class_is_unpredicted_if_no_scored_epoch_predicts_it():
     def counts(predicted, reference):
         zeros = np.zeros((1, 3), np.int64)
         return OverlapCounts(
@@ -295,7 +349,7 @@ def test_a_class_collapses_if_no_scored_epoch_predicts_it():
 
     # the first is predicted once, the second never, the third is not there to predict
     epochs = [counts([0, 0, 0], [5, 5, 0]), counts([1, 0, 0], [5, 5, 0])]
-    assert collapsed_classes(epochs) == (2,)
+    assert unpredicted_classes(epochs) == (2,)
 
 
 def test_every_initialisation_and_attempt_has_weights_of_its_own(task, data):

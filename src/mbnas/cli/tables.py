@@ -67,8 +67,13 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     )
     for number, what in (
         (standing.num_failed, "failed"),
-        (standing.num_collapsed, "collapsed: a class was never predicted in a scored epoch"),
+        (
+            standing.num_collapsed,
+            "collapsed: a class is predicted on no training slice that has it",
+        ),
         (standing.num_repeated, "were repeated from another initialisation after a collapse"),
+        (standing.num_unpredicted, "never predicted a class that their validation patients have"),
+        (standing.num_absent, "lack a class: none of their training patients has it"),
     ):
         if number:
             out.print(f"{number} of {len(standing.trainings)} trainings {what}")
@@ -100,6 +105,8 @@ def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:
         "trainings_failed": standing.num_failed,
         "trainings_collapsed": standing.num_collapsed,
         "trainings_repeated": standing.num_repeated,
+        "trainings_unpredicted": standing.num_unpredicted,
+        "trainings_absent": standing.num_absent,
         "networks_dropped": standing.num_dropped,
         "best": None if standing.best is None else _evaluation_as_json(standing.best),
         "evaluations": [_evaluation_as_json(each) for each in standing.evaluations],
@@ -122,6 +129,8 @@ def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
                 "initialisation": record.key.initialisation,
                 "score": record.score,
                 "collapsed": list(record.collapsed),
+                "absent": list(record.absent),
+                "unpredicted": list(record.unpredicted),
                 "attempts": record.attempts,
                 "error": record.error,
             }

@@ -137,7 +137,11 @@ def _print_trainings(listed: _Listed) -> None:
         )
     console().print(rows)
     if any(each.collapsed for each in listed.trainings):
-        console().print("* collapsed: a class was never predicted in a scored epoch")
+        console().print("* collapsed: a class is predicted on no training slice that has it")
+    if any(each.unpredicted for each in listed.trainings):
+        console().print("° never predicted a class that validation patients have")
+    if any(each.absent for each in listed.trainings):
+        console().print("‡ none of the training patients has one of the classes")
     if any(each.borrowed for each in listed.trainings):
         console().print("† taken from another study of the experiment, which ran it")
 
@@ -203,7 +207,13 @@ def _place(record: TrainingRecord | FailureRecord, listed: _Listed) -> tuple[str
 
 
 def _marks(record: TrainingRecord) -> str:
-    return ("*" if record.collapsed else "") + ("†" if record.borrowed else "")
+    marks = {
+        "*": record.collapsed,
+        "°": record.unpredicted,
+        "‡": record.absent,
+        "†": record.borrowed,
+    }
+    return "".join(mark for mark, applies in marks.items() if applies)
 
 
 def _moment(started_at: str) -> str:
@@ -219,6 +229,8 @@ def _as_json(study: Study, listed: _Listed) -> dict[str, Any]:
                 **_place_as_json(each, listed),
                 "score": each.score,
                 "collapsed": list(each.collapsed),
+                "absent": list(each.absent),
+                "unpredicted": list(each.unpredicted),
                 "attempts": each.attempts,
                 "error": each.error,
                 "wall_s": each.wall_s,

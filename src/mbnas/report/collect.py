@@ -184,5 +184,7 @@ def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldSco
         initialisation=record.key.initialisation + 1,
         score=record.score,
         collapsed=tuple(class_names[index - 1] for index in record.collapsed),
+        absent=tuple(class_names[index - 1] for index in record.absent),
+        unpredicted=tuple(class_names[index - 1] for index in record.unpredicted),
         error=record.error,
     )

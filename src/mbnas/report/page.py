@@ -229,23 +229,29 @@ def _timeline(summary: SearchSummary) -> Markup | None:
 
 
 def _troubles(summary: SearchSummary) -> Markup | None:
-    """Return how many trainings collapsed or failed, what that means, and which."""
+    """Return how many trainings collapsed, failed or missed a class, what that means, and which."""
     num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
     num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
-    if not num_collapsed + num_failed:
+    trainings = [each for evaluation in summary.evaluations for each in evaluation.trainings]
+    num_unpredicted = sum(bool(each.unpredicted) for each in trainings)
+    if not num_collapsed + num_failed + num_unpredicted:
         return None
     of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
     collapsed = (
-        f"{num_collapsed} {of_all} collapsed: a class was never predicted in any scored epoch. "
+        f"{num_collapsed} {of_all} collapsed: a class is predicted on no training slice with it. "
         "Such a score says more about that training than about its network."
     )
     failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
-    many = num_collapsed + num_failed > _FEW_TROUBLES
+    unpredicted = (
+        f"{num_unpredicted} {of_all} never predicted a class of their validation patients."
+    )
+    many = num_collapsed + num_failed + num_unpredicted > _FEW_TROUBLES
     return element(
         "section",
         element("h2", "Collapsed and failed trainings"),
         element("p", collapsed) if num_collapsed else None,
         element("p", failed) if num_failed else None,
+        element("p", unpredicted) if num_unpredicted else None,
         element(
             "details",
             element("summary", "Which they are"),

@@ -180,7 +180,7 @@ def _score_cell(training: FoldScore | None) -> Markup:
         return element("td", "", class_="quiet")
     if training.score is None:
         return element("td", "failed", class_="warn", title=training.error)
-    if training.collapsed:
-        missing = f"never predicted: {', '.join(training.collapsed)}"
-        return element("td", f"{score_text(training.score)} ◌", class_="warn", title=missing)
+    if training.trouble:
+        text = f"{score_text(training.score)} ◌"
+        return element("td", text, class_="warn", title=training.trouble)
     return element("td", score_text(training.score))

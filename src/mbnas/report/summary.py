@@ -30,7 +30,11 @@ class FoldScore:
         fold: Number of the fold, from 1.
         initialisation: Number of the initialisation, from 1.
         score: Validation Dice of the training, or ``None`` if it failed.
-        collapsed: Names of the classes that were never predicted in any scored epoch.
+        collapsed: Names of the classes that are predicted on none of the training slices that
+            show them.
+        absent: Names of the classes that no training patient has.
+        unpredicted: Names of the classes that validation patients have and that no scored epoch
+            predicted.
         error: Why it failed, or ``None``.
     """
 
@@ -38,10 +42,34 @@ class FoldScore:
     initialisation: int
     score: float | None
     collapsed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    unpredicted: tuple[str, ...] = ()
     error: str | None = None
 
     def __post_init__(self) -> None:
         _check_finite("score", self.score)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it has no score, or which classes it does not know; ``None`` if neither is so.
+
+        >>> FoldScore(
+        ...     fold=1, initialisation=1, score=0.4, absent=("cyst",), unpredicted=("cyst",)
+        ... ).trouble
+        'never predicted on validation patients: cyst (absent from training)'
+        """
+        if self.score is None:
+            return f"failed: {self.error or 'no reason on record'}"
+        notes = []
+        if self.collapsed:
+            notes.append(f"collapsed: predicted on no training slice: {', '.join(self.collapsed)}")
+        if self.unpredicted:
+            names = (
+                f"{name} (absent from training)" if name in self.absent else name
+                for name in self.unpredicted
+            )
+            notes.append(f"never predicted on validation patients: {', '.join(names)}")
+        return "; ".join(notes) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

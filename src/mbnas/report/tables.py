@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.report.panel import changes_in_words, troubles_of
-from mbnas.report.summary import EvaluationSummary, FoldScore, SearchSummary
+from mbnas.report.summary import EvaluationSummary, SearchSummary
 from mbnas.report.wording import count_text, duration_text, score_text
 
 _CHANGES = 6
@@ -35,7 +35,7 @@ def evaluations_table(summary: SearchSummary) -> Markup:
 
 
 def troubles_table(summary: SearchSummary) -> Markup:
-    """Return every training that collapsed or failed, and what is known of it."""
+    """Return every training that failed or does not know a class, and what is known of it."""
     body = [
         element(
             "tr",
@@ -43,20 +43,13 @@ def troubles_table(summary: SearchSummary) -> Markup:
             element("td", training.fold),
             element("td", training.initialisation),
             element("td", score_text(training.score)),
-            element("td", trouble_of(training), class_="words"),
+            element("td", training.trouble, class_="words"),
         )
         for evaluation in summary.evaluations
         for training in evaluation.trainings
-        if training.collapsed or training.score is None
+        if training.trouble
     ]
     return _table(["evaluation", "fold", "initialisation", "score", "what happened"], body, (0, 4))
-
-
-def trouble_of(training: FoldScore) -> str:
-    """Return in words why a training has no score, or which classes it never predicted."""
-    if training.score is None:
-        return f"failed: {training.error or 'no reason on record'}"
-    return f"collapsed: never predicted {', '.join(training.collapsed)}"
 
 
 def _table(heads: Sequence[str], body: Iterable[Markup], words: Sequence[int] = (0,)) -> Markup:

@@ -24,7 +24,7 @@ MOST_LANES, MOST_BARS = 40, 1000
 
 WORDS: dict[Kind, str] = {
     "scored": "scored",
-    "collapsed": "scored, a class was never predicted",
+    "collapsed": "scored, collapsed",
     "ahead": "started ahead, not asked for",
     "failed": "failed",
     "nothing": "came to nothing",

@@ -522,8 +522,10 @@ def _training_check(facts: Facts) -> Callable[[TrainingRecord], None]:
         key = record.key
         if num_folds is not None and key.protocol == protocol and key.fold >= num_folds:
             raise ValueError(f"fold (={key.fold}) must be below {num_folds}.")
-        if num_classes is not None and record.collapsed and max(record.collapsed) > num_classes:
-            raise ValueError(f"collapsed (={record.collapsed}) names one of {num_classes} classes.")
+        for name in ("collapsed", "absent", "unpredicted"):
+            named = getattr(record, name)
+            if num_classes is not None and named and max(named) > num_classes:
+                raise ValueError(f"{name} (={named}) names one of {num_classes} classes.")
 
     return check
 

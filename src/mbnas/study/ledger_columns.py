@@ -43,6 +43,8 @@ COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
         **_KEY,
         "score": _NUMBER + _NULL,
         "collapsed": _TEXT,
+        "absent": _TEXT,
+        "unpredicted": _TEXT,
         "attempts": _WHOLE,
         "error": _TEXT + _NULL,
         "wall_s": _NUMBER,

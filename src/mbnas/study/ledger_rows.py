@@ -31,6 +31,8 @@ def training_values(record: TrainingRecord) -> dict[str, object]:
         **asdict(record.key),
         "score": record.score,
         "collapsed": json.dumps(record.collapsed),
+        "absent": json.dumps(record.absent),
+        "unpredicted": json.dumps(record.unpredicted),
         "attempts": record.attempts,
         "error": record.error and storable(record.error),
         "wall_s": record.wall_s,
@@ -113,7 +115,9 @@ def training_record(
     return TrainingRecord(
         key=key_of(row),
         score=share("score", row["score"]),
-        collapsed=() if row["collapsed"] == "[]" else _classes(row["collapsed"]),
+        collapsed=_classes("collapsed", row["collapsed"]),
+        absent=_classes("absent", row["absent"]),
+        unpredicted=_classes("unpredicted", row["unpredicted"]),
         attempts=row["attempts"],
         error=row["error"],
         wall_s=row["wall_s"],
@@ -126,10 +130,12 @@ def training_record(
     )
 
 
-def _classes(text: str) -> tuple[int, ...]:
-    indices = json_list("collapsed", text)
+def _classes(name: str, text: str) -> tuple[int, ...]:
+    if text == "[]":
+        return ()
+    indices = json_list(name, text)
     if not all(type(index) is int and index >= 1 for index in indices):
-        raise ValueError(f"collapsed (={text}) must list indices of classes, from 1.")
+        raise ValueError(f"{name} (={text}) must list indices of classes, from 1.")
     return tuple(indices)
 
 

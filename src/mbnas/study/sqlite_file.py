@@ -25,7 +25,7 @@ from mbnas.study.facts import FOLDS, INITIALISATIONS
 from mbnas.training.record import FIRST_FRESH
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 TIMEOUT_S = 30.0
 
 # Described for users in docs/ledger.md.
@@ -59,6 +59,8 @@ CREATE TABLE trainings (
     initialisation INTEGER NOT NULL,
     score REAL,
     collapsed TEXT NOT NULL,
+    absent TEXT NOT NULL,
+    unpredicted TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     error TEXT,
     wall_s REAL NOT NULL,

@@ -104,8 +104,18 @@ class Standing:
 
     @property
     def num_collapsed(self) -> int:
-        """Trainings that never predicted one of the classes in a scored epoch."""
+        """Trainings that collapsed (:mod:`mbnas.training.collapse`)."""
         return sum(bool(record.collapsed) for record in self.trainings)
+
+    @property
+    def num_unpredicted(self) -> int:
+        """Trainings that predicted a class of their validation patients in no scored epoch."""
+        return sum(bool(record.unpredicted) for record in self.trainings)
+
+    @property
+    def num_absent(self) -> int:
+        """Trainings whose training patients lack one of the classes."""
+        return sum(bool(record.absent) for record in self.trainings)
 
     @property
     def num_repeated(self) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 from mbnas.data.folds import make_folds
 from mbnas.errors import TrainingError
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
+from mbnas.training.collapse import Collapse, judge_collapse
 from mbnas.training.record import EpochRecord
 from mbnas.training.source import SliceSource
 from mbnas.training.task import TrainingTask
@@ -25,15 +26,24 @@ class Attempt:
         network: As trained.
         epochs: One record per epoch.
         score: Mean Dice over the scored epochs.
-        collapsed: Classes that are in the reference and that no scored epoch predicted.
+        loss: Mean training loss over the scored epochs.
+        collapse: The classes that the network does not know, judged on the training slices.
+        unpredicted: Classes that validation patients have and that no scored epoch predicted.
         slices_per_s: Training slices per second, validation left out.
     """
 
     network: nn.Module
     epochs: tuple[EpochRecord, ...]
     score: float
-    collapsed: tuple[int, ...]
+    loss: float
+    collapse: Collapse
+    unpredicted: tuple[int, ...]
     slices_per_s: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """How it compares with other attempts, the least best; validation has no part in it."""
+        return len(self.collapse.collapsed), self.loss
 
 
 class Course:
@@ -94,11 +104,14 @@ class Course:
         Raises:
             TrainingError: if no class of the validation patients has a defined Dice.
         """
+        precision = self._task.protocol.training.precision
         return Attempt(
             network=network,
             epochs=tuple(self._epochs),
             score=_score(self._epochs, self._task.fold),
-            collapsed=collapsed_classes(self._counts),
+            loss=float(np.mean([each.loss for each in self._epochs[-len(self._counts) :]])),
+            collapse=judge_collapse(network, self._data, self.training_slices, precision),
+            unpredicted=unpredicted_classes(self._counts),
             slices_per_s=slices_per_s,
         )
 
@@ -116,7 +129,7 @@ def check_finite(mean_loss: float, epoch: int, num_epochs: int) -> None:
         )
 
 
-def collapsed_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
+def unpredicted_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
     """Return the classes (from 1) that are in the reference but in no scored prediction.
 
     Args:

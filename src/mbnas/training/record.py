@@ -100,8 +100,11 @@ class TrainingRecord:
     Attributes:
         key: Which training.
         score: Validation Dice averaged over the scored epochs; ``None`` if it failed.
-        collapsed: Indices of the classes (in prepared labels, where 0 is background)
-            that no scored epoch ever predicted; empty for a sound training.
+        collapsed: Indices of the classes (in prepared labels, where 0 is background) that
+            the trained network predicts on none of the training slices that show them; empty
+            for a sound training.
+        absent: Classes that no training slice shows.
+        unpredicted: Classes that validation patients have and that no scored epoch predicted.
         attempts: How often it was started from a fresh initialisation, from 1.
         error: Why there is no score, in one sentence; ``None`` if there is one.
         wall_s: Duration in seconds, all attempts together.
@@ -120,6 +123,8 @@ class TrainingRecord:
     key: TrainingKey
     score: float | None
     collapsed: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
+    unpredicted: tuple[int, ...] = ()
     attempts: int = 1
     error: str | None = None
     wall_s: float

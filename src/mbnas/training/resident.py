@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from mbnas.training.source import Batch, SliceSource
+from mbnas.training.source import Batch, SliceSource, count_classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,6 @@ class ResidentSlices(SliceSource):
         for indices in torch.split(together, [len(batch) for batch in known]):
             yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
 
-    def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
-        """Return how many pixels each class has in some slices, background first."""
-        labels = self.labels_NHW[torch.from_numpy(slices)]
-        counts = [(labels == index).sum() for index in range(self.num_classes)]
-        return torch.stack(counts).cpu().numpy()
+    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
+        """Return how many pixels each class has in each of some slices, background first."""
+        return count_classes(self.labels_NHW, slices, self.num_classes)

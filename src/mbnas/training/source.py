@@ -23,6 +23,10 @@ Batch = tuple[
 """Normalised intensities and class indices (0 for background) of some slices, on the device."""
 
 
+COUNTED = 256
+"""How many slices are looked at at a time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceSource(ABC):
     """All slices of a study as batches on the training device.
@@ -73,8 +77,13 @@ class SliceSource(ABC):
         """
 
     @abstractmethod
+    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
+        """Return how many pixels each class has in each of some slices, background first."""
+
     def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
-        """Return how many pixels each class has in some slices, background first."""
+        """Return how many pixels each class has in some slices together, background first."""
+        counts: np.ndarray = self.class_pixels(slices).sum(axis=0)
+        return counts
 
     def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
         """Return the ascending indices of the slices that show some patients.
@@ -100,3 +109,23 @@ class SliceSource(ABC):
         """
         dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
         return 0 in dims, 1 in dims
+
+
+def count_classes(
+    labels_NHW: UInt8[Tensor, "slice height width"],
+    slices: Int[np.ndarray, " chosen"],
+    num_classes: int,
+) -> Int[np.ndarray, "chosen classes"]:
+    """Return how many pixels each class has in each of some slices, a few slices at a time.
+
+    Args:
+        labels_NHW: Class indices.
+        slices: Which of them.
+        num_classes: Background included.
+    """
+    counts = [np.empty((0, num_classes), np.int64)]
+    for start in range(0, len(slices), COUNTED):
+        labels_BHW = labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
+        of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(num_classes)]
+        counts.append(torch.stack(of_each, dim=1).cpu().numpy())
+    return np.concatenate(counts)

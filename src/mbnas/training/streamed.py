@@ -21,10 +21,7 @@ from torch import Tensor
 from mbnas.training.protocol import SlicePrecision
 from mbnas.training.read_ahead import ReadAhead
 from mbnas.training.residency import AHEAD
-from mbnas.training.source import Batch, SliceSource
-
-COUNTED = 256
-"""How many slices are looked at at a time."""
+from mbnas.training.source import Batch, SliceSource, count_classes
 
 
 class _Slot(NamedTuple):
@@ -84,13 +81,9 @@ class StreamedSlices(SliceSource):
             else:
                 yield from self._copied(filled, sizes)
 
-    def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
-        """Return how many pixels each class has in some slices, background first."""
-        counts = np.zeros(self.num_classes, dtype=np.int64)
-        for start in range(0, len(slices), COUNTED):
-            labels = self.labels_NHW[torch.from_numpy(slices[start : start + COUNTED])].flatten()
-            counts += torch.bincount(labels, minlength=self.num_classes).numpy()[: len(counts)]
-        return counts
+    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
+        """Return how many pixels each class has in each of some slices, background first."""
+        return count_classes(self.labels_NHW, slices, self.num_classes)
 
     def _slot(self, batch: int) -> _Slot:
         sent_as = torch.float16 if self.precision == "float16" else torch.float32

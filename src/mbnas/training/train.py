@@ -35,7 +35,8 @@ def run_training(task: TrainingTask) -> TrainingRecord:
     """Return a training's record; one that cannot be finished carries its error.
 
     A collapsed training is repeated from another initialisation as often as the protocol
-    says, and the best attempt counts; one that fails does not undo those before it. But where
+    says. The attempt with the fewest collapsed classes counts, then the one with the lowest
+    training loss; one that fails does not undo those before it. But where
     one fails for want of memory, which others on the device may have had, the whole training
     does, unless it had the device to itself: what counts must not depend on who else was there.
 
@@ -92,7 +93,7 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
                         going.remove(index)
                         continue
                     attempts[index].append(outcome)
-                    if not outcome.collapsed:
+                    if not outcome.collapse.collapsed:
                         going.remove(index)
                 if not going:
                     break
@@ -137,7 +138,7 @@ def _record(
     )
     if not attempts:
         return record
-    best = max(attempts, key=lambda attempt: (-len(attempt.collapsed), attempt.score))
+    best = min(attempts, key=lambda attempt: attempt.rank)
     start = time.perf_counter()
     try:
         with memory_errors(task.device):
@@ -150,7 +151,9 @@ def _record(
         record,
         score=best.score,
         error=None,
-        collapsed=best.collapsed,
+        collapsed=best.collapse.collapsed,
+        absent=best.collapse.absent,
+        unpredicted=best.unpredicted,
         attempts=num_started,
         wall_s=wall_s + time.perf_counter() - start,
         slices_per_s=best.slices_per_s,
