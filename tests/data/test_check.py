@@ -2,12 +2,13 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from mbnas.data.check import check_dataset
+from mbnas.data.check import check_dataset, patient_findings
 from mbnas.data.dataset import read_dataset
 from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
@@ -189,6 +190,24 @@ def test_held_out_patients_are_missing_from_the_folds(msd):
     (finding,) = check_dataset(msd, num_folds=4, test_fraction=0.25).findings
     assert (finding.severity, finding.rule) == ("error", "too-few-patients")
     assert "(=0.25) holds out 1 of 4 patients, and the 3 left cannot fill 4" in finding.message
+
+
+def test_thirty_patients_or_more_are_advised_to_be_held_out(msd):
+    dataset = read_dataset(msd)
+
+    def findings(num_patients, test_fraction):
+        cases = tuple(
+            replace(dataset.cases[0], name=f"case_{chr(97 + number // 26)}{chr(97 + number % 26)}")
+            for number in range(num_patients)
+        )
+        asked = replace(dataset, cases=cases)
+        return patient_findings(asked, 3, None, None, test_fraction=test_fraction)
+
+    assert findings(29, 0.0) == findings(30, 0.1) == []
+    (finding,) = findings(30, 0.0)
+    assert (finding.severity, finding.rule) == ("advice", "none-held-out")
+    assert "None of the 30 patients is held out" in finding.message
+    assert "--set protocol.test_fraction=0.2" in finding.message
 
 
 def test_a_class_that_no_case_holds_is_a_warning(msd):

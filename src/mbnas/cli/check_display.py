@@ -20,6 +20,8 @@ from mbnas.data.normalise import IN_WORDS
 from mbnas.data.slice_axis import PLANES
 from mbnas.report.wording import counted
 
+_STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
+"""The style of each severity, the worst first."""
 _LAYOUTS = {
     "msd": "Decathlon (MSD)",
     "nnunet": "nnU-Net v2 raw",
@@ -199,16 +201,15 @@ def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def _findings(findings: tuple[Finding, ...]) -> Table:
     shown = _table("severity", "case", "finding")
-    ordered = sorted(findings, key=lambda each: each.severity)  # errors before warnings
-    for finding in ordered:
-        severity = Text(finding.severity, "red" if finding.severity == "error" else "yellow")
+    for finding in sorted(findings, key=lambda each: list(_STYLES).index(each.severity)):
+        severity = Text(finding.severity, _STYLES[finding.severity])
         shown.add_row(severity, Text(finding.case or "–"), Text(finding.message))
     return shown
 
 
 def _verdict(check: DatasetCheck) -> Text:
-    num_warnings = len(check.findings) - check.num_errors
-    if not check.findings:
+    num_warnings = sum(finding.severity == "warning" for finding in check.findings)
+    if not check.num_errors + num_warnings:
         return Text("The dataset is sound: a search can use it.")
     counts = f"{counted(check.num_errors, 'error')}, {counted(num_warnings, 'warning')}"
     verdict = "a search can use it." if check.is_sound else "a search would refuse this dataset."

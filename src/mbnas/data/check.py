@@ -15,7 +15,13 @@ from mbnas.data.contents import (
 )
 from mbnas.data.dataset import Case, Dataset, read_dataset
 from mbnas.data.examine import Finding, constant_findings, examine_case
-from mbnas.data.folds import Fold, draw_held_out, make_folds, too_few_patients
+from mbnas.data.folds import (
+    Fold,
+    advice_to_hold_out,
+    draw_held_out,
+    make_folds,
+    too_few_patients,
+)
 from mbnas.data.naming import passed_over_sentences
 from mbnas.data.patients import group_by_patient, merged_by_patient, suspicious_groups
 from mbnas.data.rarity import rarity_findings
@@ -192,8 +198,11 @@ def patient_findings(
     except (DatasetError, ConfigurationError) as error:
         return [Finding(severity="error", rule="patient-grouping", message=str(error))]
     findings = []
-    if message := too_few_patients(len(set(patients.values())), num_folds, test_fraction):
+    num_patients = len(set(patients.values()))
+    if message := too_few_patients(num_patients, num_folds, test_fraction):
         findings.append(Finding(severity="error", rule="too-few-patients", message=message))
+    if message := advice_to_hold_out(num_patients, test_fraction):
+        findings.append(Finding(severity="advice", rule="none-held-out", message=message))
     apart = [
         group for group in suspicious_groups(names) if len({patients[name] for name in group}) > 1
     ]

@@ -27,14 +27,14 @@ class Finding:
     """Something about a dataset that a user should know.
 
     Attributes:
-        severity: An error would stop a search, a warning would not.
+        severity: An error would stop a search, a warning would not; advice finds nothing wrong.
         case: The case concerned, or ``None`` for the dataset.
         file: The file concerned, where one alone is known to be.
         rule: Short name of the rule, stable, for other programs.
         message: What is wrong and what to do.
     """
 
-    severity: Literal["error", "warning"]
+    severity: Literal["error", "warning", "advice"]
     case: str | None = None
     file: str | None = None
     rule: str

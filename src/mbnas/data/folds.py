@@ -39,6 +39,25 @@ class Fold:
     validation: tuple[str, ...]
 
 
+ENOUGH_TO_HOLD_OUT = 30
+"""With as many patients it is advised to hold some out."""
+
+
+def advice_to_hold_out(num_patients: int, test_fraction: float) -> str | None:
+    """Return why to hold patients out; ``None`` where some are, or where there are too few.
+
+    >>> advice_to_hold_out(29, 0.0), advice_to_hold_out(100, 0.1)
+    (None, None)
+    """
+    if test_fraction > 0 or num_patients < ENOUGH_TO_HOLD_OUT:
+        return None
+    return (
+        f"None of the {num_patients} patients is held out, so networks would be compared on the "
+        "patients that selected them. To compare them on others, hold a fifth out: "
+        "--set protocol.test_fraction=0.2."
+    )
+
+
 def make_folds(patients: Patients, num_folds: int, seed: int) -> tuple[Fold, ...]:
     """Return ``num_folds`` splits of the patients, whose sizes differ by at most one.
 

@@ -192,7 +192,8 @@ def find_source(study: Study, beginning: Beginning | None, warn: Warn) -> Source
     for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
         if finding.severity == "error":
             raise DatasetError(finding.message)
-        warn(finding.message)
+        if finding.severity == "warning" or beginning is None:  # a begun study takes no advice
+            warn(finding.message)
     return Source(
         dataset=dataset,
         patients=patients,
