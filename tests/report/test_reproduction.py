@@ -1,20 +1,28 @@
 """The page of a whole experiment, and the paper's table beside a new one."""
 
+import io
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
+from mbnas.cli.comparison_display import print_comparison
+from mbnas.report.measures import Quantity
 from mbnas.report.published import PUBLISHED
-from mbnas.report.published_table import published_text
+from mbnas.report.published_table import published_notes, published_rows, published_tables
 from mbnas.report.race import draw_race
-from mbnas.report.reproduction import Reproduction, SearchedSpace
+from mbnas.report.reproduction import Reproduction, Row, SearchedSpace
 from mbnas.report.reproduction_page import render_reproduction, write_reproduction
 from mbnas.training.paper_datasets import PAPER_DATASETS
 
 from .conftest import make_evaluation, make_study
+
+PAPER = Path(__file__).parents[3] / "shared/paper.json"
 
 
 def searched(name, *scores):
@@ -88,15 +96,133 @@ def test_the_page_makes_its_folder(tmp_path):
     assert (tmp_path / "new/report.html").exists()
 
 
-def test_the_published_table_holds_what_is_known_and_nothing_else():
+def test_every_published_number_is_the_papers():
+    """Spot checks against Table 1 and section 3.4, read by eye."""
     assert PUBLISHED.keys() == PAPER_DATASETS.keys()
-    for rows in PUBLISHED.values():
-        assert (rows["unet"].parameters, rows["unet"].macs_32) == (18_400_000, 302_000_000)
-        assert (rows["resunet"].parameters, rows["resunet"].macs_32) == (32_500_000, 166_000_000)
-        assert all(row.dice_percent is None for row in rows.values())
+    micro, mixed = PUBLISHED["prostate"].rows["micro"], PUBLISHED["spleen"].rows["mixed"]
+    assert micro.metrics["dice"] == Quantity(mean=0.6796, sd=0.007)
+    assert micro.metrics["hd95_mm"] == Quantity(mean=8.394, sd=0.251)
+    assert mixed.metrics["surface_dice"] == Quantity(mean=0.9189, sd=0.002)
+    assert (mixed.macs_32, mixed.parameters) == (1_294_000_000, 22_700_000)
+    assert PUBLISHED["spleen"].friedman.chi2 == 49.14
+    assert PUBLISHED["prostate"].wilcoxon.p_below is None
 
 
-def test_a_network_of_two_spaces_has_both_published_values():
-    rows = [replace(PUBLISHED["spleen"]["unet"], parameters=n) for n in (1, 2)]
-    assert published_text(rows, lambda row: str(row.parameters)) == "1 / 2"
-    assert published_text([], lambda row: "1") == "–"
+@pytest.mark.skipif(not PAPER.is_file(), reason=f"{PAPER} is not there")
+def test_the_published_numbers_are_those_of_the_transcript():
+    datasets = json.loads(PAPER.read_text(encoding="utf-8"))["datasets"]
+    assert datasets.keys() == PUBLISHED.keys()
+    for name, expected in datasets.items():
+        published = PUBLISHED[name]
+        rows = {row.title: row for row in published.rows.values()}
+        assert rows.keys() == expected["table1"].keys()
+        for title, numbers in expected["table1"].items():
+            row, metrics = rows[title], rows[title].metrics
+            for key, metric in (("DSC", "dice"), ("HD", "hd95_mm"), ("SD", "surface_dice")):
+                assert [metrics[metric].mean, metrics[metric].sd] == numbers[key]
+            assert row.macs_32 / 1e6 == numbers["MMAC"]
+            assert row.parameters / 1e6 == pytest.approx(numbers["params_M"])
+        friedman, wilcoxon = published.friedman, published.wilcoxon
+        assert expected["friedman"] == {
+            "chi2": friedman.chi2,
+            "df": friedman.freedom,
+            "p_below": friedman.p_below,
+        }
+        assert expected["wilcoxon_best_vs_unet"] == (
+            "not significant"
+            if wilcoxon.p_below is None
+            else {"W": wilcoxon.statistic, "p_below": wilcoxon.p_below}
+        )
+        assert expected["inside_nnunet_DSC"] == published.dice_inside_nnunet
+        for key, value in (
+            ("modality", published.modality),
+            ("classes", published.num_classes),
+            ("scans", published.num_scans),
+            ("slices", published.num_slices),
+            ("epochs", published.num_epochs),
+        ):
+            assert expected[key] == value
+
+
+@pytest.fixture
+def reproduced(comparison):
+    """Four networks: found in two spaces, the U-Net, the ResU-Net, and one of no row there."""
+    rows = tuple(
+        Row(name=name, published=published)
+        for name, published in (
+            ("Mixed and Micro", ("mixed", "micro")),
+            ("U-Net", ("unet",)),
+            ("ResU-Net", ("resunet",)),
+            ("U-Net genotype", ("unet-genotype",)),
+        )
+    )
+    return comparison(0.83, 0.8, 0.7, 0.69), rows
+
+
+@pytest.mark.parametrize("dataset", list(PUBLISHED))
+def test_all_of_the_papers_table_stands_beside_the_new_one(reproduced, dataset):
+    comparison, rows = reproduced
+    table, results = published_tables(comparison, rows, dataset)
+    assert [(row[0].text, row[0].note) for row in table.rows] == [
+        ("Mixed and Micro", "here"),
+        ("MB-NAS", "published"),
+        ("Micro-NAS", "published"),
+        ("U-Net", "here"),
+        ("U-Net", "published"),
+        ("ResU-Net", "here"),
+        ("ResU-Net", "published"),
+        ("U-Net genotype", "here"),
+        ("Macro-NAS", "published"),
+        ("Bilevel-NAS", "published"),
+    ]
+    assert "–" not in [cell.text for row in table.rows if row[0].note != "here" for cell in row]
+    assert [cell.text for cell in results.rows[0]][0::2] == [
+        "Friedman, all networks",
+        {
+            "prostate": "chi2 = 16.98, df = 5, p < 0.005",
+            "spleen": "chi2 = 49.14, df = 5, p < 0.0001",
+        }[dataset],
+    ]
+    published = {"prostate": "not significant", "spleen": "W = 48, p < 0.05"}[dataset]
+    # All six blocks to one side: W = 0 and p = 2 / 2^6.
+    assert [cell.text for cell in results.rows[1]][1:] == ["W = 0, p = 0.031", published]
+    assert len(list(published_rows(comparison, rows, dataset))) == len(table.rows)
+
+
+def test_the_papers_mean_and_deviation_read_as_printed(reproduced):
+    table, _ = published_tables(*reproduced, "spleen")
+    assert [(cell.text, cell.note) for cell in table.rows[1]] == [
+        ("MB-NAS", "published"),
+        ("0.9592", "± 0.002"),
+        ("1.385", "± 0.036"),
+        ("0.9189", "± 0.002"),
+        ("1294", ""),
+        ("22.7", ""),
+    ]
+
+
+def test_the_page_has_the_papers_numbers_and_their_source(reproduced):
+    comparison, rows = reproduced
+    page = render_reproduction(
+        experiment(*SEARCHES, comparison=comparison, rows=rows, paper_dataset="prostate")
+    )
+    for words in ("0.6760", "± 0.325", "chi2 = 16.98", "0.7315", "arXiv 2202.11401, Table 1"):
+        assert words in page
+    assert "602 slices" in page
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_papers_numbers_fit_a_screen(reproduced, width):
+    comparison, rows = reproduced
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    print_comparison(
+        comparison,
+        out,
+        more=published_tables(comparison, rows, "prostate"),
+        more_notes=published_notes("prostate"),
+    )
+    printed = out.file.getvalue()
+    assert max(map(len, printed.splitlines())) <= width
+    assert "…" not in printed
+    for words in ("0.6760", "± 0.541", "1295", "p < 0.005", "not significant"):
+        assert words in printed

@@ -149,3 +149,7 @@ def test_all_pairs_are_compared_and_corrected_together(demsar):
 
 def test_one_network_has_no_pair():
     assert compare_all(np.ones((4, 1))) == ()
+
+
+def test_a_statistic_of_nothing_against_is_zero_and_not_minus_zero():
+    assert f"{compare(np.array([0.1, 0.2])).statistic:g}" == "0"

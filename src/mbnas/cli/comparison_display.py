@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -17,8 +19,21 @@ from mbnas.report.difference_tables import difference_tables
 _UNBOUNDED = 1000
 
 
-def print_comparison(comparison: Comparison, out: Console | None = None) -> None:
-    """Print the tables of a comparison, what they show, and their notes, at the screen's width."""
+def print_comparison(
+    comparison: Comparison,
+    out: Console | None = None,
+    *,
+    more: Sequence[Table] = (),
+    more_notes: Sequence[str] = (),
+) -> None:
+    """Print the tables of a comparison, what they show, and their notes, at the screen's width.
+
+    Args:
+        comparison: What to print.
+        out: Where to, standard output by default.
+        more: Further tables.
+        more_notes: What belongs to them.
+    """
     out = out or Console(highlight=False)
     main = on_screen(tables(comparison)[0])
     unbounded = out.options.update(max_width=_UNBOUNDED)
@@ -26,12 +41,12 @@ def print_comparison(comparison: Comparison, out: Console | None = None) -> None
     for table in tables(comparison, joined=fits):
         out.print(on_screen(table))
         out.print()
-    for table in difference_tables(comparison):
+    for table in (*difference_tables(comparison), *more):
         out.print(on_screen(table))
         out.print()
     for sentence in sentences(comparison):
         out.print(escape(sentence), end="\n\n")
-    for note in footnotes(comparison):
+    for note in (*footnotes(comparison), *more_notes):
         out.print(f"[dim]{escape(note)}[/]")
 
 

@@ -10,13 +10,21 @@ from pathlib import Path
 
 from mbnas.cli.display import warn
 from mbnas.errors import FigureError
-from mbnas.files import ready_folder
+from mbnas.escaping import csv_text
+from mbnas.files import ready_folder, write_text
 from mbnas.genotype.four_spaces import SpaceName
 from mbnas.network.architecture import Architecture
 from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_files import write_comparison
+from mbnas.report.comparison_table import Table
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.figures.table import FIGURES, Source, read_source
+from mbnas.report.published_table import (
+    COLUMNS,
+    published_notes,
+    published_rows,
+    published_tables,
+)
 from mbnas.report.reproduction import Reproduction, Row, SearchedSpace
 from mbnas.report.reproduction_page import write_reproduction
 from mbnas.report.segmentations import Segmentations
@@ -29,6 +37,8 @@ from mbnas.study.ledger import Ledger
 from mbnas.study.standing import Standing
 from mbnas.study.study import FIGURES as FOLDER
 from mbnas.study.study import REPORT
+
+_PUBLISHED = "published.csv"
 
 
 class ExperimentPage:
@@ -74,8 +84,10 @@ def write_outputs(
     found: Sequence[Found],
     baselines: Mapping[str, Architecture],
     standings: Mapping[SpaceName, Standing],
-) -> None:
+) -> tuple[Table, ...]:
     """Write tables and figures of a finished experiment, and the page with all of it.
+
+    Returns the paper's numbers beside the new ones; nothing where it has no such dataset.
 
     Args:
         experiment: Every search finished, every network trained anew.
@@ -89,19 +101,31 @@ def write_outputs(
         WriteError: if a file cannot be written.
     """
     directory = experiment.directory
-    heading = f"The paper's experiment: {page.shown.name}"
-    tables = write_comparison(comparison, directory, heading=heading)
+    rows, dataset = tuple(_rows(comparison, found, baselines)), page.shown.paper_dataset
+    published = published_tables(comparison, rows, dataset) if dataset else ()
+    tables = write_comparison(
+        comparison,
+        directory,
+        heading=f"The paper's experiment: {page.shown.name}",
+        more=published,
+        more_notes=published_notes(dataset) if dataset else (),
+    )
+    if dataset:
+        text = csv_text(COLUMNS, published_rows(comparison, rows, dataset))
+        write_text(directory / _PUBLISHED, text)
+        tables += (_PUBLISHED,)
     files = [*tables, *_draw_figures(experiment, comparison)]
     page.shown = replace(
         page.shown,
         stage=None,
         comparison=comparison,
-        rows=tuple(_rows(comparison, found, baselines)),
+        rows=rows,
         optimism=tuple(_optimism(comparison, found, standings)),
         segmentations=_segmentations(experiment, comparison),
         files=tuple(files),
     )
     page.write()
+    return published
 
 
 def _segmentations(experiment: Experiment, comparison: Comparison) -> Segmentations:

@@ -21,6 +21,7 @@ from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison, compare_contenders
 from mbnas.report.page import write_report
+from mbnas.report.published_table import published_notes
 from mbnas.report.summary import SearchSummary
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
 from mbnas.study.found import Found, best_found, check_networks, compare_found
@@ -63,10 +64,11 @@ def reproduce(arguments: argparse.Namespace) -> int:
     comparison = _compare(
         experiment, page, found, baselines, initialisations=arguments.initialisations
     )
-    write_outputs(
+    published = write_outputs(
         experiment, page, comparison, found=found, baselines=baselines, standings=standings
     )
-    print_comparison(comparison)
+    notes = published_notes(paper_dataset) if paper_dataset else ()
+    print_comparison(comparison, more=published, more_notes=notes)
     console().print(f"\nReport: {page.path.resolve()}", markup=False)
     return 0
 

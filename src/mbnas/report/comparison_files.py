@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from mbnas.escaping import csv_text
 from mbnas.files import ready_folder, write_text
 from mbnas.report.comparison import Comparison
 from mbnas.report.comparison_notes import footnotes, sentences
-from mbnas.report.comparison_table import tables
+from mbnas.report.comparison_table import Table, tables
 from mbnas.report.comparison_text import as_latex, as_markdown
 from mbnas.report.comparison_values import (
     comparison_values,
@@ -67,7 +68,14 @@ DIFFERENCE_COLUMNS = [
 ]
 
 
-def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -> tuple[str, ...]:
+def write_comparison(
+    comparison: Comparison,
+    directory: Path,
+    *,
+    heading: str,
+    more: Sequence[Table] = (),
+    more_notes: Sequence[str] = (),
+) -> tuple[str, ...]:
     """Write a comparison's files into a directory, each whole or not at all; return their names.
 
     Args:
@@ -75,30 +83,38 @@ def write_comparison(comparison: Comparison, directory: Path, *, heading: str) -
         directory: Made if need be; ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv``,
             ``differences.csv`` and ``statistics.json`` in it are replaced.
         heading: Of the page in Markdown.
+        more: Further tables for ``table.md`` and ``table.tex``.
+        more_notes: What belongs to them.
 
     Raises:
         WriteError: if a file cannot be written.
     """
-    texts = comparison_texts(comparison, heading=heading)
+    texts = comparison_texts(comparison, heading=heading, more=more, more_notes=more_notes)
     ready_folder(directory)
     for name, text in texts.items():
         write_text(directory / name, text)
     return tuple(texts)
 
 
-def comparison_texts(comparison: Comparison, *, heading: str) -> dict[str, str]:
+def comparison_texts(
+    comparison: Comparison,
+    *,
+    heading: str,
+    more: Sequence[Table] = (),
+    more_notes: Sequence[str] = (),
+) -> dict[str, str]:
     """Return what stands in the files of a comparison, by their names."""
-    statistics = difference_tables(comparison)
-    notes, words = footnotes(comparison), sentences(comparison)
+    further = (*difference_tables(comparison), *more)
+    notes, words = (*footnotes(comparison), *more_notes), sentences(comparison)
     rows = (
         {"network": network.name, **row}
         for network in comparison.networks
         for row in measure_rows(network, comparison.class_names)
     )
     return {
-        "table.md": as_markdown((*tables(comparison), *statistics), notes, words, heading=heading),
+        "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page is narrower than a screen.
-        "table.tex": as_latex((*tables(comparison, joined=False), *statistics), (*words, *notes)),
+        "table.tex": as_latex((*tables(comparison, joined=False), *further), (*words, *notes)),
         "table.csv": csv_text(TABLE_COLUMNS, rows),
         "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
         "differences.csv": csv_text(DIFFERENCE_COLUMNS, difference_rows(comparison)),

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mbnas.report.compared import ComparedNetwork
 from mbnas.report.comparison import Comparison
-from mbnas.report.comparison_table import Cell, Table
-from mbnas.report.published import PUBLISHED, PublishedRow
+from mbnas.report.comparison_table import HEADS, Cell, Table
+from mbnas.report.measures import METRICS, Metric, Quantity
+from mbnas.report.published import PUBLISHED, SOURCE, PublishedDataset, PublishedRow
 from mbnas.report.reproduction import Row
-from mbnas.report.wording import NOTHING, count_text
+from mbnas.report.wording import NOTHING
+from mbnas.scoring.claims import p_text
+from mbnas.scoring.differences import ALPHA
 
-_HEADS = ("DSC, %", "parameters", "MACs at 32×32")
+COLUMNS = [
+    "network",
+    "source",
+    *(column for metric in METRICS for column in (metric, f"{metric}_sd")),
+    "multiply_accumulates_32",
+    "parameters",
+]
+"""Of the rows for programs."""
+
+_DIGITS: dict[Metric, int] = {"dice": 4, "hd95_mm": 3, "surface_dice": 4}
+_HERE, _PUBLISHED = "here", "published"
+_FOUND = ("mixed", "macro", "micro", "bilevel")
 
 
-def published_table(comparison: Comparison, rows: Sequence[Row], paper_dataset: str) -> Table:
-    """Return every network's Dice and cost, here and as published.
+def published_tables(
+    comparison: Comparison, rows: Sequence[Row], paper_dataset: str
+) -> tuple[Table, ...]:
+    """Return every network here and as published, then the paper's other results.
 
     Args:
         comparison: Networks trained anew.
@@ -23,46 +40,158 @@ def published_table(comparison: Comparison, rows: Sequence[Row], paper_dataset: 
         paper_dataset: Which of the paper's datasets this is.
     """
     published = PUBLISHED[paper_dataset]
-    return Table(
-        title=f"Beside the paper’s table, {paper_dataset.capitalize()}",
-        heads=("Network", *(f"{head}, {who}" for head in _HEADS for who in ("here", "published"))),
-        rows=tuple(
-            _row(
-                row.name, network, [published[name] for name in row.published if name in published]
-            )
-            for row, network in zip(rows, comparison.networks, strict=True)
+    name = paper_dataset.capitalize()
+    return (
+        Table(
+            title=f"Beside the paper's Table 1, {name}: patients of the folds",
+            heads=(
+                "Network",
+                *(HEADS[metric] for metric in METRICS),
+                "MACs at 32×32 (M)",
+                "Parameters (M)",
+            ),
+            rows=tuple(map(_cells, _lines(comparison, rows, published))),
+        ),
+        Table(
+            title=f"Beside the paper's tests, {name}",
+            heads=("Result", "Here", "Published"),
+            rows=tuple(_results(comparison, rows, published)),
         ),
     )
 
 
-def published_text(rows: Sequence[PublishedRow], value: Callable[[PublishedRow], str]) -> str:
-    """Return what the paper has for a network, one value for each of its names there.
+def published_rows(
+    comparison: Comparison, rows: Sequence[Row], paper_dataset: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the first table's rows for programs, by ``COLUMNS``."""
+    for line in _lines(comparison, rows, PUBLISHED[paper_dataset]):
+        name, source, metrics, macs_32, parameters = line
+        values: dict[str, Any] = {"network": name, "source": source}
+        for metric in METRICS:
+            values |= {metric: metrics[metric].mean, f"{metric}_sd": metrics[metric].sd}
+        yield values | {"multiply_accumulates_32": macs_32, "parameters": parameters}
 
-    >>> published_text([PublishedRow(parameters=5)], lambda row: str(row.parameters))
-    '5'
-    >>> published_text([], lambda row: str(row.parameters))
-    '–'
-    """
-    values = [value(row) for row in rows]
-    known = any(each != NOTHING for each in values)
-    return " / ".join(values) if known else NOTHING
 
-
-def _row(name: str, network: ComparedNetwork, rows: Sequence[PublishedRow]) -> tuple[Cell, ...]:
-    dice = None if network.validation is None else network.validation.metrics["dice"].overall
-    mean, sd = (None, None) if dice is None else (dice.mean, dice.sd)
-    texts = (
-        _percent(None if mean is None else 100 * mean, None if sd is None else 100 * sd),
-        published_text(rows, lambda row: _percent(row.dice_percent)),
-        count_text(network.parameters),
-        published_text(rows, lambda row: count_text(row.parameters)),
-        count_text(network.macs_32),
-        published_text(rows, lambda row: count_text(row.macs_32)),
+def published_notes(paper_dataset: str) -> tuple[str, ...]:
+    """Return where the published numbers are from and how they were made."""
+    published = PUBLISHED[paper_dataset]
+    classes = "1 class" if published.num_classes == 1 else f"{published.num_classes} classes"
+    made = (
+        f"Published: {SOURCE}. {published.modality}, {classes}, {published.num_scans} scans with "
+        f"{published.num_slices} slices, {published.num_epochs} epochs. Mean over 5 seeds of "
+        "5-fold cross-validation, deviation over the scores of single seeds, HD at 95 %, surface "
+        "Dice within 2 mm."
     )
-    return (Cell(text=name), *(Cell(text=text) for text in texts))
+    inside = (
+        "The paper's Dice inside nnU-Net is of its section 3.3; mbnas nnunet makes that "
+        "comparison of a study."
+    )
+    return made, inside
 
 
-def _percent(value: float | None, sd: float | None = None) -> str:
-    if value is None:
+_Line = tuple[str, str, dict[Metric, Quantity], int | None, int | None]
+"""Name, source, measures, multiply-accumulates for 32 by 32 pixels, parameters."""
+
+
+def _lines(
+    comparison: Comparison, rows: Sequence[Row], published: PublishedDataset
+) -> Iterator[_Line]:
+    """Yield each network here, as published after it, and last what is published alone."""
+    seen = set()
+    for row, network in zip(rows, comparison.networks, strict=True):
+        yield _here(row.name, network)
+        for name in row.published:
+            if name in published.rows:
+                seen.add(name)
+                yield _published(published.rows[name])
+    for name, line in published.rows.items():
+        if name not in seen:
+            yield _published(line)
+
+
+def _here(name: str, network: ComparedNetwork) -> _Line:
+    measures = network.validation
+    metrics = {
+        metric: Quantity(mean=None) if measures is None else measures.metrics[metric].overall
+        for metric in METRICS
+    }
+    return name, _HERE, metrics, network.macs_32, network.parameters
+
+
+def _published(row: PublishedRow) -> _Line:
+    return row.title, _PUBLISHED, dict(row.metrics), row.macs_32, row.parameters
+
+
+def _cells(line: _Line) -> tuple[Cell, ...]:
+    name, source, metrics, macs_32, parameters = line
+    return (
+        Cell(text=name, note=source),
+        *(_quantity_cell(metrics[metric], metric) for metric in METRICS),
+        Cell(text=NOTHING if macs_32 is None else f"{macs_32 / 1e6:.0f}"),
+        Cell(text=NOTHING if parameters is None else f"{parameters / 1e6:.3g}"),
+    )
+
+
+def _quantity_cell(quantity: Quantity, metric: Metric) -> Cell:
+    """Return a mean to the digits of the paper, and its deviation as a note."""
+    return Cell(
+        text=NOTHING if quantity.mean is None else f"{quantity.mean:.{_DIGITS[metric]}f}",
+        note="" if quantity.sd is None else f"± {quantity.sd:.3f}",
+    )
+
+
+def _results(
+    comparison: Comparison, rows: Sequence[Row], published: PublishedDataset
+) -> Iterator[tuple[Cell, ...]]:
+    """Yield the paper's tests, here over our blocks, and its Dice inside nnU-Net."""
+    found, friedman = comparison.friedman, published.friedman
+    freedom = 0 if found is None else len(found.average_ranks) - 1
+    texts = [
+        (
+            "Friedman, all networks",
+            NOTHING
+            if found is None
+            else f"chi2 = {found.chi2:.2f}, df = {freedom}, {_p(found.chi2_p)}",
+            f"chi2 = {friedman.chi2:.2f}, df = {friedman.freedom}, p < {friedman.p_below:g}",
+        ),
+        (
+            "Wilcoxon, best network found and U-Net",
+            _wilcoxon_here(comparison, rows),
+            _wilcoxon_published(published),
+        ),
+    ]
+    texts += [
+        (f"Dice inside nnU-Net, {name}", "by mbnas nnunet", f"{dice:.4f}")
+        for name, dice in published.dice_inside_nnunet.items()
+    ]
+    yield from (tuple(Cell(text=text) for text in line) for line in texts)
+
+
+def _wilcoxon_here(comparison: Comparison, rows: Sequence[Row]) -> str:
+    """Return the test over blocks of the found network of the best Dice and the U-Net."""
+    dice = {
+        number: network.validation.metrics["dice"].overall.mean
+        for number, network in enumerate(comparison.networks)
+        if network.validation is not None and set(rows[number].published) & set(_FOUND)
+    }
+    known = {number: mean for number, mean in dice.items() if mean is not None}
+    unets = [number for number, row in enumerate(rows) if "unet" in row.published]
+    if not known or not unets:
         return NOTHING
-    return f"{value:.2f}" if sd is None else f"{value:.2f} ± {sd:.2f}"
+    wanted = {max(known, key=lambda number: known[number]), unets[0]}
+    for pair in comparison.block_pairs:
+        if {comparison.tested[pair.first], comparison.tested[pair.second]} == wanted:
+            return f"W = {pair.paired.statistic:g}, {_p(pair.paired.p)}"
+    return NOTHING
+
+
+def _wilcoxon_published(published: PublishedDataset) -> str:
+    found = published.wilcoxon
+    if found.p_below is None or found.statistic is None:
+        return "not significant"
+    return f"W = {found.statistic:g}, p < {found.p_below:g}"
+
+
+def _p(p: float) -> str:
+    text = p_text(p, ALPHA)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

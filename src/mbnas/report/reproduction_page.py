@@ -15,8 +15,7 @@ from mbnas.report.document import Section, render_document, state_line, write_do
 from mbnas.report.drawing import draw_network
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.panel import genotype_text
-from mbnas.report.published import FOOTNOTE
-from mbnas.report.published_table import published_table
+from mbnas.report.published_table import published_notes, published_tables
 from mbnas.report.race import draw_race
 from mbnas.report.reproduction import Reproduction, SearchedSpace
 from mbnas.report.segmentations_section import segmentations_section
@@ -86,15 +85,15 @@ def _description(reproduction: Reproduction) -> str:
 def _searches(reproduction: Reproduction) -> Markup | None:
     if not reproduction.searches:
         return None
-    heads = ("space", "state", "networks", "best score", "parameters", "MACs", "")
+    heads = ("space", "state", "networks", "best search score", "parameters", "MACs", "")
     rows = (_search_row(each) for each in reproduction.searches)
     return element(
         "section",
         element("h2", "The searches"),
         element(
             "p",
-            "The best score so far of each search: the mean validation Dice of a network’s "
-            "trainings, which is what a search climbs.",
+            "The best search score so far of each search: the mean validation Dice of a network’s "
+            "trainings on the prepared grid, over their last epochs.",
             class_="quiet",
         ),
         element(
@@ -179,12 +178,14 @@ def _published(reproduction: Reproduction) -> Markup | None:
     comparison, dataset = reproduction.comparison, reproduction.paper_dataset
     if comparison is None or dataset is None:
         return None
-    table = published_table(comparison, reproduction.rows, dataset)
     return element(
         "section",
-        element("h2", table.title),
-        as_html(table),
-        element("p", FOOTNOTE, class_="quiet small"),
+        element("h2", "Beside the paper’s numbers"),
+        *(
+            fragment(element("h3", table.title), as_html(table))
+            for table in published_tables(comparison, reproduction.rows, dataset)
+        ),
+        *(element("p", note, class_="quiet small") for note in published_notes(dataset)),
         id="published",
     )
 

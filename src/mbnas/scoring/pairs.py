@@ -114,7 +114,7 @@ def compare(differences: Float[np.ndarray, " block"]) -> Paired:
     differences = checked(differences)
     unequal = differences[differences != 0]
     signed_ranks = np.sign(unequal) * stats.rankdata(np.abs(unequal))
-    in_favour, against = signed_ranks[signed_ranks > 0].sum(), -signed_ranks[signed_ranks < 0].sum()
+    in_favour, against = (np.maximum(side * signed_ranks, 0).sum() for side in (1, -1))
     p, method = _signed_rank_p(signed_ranks)
     return Paired(
         num_pairs=differences.size,
