@@ -118,7 +118,7 @@ def _picture(path: Path, glance: Glance) -> RenderableType:
 
 def _last(glance: Glance) -> RenderableType:
     numbers = {each.record.network: each.record.number for each in glance.standing.evaluations}
-    rows = table("network", "fold", "initialisation", "Dice", "took", "worker")
+    rows = table("network", "fold", "initialisation", "search score", "took", "worker")
     for each in glance.last:
         rows.add_row(
             str(numbers.get(each.key.network, "–")),

@@ -83,7 +83,9 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     if best is None:
         out.print("No network has a score yet.")
         return
-    out.print(f"\nBest: network {best.record.number}, Dice [bold]{score_text(best.score)}[/]")
+    out.print(
+        f"\nBest: network {best.record.number}, search score [bold]{score_text(best.score)}[/]"
+    )
     out.print(str(best.genotype), markup=False)
     out.print(
         f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "

@@ -104,7 +104,10 @@ def _print(folder: Path, card: ModelCard, curves: Curves) -> None:
         )
     out.print(shown)
     if any(member.fold is not None for member in card.members):
-        out.print("Dice is of the last epoch, on the patients that the member did not learn from.")
+        out.print(
+            "Dice: on the prepared grid after the last epoch, of the patients that the member did "
+            "not learn from. mbnas evaluate measures on the grid of the files."
+        )
     out.print(f"Use it: mbnas predict {folder} INPUT OUTPUT", markup=False)
 
 

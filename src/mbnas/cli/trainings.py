@@ -124,7 +124,8 @@ def _print(study: Study, listed: _Listed, *, every: bool) -> None:
 
 def _print_trainings(listed: _Listed) -> None:
     rows = table(
-        "network", "digest", "fold", "initialisation", "Dice", "took", "worker", "started (UTC)",
+        "network", "digest", "fold", "initialisation", "search score", "took", "worker",
+        "started (UTC)",
         title=counted(listed.num_trainings, "training"),
     )  # fmt: skip
     for each in listed.trainings:

@@ -34,7 +34,7 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
     return element(
         "svg",
         element("title", "Score of every evaluation and the best so far"),
-        *frame.axes(_words(frame, summary), "score (validation Dice)"),
+        *frame.axes(_words(frame, summary), "search score (validation Dice)"),
         _draw_unet(frame, summary),
         _draw_best_so_far(frame, summary),
         *(_draw_point(frame, e, e.number in improved) for e in summary.evaluations),

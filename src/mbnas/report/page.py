@@ -217,10 +217,10 @@ def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
 
 
 def _caution(summary: SearchSummary) -> str:
-    words = "As the highest of many noisy scores it flatters the network"
+    words = "As the highest of many noisy scores, the search score is optimistic"
     if summary.comparison is not None:
         return f"{words}; the comparison below trains it anew."
-    return f"{words}; only trainings on fresh initialisations tell how good it is."
+    return f"{words}; mbnas compare trains it anew and measures it on the grid of the files."
 
 
 def _timeline(summary: SearchSummary) -> Markup | None:

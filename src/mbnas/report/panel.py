@@ -52,14 +52,14 @@ class Panels:
             element(
                 "div",
                 element("div", element("h3", "The network"), self._facts(evaluation)),
-                element("div", element("h3", "Score by training"), _scores(evaluation)),
+                element("div", element("h3", "Search score by training"), _scores(evaluation)),
                 class_="columns",
             ),
         )
 
     def _facts(self, evaluation: EvaluationSummary) -> Markup:
         facts = [
-            ("Score", score_text(evaluation.score, evaluation.sd)),
+            ("Search score", score_text(evaluation.score, evaluation.sd)),
             ("Probed", evaluation.why),
         ]
         if evaluation.changes:

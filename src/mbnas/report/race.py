@@ -48,11 +48,11 @@ def draw_race(searches: Sequence[SearchedSpace], shape: Literal["broad", "narrow
     places = _apart(
         [frame.y(each.summary.best.score or 0.0) for each in scored if each.summary.best]
     )
-    words = "Best score so far of every search"
+    words = "Best search score so far of every search"
     return element(
         "svg",
         element("title", words),
-        *frame.axes("evaluation", "best score so far (validation Dice)"),
+        *frame.axes("evaluation", "best search score so far (validation Dice)"),
         *(_draw_line(frame, each) for each in scored),
         *(_draw_name(frame, each, y) for each, y in zip(scored, places, strict=True)),
         class_=f"chart {shape}",

@@ -157,7 +157,7 @@ def _what_came_of_it(record: TrainingRecord | FailureRecord) -> str:
         return record.kind
     if record.error is not None:
         return "failed"
-    return f"Dice {score_text(record.score)}" + (", collapsed" if record.collapsed else "")
+    return f"search score {score_text(record.score)}" + (", collapsed" if record.collapsed else "")
 
 
 def _lanes(by_worker: Mapping[str, Sequence[Bar]]) -> tuple[Lane, ...]:

@@ -51,7 +51,9 @@ def test_every_run_needs_its_times():
 def test_a_search_alone_shows_every_network(words):
     figure = draw_progress([run(0.80, 0.81, 0.82, 0.815, None, 0.805, 0.3, each_s=7200.0)])
     assert {"local, best so far", "network", "below the axis", "no score"} <= set(words(figure))
-    assert {"validation Dice", "evaluated networks", "training time (h)"} <= set(words(figure))
+    assert {"search score (validation Dice)", "evaluated networks", "training time (h)"} <= set(
+        words(figure)
+    )
     for axes in figure.axes:
         counts = {line.get_label(): len(line.get_xdata()) for line in axes.lines}
         assert (counts["network"], counts["below the axis"], counts["no score"]) == (5, 1, 1)

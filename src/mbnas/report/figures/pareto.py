@@ -35,7 +35,7 @@ class Candidate:
 
     Attributes:
         name: What to call it.
-        dice: Mean validation Dice.
+        dice: Mean Dice on the grid of the files.
         sd: Its standard deviation over initialisations, if there are two or more.
         parameters: Number of weights.
         macs: Multiply-accumulates for one slice.
@@ -91,7 +91,7 @@ def draw_pareto(candidates: Sequence[Candidate], *, slice_size: int) -> Figure:
     _draw_panel(left, candidates, [float(each.parameters) for each in candidates])
     _draw_panel(right, candidates, [float(each.macs) for each in candidates])
     has_spread = any(each.sd is not None for each in candidates)
-    left.set_ylabel("validation Dice" + ("\n(mean ± SD)" if has_spread else ""))
+    left.set_ylabel("Dice, grid of the files" + ("\n(mean ± SD)" if has_spread else ""))
     left.set_xlabel("parameters")
     right.set_xlabel(f"multiply-accumulates\n(slice of {slice_size}×{slice_size})")
     figure.legend(handles=key, loc="outside lower center", ncols=columns)

@@ -117,7 +117,7 @@ def draw_progress(runs: Sequence[Run]) -> Figure:
     if len(runs) == 1:
         for axes, over_time, scale in ((left, False, 1.0), (right, True, size)):
             _draw_networks(axes, runs[0], low, high, over_time=over_time, scale=scale)
-    left.set_ylabel("validation Dice")
+    left.set_ylabel("search score (validation Dice)")
     left.set_xlabel("evaluated networks")
     right.set_xlabel(f"training time ({unit})")
     for axes in (left, right):

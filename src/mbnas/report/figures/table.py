@@ -119,7 +119,8 @@ def pareto(sources: Sequence[Source]) -> Figure:
     comparison = _compared(_only(sources))
     candidates = []
     for each in shown_networks(comparison):
-        dice = each.validation.metrics["dice"].overall if each.validation else None
+        measures = comparison.deciding(each)
+        dice = measures.metrics["dice"].overall if measures else None
         if dice and dice.mean is not None and each.parameters and each.macs:
             candidates.append(
                 Candidate(
