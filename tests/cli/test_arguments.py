@@ -16,14 +16,14 @@ from mbnas.version import __version__
 COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
-    "check": "DATASET --protocol --config --set --max-volume-gib --json",
+    "check": "DATASET --protocol --config --set --max-volume-gib --json --csv",
     "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol "
     "--preset --seed --workers --executor --address --device --config --set --log "
     "--max-volume-gib --json",
-    "status": "STUDY --watch --interval --json",
-    "trainings": "STUDY --all --retry-failed --json",
+    "status": "STUDY --watch --interval --json --csv",
+    "trainings": "STUDY --all --retry-failed --json --csv",
     "compare": "STUDY --network --initialisations --output --workers --executor --address --log "
-    "--max-volume-gib --json",
+    "--max-volume-gib --json --csv",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config "
     "--set --log --max-volume-gib",
@@ -32,14 +32,14 @@ COMMANDS = {
     "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
     "--uncertainty --overlay --onnx --trust-module --workers --overwrite "
     "--max-volume-gib",
-    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --csv --markdown --workers "
-    "--max-volume-gib --json",
+    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --markdown --workers "
+    "--max-volume-gib --json --csv",
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
     "--device --processes --max-volume-gib --json",
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
-    "space": "--space --nodes --levels --sample --seed --json",
+    "space": "--space --nodes --levels --sample --seed --json --csv",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
 }
 

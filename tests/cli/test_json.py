@@ -1,5 +1,7 @@
 """What --json prints has the keys that docs/json.md promises, each of them."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -155,3 +157,29 @@ def test_space_by_name(printed):
 def test_cost(printed):
     found = printed("cost", "unet-genotype", "--size", "16", "--base-channels", "2")
     assert keys(found) == documented("cost")
+
+
+@pytest.mark.parametrize(
+    ("command", "rows", "column"),
+    [
+        (["status", "{study}"], 6, "genotype"),
+        (["trainings", "{study}", "--all"], 12, "score"),
+        (["trainings", "{study}"], 0, "score"),
+        (["space"], 4, "topologies"),
+        (["check", "{dataset}"], 0, "message"),
+    ],
+)
+def test_lists_as_csv(command, rows, column, finished, dataset, capsys):
+    arguments = [part.format(study=finished, dataset=dataset) for part in command]
+    capsys.readouterr()
+    assert main([*arguments, "--csv"]) == 0
+    head, *lines = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert len(lines) == rows
+    assert column in head
+    assert all(len(line) == len(head) for line in lines)
+    assert main([*arguments, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    key = {"status": "evaluations", "trainings": "trainings", "space": "spaces"}.get(command[0])
+    listed = values[key or "findings"]
+    texts = ["" if each[column] is None else str(each[column]) for each in listed]
+    assert [line[head.index(column)] for line in lines] == texts

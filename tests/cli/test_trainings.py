@@ -28,7 +28,7 @@ def test_a_sound_study_has_none_to_list(finished, listed):
 
 def test_all_are_listed_on_demand(finished, listed):
     lines = listed(finished, "--all").splitlines()
-    assert lines[0] == "12 trainings"
+    assert lines[0].rstrip() == "12 trainings"
     assert sum(" cpu " in line for line in lines) == 12
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from mbnas.escaping import in_message
 from mbnas.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
@@ -30,7 +31,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the sentence and exit with status 2."""
         print(
-            f"mbnas: {message[:1].upper()}{message[1:]}. See {self.prog} --help.", file=sys.stderr
+            in_message(f"mbnas: {message[:1].upper()}{message[1:]}. See {self.prog} --help."),
+            file=sys.stderr,
         )
         raise SystemExit(2)
 
@@ -168,7 +170,7 @@ def _check(parser: Parser) -> None:
     _protocol(parser)
     _configuration(parser)
     _memory(parser)
-    _json(parser)
+    _json_or_csv(parser, "the findings")
 
 
 def _search(parser: Parser) -> None:
@@ -203,7 +205,7 @@ def _status(parser: Parser) -> None:
         metavar="S",
         help="how often to look, in seconds (default 2)",
     )
-    _json(parser)
+    _json_or_csv(parser, "every network asked for")
 
 
 def _trainings(parser: Parser) -> None:
@@ -213,7 +215,7 @@ def _trainings(parser: Parser) -> None:
         "--retry-failed", action="store_true", help="run again those that failed, and list nothing"
     )
     _moved_dataset(parser)
-    _json(parser)
+    _json_or_csv(parser, "the trainings listed")
 
 
 def _compare(parser: Parser) -> None:
@@ -239,7 +241,7 @@ def _compare(parser: Parser) -> None:
     _workers(parser)
     _log(parser)
     _memory(parser)
-    _json(parser)
+    _json_or_csv(parser, "the table")
 
 
 def _train(parser: Parser) -> None:
@@ -393,13 +395,12 @@ def _evaluate(parser: Parser) -> None:
         action="store_true",
         help="exit with 0 although references have no prediction",
     )
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every case and class")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
     parser.add_argument(
         "--workers", type=int, metavar="N", help="cases at a time (default: one a core)"
     )
     _memory(parser)
-    _json(parser)
+    _json_or_csv(parser, "every case and class")
 
 
 def _nnunet(parser: Parser) -> None:
@@ -527,7 +528,7 @@ def _space(parser: Parser) -> None:
     parser.add_argument("--levels", type=int, default=5, help="default 5")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="genotypes to draw")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    _json(parser)
+    _json_or_csv(parser, "the size of every space")
 
 
 def _cost(parser: Parser) -> None:
@@ -646,6 +647,13 @@ def _memory(parser: Parser) -> None:
 
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _json_or_csv(parser: Parser, what: str) -> None:
+    """Add what makes a command print for programs; ``what`` are the rows of CSV."""
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--json", action="store_true", help="print the result as JSON")
+    chosen.add_argument("--csv", action="store_true", help=f"print {what} as CSV")
 
 
 def _positive(text: str) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mbnas.cli.tables import console, table
+from mbnas.cli.tables import console
+from mbnas.cli.terminal import Terminal, table, words
 from mbnas.data.check import DatasetCheck
 from mbnas.data.contents import ClassContents, DatasetContents, SliceContents, Spread, Triple
 from mbnas.data.examine import Finding, listed
@@ -27,6 +27,8 @@ _LAYOUTS = {
     "nnunet": "nnU-Net v2 raw",
     "nnunet-v1": "nnU-Net v1 raw",
 }
+FINDING_COLUMNS = tuple(each.name for each in fields(Finding))
+
 _PATIENTS_BY = {
     "case": "every case is its own patient",
     "pattern": "by data.patient_pattern",
@@ -37,11 +39,10 @@ _PATIENTS_BY = {
 def print_check(root: Path, check: DatasetCheck) -> None:
     """Print what a dataset holds, then what is wrong with it, and the verdict last."""
     out = console()
-    out.soft_wrap = False
     if check.contents is not None:
         _print_contents(out, root, check.contents)
     if check.findings:
-        out.print(_findings(check.findings))
+        out.print_table(_findings(check.findings))
     out.print(_verdict(check))
 
 
@@ -95,21 +96,22 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
     }
 
 
-def _print_contents(out: Console, root: Path, contents: DatasetContents) -> None:
+def _print_contents(out: Terminal, root: Path, contents: DatasetContents) -> None:
     facts = [
-        ("dataset", Text(contents.name, "bold")),
-        ("folder", Text(str(root))),
-        ("layout", Text(_LAYOUTS[contents.layout])),
-        ("cases", Text(_cases(contents))),
-        ("passed over", Text(_passed_over(contents))),
-        ("patients", Text(_patients(contents))),
-        ("slices", Text("–" if contents.slices is None else _slices(contents.slices))),
+        ("dataset", words(contents.name, "bold")),
+        ("folder", words(str(root))),
+        ("layout", words(_LAYOUTS[contents.layout])),
+        ("cases", words(_cases(contents))),
+        ("passed over", words(_passed_over(contents))),
+        ("patients", words(_patients(contents))),
+        ("slices", words("–" if contents.slices is None else _slices(contents.slices))),
     ]
-    out.print(_grid(facts))
-    out.print(_channels(contents))
-    out.print(_classes(contents))
+    out.print(_grid(facts), soft_wrap=False)
+    out.print()
+    out.print_table(_channels(contents))
+    out.print_table(_classes(contents))
     if contents.shapes is not None and contents.spacings_mm is not None:
-        out.print(_grids(contents.shapes, contents.spacings_mm))
+        out.print_table(_grids(contents.shapes, contents.spacings_mm))
 
 
 def _grid(rows: Iterable[tuple[str, Text]]) -> Table:
@@ -155,7 +157,7 @@ def _channels(contents: DatasetContents) -> Table:
         known = each.low is not None and each.high is not None
         values = f"{each.low:.4g} … {each.high:.4g}" if known else "–"
         what = f"{each.scheme}: {IN_WORDS[each.scheme]}"
-        shown.add_row(str(number), Text(each.name), what, values)
+        shown.add_row(str(number), words(each.name), what, values)
     return shown
 
 
@@ -165,7 +167,7 @@ def _classes(contents: DatasetContents) -> Table:
     for each in contents.classes:
         shown.add_row(
             str(each.value),
-            Text(each.name),
+            words(each.name),
             str(each.num_cases),
             str(each.num_patients),
             str(each.num_voxels),
@@ -192,25 +194,23 @@ def _triple(values: Triple, digits: int) -> str:
 
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    shown = table(*columns)
-    for column in shown.columns:
-        column.justify = "right" if column.header in right else "left"
-        column.overflow = "fold"
-    return shown
+    return table(
+        *columns, words_in=[at for at, column in enumerate(columns) if column not in right]
+    )
 
 
 def _findings(findings: tuple[Finding, ...]) -> Table:
     shown = _table("severity", "case", "finding")
     for finding in sorted(findings, key=lambda each: list(_STYLES).index(each.severity)):
-        severity = Text(finding.severity, _STYLES[finding.severity])
-        shown.add_row(severity, Text(finding.case or "–"), Text(finding.message))
+        severity = words(finding.severity, _STYLES[finding.severity])
+        shown.add_row(severity, words(finding.case or "–"), words(finding.message))
     return shown
 
 
 def _verdict(check: DatasetCheck) -> Text:
     num_warnings = sum(finding.severity == "warning" for finding in check.findings)
     if not check.num_errors + num_warnings:
-        return Text("The dataset is sound: a search can use it.")
+        return words("The dataset is sound: a search can use it.")
     counts = f"{counted(check.num_errors, 'error')}, {counted(num_warnings, 'warning')}"
     verdict = "a search can use it." if check.is_sound else "a search would refuse this dataset."
-    return Text(f"{counts}: {verdict}")
+    return words(f"{counts}: {verdict}")

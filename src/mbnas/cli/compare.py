@@ -14,12 +14,12 @@ from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
-from mbnas.cli.tables import print_json
+from mbnas.cli.tables import print_csv, print_json
 from mbnas.errors import UsageError
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison
-from mbnas.report.comparison_files import write_comparison
+from mbnas.report.comparison_files import TABLE_COLUMNS, table_rows, write_comparison
 from mbnas.report.comparison_values import comparison_values
 from mbnas.report.page import write_report
 from mbnas.study.comparison import train_anew
@@ -50,6 +50,8 @@ def compare(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         print_json(comparison_values(comparison))
+    elif arguments.csv:
+        print_csv(TABLE_COLUMNS, table_rows(comparison))
     else:
         print_comparison(comparison)
     say(f"Files: {arguments.output or study.comparison}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import asdict
 from pathlib import Path
 
-from mbnas.cli.check_display import check_as_json, print_check
+from mbnas.cli.check_display import FINDING_COLUMNS, check_as_json, print_check
 from mbnas.cli.display import counting
 from mbnas.cli.options import default_protocol, options_layer
-from mbnas.cli.tables import print_json
+from mbnas.cli.tables import print_csv, print_json
 from mbnas.data.check import check_dataset
 from mbnas.data.patient_table import read_patient_table
 from mbnas.study.configuration import build, merge, preset_layer
@@ -38,6 +39,8 @@ def check(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         print_json(check_as_json(checked))
+    elif arguments.csv:
+        print_csv(FINDING_COLUMNS, map(asdict, checked.findings))
     else:
         print_check(arguments.dataset, checked)
     return 0 if checked.is_sound else 1

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.markup import escape
-
 from mbnas.cli.compare import compare_networks
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.search import holding, run_search
 from mbnas.cli.tables import console
 from mbnas.data.phantom.dataset import write_phantom
+from mbnas.escaping import visible
 from mbnas.study.study import resolve
 
 NUM_PATIENTS = 12
@@ -31,9 +30,9 @@ def demo(arguments: argparse.Namespace) -> int:
     directory: Path = arguments.directory
     dataset, study_path = directory / "prostate", directory / "study"
     if not dataset.exists():
-        say(f"[bold]1[/] Writing {NUM_PATIENTS} synthetic patients to {escape(str(dataset))}.")
+        say(f"Writing {NUM_PATIENTS} synthetic patients to {dataset}.", step="1")
         write_phantom("prostate", dataset, num_patients=NUM_PATIENTS, seed=arguments.seed)
-    say("[bold]2[/] Searching.")
+    say("Searching.", step="2")
     study = resolve(
         study_path,
         dataset,
@@ -42,11 +41,11 @@ def demo(arguments: argparse.Namespace) -> int:
         options={"seed": arguments.seed, **SETTINGS},
     )
     run_search(study)
-    say("[bold]3[/] Training the best network and the U-Net anew, on fresh initialisations.")
+    say("Training the best network and the U-Net anew, on fresh initialisations.", step="3")
     with holding(study) as held:
         comparison = compare_networks(
             held, ("best", "unet-genotype"), initialisations=FRESH_INITIALISATIONS
         )
         print_comparison(comparison)
-    console().print(f"\nReport: {study.report.resolve()}", markup=False)
+    console().print(f"\nReport: {visible(str(study.report.resolve()))}")
     return 0

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,28 +19,37 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mbnas.cli.terminal import Terminal, headed, words
+from mbnas.escaping import in_message
+
 _ESTIMATE_OVER_S = 1800.0
 
 
-def error_console() -> Console:
+def error_console() -> Terminal:
     """Return the console on standard error."""
-    return Console(stderr=True, highlight=False)
+    return Terminal(stderr=True)
 
 
-def say(text: str) -> None:
-    """Tell a person at a terminal what happens and why."""
-    if sys.stderr.isatty():
-        error_console().print(text)
+def say(text: str, *, step: str = "") -> None:
+    """Tell a person at a terminal what happens and why.
+
+    Args:
+        text: One or more sentences.
+        step: Which step of several this is, in bold before the text.
+    """
+    console = error_console()
+    if console.is_terminal:
+        console.print(headed(step, f" {text}") if step else words(text))
 
 
 def note(text: str) -> None:
     """Print what happened, or what comes next, also where standard error is a file."""
-    print(f"mbnas: {text}", file=sys.stderr)
+    print(f"mbnas: {in_message(text)}", file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Print a warning, also where standard error is a file."""
-    print(f"mbnas: warning: {text}", file=sys.stderr)
+    note(f"warning: {text}")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from mbnas.cli.display import moving_bytes, note, say
+from mbnas.cli.tables import print_path
 from mbnas.data.decathlon import download_task, find_task
 
 
@@ -22,6 +23,6 @@ def download(arguments: argparse.Namespace) -> int:
     folder = directory / task.name
     if not is_new:
         note(f"{folder} is there already: nothing was fetched.")
-    print(folder)
+    print_path(folder)
     note(f"Next: {shlex.join(['mbnas', 'check', str(folder)])}")
     return 0

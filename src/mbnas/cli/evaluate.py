@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-
-from mbnas.cli.comparison_display import on_screen
+from mbnas.cli.comparison_display import on_screen, print_notes
 from mbnas.cli.display import counting, note
-from mbnas.cli.tables import print_json
+from mbnas.cli.tables import console, print_csv, print_json
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
 from mbnas.files import remove_leftovers, write_text
@@ -43,9 +38,14 @@ def evaluate(arguments: argparse.Namespace) -> int:
         evaluation = evaluate_pairs(pairs, classes, workers=workers, progress=progress)
     if arguments.json:
         print_json(evaluation_values(evaluation))
+    elif arguments.csv:
+        print_csv(CASE_COLUMNS, case_rows(evaluation))
     else:
-        _print(evaluation)
-    _write(evaluation, arguments.csv, arguments.markdown, heading=str(arguments.predictions))
+        out = console()
+        out.print_table(on_screen(evaluation_table(evaluation)))
+        print_notes(out, evaluation_notes(evaluation))
+    if arguments.markdown is not None:
+        _write_markdown(evaluation, arguments.markdown, heading=str(arguments.predictions))
     for case, reason in islice(evaluation.failed.items(), _MOST_REASONS):
         note(f"{case} could not be measured: {reason}")
     if len(evaluation.failed) > _MOST_REASONS:
@@ -60,26 +60,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 1 if evaluation.failed else 0
 
 
-def _print(evaluation: Evaluation) -> None:
-    out = Console(highlight=False)
-    out.print(on_screen(evaluation_table(evaluation)))
-    out.print()
-    for each in evaluation_notes(evaluation):
-        out.print(f"[dim]{escape(each)}[/]")
-
-
-def _write(
-    evaluation: Evaluation, to_csv: Path | None, to_markdown: Path | None, *, heading: str
-) -> None:
-    for path in (to_csv, to_markdown):
-        if path is not None:
-            remove_leftovers(path.parent)
-    if to_csv is not None:
-        written = io.StringIO()
-        writer = csv.DictWriter(written, CASE_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(case_rows(evaluation))
-        write_text(to_csv, written.getvalue())
-    if to_markdown is not None:
-        table, notes = evaluation_table(evaluation), evaluation_notes(evaluation)
-        write_text(to_markdown, as_markdown([table], notes, (), heading=f"Evaluation: {heading}"))
+def _write_markdown(evaluation: Evaluation, path: Path, *, heading: str) -> None:
+    remove_leftovers(path.parent)
+    table, notes = evaluation_table(evaluation), evaluation_notes(evaluation)
+    write_text(path, as_markdown([table], notes, (), heading=f"Evaluation: {heading}"))

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from mbnas.cli.display import say, warn
+from mbnas.cli.tables import print_path
 from mbnas.errors import UsageError
 from mbnas.prediction.locate import find_model
 
@@ -44,7 +45,7 @@ def export(arguments: argparse.Namespace) -> int:
         warn(sentence)
     for path in sorted(out.rglob("*")):
         if path.is_file():
-            print(path)
+            print_path(path)
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mbnas.cli.display import say
 from mbnas.cli.networks import networks_named
 from mbnas.cli.nnunet import found_network
+from mbnas.cli.tables import print_path
 from mbnas.errors import UsageError
 from mbnas.genotype.genotype import Genotype
 from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet
@@ -27,7 +28,7 @@ def export_plans(arguments: argparse.Namespace) -> int:
         dataset=arguments.out,
         own=arguments.plans or OWN_PLANS,
     )
-    print(path)
+    print_path(path)
     say(f"Train it: nnUNetv2_train {path.parent.name} {CONFIGURATION} FOLD -p {path.stem}")
     return 0
 

@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from mbnas.cli.display import warn
+from mbnas.cli.tables import print_path
 from mbnas.errors import FigureError, UsageError
 from mbnas.files import ready_folder
 from mbnas.report.figures.style import FORMATS, save
@@ -53,7 +54,7 @@ def figures(arguments: argparse.Namespace) -> int:
             for kind in formats:
                 path = folder / f"{name}.{kind}"
                 save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")
-                print(path)
+                print_path(path)
     for sentence in missing:
         warn(sentence)
     return 1 if len(missing) == len(FIGURES) else 0

@@ -1,13 +1,13 @@
 """The entry point: run a command, and say in one sentence what went wrong.
 
 Results go to standard output, progress to standard error. Exit status: 0 done, 1 failed,
-2 misused; 130 and 143 after Ctrl-C and SIGTERM.
+2 misused; 130 and 143 after Ctrl-C and SIGTERM; 141 if a pipe ended that it wrote to.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,8 +15,10 @@ from pathlib import Path
 from types import FrameType
 
 from mbnas.cli.arguments import parse
+from mbnas.cli.streams import BROKEN_PIPE, silence, standard_streams
 from mbnas.data.memory_limit import limited_to
 from mbnas.errors import MbnasError
+from mbnas.escaping import in_message
 from mbnas.files import refusal
 
 _RESUMABLE = (
@@ -41,12 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: As after ``mbnas`` on the command line; those of the process if ``None``.
     """
-    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with standard_streams():
+            return _run(parse(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            silence(stream)
+        return BROKEN_PIPE
+    except OSError as error:
+        return _fail(str(refusal(Path("what this command prints"), error)), 1)
+
+
+def _run(parsed: argparse.Namespace) -> int:
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         with limited_to(getattr(parsed, "max_volume_gib", None)):
             status: int = parsed.command(parsed)
-        sys.stdout.flush()
     except MbnasError as error:
         return _fail(str(error), error.exit_status)
     except Terminated:
@@ -54,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(f"Stopped.{_how_to_go_on(parsed.command_name)}", 130)
     except BrokenPipeError:
-        _drop_output()
-        return 1
+        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             where = error.filename or "what this command prints"
@@ -69,17 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _drop_output()
-    print(f"mbnas: {message}", file=sys.stderr)
+    print(f"mbnas: {in_message(message)}", file=sys.stderr)
     return status
-
-
-def _drop_output() -> None:
-    """Send what cannot be printed nowhere, so that Python does not try again as it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _how_to_go_on(command: str) -> str:

@@ -6,14 +6,16 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from mbnas.cli.tables import console, count_text, print_json
+from mbnas.cli.tables import console, print_csv, print_drawing, print_json
 from mbnas.errors import ConfigurationError, StudyError, UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import Architecture, is_own, parse_architecture
-from mbnas.report.terminal import draw_in_terminal
+from mbnas.report.wording import count_text
 from mbnas.seeds import generator
 from mbnas.study.standing import Standing
+
+SPACE_COLUMNS = ("name", "topologies", "fillings", "genotypes")
 
 
 def space(arguments: argparse.Namespace) -> int:
@@ -40,6 +42,9 @@ def space(arguments: argparse.Namespace) -> int:
             }
         )
         return 0
+    if arguments.csv:
+        print_csv(SPACE_COLUMNS, (_space_as_json(arguments, name) for name in SPACE_NAMES))
+        return 0
     out = console()
     out.print(
         f"{searched.num_nodes} nodes, {searched.num_levels} levels, blocks "
@@ -50,10 +55,10 @@ def space(arguments: argparse.Namespace) -> int:
     if arguments.space is None:
         out.print()
         for name in SPACE_NAMES[1:]:
-            out.print(f"{name:8} {_size_or_why_not(arguments, name)}", markup=False)
+            out.print(f"{name:8} {_size_or_why_not(arguments, name)}")
     for genotype in sample:
-        out.print(f"\n{genotype}\n", markup=False)
-        out.print(draw_in_terminal(genotype), markup=False)
+        out.print(f"\n{genotype}")
+        print_drawing(out, genotype)
     return 0
 
 
@@ -101,7 +106,7 @@ def cost(arguments: argparse.Namespace) -> int:
         return 0
     out = console()
     side = arguments.size
-    out.print(str(architecture), markup=False)
+    out.print(str(architecture))
     out.print(f"parameters            {found.parameters:,} ({count_text(found.parameters)})")
     out.print(
         f"multiply-accumulates  {found.multiply_accumulates:,} "

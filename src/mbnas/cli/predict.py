@@ -6,6 +6,8 @@ import argparse
 from itertools import islice
 
 from mbnas.cli.display import counting, note, warn
+from mbnas.cli.tables import console
+from mbnas.cli.terminal import words
 from mbnas.data.naming import passed_over_sentences
 from mbnas.errors import ModelError, UsageError
 from mbnas.prediction.card import read_card
@@ -77,6 +79,7 @@ def _told(tally: Tally, destination: Destination) -> int:
     done = len(tally.predicted) + len(tally.skipped)
     before = f", {len(tally.skipped)} of them before" if tally.skipped else ""
     failed = f"; {len(tally.failed)} could not be" if tally.failed else ""
-    print(f"{done} predicted{before}{failed}: {destination.path}")
-    print("Research software, no medical device.")
+    out = console()
+    out.print(words(f"{done} predicted{before}{failed}: {destination.path}"))
+    out.print("Research software, no medical device.")
     return 1 if tally.failed else 0

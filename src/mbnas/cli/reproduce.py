@@ -16,6 +16,7 @@ from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import console
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
+from mbnas.escaping import visible
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
@@ -69,7 +70,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     )
     notes = published_notes(paper_dataset) if paper_dataset else ()
     print_comparison(comparison, more=published, more_notes=notes)
-    console().print(f"\nReport: {page.path.resolve()}", markup=False)
+    console().print(f"\nReport: {visible(str(page.path.resolve()))}")
     return 0
 
 
@@ -77,7 +78,7 @@ def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName,
     standings = {}
     num_stages = len(experiment.searches) + 1
     for number, space in enumerate(experiment.searches, start=1):
-        say(f"[bold]{number} of {num_stages}[/] Searching the {space} space: {_WHAT[space]}.")
+        say(f"Searching the {space} space: {_WHAT[space]}.", step=f"{number} of {num_stages}")
         page.begin(f"searching the {space} space")
 
         def show(summary: SearchSummary, space: SpaceName = space) -> None:
@@ -99,9 +100,10 @@ def _compare(
     """Train what was found and the baselines anew; return what they say of one another."""
     num_stages = len(experiment.searches) + 1
     say(
-        f"[bold]{num_stages} of {num_stages}[/] Training the networks found and the baselines "
+        "Training the networks found and the baselines "
         "anew, on initialisations that no search has seen: the score that a search saw for its "
-        "best is an optimistic one."
+        "best is an optimistic one.",
+        step=f"{num_stages} of {num_stages}",
     )
     page.begin("training the networks found and the baselines anew")
     page.write()

@@ -64,7 +64,7 @@ def run_search(
     protocol = study.configuration.protocol
     check_log(study.configuration)
     say(
-        f"Protocol [bold]{protocol.name}[/]: {protocol.folds} folds × "
+        f"Protocol {protocol.name}: {protocol.folds} folds × "
         f"{protocol.initialisations} initialisations per network."
     )
     with holding(study) as held:

@@ -11,10 +11,11 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
-from mbnas.cli.tables import score_text, table
+from mbnas.cli.tables import score_text
+from mbnas.cli.terminal import Terminal, headed, table, words
 from mbnas.errors import UsageError
+from mbnas.escaping import visible
 from mbnas.report.wording import counted, duration_text
 from mbnas.study.study import Study
 from mbnas.study.watching import Glance, glances
@@ -59,12 +60,15 @@ def _print_json(path: Path, seen: Iterator[Glance]) -> None:
 def _print_lines(path: Path, seen: Iterator[Glance]) -> None:
     for glance in seen:
         if glance.is_new:
-            print(f"{_moment(glance.at_s)} {path}: {'; '.join(_words(glance))}", flush=True)
+            line = f"{_moment(glance.at_s)} {path}: {'; '.join(_words(glance))}"
+            print(visible(line), flush=True)
 
 
 def _screen() -> Console:
     """Return the console on standard output; what is drawn in place may not run over its edge."""
-    return Console(highlight=False)
+    screen = Terminal()
+    screen.soft_wrap = False
+    return screen
 
 
 def _draw(path: Path, seen: Iterator[Glance]) -> None:
@@ -98,27 +102,29 @@ def _picture(path: Path, glance: Glance) -> RenderableType:
     standing, pace = glance.standing, glance.pace
     first, *others = _words(glance)
     parts: list[RenderableType] = [
-        Text.assemble((str(path), "bold"), f": {first}"),
-        Text("; ".join(others)),
+        headed(path, f": {first}"),
+        words("; ".join(others)),
     ]
     if standing.best is not None:
-        parts.append(Text(str(standing.best.genotype), style="dim"))
+        parts.append(words(str(standing.best.genotype), style="dim"))
     if pace is not None:
         parts.append(
-            Text(
+            words(
                 "Time left: what the rest of the budget needs, as many trainings a network as so "
                 f"far, at the rate since {_moment(pace.since_s)[11:16]} UTC.",
                 style="dim",
             )
         )
     if glance.num_failed or glance.num_runs_failed:
-        parts.append(Text(f"Why: mbnas trainings {path}", style="dim"))
+        parts.append(words(f"Why: mbnas trainings {path}", style="dim"))
     return Group(*parts, *([_last(glance)] if glance.last else []))
 
 
 def _last(glance: Glance) -> RenderableType:
     numbers = {each.record.network: each.record.number for each in glance.standing.evaluations}
-    rows = table("network", "fold", "initialisation", "search score", "took", "worker")
+    rows = table(
+        "network", "fold", "initialisation", "search score", "took", "worker", words_in=(0, 5)
+    )
     for each in glance.last:
         rows.add_row(
             str(numbers.get(each.key.network, "–")),
@@ -126,7 +132,7 @@ def _last(glance: Glance) -> RenderableType:
             str(each.key.initialisation),
             "failed" if each.error else score_text(each.score),
             duration_text(each.wall_s),
-            Text(each.worker),
+            words(each.worker),
         )
     return rows
 

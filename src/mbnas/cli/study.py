@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mbnas.cli.display import say
 from mbnas.cli.status_watch import watch
-from mbnas.cli.tables import print_standing
+from mbnas.cli.tables import print_evaluations, print_path, print_standing
+from mbnas.errors import UsageError
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import holder_of
 from mbnas.study.standing import read_standing
@@ -18,12 +19,17 @@ def status(arguments: argparse.Namespace) -> int:
     """Print where a running or finished search stands, once or for as long as it runs."""
     study = Study.open(arguments.study)
     if arguments.watch:
+        if arguments.csv:
+            raise UsageError("--csv lists networks once: leave out --watch, or take --json.")
         return watch(study, interval_s=arguments.interval, as_json=arguments.json)
     with Ledger.open(study.ledger, read_only=True) as ledger:
         standing = read_standing(ledger, study.configuration)
     if standing.state == "running" and _was_killed(study):
         standing = replace(standing, state="stopped")
-    print_standing(study, standing, as_json=arguments.json)
+    if arguments.csv:
+        print_evaluations(standing)
+    else:
+        print_standing(study, standing, as_json=arguments.json)
     return 0
 
 
@@ -40,7 +46,7 @@ def report(arguments: argparse.Namespace) -> int:
         summary = replace(summary, state="stopped")
     write_report(summary, study.report)
     say("Open it in a browser; it needs no network.")
-    print(study.report)
+    print_path(study.report)
     return 0
 
 

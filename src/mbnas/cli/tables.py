@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from mbnas.cli.terminal import Terminal, headed
+from mbnas.escaping import csv_text, visible
+from mbnas.genotype.genotype import Genotype
 from mbnas.report.terminal import draw_in_terminal
+from mbnas.report.wording import count_text
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.study.study import Study
 
 
-def console() -> Console:
+def console() -> Terminal:
     """Return the console on standard output."""
-    return Console(highlight=False, soft_wrap=True)
+    return Terminal()
 
 
 def print_json(value: object) -> None:
@@ -26,31 +27,19 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """Return an empty table; columns after the first are aligned to the right."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for index, column in enumerate(columns):
-        made.add_column(column, justify="right" if index else "left")
-    return made
+def print_path(path: Path) -> None:
+    """Print the path of a file that was made: for people at a terminal, as it is elsewhere."""
+    print(visible(str(path)) if sys.stdout.isatty() else path)
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as CSV with a head."""
+    print(csv_text(columns, rows), end="")
 
 
 def score_text(score: float | None) -> str:
     """Return a score with the digits that mean something, or a dash."""
     return "–" if score is None else f"{score:.4f}"
-
-
-def count_text(count: int | None) -> str:
-    """Return a large count in thousands or millions, or a dash.
-
-    >>> count_text(1_871_747)
-    '1.87 M'
-    """
-    if count is None:
-        return "–"
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return str(count)
 
 
 def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
@@ -61,9 +50,11 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     out = console()
     done, asked = len(standing.complete), len(standing.evaluations)
     out.print(
-        f"[bold]{escape(str(study.path))}[/]: {standing.state}, "
-        f"{done} of {standing.budget} networks evaluated"
-        + (f", {asked - done} under way" if asked > done else "")
+        headed(
+            study.path,
+            f": {standing.state}, {done} of {standing.budget} networks evaluated"
+            + (f", {asked - done} under way" if asked > done else ""),
+        )
     )
     for number, what in (
         (standing.num_failed, "failed"),
@@ -83,16 +74,33 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     if best is None:
         out.print("No network has a score yet.")
         return
-    out.print(
-        f"\nBest: network {best.record.number}, search score [bold]{score_text(best.score)}[/]"
-    )
-    out.print(str(best.genotype), markup=False)
+    out.print(f"\nBest: network {best.record.number}, search score {score_text(best.score)}")
+    out.print(str(best.genotype))
     out.print(
         f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "
-        "for one slice\n"
+        "for one slice"
     )
-    out.print(draw_in_terminal(best.genotype), markup=False)
-    out.print(f"\nReport: {study.report}", markup=False)
+    print_drawing(out, best.genotype)
+    out.print(f"\nReport: {visible(str(study.report))}")
+
+
+def print_drawing(out: Terminal, genotype: Genotype) -> None:
+    """Print a network, drawn; nothing where the terminal is too narrow for it."""
+    drawing = draw_in_terminal(genotype)
+    if max(map(len, drawing.splitlines())) <= out.width:
+        out.print(f"\n{drawing}")
+
+
+EVALUATION_COLUMNS = (
+    *("number", "genotype", "digest", "why", "score", "dropped_after", "parameters"),
+    *("multiply_accumulates", "trainings"),
+)
+
+
+def print_evaluations(standing: Standing) -> None:
+    """Print every network that a search asked for, as CSV."""
+    rows = map(_evaluation_as_json, standing.evaluations)
+    print_csv(EVALUATION_COLUMNS, (row | {"trainings": len(row["trainings"])} for row in rows))
 
 
 def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:

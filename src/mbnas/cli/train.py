@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.markup import escape
-
 from mbnas.cli.display import counting, warn
 from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import options_layer
 from mbnas.cli.search import holding, standing_of
-from mbnas.cli.tables import console, print_json, score_text, table
+from mbnas.cli.tables import console, print_json, score_text
+from mbnas.cli.terminal import headed, table
+from mbnas.escaping import visible
 from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.card import ModelCard
 from mbnas.scoring.metrics import mean_defined
@@ -88,8 +88,8 @@ def _never_predicted(card: ModelCard, curves: Curves) -> list[tuple[str, str]]:
 
 def _print(folder: Path, card: ModelCard, curves: Curves) -> None:
     out = console()
-    out.print(f"[bold]{escape(str(folder))}[/]: {title_of(card.architecture)}, trained to the end")
-    out.print(card.network, markup=False)
+    out.print(headed(folder, f": {title_of(card.architecture)}, trained to the end"))
+    out.print(card.network)
     names = [label.name for label in card.classes]
     shown = table("weights", "epochs", "loss", "Dice", *names)
     for file, epochs in curves.items():
@@ -102,13 +102,13 @@ def _print(folder: Path, card: ModelCard, curves: Curves) -> None:
             score_text(mean_defined(dice)),
             *map(score_text, dice),
         )
-    out.print(shown)
+    out.print_table(shown)
     if any(member.fold is not None for member in card.members):
         out.print(
             "Dice: on the prepared grid after the last epoch, of the patients that the member did "
             "not learn from. mbnas evaluate measures on the grid of the files."
         )
-    out.print(f"Use it: mbnas predict {folder} INPUT OUTPUT", markup=False)
+    out.print(f"Use it: mbnas predict {visible(str(folder))} INPUT OUTPUT")
 
 
 def _as_json(folder: Path, card: ModelCard, curves: Curves) -> dict[str, object]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.markup import escape
-
-from mbnas.cli.tables import console, print_json, score_text, table
+from mbnas.cli.tables import console, print_csv, print_json, score_text
+from mbnas.cli.terminal import headed, table, words
 from mbnas.errors import UsageError
 from mbnas.report.wording import counted, duration_text
 from mbnas.study.ledger import Ledger
@@ -18,6 +17,11 @@ from mbnas.study.troubles import FutileRun, failed_trainings, futile_runs
 from mbnas.training.record import FailureRecord, TrainingRecord
 
 _SEQUEL = {"scored": "run again, scored", "failed": "run again in vain", None: "not run again yet"}
+_PLACE = ("network", "fold", "initialisation")
+CSV_COLUMNS = (
+    *("evaluation", "digest", "network", "fold", "initialisation", "score", "collapsed"),
+    *("absent", "unpredicted", "attempts", "error", "wall_s", "worker", "started_at", "borrowed"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ class _Listed:
 def trainings(arguments: argparse.Namespace) -> int:
     """List a study's trainings, by default those that failed; or repeat these."""
     study = Study.open(arguments.study)
+    if arguments.retry_failed and arguments.csv:
+        raise UsageError("--csv lists trainings, and --retry-failed lists none: leave one out.")
     if arguments.retry_failed:
         return retry(study.with_dataset(arguments.dataset), as_json=arguments.json)
     if arguments.dataset is not None:
@@ -49,6 +55,8 @@ def trainings(arguments: argparse.Namespace) -> int:
     listed = _read(study, every=arguments.all)
     if arguments.json:
         print_json(_as_json(study, listed))
+    elif arguments.csv:
+        print_csv(CSV_COLUMNS, (_training_as_row(each, listed) for each in listed.trainings))
     else:
         _print(study, listed, every=arguments.all)
     return 0
@@ -74,7 +82,7 @@ def retry(study: Study, *, as_json: bool) -> int:
         return 0
     out = console()
     if not retried.num_repeated:
-        out.print(f"[bold]{escape(str(study.path))}[/]: no training failed, so none was repeated.")
+        out.print(headed(study.path, ": no training failed, so none was repeated."))
         return 0
     out.print(
         f"{counted(retried.num_repeated, 'failed training')} repeated, "
@@ -105,17 +113,15 @@ def _read(study: Study, *, every: bool) -> _Listed:
 
 
 def _print(study: Study, listed: _Listed, *, every: bool) -> None:
-    out, name = console(), escape(str(study.path))
+    out = console()
     if not listed.num_trainings and not listed.runs:
-        out.print(f"[bold]{name}[/]: no training has ended yet.")
+        out.print(headed(study.path, ": no training has ended yet."))
         return
     if every:
         _print_trainings(listed)
     elif not listed.trainings and not listed.runs:
-        out.print(
-            f"[bold]{name}[/]: none of {counted(listed.num_trainings, 'training')} failed, and no "
-            "run of one came to nothing."
-        )
+        num = counted(listed.num_trainings, "training")
+        out.print(headed(study.path, f": none of {num} failed, and no run of one came to nothing."))
         return
     else:
         _print_failed(study, listed)
@@ -124,61 +130,58 @@ def _print(study: Study, listed: _Listed, *, every: bool) -> None:
 
 def _print_trainings(listed: _Listed) -> None:
     rows = table(
-        "network", "digest", "fold", "initialisation", "search score", "took", "worker",
-        "started (UTC)",
+        *_PLACE, "search score", "took", "worker", "started (UTC)",
         title=counted(listed.num_trainings, "training"),
+        words_in=(0, 5, 6),
     )  # fmt: skip
     for each in listed.trainings:
         rows.add_row(
             *_place(each, listed),
             "failed" if each.error else score_text(each.score) + _marks(each),
             duration_text(each.wall_s),
-            escape(each.worker),
+            words(each.worker),
             _moment(each.started_at),
         )
-    console().print(rows)
+    out = console()
+    out.print_table(rows)
     if any(each.collapsed for each in listed.trainings):
-        console().print("* collapsed: a class is predicted on no training slice that has it")
+        out.print("* collapsed: a class is predicted on no training slice that has it")
     if any(each.unpredicted for each in listed.trainings):
-        console().print("° never predicted a class that validation patients have")
+        out.print("° never predicted a class that validation patients have")
     if any(each.absent for each in listed.trainings):
-        console().print("‡ none of the training patients has one of the classes")
+        out.print("‡ none of the training patients has one of the classes")
     if any(each.borrowed for each in listed.trainings):
-        console().print("† taken from another study of the experiment, which ran it")
+        out.print("† taken from another study of the experiment, which ran it")
 
 
 def _print_failed(study: Study, listed: _Listed) -> None:
-    out = console()
+    out, num = console(), counted(listed.num_trainings, "training")
     if not listed.trainings:
-        out.print(
-            f"[bold]{escape(str(study.path))}[/]: none of "
-            f"{counted(listed.num_trainings, 'training')} failed in the end."
-        )
+        out.print(headed(study.path, f": none of {num} failed in the end."))
         return
     rows = table(
-        "network", "digest", "fold", "initialisation", "took", "worker", "reason",
-        title=f"{len(listed.trainings)} of {counted(listed.num_trainings, 'training')} failed",
+        *_PLACE, "took", "worker", "reason",
+        title=f"{len(listed.trainings)} of {num} failed",
+        words_in=(0, 4, 5),
     )  # fmt: skip
-    rows.columns[-1].justify = "left"
     for each in listed.trainings:
         rows.add_row(
             *_place(each, listed),
             duration_text(each.wall_s),
-            escape(each.worker),
-            escape(each.error or ""),
+            words(each.worker),
+            words(each.error or ""),
         )
-    out.print(rows)
-    out.print(
-        "They can be repeated: mbnas trainings STUDY --retry-failed", markup=False, style="dim"
-    )
+    out.print_table(rows)
+    out.print("They can be repeated: mbnas trainings STUDY --retry-failed", style="dim")
 
 
 def _print_runs(listed: _Listed) -> None:
     if not listed.runs:
         return
     rows = table(
-        "network", "digest", "fold", "initialisation", "what happened", "then", "after", "worker",
+        *_PLACE, "what happened", "then", "after", "worker",
         title=f"{counted(len(listed.runs), 'run')} came to nothing",
+        words_in=(0, 3, 4, 6),
     )  # fmt: skip
     for each in listed.runs:
         record = each.record
@@ -187,24 +190,22 @@ def _print_runs(listed: _Listed) -> None:
             record.kind,
             _SEQUEL[each.sequel],
             duration_text(record.wall_s) if record.wall_s else "–",
-            escape(record.worker),
+            words(record.worker),
         )
     out = console()
-    out.print(rows)
+    out.print_table(rows)
     for reason in dict.fromkeys(each.record.reason for each in listed.runs):
-        out.print(reason, markup=False)
+        out.print(words(reason))
 
 
-def _place(record: TrainingRecord | FailureRecord, listed: _Listed) -> tuple[str, str, str, str]:
-    """Return which training it is, as the first cells of a row."""
+def _place(record: TrainingRecord | FailureRecord, listed: _Listed) -> tuple[str, str, str]:
+    """Return which training it is, as the first cells of a row: of :data:`_PLACE`.
+
+    A network that no evaluation asked for, such as a baseline, goes by its digest.
+    """
     key = record.key
     number = listed.numbers.get(key.network)
-    return (
-        "–" if number is None else str(number),
-        key.network,
-        str(key.fold),
-        str(key.initialisation),
-    )
+    return key.network if number is None else str(number), str(key.fold), str(key.initialisation)
 
 
 def _marks(record: TrainingRecord) -> str:
@@ -225,22 +226,7 @@ def _as_json(study: Study, listed: _Listed) -> dict[str, Any]:
     """Return what is listed, with stable keys."""
     return {
         "study": str(study.path),
-        "trainings": [
-            {
-                **_place_as_json(each, listed),
-                "score": each.score,
-                "collapsed": list(each.collapsed),
-                "absent": list(each.absent),
-                "unpredicted": list(each.unpredicted),
-                "attempts": each.attempts,
-                "error": each.error,
-                "wall_s": each.wall_s,
-                "worker": each.worker,
-                "started_at": each.started_at,
-                "borrowed": each.borrowed,
-            }
-            for each in listed.trainings
-        ],
+        "trainings": [_training_as_json(each, listed) for each in listed.trainings],
         "runs": [
             {
                 **_place_as_json(each.record, listed),
@@ -254,6 +240,29 @@ def _as_json(study: Study, listed: _Listed) -> dict[str, Any]:
             }
             for each in listed.runs
         ],
+    }
+
+
+def _training_as_json(each: TrainingRecord, listed: _Listed) -> dict[str, Any]:
+    return {
+        **_place_as_json(each, listed),
+        "score": each.score,
+        "collapsed": list(each.collapsed),
+        "absent": list(each.absent),
+        "unpredicted": list(each.unpredicted),
+        "attempts": each.attempts,
+        "error": each.error,
+        "wall_s": each.wall_s,
+        "worker": each.worker,
+        "started_at": each.started_at,
+        "borrowed": each.borrowed,
+    }
+
+
+def _training_as_row(each: TrainingRecord, listed: _Listed) -> dict[str, Any]:
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in _training_as_json(each, listed).items()
     }
 
 

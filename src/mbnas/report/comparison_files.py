@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from mbnas.escaping import csv_text
 from mbnas.files import ready_folder, write_text
@@ -106,17 +107,19 @@ def comparison_texts(
     """Return what stands in the files of a comparison, by their names."""
     further = (*difference_tables(comparison), *more)
     notes, words = (*footnotes(comparison), *more_notes), sentences(comparison)
-    rows = (
-        {"network": network.name, **row}
-        for network in comparison.networks
-        for row in measure_rows(network, comparison.class_names)
-    )
     return {
         "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page is narrower than a screen.
         "table.tex": as_latex((*tables(comparison, joined=False), *further), (*words, *notes)),
-        "table.csv": csv_text(TABLE_COLUMNS, rows),
+        "table.csv": csv_text(TABLE_COLUMNS, table_rows(comparison)),
         "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
         "differences.csv": csv_text(DIFFERENCE_COLUMNS, difference_rows(comparison)),
         "statistics.json": json.dumps(comparison_values(comparison), indent=2) + "\n",
     }
+
+
+def table_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield a row for each network, set of patients, metric and class, of :data:`TABLE_COLUMNS`."""
+    for network in comparison.networks:
+        for row in measure_rows(network, comparison.class_names):
+            yield {"network": network.name, **row}
