@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mbnas.report.page import render_page, write_report
-from mbnas.report.summary import FoldScore
+from mbnas.report.summary import MOST_SHOWN, FoldScore
 
 VOID = {"meta", "link", "br", "wbr", "input"}
 ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
@@ -218,6 +218,27 @@ def test_every_network_of_a_long_search_is_drawn_within_two_megabytes(study, eva
 
     assert html.count('<svg class="net"') == 151
     assert len(html.encode()) < 2_000_000
+
+
+def test_the_page_of_a_very_long_search_is_bounded_and_tells_what_it_leaves_out(study, evaluation):
+    nodes = "0inception7-1residual7-1inception7-1residual7@2-1inception7@2-1residual7@2"
+    scores = [0.5 + 0.3 * ((7919 * number) % 3001) / 3001 for number in range(1, 3001)]
+    failed = FoldScore(fold=0, initialisation=0, score=None, error="The loss is not finite.")
+    evaluations = [
+        evaluation(number, score, genotype=nodes, incumbent=nodes, trainings=(failed,))
+        for number, score in enumerate(scores, start=1)
+    ]
+    html = render_page(study(*evaluations, budget=3000))
+    assert len(html.encode()) < 3_000_000
+    shown = {int(number) for number in re.findall(r'<template id="evaluation-(\d+)"', html)}
+    best = max(range(3000), key=scores.__getitem__) + 1
+    assert {best, *range(2851, 3001)} <= shown
+    assert len(shown) <= MOST_SHOWN
+    assert f"Shown one by one are {len(shown)} of 3,000 networks" in html
+    assert "These are the latest 200 of 3000." in html
+    assert "3000 of 3000 trainings failed" in html
+    links = {int(number) for number in re.findall(r'href="#evaluation-(\d+)"', html)}
+    assert links <= shown
 
 
 def test_the_page_replaces_the_one_before(study, evaluation, tmp_path):

@@ -1,5 +1,6 @@
 """Who trained what and when: the value, whatever the clocks say, and its picture."""
 
+import random
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -10,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbnas.report.time_axis import TimeAxis
-from mbnas.report.timeline import KINDS, timeline_of
+from mbnas.report.timeline import KINDS, Bar, Lane, Timeline, timeline_of
 from mbnas.report.timeline_chart import (
     MOST_BARS,
     MOST_LANES,
+    _bins,
     draw_timeline,
     draw_timeline_key,
     is_drawn_singly,
@@ -267,3 +269,30 @@ def test_hours_are_of_gpus_where_all_ran_on_them():
     long = {"wall_s": 720_000.0}
     assert "200 GPU-hours" in section_of([training(worker="node:1 cuda:0", **long)])
     assert "200 worker-hours" in section_of([training(worker="node:1 cpu", **long)])
+
+
+def test_workers_busy_in_a_crowd_add_up_to_the_time_of_the_runs():
+    """Brute force: what each short time holds of every bar."""
+    drawn = random.Random(0)
+    bars = [
+        Bar(
+            start_s=1e9 + drawn.uniform(0, 5000),
+            duration_s=drawn.choice([0.5, 40.0, 3000.0]),
+            kind=drawn.choice(KINDS),
+            what="",
+        )
+        for _ in range(300)
+    ]
+    end_s = max(bar.end_s for bar in bars)
+    timeline = Timeline(lanes=(Lane(name="here", bars=tuple(bars)),), stretches=((1e9, end_s),))
+    axis = TimeAxis.over(timeline.stretches, left=0.0, right=900.0)
+    bins = _bins(timeline, axis, 60)
+    assert len(bins) == 60
+    for each in bins:
+        for kind in KINDS:
+            shared_s = sum(
+                max(0.0, min(bar.end_s, each.end_s) - max(bar.start_s, each.begin_s))
+                for bar in bars
+                if bar.kind == kind
+            )
+            assert each.busy[kind] == pytest.approx(shared_s / (each.end_s - each.begin_s))

@@ -84,7 +84,6 @@ def run_search(
             budget=configuration.search.evaluations,
             per_evaluation=protocol.folds * protocol.initialisations,
             workers=configuration.run.workers or default_workers(configuration),
-            standing=lambda: standing_of(held),
         )
 
         def watch(moment: Moment) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from mbnas.cli.display import counting, progress_bar
 from mbnas.study.driver import Moment
 from mbnas.study.evaluator import Progress, ignore
-from mbnas.study.standing import Standing
 
 
 class SearchDisplay:
@@ -20,20 +19,15 @@ class SearchDisplay:
         budget: Distinct networks that the search may evaluate.
         per_evaluation: Trainings that make one score.
         workers: Trainings that may run at a time.
-        standing: Reads where the search stands; called when an evaluation is complete.
     """
 
-    def __init__(
-        self, *, budget: int, per_evaluation: int, workers: int, standing: Callable[[], Standing]
-    ) -> None:
+    def __init__(self, *, budget: int, per_evaluation: int, workers: int) -> None:
         self._per_evaluation = per_evaluation
         self._workers = workers
-        self._standing = standing
         self._progress = progress_bar()
         self._task = self._progress.add_task(
             "Evaluations", total=budget * per_evaluation, note="", per=per_evaluation
         )
-        self._best = ""
 
     def __enter__(self) -> SearchDisplay:
         self._progress.start()
@@ -45,15 +39,13 @@ class SearchDisplay:
     def watch(self, moment: Moment) -> None:
         """Show a moment of the search."""
         trainings = moment.progress
-        if trainings.finished is None or trainings.complete is not None:
-            best = self._standing().best
-            if best is not None:
-                self._best = f"best {best.score:.4f} (network {best.record.number})"
+        best = moment.best
+        best_text = "" if best is None else f"best {best.score:.4f} (network {best.number})"
         missing = trainings.total - trainings.done
         self._progress.update(
             self._task,
             completed=moment.asked * self._per_evaluation - missing,
-            note=f"{min(missing, self._workers)} in flight, {moment.batch.why}; {self._best}",
+            note=f"{min(missing, self._workers)} in flight, {moment.batch.why}; {best_text}",
         )
 
 

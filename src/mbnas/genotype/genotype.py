@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from mbnas.errors import GenotypeError
@@ -134,7 +135,12 @@ class Genotype:
         Raises:
             GenotypeError: if a node cannot be read or the nodes make no genotype.
         """
-        return cls(nodes=tuple(_parse_node(part) for part in text.strip().split("-")))
+        return _parsed(text)
+
+
+@lru_cache(maxsize=2**14)  # a page, a standing and a search parse the same texts again and again
+def _parsed(text: str) -> Genotype:
+    return Genotype(nodes=tuple(_parse_node(part) for part in text.strip().split("-")))
 
 
 def _parse_node(text: str) -> Node:

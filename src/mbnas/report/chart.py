@@ -37,7 +37,8 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
         *frame.axes(_words(frame, summary), "search score (validation Dice)"),
         _draw_unet(frame, summary),
         _draw_best_so_far(frame, summary),
-        *(_draw_point(frame, e, e.number in improved) for e in summary.evaluations),
+        _draw_crowd(frame, summary),
+        *(_draw_point(frame, e, e.number in improved) for e in summary.shown),
         class_=f"chart {shape}",
         viewBox=f"0 0 {width:g} {height:g}",
         role="group",
@@ -138,6 +139,19 @@ def _draw_best_so_far(frame: Frame, summary: SearchSummary) -> Markup | None:
         return None
     path = staircase(frame, steps, summary.evaluations[-1].number)
     return element("path", class_="best-so-far", d=path)
+
+
+def _draw_crowd(frame: Frame, summary: SearchSummary) -> Markup | None:
+    """Return a dot for every network that is not shown by itself, one for those in one place."""
+    singly = {evaluation.number for evaluation in summary.shown}
+    if len(singly) == len(summary.evaluations):
+        return None
+    places = {
+        f"M{frame.x(each.number):.0f} {frame.y(max(height, frame.low)):.0f}h0"
+        for each in summary.evaluations
+        if each.number not in singly and (height := _height(each)) is not None
+    }
+    return element("path", class_="crowd", d="".join(sorted(places)))
 
 
 def _draw_point(frame: Frame, evaluation: EvaluationSummary, improved: bool) -> Markup:

@@ -19,7 +19,7 @@ from mbnas.report.repeating import repeating_section
 from mbnas.report.segmentations_section import segmentations_section
 from mbnas.report.statistics_section import statistics_section
 from mbnas.report.summary import SearchSummary
-from mbnas.report.tables import evaluations_table, troubles_table
+from mbnas.report.tables import MOST_TROUBLES, evaluations_table, troubles_table
 from mbnas.report.timeline_section import timeline_section
 from mbnas.report.wording import (
     count_text,
@@ -59,7 +59,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("repeat", "Repeat it", repeating_section(summary)),
         Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
-    templates = map(panels.template, summary.evaluations)
+    templates = map(panels.template, summary.shown)
     return render_document(summary.study_name, sections, templates=templates)
 
 
@@ -256,10 +256,39 @@ def _troubles(summary: SearchSummary) -> Markup | None:
             "details",
             element("summary", "Which they are"),
             troubles_table(summary),
+            _more_troubles(sum(bool(each.trouble) for each in trainings)),
             open=None if many else "",
         ),
         id="troubles",
     )
+
+
+def _more_troubles(number: int) -> Markup | None:
+    if number <= MOST_TROUBLES:
+        return None
+    words = (
+        f"These are the latest {MOST_TROUBLES} of {number}. To list all: mbnas trainings STUDY for "
+        "those that failed, with --all for every training."
+    )
+    return element("p", words, class_="quiet small")
+
+
+def _of_all(summary: SearchSummary) -> str:
+    num_shown, number = len(summary.shown), len(summary.evaluations)
+    return counted(number, "evaluation") if num_shown == number else f"{num_shown} of {number:,}"
+
+
+def _left_out(summary: SearchSummary) -> Markup | None:
+    """Return what of a long search is not shown one by one, and where it is."""
+    if len(summary.shown) == len(summary.evaluations):
+        return None
+    words = (
+        f"Shown one by one are {len(summary.shown)} of {len(summary.evaluations):,} networks: the "
+        "latest, those of the highest scores and the last that were a new best. All counts and the "
+        "chart are of all. To list every network: mbnas status STUDY --json; every training: "
+        "mbnas trainings STUDY --all."
+    )
+    return element("p", words, class_="quiet")
 
 
 def _everything(summary: SearchSummary) -> Markup | None:
@@ -268,9 +297,10 @@ def _everything(summary: SearchSummary) -> Markup | None:
     return element(
         "section",
         element("h2", "All evaluations"),
+        _left_out(summary),
         element(
             "details",
-            element("summary", f"Show {counted(len(summary.evaluations), 'evaluation')}"),
+            element("summary", f"Show {_of_all(summary)}"),
             evaluations_table(summary),
         ),
         id="evaluations",

@@ -198,6 +198,10 @@ class EvaluationSummary:
         )
 
 
+MOST_SHOWN = 300
+"""Networks that a page shows one by one; of more, it shows :attr:`SearchSummary.shown`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSummary:
     """A study at one moment.
@@ -263,6 +267,24 @@ class SearchSummary:
         return scored[-1] if scored else None
 
     @property
+    def shown(self) -> tuple[EvaluationSummary, ...]:
+        """The networks that a page shows one by one, in order: all, or of many a choice.
+
+        The choice is of the latest, those of the highest scores, and the last that were better
+        than all before them. So a page is of bounded size however long a search runs.
+        """
+        if len(self.evaluations) <= MOST_SHOWN:
+            return self.evaluations
+        scored = [each for each in self.evaluations if each.score is not None]
+        best = sorted(scored, key=lambda each: each.score or 0.0, reverse=True)
+        chosen = [
+            *self.evaluations[-MOST_SHOWN // 2 :],
+            *best[: MOST_SHOWN // 3],
+            *self.improvements[-MOST_SHOWN // 6 :],
+        ]
+        return tuple(sorted({each.number: each for each in chosen}.values(), key=_number))
+
+    @property
     def improvements(self) -> tuple[EvaluationSummary, ...]:
         """The networks that were better than all before them, in order."""
         improvements: list[EvaluationSummary] = []
@@ -272,6 +294,10 @@ class SearchSummary:
                 improvements.append(evaluation)
                 best = evaluation.score
         return tuple(improvements)
+
+
+def _number(evaluation: EvaluationSummary) -> int:
+    return evaluation.number
 
 
 def _gene(node: object, gene: Gene) -> str:

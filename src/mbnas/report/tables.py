@@ -11,6 +11,9 @@ from mbnas.report.wording import count_text, duration_text, score_text
 
 _CHANGES = 6
 
+MOST_TROUBLES = 200
+"""Trainings that the table of troubles shows, the latest."""
+
 
 def evaluations_table(summary: SearchSummary) -> Markup:
     """Return every evaluation in order, what was probed, and what came of it."""
@@ -27,7 +30,7 @@ def evaluations_table(summary: SearchSummary) -> Markup:
             element("td", "; ".join(troubles_of(evaluation)), class_="words warn"),
             class_="strong" if evaluation.number in improved else None,
         )
-        for evaluation in summary.evaluations
+        for evaluation in summary.shown
     ]
     return _table(
         ["number", "probed", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
@@ -35,19 +38,28 @@ def evaluations_table(summary: SearchSummary) -> Markup:
 
 
 def troubles_table(summary: SearchSummary) -> Markup:
-    """Return every training that failed or does not know a class, and what is known of it."""
+    """Return the latest trainings that failed or do not know a class, and what is known of them."""
+    numbers = {evaluation.number for evaluation in summary.shown}
+    found = [
+        (evaluation, training)
+        for evaluation in summary.evaluations
+        for training in evaluation.trainings
+        if training.trouble
+    ]
     body = [
         element(
             "tr",
-            element("td", _link(evaluation), class_="words"),
+            element(
+                "td",
+                _link(evaluation) if evaluation.number in numbers else evaluation.number,
+                class_="words",
+            ),
             element("td", training.fold),
             element("td", training.initialisation),
             element("td", score_text(training.score)),
             element("td", training.trouble, class_="words"),
         )
-        for evaluation in summary.evaluations
-        for training in evaluation.trainings
-        if training.trouble
+        for evaluation, training in found[-MOST_TROUBLES:]
     ]
     return _table(["evaluation", "fold", "initialisation", "score", "what happened"], body, (0, 4))
 

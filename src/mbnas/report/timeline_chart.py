@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Literal
 
 from mbnas.report.axes import label, line, ticks
@@ -138,19 +139,35 @@ def _bins(timeline: Timeline, axis: TimeAxis, count: int) -> list[_Bin]:
             for part in range(parts)
         ]
     begins = [each.begin_s for each in bins]
+    changes: dict[Kind, list[int]] = {kind: [0] * (len(bins) + 1) for kind in KINDS}
     for lane in timeline.lanes:
         for bar in lane.bars:
-            _count(bar, bins, begins)
+            _count(bar, bins, begins, changes[bar.kind])
+    for kind, of_kind in changes.items():
+        for each, throughout in zip(bins, accumulate(of_kind), strict=False):
+            each.busy[kind] += throughout
     return bins
 
 
-def _count(bar: Bar, bins: list[_Bin], begins: list[float]) -> None:
-    index = max(bisect_right(begins, bar.start_s) - 1, 0)
-    while index < len(bins) and bins[index].begin_s <= bar.end_s:
+def _count(bar: Bar, bins: list[_Bin], begins: list[float], changes: list[int]) -> None:
+    """Count a bar in the short times at its ends, and note where those between begin and end.
+
+    Args:
+        bar: To count.
+        bins: All short times, in order.
+        begins: When they begin.
+        changes: By how many the workers that are busy throughout a short time are more than
+            throughout the one before.
+    """
+    first = max(bisect_right(begins, bar.start_s) - 1, 0)
+    last = max(bisect_right(begins, bar.end_s) - 1, 0)
+    for index in {first, last}:
         each = bins[index]
         shared_s = min(bar.end_s, each.end_s) - max(bar.start_s, each.begin_s)
         each.busy[bar.kind] += max(shared_s, 0.0) / (each.end_s - each.begin_s)
-        index += 1
+    if last - first > 1:
+        changes[first + 1] += 1
+        changes[last] -= 1
 
 
 def _draw_crowd(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Markup]]:

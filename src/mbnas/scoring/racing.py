@@ -20,6 +20,7 @@ Source:
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -83,12 +84,35 @@ def typical(variances: Sequence[Variance]) -> Variance:
     Source:
         Wilson and Hilferty 1931, The distribution of chi-square, PNAS 17(12).
     """
-    known = [each for each in variances if each.freedom > 0]
-    if not known:
-        return UNKNOWN
-    values = [each.value / (1 - 2 / (9 * each.freedom)) ** 3 for each in known]
-    freedom = min(PRIOR_FREEDOM, sum(each.freedom for each in known))
-    return Variance(value=float(np.median(values)), freedom=freedom)
+    candidates = Candidates()
+    for each in variances:
+        candidates.add(each)
+    return candidates.typical
+
+
+class Candidates:
+    """The variances of candidates so far, of which :func:`typical` is known at any time."""
+
+    def __init__(self) -> None:
+        self._values: list[float] = []
+        self._freedom = 0
+
+    def add(self, variance: Variance) -> None:
+        """Take the variance of a further candidate into account."""
+        if variance.freedom > 0:
+            insort(self._values, variance.value / (1 - 2 / (9 * variance.freedom)) ** 3)
+            self._freedom += variance.freedom
+
+    @property
+    def typical(self) -> Variance:
+        """What they say about the variance of the next."""
+        if not self._values:
+            return UNKNOWN
+        middle, is_odd = divmod(len(self._values), 2)
+        value = self._values[middle]
+        if not is_odd:
+            value = (self._values[middle - 1] + value) / 2
+        return Variance(value=value, freedom=min(PRIOR_FREEDOM, self._freedom))
 
 
 def chance_to_beat(

@@ -35,12 +35,14 @@ def random_search(
         space.check(start)
         (score,) = yield Batch(genotypes=(start,), incumbent=None, why="start")
         scores[start] = score
+    incumbent = start
     while remaining := space.count - len(scores):
         drawn: dict[Genotype, None] = {}  # a set that keeps the order
         while len(drawn) < min(batch_size, remaining):
             genotype = space.sample(rng)
             if genotype not in scores:
                 drawn[genotype] = None
-        incumbent = max(scores, key=scores.__getitem__, default=None)
         received = yield Batch(genotypes=tuple(drawn), incumbent=incumbent, why="random draw")
         scores |= zip(drawn, received, strict=True)
+        known = drawn if incumbent is None else (incumbent, *drawn)
+        incumbent = max(known, key=scores.__getitem__)  # the first of equals

@@ -20,6 +20,19 @@ from mbnas.study.ledger import EvaluationRecord, Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best network of a search so far.
+
+    Attributes:
+        number: Of its evaluation.
+        score: Mean over its trainings.
+    """
+
+    number: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """What a search is doing, for whoever watches.
 
@@ -27,11 +40,13 @@ class Moment:
         batch: What the searcher waits for.
         asked: Distinct networks asked for so far, this batch included.
         progress: Of the batch's trainings.
+        best: The best network so far.
     """
 
     batch: Batch
     asked: int
     progress: Progress
+    best: Best | None = None
 
 
 def ignore(moment: Moment) -> None:
@@ -69,7 +84,9 @@ def drive(
         batch = next(proposals)
         while True:
             new = order.enter(batch)
-            _evaluate(evaluator, batch, order.num_asked, foresight, watch)
+            _evaluate(evaluator, batch, order, foresight, watch)
+            for genotype in new:
+                order.see(genotype, evaluator.full_score(genotype, batch.incumbent))
             scores = [evaluator.score(each, batch.incumbent) for each in batch.genotypes]
             evaluator.learn(new, batch.incumbent)
             if foresight is not None:
@@ -85,23 +102,31 @@ def drive(
 def _evaluate(
     evaluator: Evaluator,
     batch: Batch,
-    asked: int,
+    order: _Order,
     foresight: Foresight | None,
     watch: Callable[[Moment], None],
 ) -> None:
     def pass_on(progress: Progress) -> None:
-        watch(Moment(batch=batch, asked=asked, progress=progress))
+        complete = progress.complete
+        if isinstance(complete, Genotype):
+            order.see(complete, evaluator.full_score(complete, batch.incumbent))
+        watch(Moment(batch=batch, asked=order.num_asked, progress=progress, best=order.best))
 
     evaluator.evaluate(batch.genotypes, pass_on, incumbent=batch.incumbent, outlook=foresight)
 
 
 class _Order:
-    """The distinct networks that a search asks for, held to the order in its ledger."""
+    """The distinct networks that a search asks for, held to the order in its ledger.
+
+    Attributes:
+        best: The best of them so far.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._recorded = [record.genotype for record in ledger.evaluations()]
-        self._asked: set[Genotype] = set()
+        self._asked: dict[Genotype, int] = {}
+        self.best: Best | None = None
         self._num_known = int(ledger.facts().get(ASKED_AGAIN, 0))
         self._num_again = 0
         self._num_batches = 0
@@ -110,6 +135,14 @@ class _Order:
     def num_asked(self) -> int:
         """How many distinct networks were asked for."""
         return len(self._asked)
+
+    def see(self, genotype: Genotype, score: float | None) -> None:
+        """Take the score of a network into account: the best is the first of equals."""
+        if score is None:
+            return
+        seen = Best(number=self._asked[genotype], score=score)
+        if self.best is None or (score, -seen.number) > (self.best.score, -self.best.number):
+            self.best = seen
 
     def enter(self, batch: Batch) -> list[Genotype]:
         """Record the networks of a batch that were not asked for before, and return them.
@@ -121,7 +154,7 @@ class _Order:
         self._num_batches += 1
         self._num_again += len(batch.genotypes) - len(new)
         for genotype in new:
-            self._asked.add(genotype)
+            self._asked[genotype] = len(self._asked) + 1
             self._remember(genotype, batch)
         if self._num_again > self._num_known:
             self._num_known = self._num_again

@@ -117,6 +117,8 @@ class Evaluator:
             ledger, workplace, elsewhere=elsewhere, retries=retries, group=self.group
         )
         self._protocol = protocol
+        self._protocol_digest = protocol.digest
+        self._ended: dict[Architecture, Sequence[Outcome | None]] = {}
         self._slices = slices
         self._device = device
         self._initialisations = tuple(initialisations)
@@ -189,14 +191,24 @@ class Evaluator:
         Raises:
             KeyError: if a training that it needs was never run.
         """
-        score = self._judgement(self.tasks(architecture), incumbent).score
+        score = self._judgement(architecture, incumbent).score
         if score is None:
             raise KeyError(f"Network {architecture.digest} lacks trainings.")
         return score
 
+    def full_score(
+        self, architecture: Architecture, incumbent: Architecture | None = None
+    ) -> float | None:
+        """Return the mean over a network's trainings; ``None`` if it was dropped or one failed."""
+        judgement = self._judgement(architecture, incumbent)
+        score = judgement.score
+        if score is None or judgement.dropped_after is not None or not math.isfinite(score):
+            return None
+        return score
+
     def learn(self, networks: Iterable[Architecture], incumbent: Architecture | None) -> None:
         """Take what settled networks say of how scores spread into account from now on."""
-        self._judge.learn([self._judgement(self.tasks(network), incumbent) for network in networks])
+        self._judge.learn([self._judgement(network, incumbent) for network in networks])
 
     def evaluate(
         self,
@@ -217,9 +229,14 @@ class Evaluator:
             incumbent: What the networks are to beat, in a race.
             outlook: Knows what may be asked for next.
         """
+        asked = tuple(dict.fromkeys(networks))
+        if all(self._judgement(each, incumbent).score is not None for each in asked):
+            total = len(asked) * self._num_trainings
+            watch(Progress(done=total, total=total))
+            return
         request = _Request(
-            {network: self.tasks(network) for network in dict.fromkeys(networks)},
-            lambda tasks: self._judgement(tasks, incumbent),
+            {network: self.tasks(network) for network in asked},
+            lambda network: self._judgement(network, incumbent),
         )
         watch(request.progress())
         offers = _Offers(self, request, outlook)
@@ -284,14 +301,34 @@ class Evaluator:
         for record in self._dispatcher.recorded():
             watch(request.progress(record))
 
-    def _judgement(
-        self, tasks: Sequence[TrainingTask], incumbent: Architecture | None
-    ) -> Judgement:
-        theirs = None if incumbent is None else self._outcomes(self.tasks(incumbent))
-        return self._judge.judge(self._outcomes(tasks), theirs)
+    @property
+    def _num_trainings(self) -> int:
+        return len(self._initialisations) * self._protocol.evaluation.folds
 
-    def _outcomes(self, tasks: Sequence[TrainingTask]) -> list[Outcome | None]:
-        return [self._dispatcher.outcome(task.key) for task in tasks]
+    def _judgement(self, network: Architecture, incumbent: Architecture | None) -> Judgement:
+        theirs = None if incumbent is None else self._outcomes(incumbent)
+        return self._judge.judge(self._outcomes(network), theirs)
+
+    def _outcomes(self, network: Architecture) -> Sequence[Outcome | None]:
+        """Return what became of a network's trainings, in the order of its tasks."""
+        if network in self._ended:
+            return self._ended[network]
+        digest = network.digest
+        outcomes = [
+            self._dispatcher.outcome(
+                TrainingKey(
+                    network=digest,
+                    protocol=self._protocol_digest,
+                    fold=fold,
+                    initialisation=initialisation,
+                )
+            )
+            for initialisation in self._initialisations
+            for fold in range(self._protocol.evaluation.folds)
+        ]
+        if None not in outcomes:  # what has ended stays as it is
+            self._ended[network] = outcomes
+        return outcomes
 
 
 class _Request:
@@ -305,7 +342,7 @@ class _Request:
     def __init__(
         self,
         tasks: Mapping[Architecture, tuple[TrainingTask, ...]],
-        judge: Callable[[Sequence[TrainingTask]], Judgement],
+        judge: Callable[[Architecture], Judgement],
     ) -> None:
         self.tasks = tasks
         self.wanted: deque[TrainingTask] = deque()
@@ -351,7 +388,7 @@ class _Request:
 
     def _judge_anew(self, network: Architecture) -> None:
         before = self._judgements.get(network, Judgement())
-        judgement = self._judgements[network] = self._judge(self.tasks[network])
+        judgement = self._judgements[network] = self._judge(network)
         asked = set(before.needed)
         self.wanted.extend(
             self.tasks[network][number] for number in judgement.needed if number not in asked

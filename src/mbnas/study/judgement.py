@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mbnas.scoring.racing import (
+    Candidates,
     Variance,
     chance_to_beat,
     expected_score,
-    typical,
     variance,
 )
 from mbnas.training.record import Outcome
@@ -63,13 +63,15 @@ class Judge:
     def __init__(self, *, num_folds: int, threshold: float | None = None) -> None:
         self._num_folds = num_folds
         self._threshold = threshold
-        self._spreads: list[Variance] = []
-        self._prior = typical(())
+        self._seen = Candidates()
+        self._prior = self._seen.typical
 
     def learn(self, judgements: Iterable[Judgement]) -> None:
         """Take what a settled batch says into account from now on."""
-        self._spreads += [each.spread for each in judgements if each.spread is not None]
-        self._prior = typical(self._spreads)
+        for each in judgements:
+            if each.spread is not None:
+                self._seen.add(each.spread)
+        self._prior = self._seen.typical
 
     def judge(self, outcomes: Outcomes, incumbent: Outcomes | None = None) -> Judgement:
         """Return what is known of a network.
