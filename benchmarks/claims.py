@@ -230,8 +230,9 @@ luck of a training, which the patients of its fold share, {noise_sd} of noise. A
 what a test at 0.05 may have.
 
 **Over blocks** (one initialisation on one fold) more initialisations make it worse: what an
-architecture does to the patients of a fold comes back in each of its blocks. **Over patients** it
-does not. The luck of training is in neither; initialisations average over it.
+architecture does to the patients of a fold comes back in each of its blocks. **Over patients** more
+initialisations do no harm. The luck of training, which patients of a fold share, makes the share
+larger than 5 % with one initialisation, and several average over it.
 
 """
 
