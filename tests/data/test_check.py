@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import struct
 from dataclasses import replace
 
 import nibabel as nib
@@ -12,7 +13,7 @@ from mbnas.data.check import check_dataset, patient_findings
 from mbnas.data.dataset import read_dataset
 from mbnas.data.patients import group_by_patient
 from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparationSettings
+from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.errors import DatasetError
 
 IMAGE, LABEL = "imagesTr/case_12.nii.gz", "labelsTr/case_12.nii.gz"
@@ -175,6 +176,37 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
     removed("labelsTr/case_11.nii.gz")(msd)
     with pytest.raises(DatasetError, match=r"`mbnas check .*` shows this and 1 more\."):
         prepare(msd, tmp_path / "slices")
+
+
+def test_labels_stored_otherwise_give_the_same_slices(msd, tmp_path):
+    """In another order, as real numbers with a rounding, and 5 micrometres away."""
+    before = PreparedSlices.open(prepare(msd, tmp_path / "before"))
+    for path in (msd / "labelsTr").iterdir():
+        label = nib.load(path)
+        turned = label.as_reoriented(nib.orientations.axcodes2ornt(("S", "L", "A")))
+        assert turned.shape != label.shape
+        affine = turned.affine.copy()
+        affine[:3, 3] += 0.005
+        values = np.asarray(turned.dataobj) * np.float32(1.00002)
+        nib.save(nib.Nifti1Image(values, affine), path)
+    assert check_dataset(msd, num_folds=4).findings == ()
+    after = PreparedSlices.open(prepare(msd, tmp_path / "after"))
+    assert after.digest != before.digest
+    assert np.array_equal(after.labels, before.labels)
+    assert np.array_equal(after.images, before.images)
+    for number in range(4):
+        assert np.array_equal(after.reference(number), before.reference(number))
+
+
+def test_a_label_undeclared_because_of_its_scale_says_so(msd):
+    path = msd / LABEL
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    struct.pack_into("<2f", content, 112, 2.0, 0.0)  # scl_slope and scl_inter
+    path.write_bytes(gzip.compress(content))
+    (finding,) = check_dataset(msd, num_folds=4).findings
+    assert finding.rule == "label-undeclared"
+    assert "holds label 4, but dataset.json declares 0, 1, 2" in finding.message
+    assert "by scl_slope 2 and scl_inter 0: if these are the labels, set" in finding.message
 
 
 def test_cases_without_foreground_can_be_allowed(msd, tmp_path):

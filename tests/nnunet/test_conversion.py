@@ -1,7 +1,9 @@
 """A study's volumes in nnU-Net's layout: every voxel, label and affine as before."""
 
 import json
+from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -61,6 +63,27 @@ def test_files_of_one_channel_are_linked_to(prepared_from, tmp_path):
     assert [path.resolve() for path in images] == [
         case.images[0].resolve() for case in dataset.cases
     ]
+
+
+def test_channels_stored_in_different_orders_become_files_on_one_grid(small, tmp_path):
+    dataset, prepared = small
+    write_raw(dataset, prepared, tmp_path / "one")
+    cases = []
+    for case in dataset.cases:
+        image = nib.load(case.images[0])
+        voxels, parts = np.asarray(image.dataobj), []
+        for channel, order in enumerate(("RAS", "SLP")):
+            part = nib.Nifti1Image(voxels[..., channel], image.affine)
+            own = "".join(nib.aff2axcodes(image.affine))
+            turned = part.as_reoriented(nib.orientations.axcodes2ornt(order if channel else own))
+            parts.append(tmp_path / f"{case.name}_{channel}.nii.gz")
+            nib.save(turned if channel else part, parts[-1])
+        cases.append(replace(case, images=tuple(parts)))
+    write_raw(replace(dataset, cases=tuple(cases)), prepared, tmp_path / "other")
+    for path in (tmp_path / "one").rglob("*.nii.gz"):
+        same = tmp_path / "other" / path.relative_to(tmp_path / "one")
+        assert np.array_equal(nib.load(path).get_fdata(), nib.load(same).get_fdata())
+        assert np.allclose(nib.load(path).affine, nib.load(same).affine)
 
 
 def test_links_to_images_that_were_moved_are_made_again(prepared_from, tmp_path):
