@@ -19,9 +19,11 @@ from mbnas.report.collect import collect
 from mbnas.report.page import render_page
 from mbnas.scoring.measures import ClassMeasures
 from mbnas.study import comparison, run
+from mbnas.study.brief import brief_of, read_brief
 from mbnas.study.comparison import train_anew
 from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import Ledger
+from mbnas.study.standing import read_standing
 from mbnas.study.study import Study, resolve
 from mbnas.study.workplace import Workplace
 from mbnas.training.prediction import pack_prediction
@@ -165,7 +167,7 @@ JSON = '[{"dice": 0.5}]'
 )  # fmt: skip
 def test_a_hand_edited_ledger_is_named(study, capsys, statement, finding):
     edit(study, statement)
-    status, error = outcome_of(("status",), study, capsys)
+    status, error = outcome_of(("status", "--json"), study, capsys)  # which reads everything
     if finding is None:  # there were no failures to edit
         assert status == 0
         return
@@ -340,6 +342,28 @@ def test_no_damage_ends_in_a_traceback(whole, tmp_path, capsys):
                     faults.append(f"{number}: {what}; {' '.join(command)}: {error}")
         shutil.rmtree(study)
     assert not faults, "\n".join(faults)
+
+
+# Figures that the file counts
+
+
+def test_the_status_counts_as_reading_everything_does(study):
+    """Also with trainings missing, collapsed, repeated, and networks that are equally good."""
+    configuration = Study.open(study).configuration
+    for statement in (
+        "SELECT 1",
+        "UPDATE trainings SET collapsed = '[1]', attempts = 2 WHERE id % 3 = 0",
+        "UPDATE trainings SET absent = '[1]' WHERE id = 2",
+        "UPDATE trainings SET score = 0.1 WHERE score IS NOT NULL",
+        "DELETE FROM trainings WHERE id = 3",
+        "DELETE FROM trainings",
+    ):
+        edit(study, statement)
+        with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
+            assert not ledger.has_unsound_rows()
+            assert read_brief(ledger, configuration) == brief_of(
+                read_standing(ledger, configuration)
+            )
 
 
 # A page shows one state

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from mbnas.cli.display import say
 from mbnas.cli.status_watch import watch
-from mbnas.cli.tables import print_evaluations, print_path, print_standing
+from mbnas.cli.tables import print_brief, print_evaluations, print_path, print_standing
 from mbnas.errors import UsageError
+from mbnas.study.brief import read_brief
 from mbnas.study.ledger import Ledger
 from mbnas.study.lock import holder_of
 from mbnas.study.standing import read_standing
@@ -23,6 +24,12 @@ def status(arguments: argparse.Namespace) -> int:
             raise UsageError("--csv lists networks once: leave out --watch, or take --json.")
         return watch(study, interval_s=arguments.interval, as_json=arguments.json)
     with Ledger.open(study.ledger, read_only=True) as ledger:
+        if not (arguments.csv or arguments.json):
+            brief = read_brief(ledger, study.configuration)
+            if brief.state == "running" and _was_killed(study):
+                brief = replace(brief, state="stopped")
+            print_brief(study, brief)
+            return 0
         standing = read_standing(ledger, study.configuration)
     if standing.state == "running" and _was_killed(study):
         standing = replace(standing, state="stopped")

@@ -13,6 +13,7 @@ from mbnas.escaping import csv_text, visible
 from mbnas.genotype.genotype import Genotype
 from mbnas.report.terminal import draw_in_terminal
 from mbnas.report.wording import count_text
+from mbnas.study.brief import Brief, brief_of
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.study.study import Study
 
@@ -46,35 +47,40 @@ def print_standing(study: Study, standing: Standing, *, as_json: bool) -> None:
     """Print where a search stands, and its best network."""
     if as_json:
         print_json(standing_as_json(study.path, standing))
-        return
-    out = console()
-    done, asked = len(standing.complete), len(standing.evaluations)
+    else:
+        print_brief(study, brief_of(standing))
+
+
+def print_brief(study: Study, brief: Brief) -> None:
+    """Print where a search stands in figures, and its best network."""
+    out, tally = console(), brief.tally
+    done, asked = tally.complete, tally.asked
     out.print(
         headed(
             study.path,
-            f": {standing.state}, {done} of {standing.budget} networks evaluated"
+            f": {brief.state}, {done} of {brief.budget} networks evaluated"
             + (f", {asked - done} under way" if asked > done else ""),
         )
     )
     for number, what in (
-        (standing.num_failed, "failed"),
+        (tally.failed, "failed"),
         (
-            standing.num_collapsed,
+            tally.collapsed,
             "collapsed: a class is predicted on no training slice that has it",
         ),
-        (standing.num_repeated, "were repeated from another initialisation after a collapse"),
-        (standing.num_unpredicted, "never predicted a class that their validation patients have"),
-        (standing.num_absent, "lack a class: none of their training patients has it"),
+        (tally.repeated, "were repeated from another initialisation after a collapse"),
+        (tally.unpredicted, "never predicted a class that their validation patients have"),
+        (tally.absent, "lack a class: none of their training patients has it"),
     ):
         if number:
-            out.print(f"{number} of {len(standing.trainings)} trainings {what}")
-    if standing.num_dropped:
-        out.print(f"{standing.num_dropped} of {done} networks dropped early by racing")
-    best = standing.best
+            out.print(f"{number} of {tally.trainings} trainings {what}")
+    if brief.num_dropped:
+        out.print(f"{brief.num_dropped} of {done} networks dropped early by racing")
+    best = brief.best
     if best is None:
         out.print("No network has a score yet.")
         return
-    out.print(f"\nBest: network {best.record.number}, search score {score_text(best.score)}")
+    out.print(f"\nBest: network {best.number}, search score {score_text(best.score)}")
     out.print(str(best.genotype))
     out.print(
         f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "

@@ -10,6 +10,7 @@ How the file is kept safe is told in :mod:`mbnas.study.sqlite_file`.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +38,13 @@ from mbnas.study.ledger_rows import (
     volume_record,
     volume_row,
 )
-from mbnas.study.snapshot import EvaluationRecord, NetworkRecord, Snapshot
+from mbnas.study.snapshot import (
+    BestNetwork,
+    EvaluationRecord,
+    NetworkRecord,
+    Snapshot,
+    Tally,
+)
 from mbnas.study.sqlite_file import TIMEOUT_S, create_file, damaged, errors_spoken, open_file
 from mbnas.training.record import (
     EpochRecord,
@@ -411,6 +418,59 @@ class Ledger:
             )
         return snapshot
 
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Have all that is read inside come from one state of the ledger."""
+        with self._reading():
+            yield
+
+    def has_unsound_rows(self) -> bool:
+        """Whether a row that :meth:`tally` counts breaks a rule, so that reading it names it."""
+        facts = self.facts()
+        with self._reading() as connection:
+            (found,) = connection.execute(
+                _UNSOUND, (facts.num_folds, facts.get("protocol"))
+            ).fetchone()
+        return bool(found)
+
+    def tally(self, *, folds: int, initialisations: int) -> tuple[Tally, BestNetwork | None]:
+        """Return a search's counts and its best network, the first of equals, if none is dropped.
+
+        The file counts, so it is quick.
+
+        Args:
+            folds: Of the study's protocol.
+            initialisations: That make a network's score.
+        """
+        values = (self.facts()["protocol"], initialisations, folds * initialisations)
+        with self._reading() as connection:
+            counts = connection.execute(_COUNTS, values).fetchone()
+            rows = connection.execute(_BEST, values).fetchall()
+            best = None
+            for row in rows:  # whose means, as the file computes them, are equal but for rounding
+                scores = connection.execute(
+                    "SELECT score FROM search_scores WHERE network = ? AND protocol = ? "
+                    "AND initialisation < ?",
+                    (row["network"], *values[:2]),
+                ).fetchall()
+                score = math.fsum(each["score"] for each in scores) / len(scores)
+                if best is None or score > best[0]:
+                    best = score, row
+            if best is None:
+                return Tally(**dict(counts)), None
+            network = connection.execute(
+                "SELECT * FROM networks WHERE digest = ?", (best[1]["network"],)
+            )
+            ((_, record),) = self._values("networks", network, _network)
+        assert isinstance(record.architecture, Genotype)
+        return Tally(**dict(counts)), BestNetwork(
+            number=best[1]["number"],
+            genotype=record.architecture,
+            score=best[0],
+            parameters=record.parameters,
+            macs=record.macs,
+        )
+
     def data_version(self) -> int:
         """Return a number that changes whenever another process has recorded something."""
         with errors_spoken(self.path, read_only=True):
@@ -554,6 +614,47 @@ def _enter_network(connection: sqlite3.Connection, architecture: Architecture) -
         (architecture.digest, str(architecture)),
     )
 
+
+_UNSOUND = """
+SELECT EXISTS (
+    SELECT 1 FROM trainings WHERE typeof(score) NOT IN ('real', 'null')
+        OR score NOT BETWEEN 0 AND 1
+        OR typeof(fold) <> 'integer' OR fold < 0 OR (protocol = ?2 AND fold >= ?1)
+        OR typeof(initialisation) <> 'integer' OR initialisation < 0
+        OR typeof(attempts) <> 'integer' OR attempts < 1
+        OR typeof(wall_s) <> 'real' OR wall_s NOT BETWEEN 0 AND 1e308
+        OR (score IS NULL) = (error IS NULL)
+        OR NOT json_valid(collapsed) OR NOT json_valid(absent) OR NOT json_valid(unpredicted)
+        OR network NOT IN (SELECT digest FROM networks)
+) OR EXISTS (
+    SELECT 1 FROM evaluations WHERE network NOT IN (SELECT digest FROM networks)
+) OR (SELECT count(*) <> coalesce(max(number), 0) FROM evaluations)
+"""
+
+_OF_SEARCH = """
+WITH searched AS (
+    SELECT trainings.*, number FROM trainings JOIN evaluations USING (network)
+    WHERE protocol = ?1 AND initialisation < ?2
+), ended AS (
+    SELECT number, network, count(score) AS scored, avg(score) AS score FROM searched
+    GROUP BY network HAVING count(*) = ?3
+)
+"""
+
+_COUNTS = f"""{_OF_SEARCH}
+SELECT (SELECT count(*) FROM evaluations) AS asked, (SELECT count(*) FROM ended) AS complete,
+    count(*) AS trainings, count(error) AS failed,
+    coalesce(sum(collapsed <> '[]'), 0) AS collapsed, coalesce(sum(attempts > 1), 0) AS repeated,
+    coalesce(sum(unpredicted <> '[]'), 0) AS unpredicted,
+    coalesce(sum(absent <> '[]'), 0) AS absent
+FROM searched
+"""
+
+_BEST = f"""{_OF_SEARCH}
+SELECT number, network FROM ended
+WHERE scored = ?3 AND score >= (SELECT max(score) FROM ended WHERE scored = ?3) - 1e-9
+ORDER BY number
+"""
 
 _FRESH = "id IN (SELECT training FROM fresh_scores)"
 _OF_KEY = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"

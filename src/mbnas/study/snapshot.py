@@ -74,3 +74,47 @@ class Snapshot:
     trainings: tuple[TrainingRecord, ...]
     failures: tuple[FailureRecord, ...]
     fresh: tuple[TrainingRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestNetwork:
+    """The best network that a search found.
+
+    Attributes:
+        number: Of its evaluation.
+        genotype: The network.
+        score: Mean over its trainings.
+        parameters: Number of weights, ``None`` while unknown.
+        macs: Multiply-accumulates for one slice, ``None`` while unknown.
+    """
+
+    number: int
+    genotype: Genotype
+    score: float
+    parameters: int | None
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counts of a search.
+
+    Attributes:
+        asked: Networks that it asked for.
+        complete: Of these, the ones whose trainings have all ended.
+        trainings: Of all networks asked for.
+        failed: Trainings that ended with an error.
+        collapsed: Trainings that collapsed.
+        repeated: Trainings that were started again after a collapse.
+        unpredicted: Trainings that predicted a class of their validation patients in no epoch.
+        absent: Trainings whose training patients lack a class.
+    """
+
+    asked: int
+    complete: int
+    trainings: int
+    failed: int
+    collapsed: int
+    repeated: int
+    unpredicted: int
+    absent: int

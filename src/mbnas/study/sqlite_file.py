@@ -28,6 +28,8 @@ APPLICATION_ID = 0x6D626E61  # "mbna"
 SCHEMA_VERSION = 5
 TIMEOUT_S = 30.0
 
+_SEARCHED = f"(initialisation < {FIRST_FRESH})"
+
 # Described for users in docs/ledger.md.
 _SCHEMA = f"""
 BEGIN;
@@ -103,33 +105,24 @@ CREATE TABLE volumes (
 );
 CREATE VIEW search_scores AS
     SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE initialisation < {FIRST_FRESH};
+    FROM trainings WHERE {_SEARCHED};
 CREATE VIEW fresh_scores AS
     SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE initialisation >= {FIRST_FRESH};
+    FROM trainings WHERE NOT {_SEARCHED};
 CREATE VIEW network_scores AS
-    WITH searched AS (
-        SELECT network, protocol, count(*) AS ended,
-            CASE WHEN count(score) = (
-                SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
-                FROM study AS folds, study AS initialisations
-                WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
-            ) THEN avg(score) END AS score
-        FROM search_scores GROUP BY network, protocol
-    ), fresh AS (
-        SELECT network, protocol, count(*) AS ended,
-            CASE WHEN count(score) = count(*) THEN avg(score) END AS score
-        FROM fresh_scores GROUP BY network, protocol
-    ), either AS (
-        SELECT network, protocol FROM searched UNION SELECT network, protocol FROM fresh
-    )
-    SELECT number, either.network, either.protocol, architecture, parameters, macs,
-        searched.score AS search_score, coalesce(searched.ended, 0) AS search_trainings,
-        fresh.score AS fresh_score, coalesce(fresh.ended, 0) AS fresh_trainings
-    FROM either JOIN networks ON digest = either.network
-        LEFT JOIN evaluations USING (network)
-        LEFT JOIN searched USING (network, protocol)
-        LEFT JOIN fresh USING (network, protocol);
+    SELECT number, trainings.network, protocol, architecture, parameters, macs,
+        CASE WHEN count(score) FILTER (WHERE {_SEARCHED}) = (
+            SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
+            FROM study AS folds, study AS initialisations
+            WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
+        ) THEN avg(score) FILTER (WHERE {_SEARCHED}) END AS search_score,
+        count(*) FILTER (WHERE {_SEARCHED}) AS search_trainings,
+        CASE WHEN count(error) FILTER (WHERE NOT {_SEARCHED}) = 0
+            THEN avg(score) FILTER (WHERE NOT {_SEARCHED}) END AS fresh_score,
+        count(*) FILTER (WHERE NOT {_SEARCHED}) AS fresh_trainings
+    FROM trainings JOIN networks ON digest = trainings.network
+        LEFT JOIN evaluations ON evaluations.network = trainings.network
+    GROUP BY trainings.network, protocol;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
