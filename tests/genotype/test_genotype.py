@@ -36,7 +36,7 @@ def test_digest_is_fixed_for_all_time():
         ("0VGG3", r"Node '0VGG3' cannot be read"),
         ("0vgg", r"Node '0vgg' cannot be read"),
         ("0vgg3@", r"Node '0vgg3@' cannot be read"),
-        ("0vgg4", r"kernel \(=4\) must be odd and positive"),
+        ("0vgg4", r"kernel \(=4\) must be odd, from 1 to 31"),
         ("2vgg3", r"Node 1 has level 2 after level 0: levels change by at most 1"),
         ("0vgg3-1vgg3-3vgg3", r"Node 3 has level 3 after level 1"),
         ("0vgg3@1", r"Node 1 cannot skip from node 1: .* here there is none"),
@@ -56,7 +56,7 @@ def test_what_is_no_genotype_is_refused_in_words(text, message):
     [
         ({"level": -1}, r"level \(=-1\) must be 0 or more"),
         ({"level": 0, "block": "a-b"}, r"name \(='a-b'\) must be lowercase letters"),
-        ({"level": 0, "kernel": -3}, r"kernel \(=-3\) must be odd and positive"),
+        ({"level": 0, "kernel": -3}, r"kernel \(=-3\) must be odd, from 1 to 31"),
     ],
 )
 def test_a_node_checks_its_genes(genes, message):

@@ -240,7 +240,7 @@ def test_other_things_are_in_no_space():
         ({"blocks": ()}, r"blocks \(=\[\]\) must be at least one, each named once"),
         ({"blocks": ("vgg", "vgg")}, r"blocks \(=\['vgg', 'vgg'\]\) must be"),
         ({"blocks": ("VGG",)}, r"name \(='VGG'\) must be lowercase letters"),
-        ({"kernels": (3, 4)}, r"kernel \(=4\) must be odd and positive"),
+        ({"kernels": (3, 4)}, r"kernel \(=4\) must be odd, from 1 to 31"),
         ({"kernels": (3, 3)}, r"kernels \(=\[3, 3\]\) must be"),
         ({"topology": ()}, r"topology must be one of a genotype\. A genotype needs at least one"),
         ({"topology": ((0, 1),)}, r"topology must be one of a genotype\. Node 1 cannot skip"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mbnas.bounds import check_bound
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.live_log import check_log, logged
@@ -15,7 +16,6 @@ from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
 from mbnas.cli.search_display import training_bar
 from mbnas.cli.tables import print_csv, print_json
-from mbnas.errors import UsageError
 from mbnas.network.architecture import Architecture
 from mbnas.report.collect import collect
 from mbnas.report.comparison import Comparison
@@ -25,6 +25,7 @@ from mbnas.report.page import write_report
 from mbnas.study.comparison import train_anew
 from mbnas.study.run import OpenStudy
 from mbnas.study.study import Study
+from mbnas.training.record import MOST_FRESH
 
 NETWORKS = ("best", "unet-genotype", "unet", "resunet")
 """What is compared where nobody says otherwise: the paper's Table 1."""
@@ -32,8 +33,7 @@ NETWORKS = ("best", "unet-genotype", "unet", "resunet")
 
 def compare(arguments: argparse.Namespace) -> int:
     """Train networks anew; print, write and report what they say of one another."""
-    if arguments.initialisations < 1:
-        raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
+    check_bound("--initialisations", arguments.initialisations, 1, MOST_FRESH)
     check_address(arguments)
     study = Study.open(arguments.study).with_dataset(arguments.dataset)
     asked = {name: getattr(arguments, name) for name in ("workers", "executor", "address", "log")}

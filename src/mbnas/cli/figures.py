@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import combinations
@@ -25,7 +26,7 @@ def figures(arguments: argparse.Namespace) -> int:
     """Draw what can be drawn, print the paths, and say what could not be and why."""
     formats = _formats(arguments.format)
     paths: list[Path] = arguments.studies
-    labels = arguments.label or [path.resolve().name for path in paths]
+    labels = arguments.label or [Path(os.path.realpath(path)).name for path in paths]
     if len(labels) != len(paths):
         raise UsageError(
             f"--label was given {len(labels)} times for {len(paths)} studies: give one for each, "

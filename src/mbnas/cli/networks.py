@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from mbnas.bounds import check_bound
 from mbnas.cli.tables import console, print_csv, print_drawing, print_json
 from mbnas.errors import ConfigurationError, StudyError, UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
@@ -16,6 +17,7 @@ from mbnas.seeds import generator
 from mbnas.study.standing import Standing
 
 SPACE_COLUMNS = ("name", "topologies", "fillings", "genotypes")
+_MOST = {"in_channels": 2**10, "classes": 2**10, "size": 2**13, "base_channels": 2**10}
 
 
 def space(arguments: argparse.Namespace) -> int:
@@ -71,10 +73,8 @@ def cost(arguments: argparse.Namespace) -> int:
     from mbnas.network.complexity import complexity, latency_ms
     from mbnas.training.device import resolve_device
 
-    for name in ("in_channels", "classes", "size", "base_channels"):
-        if getattr(arguments, name) < 1:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} (={getattr(arguments, name)}) must be 1 or more.")
+    for name, most in _MOST.items():
+        check_bound(f"--{name.replace('_', '-')}", getattr(arguments, name), 1, most)
 
     def build() -> nn.Module:
         return build_network(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from mbnas.bounds import check_bound
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.experiment_outputs import ExperimentPage, write_outputs
@@ -27,6 +28,7 @@ from mbnas.report.summary import SearchSummary
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
 from mbnas.study.found import Found, best_found, check_networks, compare_found
 from mbnas.study.standing import Standing
+from mbnas.training.record import MOST_FRESH
 
 BASELINES = ("unet", "resunet", "unet-genotype")
 """What the networks found are compared with where nobody says otherwise."""
@@ -145,8 +147,7 @@ def _spaces(text: str) -> tuple[SpaceName, ...]:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.initialisations < 1:
-        raise UsageError(f"--initialisations (={arguments.initialisations}) must be 1 or more.")
+    check_bound("--initialisations", arguments.initialisations, 1, MOST_FRESH)
     for assignment in arguments.set:
         if assignment.partition("=")[0].strip() == "space.name":
             raise UsageError(

@@ -23,6 +23,8 @@ def read_patient_table(path: Path) -> dict[str, str]:
         DatasetError: if the file cannot be read, lacks a column, leaves a name empty, has a
             row of more fields than columns, or names a case twice.
     """
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"The table of patients {path} is not a regular file.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [[field.strip() for field in row] for row in csv.reader(file) if row]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Integer, Shaped, UInt8
 
+from mbnas.bounds import check_bounds
 from mbnas.data.dataset import LabelClass
 from mbnas.data.geometry import ANATOMICAL_AXES, Geometry
 from mbnas.data.normalise import ChannelNormalisation, Normalisation
@@ -49,10 +50,7 @@ class PreparationSettings:
     slice_axis: int | None = None
 
     def __post_init__(self) -> None:
-        if self.slice_size < 1:
-            raise ConfigurationError(
-                f"preparation.slice_size (={self.slice_size}) must be 1 or more."
-            )
+        check_bounds("preparation", self, slice_size=(1, 2**13))
         if self.slice_axis not in (None, 0, 1, 2):
             raise ConfigurationError(
                 f"preparation.slice_axis (={self.slice_axis}) must be 0 (left-right), "

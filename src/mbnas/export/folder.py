@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mbnas.data.folder import making_folder
 from mbnas.errors import UsageError
+from mbnas.files import writing
 
 
 @contextmanager
@@ -20,9 +22,10 @@ def exporting(out: Path) -> Iterator[Path]:
     Raises:
         UsageError: if there is something already.
     """
-    out = out.resolve()
-    if out.is_dir() and not any(out.iterdir()):
-        out.rmdir()
+    out = Path(os.path.realpath(out))  # Path.resolve raises where links lead round in a circle
+    with writing(out):
+        if out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
     with making_folder(out) as aside:
         if aside is None:
             raise UsageError(

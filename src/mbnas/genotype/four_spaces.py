@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.genotype.space import Space
@@ -120,6 +121,7 @@ class SpaceSettings:
     kernels: tuple[int, ...] = (3, 5, 7)
 
     def __post_init__(self) -> None:
+        check_bounds("space", self, num_nodes=(1, 100), num_levels=(1, 10))
         named_space(self.name, self._mixed)
 
     @property

@@ -21,6 +21,7 @@ Gene = Literal["level", "block", "kernel", "skip"]
 GENES: tuple[Gene, ...] = ("level", "block", "kernel", "skip")
 
 BLOCK_NAME = re.compile(r"[a-z]+")
+MAX_KERNEL = 31
 _NODE = re.compile(r"(?P<level>\d+)(?P<block>[a-z]+)(?P<kernel>\d+)(?:@(?P<skip>\d+))?")
 
 
@@ -49,8 +50,10 @@ class Node:
             raise GenotypeError(f"A node's level (={self.level}) must be 0 or more.")
         if not BLOCK_NAME.fullmatch(self.block):
             raise GenotypeError(f"A block's name (={self.block!r}) must be lowercase letters.")
-        if self.kernel < 1 or self.kernel % 2 == 0:
-            raise GenotypeError(f"A node's kernel (={self.kernel}) must be odd and positive.")
+        if not is_kernel(self.kernel):
+            raise GenotypeError(
+                f"A node's kernel (={self.kernel}) must be odd, from 1 to {MAX_KERNEL}."
+            )
 
     def __str__(self) -> str:
         source = "" if self.skip is None else f"@{self.skip}"
@@ -141,6 +144,11 @@ class Genotype:
 @lru_cache(maxsize=2**14)  # a page, a standing and a search parse the same texts again and again
 def _parsed(text: str) -> Genotype:
     return Genotype(nodes=tuple(_parse_node(part) for part in text.strip().split("-")))
+
+
+def is_kernel(side: int) -> bool:
+    """Whether a kernel can have a side: it is odd, and no larger than :data:`MAX_KERNEL`."""
+    return 1 <= side <= MAX_KERNEL and side % 2 == 1
 
 
 def _parse_node(text: str) -> Node:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mbnas.errors import ConfigurationError, GenotypeError
-from mbnas.genotype.genotype import BLOCK_NAME, GENES, Gene, Genotype, Node
+from mbnas.genotype.genotype import BLOCK_NAME, GENES, MAX_KERNEL, Gene, Genotype, Node, is_kernel
 from mbnas.genotype.topology import Topology, count_topologies, levels_in_reach, topology_at
 
 
@@ -70,8 +70,10 @@ class Space:
             if not BLOCK_NAME.fullmatch(block):
                 raise ConfigurationError(f"A block's name (={block!r}) must be lowercase letters.")
         for kernel in self.kernels:
-            if kernel < 1 or kernel % 2 == 0:
-                raise ConfigurationError(f"A kernel (={kernel}) must be odd and positive.")
+            if not is_kernel(kernel):
+                raise ConfigurationError(
+                    f"A kernel (={kernel}) must be odd, from 1 to {MAX_KERNEL}."
+                )
         if self.topology is not None:
             _check_topology(self.topology, self.num_nodes, self.num_levels)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -185,9 +186,9 @@ def _files_of(
     there: Mapping[str, Any], destination: Destination, cases: tuple[InputCase, ...]
 ) -> tuple[Path, ...]:
     """Return the files that a record lists, as far as they can be predictions."""
-    images = {path.resolve() for case in cases for path in case.images}
+    images = {os.path.realpath(path) for case in cases for path in case.images}
     paths = (destination.folder / name for name in _names_in(there))
-    return tuple(path for path in paths if path.resolve() not in images)
+    return tuple(path for path in paths if os.path.realpath(path) not in images)
 
 
 def _names_in(there: Mapping[str, Any]) -> list[str]:
@@ -226,9 +227,9 @@ def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:
 
 def _spare_images(targets: list[Path], cases: tuple[InputCase, ...]) -> None:
     """Raise if a prediction would replace an image."""
-    images = {path.resolve() for case in cases for path in case.images}
+    images = {os.path.realpath(path) for case in cases for path in case.images}
     for target in targets:
-        if target.resolve() in images:
+        if os.path.realpath(target) in images:
             raise UsageError(
                 f"{target} is an image to be predicted, which its own prediction would replace. "
                 "Choose another place for predictions."

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.genotype.four_spaces import SpaceSettings
 from mbnas.genotype.genotype import Genotype, unet_genotype
@@ -42,12 +43,7 @@ class SearchSettings:
     racing_threshold: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.evaluations < 1:
-            raise ConfigurationError(f"search.evaluations (={self.evaluations}) must be 1 or more.")
-        if self.topology_evaluations is not None and self.topology_evaluations < 1:
-            raise ConfigurationError(
-                f"search.topology_evaluations (={self.topology_evaluations}) must be 1 or more."
-            )
+        check_bounds("search", self, evaluations=(1, 10**7), topology_evaluations=(1, 10**7))
         if not 0 < self.racing_threshold < 0.5:
             raise ConfigurationError(
                 f"search.racing_threshold (={self.racing_threshold}) must be above 0 and below "

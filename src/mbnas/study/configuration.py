@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
+from mbnas.bounds import check_bounds
 from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
@@ -29,6 +30,8 @@ from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSetting
 Layer = Mapping[str, Any]
 
 _MAX_TOML_BYTES = 2**20
+_MAX_DOTS = 10
+_LARGEST = 2**63 - 1  # as TOML has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +89,7 @@ class RunSettings:
     log: Literal["tensorboard"] | None = None
 
     def __post_init__(self) -> None:
-        if self.retries < 0:
-            raise ConfigurationError(f"run.retries (={self.retries}) must be 0 or more.")
-        if self.workers is not None and self.workers < 1:
-            raise ConfigurationError(f"run.workers (={self.workers}) must be 1 or more.")
+        check_bounds("run", self, retries=(0, 1000), workers=(1, 2**12))
         if not 0 < self.gpu_share <= 1:
             raise ConfigurationError(
                 f"run.gpu_share (={self.gpu_share}) must be above 0 and at most 1."
@@ -187,6 +187,8 @@ def assignment_layer(assignment: str) -> Layer:
         ConfigurationError: if there is no ``=``.
     """
     path, equals, text = assignment.partition("=")
+    if path.count(".") > _MAX_DOTS:
+        raise ConfigurationError("A --set has a key that is nested too deeply: write section.key.")
     if not equals:
         raise ConfigurationError(
             f"--set {assignment} sets nothing: write section.key=value, such as training.epochs=50."
@@ -330,10 +332,13 @@ def _convert(value: object, hint: Any, key: str) -> object:
         if not isinstance(value, list | tuple):
             raise ConfigurationError(f"{key} (={value!r}) must be a list, such as [...].")
         return tuple(_convert(each, arguments[0], key) for each in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -_LARGEST <= value <= _LARGEST:
+            raise ConfigurationError(f"{key} is too large: it must be {_LARGEST} or less.")
+        if hint is float:
+            return float(value)
     if type(value) is not hint:
-        raise ConfigurationError(f"{key} (={value!r}) must be of type {hint.__name__}.")
+        raise ConfigurationError(f"{key} (={value!r:.60}) must be of type {hint.__name__}.")
     return value
 
 

@@ -43,7 +43,7 @@ from mbnas.study.configuration import (
     read_toml,
     without_none,
 )
-from mbnas.study.run import OpenStudy, Progress, versions
+from mbnas.study.run import OpenStudy, Progress, check_possible, versions
 from mbnas.study.workplace import Workplace, workplace_of
 from mbnas.training.curve import read_curve
 from mbnas.training.device import resolve_precision
@@ -163,6 +163,7 @@ def train_model(
         WriteError: if the folder cannot be written.
         ConfigurationError: if the network cannot be built.
     """
+    check_possible(plan.configuration)
     _check_network(plan, study.prepared)
     is_begun = _is_begun(folder, plan)
     if (folder / CARD).exists():

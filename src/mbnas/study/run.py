@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ from mbnas.data.fingerprint import Fingerprint
 from mbnas.data.folds import make_folds
 from mbnas.data.rarity import rarity_findings
 from mbnas.data.slices import PreparationSettings, PreparedSlices
-from mbnas.errors import StudyError
+from mbnas.errors import ConfigurationError, StudyError
 from mbnas.network.architecture import Architecture
+from mbnas.network.blocks import block_class
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.complexity import complexity, latency_ms
 from mbnas.search.searcher import Searcher
@@ -246,6 +248,8 @@ def opened(
         StudyError: if the study cannot be held, read or written, or its data changed.
     """
     configuration = _automatic_resolved(study.configuration)
+    check_possible(configuration)
+    _check_outside(study.path, Path(configuration.dataset))
     study = replace(study, configuration=configuration)
     beginning = Beginning.of(study)
     source = find_source(study, beginning, warn)
@@ -354,6 +358,31 @@ def versions() -> dict[str, str]:
     """Return the versions on which a score may depend."""
     packages = ("mbnas", "torch", "numpy", "monai", "nibabel", "pillow")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def check_possible(configuration: Configuration) -> None:
+    """Raise if a setting cannot work here, before anything is written.
+
+    Raises:
+        ConfigurationError: if a block does not exist, or the device has no CUDA graphs.
+    """
+    for name in configuration.space.searched.blocks:
+        block_class(name)
+    device = configuration.run.device
+    if configuration.training.step == "graph" and not device.startswith("cuda"):
+        raise ConfigurationError(
+            f"training.step (=graph) records a CUDA graph, and run.device is {device}: use eager, "
+            "compiled or auto."
+        )
+
+
+def _check_outside(study: Path, dataset: Path) -> None:
+    """Raise if a new study would lie among the files of its dataset."""
+    place = Path(os.path.realpath(study))  # Path.resolve raises where links lead round in a circle
+    if Path(os.path.realpath(dataset)) in (place, *place.parents):
+        raise StudyError(
+            f"STUDY (={study}) is inside the dataset {dataset}: name a directory elsewhere."
+        )
 
 
 def _automatic_resolved(configuration: Configuration) -> Configuration:

@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Literal, get_args
 
+from mbnas.bounds import check_bounds
 from mbnas.data.augmentation import AugmentationSettings
 from mbnas.data.slices import PreparationSettings
 from mbnas.errors import ConfigurationError
+from mbnas.training.record import FIRST_FRESH
 
 Precision = Literal["auto", "float32", "bfloat16"]
 LossName = Literal["dice", "dice+cross-entropy"]
@@ -50,7 +52,7 @@ class EvaluationSettings:
     test_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least("protocol", self, folds=2, initialisations=1)
+        check_bounds("protocol", self, folds=(2, 1000), initialisations=(1, FIRST_FRESH))
         if not 0 < self.scored_fraction <= 1:
             raise ConfigurationError(
                 f"protocol.scored_fraction (={self.scored_fraction}) must be above 0 and at most 1."
@@ -113,18 +115,17 @@ class TrainingSettings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        _at_least(
+        check_bounds(
             "training",
             self,
-            epochs=1,
-            batch_size=2,
-            base_channels=1,
-            warmup_steps=0,
-            collapse_repeats=0,
-            threads=1,
+            epochs=(1, 10**6),
+            steps_per_epoch=(1, 10**6),
+            batch_size=(2, 2**16),
+            base_channels=(1, 2**10),
+            warmup_steps=(0, 10**9),
+            collapse_repeats=(0, 100),
+            threads=(1, 2**10),
         )
-        if self.steps_per_epoch is not None:
-            _at_least("training", self, steps_per_epoch=1)
         if not 0 < self.learning_rate < math.inf:
             raise ConfigurationError(
                 f"training.learning_rate (={self.learning_rate}) must be above 0 and finite."
@@ -231,10 +232,3 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
     },
 }
 """What each preset sets, by section and key; everything else keeps its default."""
-
-
-def _at_least(section: str, settings: object, **bounds: int) -> None:
-    for name, bound in bounds.items():
-        value = getattr(settings, name)
-        if value < bound:
-            raise ConfigurationError(f"{section}.{name} (={value}) must be {bound} or more.")

@@ -14,6 +14,8 @@ from mbnas.scoring.measures import ClassMeasures
 
 FIRST_FRESH = 1000
 """Initialisations from here on are kept from every search: no network is chosen by them."""
+MOST_FRESH = 1000
+"""How many fresh initialisations there may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
