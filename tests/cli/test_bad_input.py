@@ -92,7 +92,7 @@ def test_a_folder_of_other_things_is_no_study(capsys, dataset, tmp_path):
 def test_status_of_no_study(capsys, tmp_path):
     status, said = refused(capsys, "status", tmp_path)
     assert status == 1
-    assert "is no study" in said
+    assert "is not a study" in said
 
 
 def test_check_tells_sound_from_broken(capsys, dataset, tmp_path):

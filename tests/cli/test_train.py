@@ -111,4 +111,4 @@ def test_images_that_half_precision_does_not_hold_leave_no_model_begun(study, ca
 
 def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):
     assert train(tmp_path / "nothing") == 1
-    assert "is no study" in capsys.readouterr().err
+    assert "is not a study" in capsys.readouterr().err

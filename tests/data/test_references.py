@@ -20,7 +20,7 @@ def prepare(root, directory, slice_size=9, **options):
     )
 
 
-@pytest.mark.parametrize("slice_size", [3, 9, 20])
+@pytest.mark.parametrize("slice_size", [5, 9, 20])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_reference_is_the_label_file_whatever_the_slices(msd, tmp_path, slice_size, workers):
     slices = prepare(msd, tmp_path, slice_size, workers=workers, held_out=frozenset({"case_12"}))

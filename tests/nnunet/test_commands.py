@@ -45,9 +45,11 @@ def test_a_training_on_a_small_machine_makes_its_own_batches(place):
 
 
 def test_a_command_that_fails_is_told_with_its_last_words_and_its_log(place, tmp_path):
-    with pytest.raises(NNUNetError, match=r"mbnas failed with status 1: .*no study.*log/try\.txt"):
+    with pytest.raises(
+        NNUNetError, match=r"mbnas failed with status 1: .*not a study.*log/try\.txt"
+    ):
         run_command(place, "mbnas", "status", str(tmp_path / "none"), log="try")
-    assert "is no study" in (tmp_path / "log/try.txt").read_text()
+    assert "is not a study" in (tmp_path / "log/try.txt").read_text()
 
 
 def test_a_command_that_ends_well_is_silent(place, tmp_path, capfd):
