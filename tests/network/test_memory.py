@@ -1,12 +1,14 @@
 """Predicted memory against what torch's own allocators report, and against sums done by hand.
 
-On the CPU the reference is torch's profiler, which hears every allocation; on a CUDA device it is
-the peak that the caching allocator keeps.
+On the CPU the reference is torch's profiler, which reports every allocation. What a convolution
+both allocates and frees is left out: that is scratch, and how much of it there is depends on the
+processor's instructions. On a CUDA device the reference is the peak that the caching allocator keeps.
 """
 
 import pytest
 import torch
 from torch import nn
+from torch._C._profiler import _EventType
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
@@ -51,17 +53,44 @@ def batch_of(batch, device="cpu"):
 
 
 def allocated_peak(work):
-    """The most bytes that a piece of work had at a time, by the allocator's own events."""
+    """The most bytes that a piece of work has in tensors at a time, by the allocator's own events."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         work()
-    events = [
-        event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"
-    ]
+    events = sorted(
+        allocations(profiled.profiler.kineto_results.experimental_event_tree()),
+        key=lambda event: event[0].start_time_ns,
+    )
     now = peak = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        now += event.nbytes()
-        peak = max(peak, now)
+    scratch = scratch_of_convolutions(events)
+    for number, (event, _) in enumerate(events):
+        if number not in scratch:
+            now += event.extra_fields.alloc_size
+            peak = max(peak, now)
     return peak
+
+
+def allocations(events, convolution=None):
+    """Every allocation and release, with the convolution inside which it happens, if any."""
+    for event in events:
+        inside = convolution
+        if event.tag == _EventType.Allocation:
+            yield event, inside
+        elif inside is None and event.tag == _EventType.TorchOp and "convolution" in event.name:
+            inside = event
+        yield from allocations(event.children, inside)
+
+
+def scratch_of_convolutions(events):
+    """Numbers of the events that allocate, or release, what one convolution has for itself."""
+    scratch, made = set(), {}
+    for number, (event, convolution) in enumerate(events):
+        if event.extra_fields.alloc_size > 0:
+            made[event.extra_fields.ptr] = number, convolution
+        else:
+            first, maker = made.pop(event.extra_fields.ptr, (None, None))
+            if maker is not None and maker is convolution:
+                scratch |= {first, number}
+    return scratch
 
 
 def saved_bytes(network, batch):
@@ -93,8 +122,7 @@ def test_a_step_needs_what_the_allocator_gave_out(name):
 
     measured, need = allocated_peak(step), need_of(builder(name))
     # Gradients come one by one while what was saved goes: of the sum, some part at the peak.
-    assert need.step <= 1.02 * measured
-    assert measured <= need.step + gradients + need.workspace
+    assert 0.99 * need.step <= measured <= 1.01 * need.step + gradients
 
 
 @pytest.mark.parametrize("name", ["vgg", "dense", "unet"])
@@ -108,8 +136,7 @@ def test_upsampling_as_a_gpu_does_it_is_counted_as_it_is(name, monkeypatch):
         loss(network(images).float(), labels).backward()
 
     measured, need = allocated_peak(step), need_of(builder(name), deterministic=True)
-    assert need.step <= 1.02 * measured
-    assert measured <= need.step + gradients + need.workspace
+    assert 0.99 * need.step <= measured <= 1.01 * need.step + gradients
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -117,11 +144,12 @@ def test_a_prediction_needs_what_the_allocator_gave_out(name):
     network = builder(name)().to(memory_format=torch.channels_last).eval()
 
     def predict():
+        images, labels = batch_of(4)  # labels are loaded with them
         with torch.no_grad():
-            network(batch_of(4)[0]).argmax(dim=1)
+            network(images).argmax(dim=1)
+        del labels
 
-    need = need_of(builder(name))
-    assert allocated_peak(predict) == pytest.approx(need.validation, rel=0.02, abs=need.workspace)
+    assert allocated_peak(predict) == pytest.approx(need_of(builder(name)).validation, rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["vgg", "mixed"])

@@ -4,6 +4,11 @@ The step is gone through on torch's meta device, where tensors have a size and n
 every storage is counted from the operation that makes it until nothing refers to it: so what
 autograd saves, and what comes and goes beside it, are counted as torch itself has them.
 
+This counts tensors. They are the same on every device, but what an operation allocates for itself
+is not: on a CPU, convolutions take scratch memory of a size that depends on the processor's
+instructions, and it is not predicted. The total is meant for CUDA devices, where a workspace and a
+margin stand for it.
+
 Shape suffixes: B batch, C channels, H height, W width.
 """
 
@@ -46,8 +51,8 @@ class MemoryNeed:
         step: The most that a step has at a time beside ``kept``: ``saved``, and what comes and
             goes around it.
         validation: The most that predicting a batch has at a time beside ``kept``.
-        workspace: A copy of the input, output and weights of the largest convolution, which
-            libraries take to change their layout.
+        workspace: A copy of the input, output and weights of the largest convolution, for
+            libraries that change their layout. It is no bound of what they allocate on a CPU.
     """
 
     kept: int
