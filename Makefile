@@ -7,7 +7,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check check-avx2 docs bench clean
 
 demo: $(READY)
 	$(BIN)/mbnas demo mbnas-demo
@@ -21,6 +21,13 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) --cov --cov-report=term
+	$(MAKE) check-avx2
+
+# What depends on the processor's instructions, on one without AVX-512. Both are read as torch loads.
+check-avx2: $(READY)
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not slow" \
+	  tests/network tests/training/test_loop.py tests/training/test_device.py \
+	  tests/training/test_train.py tests/training/test_validate.py tests/prediction/test_predictor.py
 
 docs: $(READY)
 	$(BIN)/python docs/build.py site

@@ -11,8 +11,8 @@ from ..prediction.conftest import CT, Z_SCORE, card_of, write_model  # noqa: TID
 NETWORKS = {
     # every block, kernel 7, skips from one level and another, down two levels and back
     "back at level 0": "0vgg3-1residual7-2dense3-2inception5-1vgg3@3-0residual3@2",
-    # logits that are upsampled; this one has two members
-    "ends at level 1": "0vgg5-1dense7",
+    # logits that are upsampled, a dense block on the image; this one has two members
+    "ends at level 1": "0dense5-1dense7",
     "library": "smp:Unet:vgg11",
 }
 SIZES = ((1, 32, 32), (3, 29, 50), (1, 1, 1), (2, 40, 7))

@@ -2,7 +2,8 @@
 
 On the CPU the reference is torch's profiler, which reports every allocation. What a convolution
 both allocates and frees is left out: that is scratch, and how much of it there is depends on the
-processor's instructions. On a CUDA device the reference is the peak that the caching allocator keeps.
+processor's instructions. On a CUDA device the reference is the peak that the caching allocator
+keeps.
 """
 
 import pytest
@@ -53,7 +54,7 @@ def batch_of(batch, device="cpu"):
 
 
 def allocated_peak(work):
-    """The most bytes that a piece of work has in tensors at a time, by the allocator's own events."""
+    """The most bytes that a piece of work has in tensors at a time, by the allocator's events."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         work()
     events = sorted(

@@ -13,7 +13,16 @@ from mbnas.escaping import in_source
 from mbnas.export.source_text import definition, definitions
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import LibraryNetwork, title_of
-from mbnas.network.blocks import BLOCKS, convolution, dense, inception, residual, vgg
+from mbnas.network.blocks import (
+    BLOCKS,
+    STEM_KERNEL,
+    STEMMED,
+    convolution,
+    dense,
+    inception,
+    residual,
+    vgg,
+)
 from mbnas.network.padding import pad_to_multiple
 from mbnas.prediction.card import NOTICE, ModelCard
 from mbnas.version import __version__
@@ -82,7 +91,10 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         before = genotype.level_before(number)
         arriving = len(card.channels) if number == 1 else channels[number - 2]
         arriving += channels[node.skip - 1] if node.skip else 0
-        block = f"{BLOCKS[node.block].__name__}({arriving}, {channels[number - 1]}, {node.kernel})"
+        leaving, stem = channels[number - 1], ""
+        if number == 1 and node.block in STEMMED:
+            stem, arriving = f"convolution({arriving}, {leaving}, {STEM_KERNEL}), ", leaving
+        block = f"{stem}{BLOCKS[node.block].__name__}({arriving}, {leaving}, {node.kernel})"
         cells.append(f"            # {number}: {_level_in_words(node.level, before)}")
         cells.append(f"            {_cell(block, node.level - before)},")
         came = "padded" if number == 1 else f"maps{number - 1}"

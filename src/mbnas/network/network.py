@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype, Node
-from mbnas.network.blocks import block_class
+from mbnas.network.blocks import STEM_KERNEL, STEMMED, block_class
+from mbnas.network.blocks.convolution import convolution
 from mbnas.network.padding import pad_to_multiple
 from mbnas.network.upsampling import Upsampling, upsample
 
@@ -19,23 +20,34 @@ from mbnas.network.upsampling import Upsampling, upsample
 class Cell(nn.Sequential):
     """A block, with pooling before it or upsampling after it as the levels ask.
 
-    Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling.
+    Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling. On the
+    image itself, a convolution comes before a block of :data:`mbnas.network.blocks.STEMMED`.
 
     Args:
         node: The cell's genes.
         level_before: Level at which its input arrives, at most one from ``node.level``.
         in_channels: Channels of its input, those of a skip included.
         out_channels: Channels of its output.
+        takes_image: Whether it is node 1.
 
     Source: Bosma et al. 2022, section 2.1.
     """
 
     def __init__(
-        self, node: Node, *, level_before: int, in_channels: int, out_channels: int
+        self,
+        node: Node,
+        *,
+        level_before: int,
+        in_channels: int,
+        out_channels: int,
+        takes_image: bool,
     ) -> None:
         layers: list[nn.Module] = []
         if node.level > level_before:
             layers.append(nn.MaxPool2d(2))
+        if takes_image and node.block in STEMMED:
+            layers.append(convolution(in_channels, out_channels, STEM_KERNEL))
+            in_channels = out_channels
         layers.append(block_class(node.block)(in_channels, out_channels, node.kernel))
         if node.level < level_before:
             layers.append(Upsampling(2))
@@ -86,6 +98,7 @@ class Network(nn.Module):
                     level_before=genotype.level_before(number),
                     in_channels=arriving,
                     out_channels=channels[number - 1],
+                    takes_image=number == 1,
                 )
             )
         self.head = nn.Conv2d(channels[-1], num_classes, 1)

@@ -4,6 +4,11 @@ A block is an ``nn.Module`` class called with ``(in_channels, out_channels, kern
 that keeps height and width. A further block is one file here and one line in
 :data:`BLOCKS`; another package adds its own through the entry-point group
 ``mbnas.blocks``, name to class, and it is found without a change here.
+
+Any block can be node 1 and then takes the image itself. It must be safe there: what it does first
+has to be linear, such as a convolution or an average. A ReLU on the normalised image would discard
+every intensity below the mean before any weight has seen it. A block whose paper begins otherwise
+is in :data:`STEMMED`.
 """
 
 from __future__ import annotations
@@ -27,6 +32,16 @@ BLOCKS: dict[str, BlockClass] = {
     "dense": DenseBlock,
     "inception": InceptionBlock,
 }
+
+STEMMED = frozenset({"dense"})
+"""Blocks that begin with normalisation and ReLU: in node 1 a convolution comes before them.
+
+It is :data:`STEM_KERNEL` wide and gives the channels of the node's level.
+
+Source: Huang et al. 2018, section 3: a convolution precedes the first dense block.
+"""
+
+STEM_KERNEL = 3
 
 
 def block_class(name: str) -> BlockClass:
@@ -53,6 +68,8 @@ def block_class(name: str) -> BlockClass:
 
 __all__ = [
     "BLOCKS",
+    "STEMMED",
+    "STEM_KERNEL",
     "BlockClass",
     "DenseBlock",
     "InceptionBlock",
