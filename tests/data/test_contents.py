@@ -1,11 +1,15 @@
 """What a check counts, against brute force over the files."""
 
+import io
 import json
+import re
 
 import numpy as np
 import pytest
 
+from mbnas.cli import check_display
 from mbnas.cli.main import main
+from mbnas.cli.terminal import Terminal
 from mbnas.data.check import check_dataset
 from mbnas.data.dataset import read_dataset
 from mbnas.data.volume import read_image, read_label, write_image, write_label
@@ -113,23 +117,28 @@ def test_colours_out_of_range_are_an_error(make_msd, tmp_path):
     assert "rgb_to_0_1 takes values from 0 to 255" in finding.message
 
 
-def test_the_table_fits_eighty_columns_and_ends_with_the_verdict(make_msd, tmp_path, capsys):
+def test_the_tables_fit_a_screen_of_eighty_columns(make_msd, tmp_path, monkeypatch):
     root = make_msd(tmp_path / "msd", ("T1", "probability map"))
     facts = json.loads((root / "dataset.json").read_text())
     facts["labels"]["2"] = "[red]posterior horn of the left lateral ventricle[/red]"
     (root / "dataset.json").write_text(json.dumps(facts))
-    assert main(["check", str(root), "--set", "protocol.folds=4"]) == 0
+    screen = Terminal()
+    screen.file, screen._force_terminal, screen.width = io.StringIO(), True, 80
+    monkeypatch.setattr(check_display, "console", lambda: screen)
+    check_display.print_check(root, check_dataset(root, num_folds=5))
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", screen.file.getvalue())
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "[red]" in printed
+    assert "1 error, 0 warnings: a search would refuse this dataset." in printed
+
+
+def test_a_pipe_has_what_the_dataset_holds_and_the_verdict_last(msd, capsys):
+    assert main(["check", str(msd), "--set", "protocol.folds=4"]) == 0
     printed = capsys.readouterr().out
-    lines = printed.splitlines()
-    assert all(len(line) <= 80 for line in lines if str(root) not in line)
-    assert lines[-1] == "The dataset is sound: a search can use it."
     for shown in ("Small", "Decathlon (MSD)", "4, every case is its own patient", "zscore"):
         assert shown in printed
-    assert "[red]" in printed
-    assert "22 coronal, cut across the posterior-anterior axis" in " ".join(printed.split())
-    assert main(["check", str(root), "--set", "protocol.folds=5"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "1 error, 0 warnings: a search would refuse this dataset."
+    assert "22 coronal, cut across the posterior-anterior axis" in printed
+    assert printed.splitlines()[-1] == "The dataset is sound: a search can use it."
 
 
 def test_cases_that_may_be_missing_are_shown(msd, tmp_path, capsys):
