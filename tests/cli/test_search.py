@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from mbnas.cli import search
 from mbnas.cli.main import main
 
 
@@ -48,3 +49,16 @@ def test_the_number_of_workers_makes_no_difference(workers, finished, command, c
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert content(tmp_path / "study") == content(finished)
+
+
+def test_the_page_of_a_search_that_runs_says_so(dataset, options, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr(search, "write_report", lambda summary, path: pages.append(summary))
+    budget = ("--set", "run.executor=inline", "--set", "search.evaluations=1")
+    arguments = [each for each in options if each not in ("--evaluations", "6")]
+    assert main(["search", str(dataset), str(tmp_path / "study"), *arguments, *budget]) == 0
+    states = [page.state for page in pages]
+    assert (states[0], states[-1]) == ("running", "finished")
+    assert set(states[:-1]) == {"running"}
+    trainings = pages[-1].evaluations[0].trainings  # both count from 0, as files and --fold do
+    assert [(each.fold, each.initialisation) for each in trainings] == [(0, 0), (1, 0)]

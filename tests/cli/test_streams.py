@@ -46,7 +46,7 @@ def test_a_pipe_that_ends_ends_the_command_quietly(lines):
 def test_a_full_disk_is_a_sentence():
     done = run(f"{MBNAS} space >/dev/full")
     assert done.returncode == 1
-    assert re.fullmatch("mbnas: .*: No space left on device\\.\n", done.stderr)
+    assert re.fullmatch("mbnas: The disk is full: what this command prints .*\\.\n", done.stderr)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
         "unreadable-image",
     ]
     assert findings[0].message == (
-        "Fold 5 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer."
+        "Fold 4 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer."
     )
     assert check_dataset(msd, num_folds=5, workers=2).findings == findings
     removed("labelsTr/case_11.nii.gz")(msd)

@@ -137,7 +137,7 @@ def test_a_rare_class_is_in_every_training_and_every_validation_whatever_the_see
 def test_more_folds_than_patients_are_refused():
     with pytest.raises(
         DatasetError,
-        match=r"Fold 5 has no patients: 4 patients cannot fill 5 folds\. "
+        match=r"Fold 4 has no patients: 4 patients cannot fill 5 folds\. "
         r"Set protocol\.folds to 4 or fewer\.",
     ):
         make_folds(alike("abcd"), 5, 0)
@@ -185,7 +185,7 @@ def test_who_is_held_out_depends_on_the_seed_and_not_on_the_folds():
 def test_too_few_patients_left_for_the_folds_are_refused_with_both_numbers():
     with pytest.raises(
         DatasetError,
-        match=r"Fold 4 has no patients: protocol\.test_fraction \(=0\.5\) holds out 3 of 6 "
+        match=r"Fold 3 has no patients: protocol\.test_fraction \(=0\.5\) holds out 3 of 6 "
         r"patients, and the 3 left cannot fill 5 folds\. Lower it, or set protocol\.folds to 3 or",
     ):
         draw_held_out(alike("abcdef"), 0.5, num_folds=5, seed=0)

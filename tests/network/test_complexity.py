@@ -63,11 +63,28 @@ def test_frozen_parameters_do_not_count():
     assert complexity(build, in_channels=2, size=8).parameters == expected
 
 
-@pytest.mark.parametrize("repetitions", [1, 4])
-def test_latency_times_every_pass_but_the_first_two(repetitions):
+@pytest.mark.parametrize("batches", [1, 4])
+def test_latency_times_every_pass_but_the_first_two(batches):
     passes = []
     network = network_of("0vgg3")
     network.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
-    assert latency_ms(network, in_channels=2, size=8, repetitions=repetitions) > 0
-    assert passes == [False] * (repetitions + 2)
+    assert latency_ms(network, in_channels=2, size=8, batches=batches, passes=3) > 0
+    assert passes == [False] * (2 + 3 * batches)
     assert not network.training
+
+
+def test_latency_is_of_the_fastest_batch_whatever_disturbs_the_others():
+    durations_s = iter([9.0, 0.5, 0.012, 7.0])  # the first is of the passes that are not timed
+    now = 0.0
+    network = network_of("0vgg3")
+    calls = 0
+
+    def clock():
+        nonlocal now, calls
+        if calls % 2:
+            now += next(durations_s)
+        calls += 1
+        return now
+
+    found = latency_ms(network, in_channels=2, size=8, batches=3, passes=4, clock=clock)
+    assert found == pytest.approx(3.0)  # 12 ms over 4 passes

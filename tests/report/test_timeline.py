@@ -87,9 +87,9 @@ def test_every_run_is_a_bar_of_its_kind():
         "scored", "collapsed", "ahead", "failed", "scored", "nothing",
     ]  # fmt: skip
     assert [bar.start_s - NOON.timestamp() for bar in lane.bars] == [0, 100, 200, 300, 400, 500]
-    assert lane.bars[0].what == "network 1, fold 1, initialisation 1: search score 0.800"
-    assert lane.bars[4].what == "network c, fold 1, fresh initialisation 1: search score 0.800"
-    assert lane.bars[5].what == "network 1, fold 1, initialisation 1: worker died"
+    assert lane.bars[0].what == "network 1, fold 0, initialisation 0: search score 0.800"
+    assert lane.bars[4].what == "network c, fold 0, fresh initialisation 1000: search score 0.800"
+    assert lane.bars[5].what == "network 1, fold 0, initialisation 0: worker died"
     assert found.kinds == KINDS
 
 

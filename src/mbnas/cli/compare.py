@@ -11,6 +11,7 @@ from mbnas.bounds import check_bound
 from mbnas.cli.comparison_display import print_comparison
 from mbnas.cli.display import say
 from mbnas.cli.live_log import check_log, logged
+from mbnas.cli.load import warn_of_load
 from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import check_address
 from mbnas.cli.search import holding, standing_of
@@ -44,6 +45,7 @@ def compare(arguments: argparse.Namespace) -> int:
     study = replace(study, configuration=configuration)
     names = tuple(arguments.network) or NETWORKS
     _others(names, study)  # what cannot be is refused before anything is prepared
+    warn_of_load()
     with holding(study) as held:
         comparison = compare_networks(
             held, names, initialisations=arguments.initialisations, output=arguments.output

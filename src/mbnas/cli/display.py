@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.progress import (
     BarColumn,
@@ -62,6 +63,27 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def stages(*labels: str) -> Iterator[tuple[Callable[[int, int], None], ...]]:
+    """Show a bar for each of several stages, which follow one another.
+
+    A stage has a bar from its first count on, until the next stage has one: what has nothing to
+    do, or is done, is not shown. Yields what to call with (done, total), one for each label.
+    """
+    with progress_bar() as progress:
+        tasks = [progress.add_task(label, total=None, note="", visible=False) for label in labels]
+
+        def show(stage: int, done: int, total: int) -> None:
+            is_new = not progress.tasks[stage].visible
+            if is_new:
+                for number, task in enumerate(tasks):
+                    progress.update(task, visible=number == stage)
+                progress.reset(tasks[stage])  # its time begins now
+            progress.update(tasks[stage], completed=done, total=total, refresh=is_new)
+
+        yield tuple(partial(show, stage) for stage in range(len(labels)))
 
 
 @contextmanager

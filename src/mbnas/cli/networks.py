@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mbnas.bounds import check_bound
+from mbnas.cli.load import warn_of_load
 from mbnas.cli.tables import console, print_csv, print_drawing, print_json
 from mbnas.errors import ConfigurationError, StudyError, UsageError
 from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName, SpaceSettings
@@ -70,7 +71,7 @@ def cost(arguments: argparse.Namespace) -> int:
     from torch import nn
 
     from mbnas.network.build import build_network, check_logits
-    from mbnas.network.complexity import complexity, latency_ms
+    from mbnas.network.complexity import LATENCY_BATCHES, complexity, latency_ms
     from mbnas.training.device import resolve_device
 
     for name, most in _MOST.items():
@@ -112,7 +113,11 @@ def cost(arguments: argparse.Namespace) -> int:
         f"multiply-accumulates  {found.multiply_accumulates:,} "
         f"({count_text(found.multiply_accumulates)}) for one {side}×{side} slice"
     )
-    out.print(f"latency               {milliseconds:.1f} ms a slice on {device} (float32, median)")
+    out.print(
+        f"latency               {milliseconds:.1f} ms a slice on {device} (float32, fastest of "
+        f"{LATENCY_BATCHES} batches)"
+    )
+    warn_of_load()
     return 0
 
 

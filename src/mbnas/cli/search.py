@@ -78,7 +78,6 @@ def run_search(
             show(summary)
 
         page = Thrift(tell)
-        page.write()
         configuration = study.configuration
         display = SearchDisplay(
             budget=configuration.search.evaluations,
@@ -94,7 +93,7 @@ def run_search(
 
         try:
             with logged(held) as log, display:
-                run.search(held, watch=watch, elsewhere=elsewhere)
+                run.search(held, watch=watch, elsewhere=elsewhere, begun=page.write)
         finally:
             page.write()
         return standing_of(held)

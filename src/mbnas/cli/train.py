@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mbnas.cli.display import counting, warn
+from mbnas.cli.display import stages, warn
 from mbnas.cli.networks import best_network, networks_named
 from mbnas.cli.options import options_layer
 from mbnas.cli.search import holding, standing_of
@@ -33,7 +33,7 @@ def train(arguments: argparse.Namespace) -> int:
         plan = FinalPlan(
             network=network, configuration=configuration, all_patients=arguments.all_patients
         )
-        with counting("Preparing volumes") as preparing, counting("Epochs") as watch:
+        with stages("Preparing volumes", "Epochs") as (preparing, watch):
             card = train_model(held, plan, folder, preparing=preparing, watch=watch)
     curves = {
         member.file: read_curve((folder / member.file).with_suffix(".csv"))

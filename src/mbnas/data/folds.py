@@ -186,7 +186,7 @@ def too_few_patients(num_patients: int, num_folds: int, test_fraction: float = 0
     """Return the sentence that refuses more folds than patients, ``None`` if there are enough.
 
     >>> too_few_patients(4, 5)
-    'Fold 5 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer.'
+    'Fold 4 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer.'
     >>> too_few_patients(5, 5) is None
     True
 
@@ -212,6 +212,6 @@ def too_few_patients(num_patients: int, num_folds: int, test_fraction: float = 0
         )
         remedy = f"lower it, {'or ' if left >= 2 else ''}{remedy}"
     return (
-        f"Fold {left + 1} has no patients: {subject} cannot fill {num_folds} folds. "
+        f"Fold {left} has no patients: {subject} cannot fill {num_folds} folds. "
         f"{remedy[0].upper()}{remedy[1:]}"
     )

@@ -19,7 +19,7 @@ class Costs:
         parameters: All of them, those of lower resolutions' logits included.
         macs: Multiply-accumulates for one square slice.
         macs_32: Likewise for 32×32 pixels; ``None`` where the network takes no such input.
-        latency_ms: Of one slice, in float32, the median.
+        latency_ms: Of one slice, in float32, by the fastest of several batches.
     """
 
     parameters: int

@@ -180,8 +180,8 @@ def _racing(configuration: Configuration, standing: Standing) -> Racing | None:
 
 def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldScore:
     return FoldScore(
-        fold=record.key.fold + 1,
-        initialisation=record.key.initialisation + 1,
+        fold=record.key.fold,
+        initialisation=record.key.initialisation,
         score=record.score,
         collapsed=tuple(class_names[index - 1] for index in record.collapsed),
         absent=tuple(class_names[index - 1] for index in record.absent),

@@ -101,6 +101,6 @@ def _costs(comparison: Comparison) -> str:
     return (
         f"MACs: multiply-accumulates for one slice, {size}×{size} under this protocol. The "
         "counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that column. "
-        "Latency: of one slice, in float32 on the study's device, the median. Training: the mean "
-        "duration of one."
+        "Latency: of one slice, in float32 on the study's device, by the fastest of several "
+        "batches; on a busy machine it is too long. Training: the mean duration of one."
     )

@@ -27,8 +27,8 @@ class FoldScore:
     """One training and what came of it.
 
     Attributes:
-        fold: Number of the fold, from 1.
-        initialisation: Number of the initialisation, from 1.
+        fold: Number of the fold, from 0.
+        initialisation: Number of the initialisation, from 0.
         score: Validation Dice of the training, or ``None`` if it failed.
         collapsed: Names of the classes that are predicted on none of the training slices that
             show them.

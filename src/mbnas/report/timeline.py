@@ -18,7 +18,7 @@ from typing import Literal
 from mbnas.report.wording import score_text
 from mbnas.study.account import is_ahead
 from mbnas.study.pace import seconds_of
-from mbnas.training.record import FIRST_FRESH, FailureRecord, TrainingRecord
+from mbnas.training.record import FailureRecord, TrainingRecord
 
 Kind = Literal["scored", "collapsed", "ahead", "failed", "nothing"]
 KINDS: tuple[Kind, ...] = ("scored", "collapsed", "ahead", "failed", "nothing")
@@ -147,9 +147,8 @@ def _which(record: TrainingRecord | FailureRecord, numbers: Mapping[str, int]) -
     key = record.key
     number = numbers.get(key.network)
     network = f"network {key.network[:8]}" if number is None else f"network {number}"
-    initialisation = key.initialisation - FIRST_FRESH if key.is_fresh else key.initialisation
     fresh = "fresh " if key.is_fresh else ""
-    return f"{network}, fold {key.fold + 1}, {fresh}initialisation {initialisation + 1}"
+    return f"{network}, fold {key.fold}, {fresh}initialisation {key.initialisation}"
 
 
 def _what_came_of_it(record: TrainingRecord | FailureRecord) -> str:

@@ -32,8 +32,8 @@ def difference_text(difference: float) -> str:
 def count_text(count: int | None) -> str:
     """Return a large count to three digits.
 
-    >>> [count_text(count) for count in (0, 940, 7_763_041, 12_345_678_901)]
-    ['0', '940', '7.76 M', '12.3 G']
+    >>> [count_text(count) for count in (0, 940, 999_999, 7_763_041, 12_345_678_901)]
+    ['0', '940', '1 M', '7.76 M', '12.3 G']
     """
     if count is None:
         return NOTHING

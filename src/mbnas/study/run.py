@@ -307,6 +307,7 @@ def search(
     watch: Callable[[Moment], None] = ignore_moment,
     elsewhere: Elsewhere = nowhere,
     workplace: Workplace | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Run or resume a study's search until its budget is spent.
 
@@ -317,6 +318,7 @@ def search(
         watch: Told at every batch and after every training.
         elsewhere: Finds trainings that other studies hold.
         workplace: Where trainings run; as the study's configuration says if ``None``.
+        begun: Called once, when the ledger says that the search runs.
     """
     configuration, ledger = study.study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
@@ -328,6 +330,7 @@ def search(
         watch(moment)
 
     try:
+        begun()
         _record_missing_costs(study)  # of one that was killed before it could say so
         with workplace_of(configuration) if workplace is None else nullcontext(workplace) as place:
             if ledger.is_retrying():
