@@ -122,7 +122,7 @@ def fitted(
         }
         for what, rows in training.items()
     }
-    costs = ("opening", "recording", "standing")
+    costs = ("opening", "recording", "status", "standing", "resuming", "page")
     by_trainings = {name: exponents(ledger, "trainings", f"{name}_s") for name in costs}
     return fits | {"trainings in the ledger": by_trainings}
 

@@ -1,4 +1,8 @@
-"""What a ledger costs by how many trainings it holds: opening, recording one more, the standing."""
+"""What a ledger costs by how many trainings it holds.
+
+Opening it, recording one more training, the status in figures, the whole standing, resuming its
+search, and its page with the page's size.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from measuring import summary
-from scale_driver import PROTOCOL, TRAININGS_EACH, fill
-from scale_simulated import World
+from scale_driver import PROTOCOL, TRAININGS_EACH, begun, evaluator_of, fill
+from scale_simulated import VirtualExecutor, World
 
 from mbnas.genotype.genotype import unet_genotype
+from mbnas.report.collect import collect
+from mbnas.report.page import write_report
 from mbnas.search.random_search import random_search
+from mbnas.study.brief import read_brief
 from mbnas.study.configuration import build
+from mbnas.study.driver import drive
 from mbnas.study.ledger import Ledger
 from mbnas.study.standing import read_standing
+from mbnas.study.study import Study
 from mbnas.training.record import TrainingKey, TrainingRecord
 
 NUM_EPOCHS = 24
@@ -42,23 +51,46 @@ def ledger_costs(directory: Path, num_trainings: int) -> dict[str, Any]:
                 "protocol": PROTOCOL.digest,
                 "budget": str(num_networks),
                 "state": "finished",
+                "data": "0" * 16,
+                "dataset name": "nowhere",
+                "classes": '["a", "b"]',
             }.items():
                 ledger.set_fact(key, value)
         opening = seconds_of(lambda: Ledger.open(path).close(), OPENINGS)
         with Ledger.open(path) as ledger:
-            configuration = build({"dataset": ""})
+            configuration = build({"dataset": "", "search": {"evaluations": num_networks}})
+            study = Study(path=Path(inside), configuration=configuration)
+            status = seconds_of(lambda: read_brief(ledger, configuration), STANDINGS)
+            resuming = seconds_of(lambda: resume(ledger, world, num_networks), STANDINGS)
+            page = seconds_of(lambda: write_report(collect(study, ledger), study.report), STANDINGS)
             standing = seconds_of(lambda: read_standing(ledger, configuration), STANDINGS)
             ledger.record_network(unet_genotype())
             records = iter([record_of(number, world) for number in range(RECORDINGS)])
             recording = seconds_of(lambda: ledger.record_training(next(records)), RECORDINGS)
         size_mb = path.stat().st_size / 1e6
+        page_mb = study.report.stat().st_size / 1e6
     return {
         "trainings": num_networks * TRAININGS_EACH,
         "size_mb": size_mb,
         "opening_s": opening,
         "recording_s": recording,
+        "status_s": status,
         "standing_s": standing,
+        "resuming_s": resuming,
+        "page_s": page,
+        "page_mb": page_mb,
     }
+
+
+def resume(ledger: Ledger, world: World, num_networks: int) -> None:
+    """Run a finished search again from its seed, as when it resumes: all of it is known."""
+    executor = VirtualExecutor(2)
+    drive(
+        lambda: begun(random_search, world.seed),
+        evaluator_of(ledger, executor, 2, world),
+        ledger,
+        budget=num_networks,
+    )
 
 
 def record_of(number: int, world: World) -> TrainingRecord:

@@ -21,7 +21,10 @@ AXES = {
 COSTS = {
     "opening": "opening it",
     "recording": "recording a training",
+    "status": "the status in figures",
     "standing": "reading the standing",
+    "resuming": "resuming the search",
+    "page": "writing the page",
 }
 
 WHICH = ("of all", "of the largest two")
@@ -41,8 +44,9 @@ LEDGER = """\
 ## The ledger
 
 Of finished searches, each training with 24 epochs, in a file on a disk: opening checks the whole
-file, recording waits until the disk has it, and the standing is what `mbnas status` shows and the
-report is made of.
+file, recording waits until the disk has it, the status is what `mbnas status` prints, the standing
+what the report is made of, resuming runs the search again from its seed until all that is recorded
+is known, and the page is the report.
 
 ![Seconds by trainings in the ledger]({picture})
 """
@@ -76,17 +80,17 @@ def markdown(results: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         ]
     lines += ["", *LEDGER.format(picture=pictures["ledger"]).splitlines(), ""]
     lines += [
-        f"| trainings | MB | {', ms | '.join(COSTS.values())}, ms |",
-        "| ---: | ---: |" + " --- |" * 3,
+        f"| trainings | MB | page, MB | {', ms | '.join(COSTS.values())}, ms |",
+        "| ---: | ---: | ---: |" + " --- |" * len(COSTS),
     ]
     for row in results["ledger"]:
-        cells = [f"{row['trainings']}", f"{row['size_mb']:.1f}"]
+        cells = [f"{row['trainings']}", f"{row['size_mb']:.1f}", f"{row['page_mb']:.2f}"]
         cells += [in_ms(row[f"{name}_s"]) for name in COSTS]
         lines.append(f"| {' | '.join(cells)} |")
     fit = results["exponents"]["trainings in the ledger"]
     for which in WHICH:
         exponents = " | ".join(f"{fit[name][which]:.2f}" for name in COSTS)
-        lines.append(f"| exponent {which} | | {exponents} |")
+        lines.append(f"| exponent {which} | | | {exponents} |")
     return "\n".join(lines) + "\n"
 
 

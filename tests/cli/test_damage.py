@@ -15,6 +15,8 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.data.phantom import write_phantom
+from mbnas.data.slices import PreparedSlices
+from mbnas.errors import StudyError
 from mbnas.report.collect import collect
 from mbnas.report.page import render_page
 from mbnas.scoring.measures import ClassMeasures
@@ -401,3 +403,13 @@ def test_a_page_shows_one_state_while_another_process_records(study, monkeypatch
     fresh = sum(len(each.trainings) for each in summary.comparison.networks)
     assert shown + fresh == summary.account.spent.count
     assert "</html>" in render_page(summary)
+
+
+@pytest.mark.parametrize(("key", "value"), [("slice_axis", 7), ("slice_size", 0)])
+def test_a_damaged_index_of_slices_is_named_with_its_folder(study, key, value):
+    (file,) = study.rglob("index.json")
+    index = json.loads(file.read_text())
+    index["settings"][key] = value
+    file.write_text(json.dumps(index))
+    with pytest.raises(StudyError, match=r"holds no usable prepared slices .* Remove this folder"):
+        PreparedSlices.open(file.parent)

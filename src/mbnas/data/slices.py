@@ -25,7 +25,7 @@ from mbnas.data.normalise import ChannelNormalisation, Normalisation
 from mbnas.data.patients import merged_by_patient
 from mbnas.data.prepare import PlaneTransform
 from mbnas.data.references import read_reference
-from mbnas.errors import ConfigurationError, StudyError
+from mbnas.errors import ConfigurationError, MbnasError, StudyError
 
 FORMAT_VERSION = 4
 """Part of the digest: raise it whenever prepared slices come out differently."""
@@ -284,7 +284,7 @@ def _usable(directory: Path) -> Iterator[None]:
     """Turn what is wrong with a folder of slices into one sentence."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, MbnasError) as error:
         raise StudyError(
             f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
             "run the search again: it prepares them anew."
