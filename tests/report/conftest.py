@@ -1,9 +1,11 @@
+import io
 import random
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from mbnas.cli.terminal import Terminal
 from mbnas.genotype.genotype import Genotype, Node
 from mbnas.report.comparison import Comparison, compare_contenders
 from mbnas.report.segmentations import Segmentations, ShownCase, show_case
@@ -163,6 +165,18 @@ def make_segmentations(*cases: ShownCase, **fields: object) -> Segmentations:
         "num_cases": len(cases),
     }
     return Segmentations(**(values | fields))
+
+
+@pytest.fixture
+def screen():
+    """Return a terminal of a width, whose ``file`` keeps what is printed."""
+
+    def make(width):
+        terminal = Terminal()
+        terminal.file, terminal.width = io.StringIO(), width
+        return terminal
+
+    return make
 
 
 @pytest.fixture

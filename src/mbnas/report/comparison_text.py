@@ -102,7 +102,7 @@ def _latex_cell(cell: Cell) -> str:
         text = rf"\textbf{{{text}}}"
     if len(cell.text) <= _LONGEST_LINE:
         return text
-    return rf"\parbox[t]{{0.4\linewidth}}{{\raggedright {text}\strut}}"
+    return rf"\parbox[t]{{0.36\linewidth}}{{\raggedright {text}\strut}}"
 
 
 def _latex_note(cell: Cell) -> str:

@@ -127,7 +127,7 @@ def _cells(line: _Line) -> tuple[Cell, ...]:
     return (
         Cell(text=name, note=source),
         *(_quantity_cell(metrics[metric], metric) for metric in METRICS),
-        Cell(text=NOTHING if macs_32 is None else f"{macs_32 / 1e6:.0f}"),
+        Cell(text=NOTHING if macs_32 is None else f"{macs_32 / 1e6:.4g}"),
         Cell(text=NOTHING if parameters is None else f"{parameters / 1e6:.3g}"),
     )
 
@@ -145,20 +145,21 @@ def _results(
 ) -> Iterator[tuple[Cell, ...]]:
     """Yield the paper's tests, here over our blocks, and its Dice inside nnU-Net."""
     found, friedman = comparison.friedman, published.friedman
-    freedom = 0 if found is None else len(found.average_ranks) - 1
+    statistic, p = _wilcoxon_here(comparison, rows)
+    wilcoxon = "Wilcoxon, best network found and U-Net"
     texts = [
         (
-            "Friedman, all networks",
-            NOTHING
-            if found is None
-            else f"chi2 = {found.chi2:.2f}, df = {freedom}, {_p(found.chi2_p)}",
-            f"chi2 = {friedman.chi2:.2f}, df = {friedman.freedom}, p < {friedman.p_below:g}",
+            "Friedman, all networks: chi2 (df)",
+            f"{found.chi2:.2f} ({len(found.average_ranks) - 1})" if found else NOTHING,
+            f"{friedman.chi2:.2f} ({friedman.freedom})",
         ),
         (
-            "Wilcoxon, best network found and U-Net",
-            _wilcoxon_here(comparison, rows),
-            _wilcoxon_published(published),
+            "Friedman, all networks: p",
+            p_text(found.chi2_p, ALPHA) if found else NOTHING,
+            f"< {friedman.p_below:g}",
         ),
+        (f"{wilcoxon}: W", statistic, _given(published.wilcoxon.statistic)),
+        (f"{wilcoxon}: p", p, _below(published.wilcoxon.p_below)),
     ]
     texts += [
         (f"Dice inside nnU-Net, {name}", "by mbnas nnunet", f"{dice:.4f}")
@@ -167,8 +168,8 @@ def _results(
     yield from (tuple(Cell(text=text) for text in line) for line in texts)
 
 
-def _wilcoxon_here(comparison: Comparison, rows: Sequence[Row]) -> str:
-    """Return the test over blocks of the found network of the best Dice and the U-Net."""
+def _wilcoxon_here(comparison: Comparison, rows: Sequence[Row]) -> tuple[str, str]:
+    """Return W and p over blocks of the found network of the best Dice and the U-Net."""
     dice = {
         number: network.validation.metrics["dice"].overall.mean
         for number, network in enumerate(comparison.networks)
@@ -177,21 +178,17 @@ def _wilcoxon_here(comparison: Comparison, rows: Sequence[Row]) -> str:
     known = {number: mean for number, mean in dice.items() if mean is not None}
     unets = [number for number, row in enumerate(rows) if "unet" in row.published]
     if not known or not unets:
-        return NOTHING
+        return NOTHING, NOTHING
     wanted = {max(known, key=lambda number: known[number]), unets[0]}
     for pair in comparison.block_pairs:
         if {comparison.tested[pair.first], comparison.tested[pair.second]} == wanted:
-            return f"W = {pair.paired.statistic:g}, {_p(pair.paired.p)}"
-    return NOTHING
+            return f"{pair.paired.statistic:g}", p_text(pair.paired.p, ALPHA)
+    return NOTHING, NOTHING
 
 
-def _wilcoxon_published(published: PublishedDataset) -> str:
-    found = published.wilcoxon
-    if found.p_below is None or found.statistic is None:
-        return "not significant"
-    return f"W = {found.statistic:g}, p < {found.p_below:g}"
+def _given(statistic: float | None) -> str:
+    return "not given" if statistic is None else f"{statistic:g}"
 
 
-def _p(p: float) -> str:
-    text = p_text(p, ALPHA)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+def _below(p: float | None) -> str:
+    return "not significant" if p is None else f"< {p:g}"
