@@ -21,7 +21,7 @@ from mbnas.genotype.space import Space
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
-from mbnas.study.driver import drive
+from mbnas.study.driver import drive, ignore
 from mbnas.study.evaluator import Evaluator
 from mbnas.study.executors import InlineExecutor
 from mbnas.study.ledger import Ledger
@@ -94,6 +94,7 @@ def search(
     searcher=local_search,
     seed=0,
     protocol=PROTOCOL,
+    watch=ignore,
     **options,
 ):
     """Run or resume a search and return its evaluator."""
@@ -112,7 +113,11 @@ def search(
             **options,
         )
         drive(
-            lambda: searcher(SPACE, np.random.default_rng(seed)), evaluator, ledger, budget=budget
+            lambda: searcher(SPACE, np.random.default_rng(seed)),
+            evaluator,
+            ledger,
+            budget=budget,
+            watch=watch,
         )
         return evaluator
 
@@ -136,6 +141,29 @@ def test_the_budget_counts_distinct_networks(path, searcher, budget):
     assert [each.number for each in evaluations] == list(range(1, budget + 1))
     assert len({each.genotype for each in evaluations}) == budget
     assert len(trainings) == 2 * budget
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search])
+@pytest.mark.parametrize("racing", [None, 0.1])
+def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, searcher, racing):
+    """By brute force: the highest mean of a network that has all of its trainings."""
+    settings = {"function": train_truly, "protocol": RACED, "racing": racing, "budget": 12}
+    for _ in ("new", "resumed"):
+        moments = []
+        search(path, searcher=searcher, watch=moments.append, **settings)
+        evaluations, trainings = told(path)
+        means = {}
+        for each in evaluations:
+            scores = [of.score for key, of in trainings.items() if key.network == each.network]
+            if len(scores) == 9:
+                means[each.number] = math.fsum(scores) / 9
+        before = evaluations[-1].batch  # the last batch is not over when its watch ends
+        last = [number for number in means if evaluations[number - 1].batch < before]
+        best = max(last, key=means.__getitem__)
+        seen = [(each.best.number, each.best.score) for each in moments if each.best]
+        assert max(score for _, score in seen) >= means[best]
+        assert all(means[number] == pytest.approx(score) for number, score in seen)
+        assert [score for _, score in seen] == sorted(score for _, score in seen)
 
 
 def test_a_search_ends_with_its_space(path):
