@@ -73,6 +73,15 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def in_utf8(text: str) -> str:
+    r"""Return text that UTF-8 can hold: bytes of a file's name that are not are escapes.
+
+    >>> in_utf8("fall\udce9")
+    'fall\\xe9'
+    """
+    return "".join(_escape(each) if category(each) == "Cs" else each for each in text)
+
+
 def in_message(text: str) -> str:
     r"""Return a message for a terminal: visible, its own line ends kept.
 

@@ -89,6 +89,7 @@ def cost(arguments: argparse.Namespace) -> int:
     check_logits(build(), num_classes=arguments.classes, **where)
     found = complexity(build, **where)
     device = resolve_device(arguments.device)
+    warn_of_load()
     milliseconds = latency_ms(build(), device=device, **where)
     if arguments.json:
         print_json(
@@ -117,7 +118,6 @@ def cost(arguments: argparse.Namespace) -> int:
         f"latency               {milliseconds:.1f} ms a slice on {device} (float32, fastest of "
         f"{LATENCY_BATCHES} batches)"
     )
-    warn_of_load()
     return 0
 
 

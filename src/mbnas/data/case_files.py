@@ -27,8 +27,9 @@ from mbnas.data.naming import (
     without_suffix,
 )
 from mbnas.errors import DatasetError
+from mbnas.escaping import in_utf8
 
-_CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+_CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]")
 
 
@@ -224,7 +225,7 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
             passed_over.append(PassedOver(file=f"imagesTr/{path.name}", reason=reason))
     cases = tuple(
         Case(
-            name=name,
+            name=in_utf8(name),
             images=(whole[name],)
             if name in whole
             else tuple(

@@ -24,7 +24,7 @@ from mbnas.data.naming import (
 from mbnas.data.volume import read_header
 from mbnas.errors import DatasetError
 
-_CHANNEL_FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+_CHANNEL_FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
