@@ -62,7 +62,7 @@ def prepared(tmp_path):
 
 
 def record_of(prepared, *, keep=True):
-    """One training that predicted every volume a class too high."""
+    """One training that predicted every volume with background and class two swapped."""
     volumes = []
     for volume in prepared.volumes:
         measures = ClassMeasures(
@@ -72,7 +72,7 @@ def record_of(prepared, *, keep=True):
             predicted_voxels=1,
             reference_voxels=1,
         )
-        predicted = np.asarray(prepared.labels[volume.slices]) + np.uint8(1)
+        predicted = np.uint8(2) - np.asarray(prepared.labels[volume.slices])
         volumes.append(
             VolumeRecord(
                 case=volume.case,
@@ -132,7 +132,7 @@ def test_examples_are_of_the_fullest_slice_as_radiologists_look_at_it(prepared, 
     assert best.reference_HW[0, 0] == 1  # anterior up, the patient's right to the left
     assert best.reference_HW[-1, -1] == 2
     assert np.array_equal(best.image_HW, best.reference_HW)
-    assert np.array_equal(best.predicted_HW[0], best.reference_HW + 1)
+    assert np.array_equal(best.predicted_HW[0], 2 - best.reference_HW)
 
 
 def test_predictions_that_were_not_kept_are_no_figure(prepared, tmp_path):
