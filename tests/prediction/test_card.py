@@ -99,3 +99,14 @@ def test_a_module_is_not_imported_unless_trusted(model):
     foreign = replace(card, network="module:antigravity:fly#00000000")
     with pytest.raises(ModelError, match="--trust-module"):
         load_members(folder, foreign)
+
+
+@pytest.mark.parametrize("mirrored", [(0, 1), (0, 1, 3), (1, 0, 2), (2, 1, 0), (0, 1, 1)])
+def test_classes_that_are_no_pairs_are_refused(mirrored):
+    with pytest.raises(ModelError, match="mirrored_classes must be pairs that change places"):
+        card_of(mirrored_classes=mirrored)
+
+
+def test_pairs_of_classes_are_kept():
+    card = card_of(mirrored_classes=(0, 2, 1))
+    assert ModelCard.from_json(card.to_json()) == card

@@ -110,6 +110,27 @@ def test_both_dims_give_four_predictions(tmp_path):
     assert back == {calls[0].tobytes()}
 
 
+@pytest.mark.parametrize(("slice_axis", "swaps"), [(2, True), (1, True), (0, False)])
+def test_classes_that_change_places_are_swapped_back_in_reversed_slices(slice_axis, swaps):
+    """A network that says left above the middle and right below it, as one that learned sides."""
+
+    def run(images):
+        logits = np.zeros((len(images), 3, *images.shape[2:]), np.float32)
+        half = images.shape[2] // 2
+        logits[:, 1, :half] = 9
+        logits[:, 2, half:] = 9
+        return logits
+
+    card = card_of(slice_axis=slice_axis, mirrored_classes=(0, 2, 1), slice_size=8)
+    voxels, geometry = voxels_of((1, 8, 8, 8)), Geometry.canonical((8, 8, 8), (1.0, 1.0, 1.0))
+    plain, with_tta = (
+        Predictor(card=card, members=(run,), tta=tta).segment(voxels, geometry, probabilities=True)
+        for tta in (False, True)
+    )
+    equal = np.allclose(plain.probabilities_XYZK, with_tta.probabilities_XYZK, atol=1e-6)
+    assert equal == swaps
+
+
 def test_test_time_flips_that_training_never_saw_are_refused(tmp_path):
     write_model(tmp_path / "model", card_of(flips=(False, False)))
     with pytest.raises(ModelError, match="Leave --tta out"):

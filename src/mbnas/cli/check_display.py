@@ -16,6 +16,7 @@ from mbnas.data.check import DatasetCheck
 from mbnas.data.contents import ClassContents, DatasetContents, SliceContents, Spread, Triple
 from mbnas.data.examine import Finding, listed
 from mbnas.data.geometry import ANATOMICAL_AXES
+from mbnas.data.laterality import Flips
 from mbnas.data.normalise import IN_WORDS
 from mbnas.data.slice_axis import PLANES
 from mbnas.report.wording import counted
@@ -36,22 +37,23 @@ _PATIENTS_BY = {
 }
 
 
-def print_check(root: Path, check: DatasetCheck) -> None:
+def print_check(root: Path, check: DatasetCheck, flips: Flips) -> None:
     """Print what a dataset holds, then what is wrong with it, and the verdict last."""
     out = console()
     if check.contents is not None:
-        _print_contents(out, root, check.contents)
+        _print_contents(out, root, check.contents, flips)
     if check.findings:
         out.print_table(_findings(check.findings))
     out.print(_verdict(check))
 
 
-def check_as_json(check: DatasetCheck) -> dict[str, Any]:
+def check_as_json(check: DatasetCheck, flips: Flips) -> dict[str, Any]:
     """Return a check with stable keys."""
     contents = check.contents
     return {
         "sound": check.is_sound,
         "dataset": None if contents is None else _contents_as_json(contents),
+        "flips": asdict(flips),
         "findings": [asdict(each) for each in check.findings],
     }
 
@@ -96,7 +98,7 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
     }
 
 
-def _print_contents(out: Terminal, root: Path, contents: DatasetContents) -> None:
+def _print_contents(out: Terminal, root: Path, contents: DatasetContents, flips: Flips) -> None:
     facts = [
         ("dataset", words(contents.name, "bold")),
         ("folder", words(str(root))),
@@ -105,6 +107,7 @@ def _print_contents(out: Terminal, root: Path, contents: DatasetContents) -> Non
         ("passed over", words(_passed_over(contents))),
         ("patients", words(_patients(contents))),
         ("slices", words("–" if contents.slices is None else _slices(contents.slices))),
+        ("flips", words(_flips(flips))),
     ]
     out.print(_grid(facts), soft_wrap=False)
     out.print()
@@ -121,6 +124,10 @@ def _grid(rows: Iterable[tuple[str, Text]]) -> Table:
     for label, value in rows:
         made.add_row(label, value)
     return made
+
+
+def _flips(flips: Flips) -> str:
+    return " ".join((", ".join(flips.axes) or "none", *(f"– {each}" for each in flips.notices)))
 
 
 def _cases(contents: DatasetContents) -> str:

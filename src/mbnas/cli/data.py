@@ -12,6 +12,7 @@ from mbnas.cli.display import counting
 from mbnas.cli.options import default_protocol, options_layer
 from mbnas.cli.tables import print_csv, print_json
 from mbnas.data.check import check_dataset
+from mbnas.data.laterality import flips_of
 from mbnas.data.patient_table import read_patient_table
 from mbnas.study.configuration import build, merge, preset_layer
 
@@ -37,10 +38,12 @@ def check(arguments: argparse.Namespace) -> int:
             workers=os.cpu_count() or 1,
             progress=progress,
         )
+    names = [] if checked.contents is None else [each.name for each in checked.contents.classes]
+    flips = flips_of(configuration.augmentation, names)
     if arguments.json:
-        print_json(check_as_json(checked))
+        print_json(check_as_json(checked, flips))
     elif arguments.csv:
         print_csv(FINDING_COLUMNS, map(asdict, checked.findings))
     else:
-        print_check(arguments.dataset, checked)
+        print_check(arguments.dataset, checked, flips)
     return 0 if checked.is_sound else 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.cli.terminal import Terminal, headed
+from mbnas.data.augmentation import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import csv_text, visible
 from mbnas.genotype.genotype import Genotype
 from mbnas.report.terminal import draw_in_terminal
@@ -76,6 +77,8 @@ def print_brief(study: Study, brief: Brief) -> None:
             out.print(f"{number} of {tally.trainings} trainings {what}")
     if brief.num_dropped:
         out.print(f"{brief.num_dropped} of {done} networks dropped early by racing")
+    if sentence := _flips(study.configuration.augmentation):
+        out.print(visible(sentence))
     best = brief.best
     if best is None:
         out.print("No network has a score yet.")
@@ -107,6 +110,16 @@ def print_evaluations(standing: Standing) -> None:
     """Print every network that a search asked for, as CSV."""
     rows = map(_evaluation_as_json, standing.evaluations)
     print_csv(EVALUATION_COLUMNS, (row | {"trainings": len(row["trainings"])} for row in rows))
+
+
+def _flips(augmentation: AugmentationSettings) -> str | None:
+    """Return what the names of the classes made of flips; ``None`` where that is nothing."""
+    if augmentation.mirror_pairs:
+        pairs = "; ".join(" and ".join(pair) for pair in augmentation.mirror_pairs)
+        return f"Left-right flips swap the labels of {pairs}."
+    if LEFT_RIGHT not in augmentation.flip_axes:
+        return "Training slices are not flipped left to right."
+    return None
 
 
 def standing_as_json(path: Path, standing: Standing) -> dict[str, Any]:

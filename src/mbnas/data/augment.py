@@ -8,8 +8,10 @@ Shape suffixes: B batch, C channels, H height, W width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,6 +62,23 @@ def augment(
     )
     moved_BCHW += brightness_BC[:, :, None, None]
     return moved_BCHW, moved_labels_B1HW[:, 0].to(torch.uint8)
+
+
+def mirror_labels(
+    labels_BHW: UInt8[Tensor, "batch side side"],
+    mirrored_B: Bool[Tensor, " batch"],
+    mirrored_classes: Sequence[int],
+) -> UInt8[Tensor, "batch side side"]:
+    """Return labels in which classes have changed places in the slices that are mirrored.
+
+    Args:
+        labels_BHW: Class indices.
+        mirrored_B: Which slices are flipped left to right.
+        mirrored_classes: What the background and each class is in the mirror.
+    """
+    in_mirror_K = torch.tensor(mirrored_classes, dtype=torch.uint8, device=labels_BHW.device)
+    swapped_BHW = in_mirror_K[labels_BHW.long()]
+    return torch.where(mirrored_B[:, None, None], swapped_BHW, labels_BHW)
 
 
 def sampling_grid(

@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float
 from mbnas.data.geometry import ANATOMICAL_AXES
 from mbnas.errors import ConfigurationError
 
+LEFT_RIGHT = ANATOMICAL_AXES[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationSettings:
@@ -29,7 +31,10 @@ class AugmentationSettings:
         rotation_degrees: Largest rotation either way.
         brightness: Largest offset added to a channel, in units of its normalised intensities.
         flip_axes: Anatomical axes across which half of the slices are flipped. A flip
-            across another than left-right swaps what labels such as anterior mean.
+            across another than left-right makes a body that there is not.
+        mirror_pairs: Pairs of names of classes that change places in a left-right flip; ``None``
+            decides by the names of the classes (:mod:`mbnas.data.laterality`), which may also
+            take axes away. A study decides once, when it begins.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -40,7 +45,8 @@ class AugmentationSettings:
     shift: float = 0.1
     rotation_degrees: float = 15.0
     brightness: float = 0.2
-    flip_axes: tuple[str, ...] = ("left-right",)
+    flip_axes: tuple[str, ...] = (LEFT_RIGHT,)
+    mirror_pairs: tuple[tuple[str, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -59,6 +65,12 @@ class AugmentationSettings:
                 raise ConfigurationError(
                     f"augmentation.flip_axes holds {axis!r}: use {', '.join(ANATOMICAL_AXES)}."
                 )
+        names = [name for pair in self.mirror_pairs or () for name in pair]
+        if any(len(pair) != 2 for pair in self.mirror_pairs or ()) or len(set(names)) < len(names):
+            raise ConfigurationError(
+                f"augmentation.mirror_pairs (={self.mirror_pairs}) must be pairs of class names, "
+                'each name once, such as [["left kidney", "right kidney"]].'
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

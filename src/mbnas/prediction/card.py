@@ -22,7 +22,7 @@ from mbnas.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
 
 CARD = "model.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 NOTICE = (
     "Made by mbnas, research software. It is no medical device and not for use in the "
     "diagnosis or treatment of patients."
@@ -65,6 +65,8 @@ class ModelCard:
         slice_size: Side of the slices in pixels.
         flips: Whether height and width were reversed in training, as they then may be in
             prediction.
+        mirrored_classes: What the background and each class is in a slice that is reversed left
+            to right; empty if no class changes places.
         spacing_mm: Median spacing of the volumes it learned from, along the canonical axes.
         precision: In which it was trained.
         format: Of the members' files.
@@ -86,6 +88,7 @@ class ModelCard:
     slice_axis: int
     slice_size: int
     flips: tuple[bool, bool]
+    mirrored_classes: tuple[int, ...] = ()
     spacing_mm: tuple[float, float, float]
     precision: Literal["float32", "bfloat16"]
     format: Format = "safetensors"
@@ -106,6 +109,7 @@ class ModelCard:
             "spacing_mm must be three positive numbers": len(self.spacing_mm) == 3
             and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
             "flips must be two": len(self.flips) == 2,
+            "mirrored_classes must be pairs that change places": self._has_pairs(),
             "precision must be float32 or bfloat16": self.precision in ("float32", "bfloat16"),
             f"format must be {' or '.join(get_args(Format))}": self.format in get_args(Format),
             f"members must be 1 to {_MAX_MEMBERS}": 1 <= len(self.members) <= _MAX_MEMBERS,
@@ -117,6 +121,19 @@ class ModelCard:
         for rule, holds in rules.items():
             if not holds:
                 raise ModelError(f"A model's {rule}, which is not so here.")
+
+    def _has_pairs(self) -> bool:
+        mirrored = self.mirrored_classes
+        return not mirrored or (
+            sorted(mirrored) == list(range(self.num_classes))
+            and mirrored[0] == 0
+            and all(mirrored[mirrored[index]] == index for index in mirrored)
+        )
+
+    @property
+    def left_right_dim(self) -> int | None:
+        """Which dimension of a slice is the left-right axis: height, 0, or none."""
+        return None if self.slice_axis == 0 else 0
 
     @property
     def num_classes(self) -> int:
@@ -167,6 +184,7 @@ class ModelCard:
                 slice_axis=int(facts["slice_axis"]),
                 slice_size=int(facts["slice_size"]),
                 flips=_pair(facts["flips"]),
+                mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
                 spacing_mm=_triple(facts["spacing_mm"]),
                 precision=facts["precision"],
                 format=facts["format"],

@@ -271,10 +271,13 @@ class Predictor:
             for choice in product(*choices)
         ]
         total: np.ndarray | float = 0.0
+        in_mirror, left_right_dim = list(self.card.mirrored_classes), self.card.left_right_dim
         for dims in flips:
+            is_mirrored = in_mirror and left_right_dim is not None and 2 + left_right_dim in dims
             images = np.ascontiguousarray(np.flip(images_BCSS, dims))
             for run in self.members:
-                total = total + np.flip(softmax(run(images)), dims)
+                probabilities = np.flip(softmax(run(images)), dims)
+                total = total + (probabilities[:, in_mirror] if is_mirrored else probabilities)
         mean: np.ndarray = np.asarray(total) / np.float32(len(flips) * len(self.members))
         if not np.isfinite(mean).all():
             raise ModelError(

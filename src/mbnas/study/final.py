@@ -19,6 +19,7 @@ import numpy as np
 import tomli_w
 
 from mbnas.data.folds import make_folds
+from mbnas.data.laterality import mirrored_classes, resolve_flips
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import (
     ConfigurationError,
@@ -123,7 +124,10 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
     }
     if not isinstance(network, OwnNetwork):
         practice["head_bias"] = "class-frequencies"
-    final = build(merge(tomllib.loads(study.to_toml()), {"training": practice}, asked))
+    base = tomllib.loads(study.to_toml())
+    if "flip_axes" in asked.get("augmentation", {}):
+        base["augmentation"].pop("mirror_pairs", None)
+    final = build(merge(base, {"training": practice}, asked))
     precision = resolve_precision(final.training.precision, final.run.device)
     return replace(final, training=replace(final.training, precision=precision))
 
@@ -163,6 +167,7 @@ def train_model(
         WriteError: if the folder cannot be written.
         ConfigurationError: if the network cannot be built.
     """
+    plan = _with_flips(plan, study.prepared)
     check_possible(plan.configuration)
     _check_network(plan, study.prepared)
     is_begun = _is_begun(folder, plan)
@@ -189,6 +194,19 @@ def train_model(
     card = _card(plan, protocol, prepared, tasks, study.dataset_name)
     write_card(folder, card)
     return card
+
+
+def _with_flips(plan: FinalPlan, prepared: PreparedSlices) -> FinalPlan:
+    """Return a plan in which flips are decided.
+
+    Raises:
+        ConfigurationError: if flips are asked for that the names of the classes speak against.
+    """
+    asked = plan.configuration.augmentation
+    augmentation, notices = resolve_flips(asked, [label.name for label in prepared.classes])
+    if augmentation.flip_axes != asked.flip_axes:
+        raise ConfigurationError(" ".join(notices))
+    return replace(plan, configuration=replace(plan.configuration, augmentation=augmentation))
 
 
 def _is_begun(folder: Path, plan: FinalPlan) -> bool:
@@ -335,6 +353,7 @@ def _card(
         for axis in protocol.augmentation.flip_axes
         if axis in prepared.axis_dims
     }
+    pairs, names = protocol.augmentation.mirror_pairs, [label.name for label in index.classes]
     precision = protocol.training.precision
     return ModelCard(
         network=str(plan.network),
@@ -345,6 +364,7 @@ def _card(
         slice_axis=index.slice_axis,
         slice_size=index.settings.slice_size,
         flips=(0 in flipped, 1 in flipped),
+        mirrored_classes=mirrored_classes(pairs, names) if pairs else (),
         spacing_mm=(float(x), float(y), float(z)),
         precision="bfloat16" if precision == "bfloat16" else "float32",
         members=tuple(members),

@@ -17,6 +17,7 @@ from torch import nn
 from mbnas.data.examine import Finding
 from mbnas.data.fingerprint import Fingerprint
 from mbnas.data.folds import make_folds
+from mbnas.data.laterality import resolve_flips
 from mbnas.data.rarity import rarity_findings
 from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
@@ -260,6 +261,11 @@ def opened(
             warn(sentence)
         for finding in _rarity_findings(configuration, prepared):
             warn(finding.message)
+        names = [label.name for label in prepared.classes]
+        augmentation, notices = resolve_flips(configuration.augmentation, names)
+        for notice in notices:
+            warn(notice)
+        configuration = replace(configuration, augmentation=augmentation)
         is_new = beginning is None
         choice = _choice(configuration, prepared, tell, is_new=is_new)
         configuration = replace(

@@ -32,6 +32,7 @@ class _About(TypedDict):
     patient_N: np.ndarray
     patient_classes: dict[str, frozenset[int]]
     held_out_patients: tuple[str, ...]
+    class_names: tuple[str, ...]
     num_classes: int
     flip_axis_dims: dict[str, int]
     absolute_channels: tuple[int, ...]
@@ -136,6 +137,7 @@ def _about(prepared: PreparedSlices) -> _About:
         patient_N=patient_N,
         patient_classes=prepared.patient_classes,
         held_out_patients=held_out,
+        class_names=tuple(label.name for label in prepared.classes),
         num_classes=1 + len(prepared.classes),
         flip_axis_dims=dict(prepared.axis_dims),
         absolute_channels=tuple(

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from mbnas.data.augment import mirror_labels
+from mbnas.data.augmentation import LEFT_RIGHT
+from mbnas.data.laterality import mirrored_classes
 from mbnas.pulse import beat
 from mbnas.training.batches import shuffled_batches
 from mbnas.training.plan import EpochPlan, draw_epoch, side_by_side
@@ -30,6 +33,8 @@ class Schedule:
         steps_per_epoch: How many steps an epoch has.
         step: How many steps were made.
         learning_rate: Of the last of them.
+        mirrored_classes: What the background and each class is in a slice flipped left to
+            right; empty if no class changes places.
     """
 
     def __init__(
@@ -44,6 +49,9 @@ class Schedule:
         self._channels = data.in_channels
         self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
         self._absolute_channels = data.absolute_channels
+        self._left_right_dim = data.flip_axis_dims.get(LEFT_RIGHT)
+        pairs = self._augmentation.mirror_pairs
+        self.mirrored_classes = mirrored_classes(pairs, data.class_names) if pairs else ()
         self._rng = rng
         self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
         per_pass = -(-len(slices) // self._settings.batch_size)
@@ -97,6 +105,7 @@ class Schedule:
             steps=self.steps_per_epoch,
             channels=self._channels,
             flip_dims=self._flip_dims,
+            left_right_dim=self._left_right_dim,
             absolute_channels=self._absolute_channels,
         )
 
@@ -142,7 +151,7 @@ class TrainingLoop:
         num_steps = min(self.schedules[index].steps_left for index in going)
         plan = side_by_side([each.take(num_steps) for each in self.schedules])
         self.step.train()
-        for inputs in step_inputs(self._data, plan):
+        for inputs in step_inputs(self._data, plan, self.schedules[0].mirrored_classes):
             self.run_step(inputs)
             beat()
         return {index: self._end_epoch(index) for index in going if self._has_ended_epoch(index)}
@@ -180,20 +189,29 @@ class TrainingLoop:
         return total / self.schedules[index].steps_per_epoch
 
 
-def step_inputs(data: SliceSource, plan: EpochPlan) -> Iterator[StepInputs]:
+def step_inputs(
+    data: SliceSource, plan: EpochPlan, mirrored_classes: Sequence[int] = ()
+) -> Iterator[StepInputs]:
     """Yield what each step of a plan is given, on the device of the slices.
+
+    The labels of slices that the step will flip left to right are mirrored already.
 
     Args:
         data: Where the slices lie.
         plan: Its numbers go to the device at once, before the first step.
+        mirrored_classes: What the background and each class is in the mirror; empty if no class
+            changes places.
     """
     matrices_SB23 = torch.from_numpy(plan.matrices_SB23).to(data.device)
     brightness_SBC = torch.from_numpy(plan.brightness_SBC).to(data.device)
+    mirrored_SB = torch.from_numpy(plan.mirrored_SB).to(data.device)
     fetched = data.fetch(plan.batches_SB)
-    for batch, matrices_B23, brightness_BC in zip(
-        fetched, matrices_SB23, brightness_SBC, strict=True
+    for (images_BCHW, labels_BHW), matrices_B23, brightness_BC, mirrored_B in zip(
+        fetched, matrices_SB23, brightness_SBC, mirrored_SB, strict=True
     ):
-        yield StepInputs(*batch, matrices_B23, brightness_BC)
+        if mirrored_classes:
+            labels_BHW = mirror_labels(labels_BHW, mirrored_B, mirrored_classes)
+        yield StepInputs(images_BCHW, labels_BHW, matrices_B23, brightness_BC)
 
 
 def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float32, Int
 
 from mbnas.data.augmentation import (
     AugmentationSettings,
@@ -28,11 +28,13 @@ class EpochPlan:
         batches_SB: Indices of slices.
         matrices_SB23: How each slice is moved, as ``affine_grid`` expects it.
         brightness_SBC: What is added to each channel.
+        mirrored_SB: Whether each slice is flipped left to right.
     """
 
     batches_SB: Int[np.ndarray, "step batch"]
     matrices_SB23: Float32[np.ndarray, "step batch 2 3"]
     brightness_SBC: Float32[np.ndarray, "step batch channels"]
+    mirrored_SB: Bool[np.ndarray, "step batch"]
 
     def part(self, steps: Sequence[int]) -> EpochPlan:
         """Return some steps of it."""
@@ -41,6 +43,7 @@ class EpochPlan:
             batches_SB=self.batches_SB[chosen],
             matrices_SB23=self.matrices_SB23[chosen],
             brightness_SBC=self.brightness_SBC[chosen],
+            mirrored_SB=self.mirrored_SB[chosen],
         )
 
 
@@ -52,6 +55,7 @@ def draw_epoch(
     steps: int,
     channels: int,
     flip_dims: tuple[bool, bool],
+    left_right_dim: int | None = None,
     absolute_channels: tuple[int, ...] = (),
 ) -> EpochPlan:
     """Return the next epoch of a training.
@@ -63,9 +67,10 @@ def draw_epoch(
         steps: In the epoch, 1 or more.
         channels: Of the images.
         flip_dims: Whether slices may be reversed along height and along width.
+        left_right_dim: Which of the two is the left-right axis, 0 or 1; ``None`` if neither is.
         absolute_channels: Channels whose brightness is not varied.
     """
-    indices, matrices, brightness = [], [], []
+    indices, matrices, brightness, mirrored = [], [], [], []
     for _ in range(steps):
         batch = next(batches)
         parameters = draw_augmentation(
@@ -74,12 +79,18 @@ def draw_epoch(
         indices.append(batch)
         matrices.append(sampling_matrices(parameters))
         brightness.append(parameters.brightness)
+        mirrored.append(
+            np.zeros(len(batch), bool)
+            if left_right_dim is None
+            else parameters.flip[:, left_right_dim]
+        )
     brightness_SBC = np.stack(brightness).astype(np.float32)
     brightness_SBC[..., list(absolute_channels)] = 0
     return EpochPlan(
         batches_SB=np.stack(indices),
         matrices_SB23=np.stack(matrices).astype(np.float32),
         brightness_SBC=brightness_SBC,
+        mirrored_SB=np.stack(mirrored),
     )
 
 
@@ -89,4 +100,5 @@ def side_by_side(plans: Sequence[EpochPlan]) -> EpochPlan:
         batches_SB=np.concatenate([plan.batches_SB for plan in plans], axis=1),
         matrices_SB23=np.concatenate([plan.matrices_SB23 for plan in plans], axis=1),
         brightness_SBC=np.concatenate([plan.brightness_SBC for plan in plans], axis=1),
+        mirrored_SB=np.concatenate([plan.mirrored_SB for plan in plans], axis=1),
     )

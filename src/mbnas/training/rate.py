@@ -94,13 +94,14 @@ def _loop(workload: Workload) -> TrainingLoop:
     """Return a loop whose epochs are single steps, with more of them than anyone waits for."""
     protocol = workload.protocol
     training = replace(protocol.training, steps_per_epoch=1, epochs=10**6)
+    augmentation = replace(protocol.augmentation, mirror_pairs=())  # noise has no sides
     data = _noise(workload)
     networks = [_network(workload) for _ in range(workload.trainings)]
     schedules = [
         Schedule(
             data,
             np.arange(len(data.patient_N)),
-            replace(protocol, training=training),
+            replace(protocol, training=training, augmentation=augmentation),
             generator(0, "rate", number),
         )
         for number in range(workload.trainings)

@@ -39,6 +39,7 @@ class SliceSource(ABC):
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
         held_out_patients: Those that are in no fold, sorted.
+        class_names: Of the foreground classes; empty where no class changes places in flips.
         absolute_channels: Image channels whose values mean something as they are
             (``noNorm``): their brightness is not varied.
     """
@@ -48,6 +49,7 @@ class SliceSource(ABC):
     num_classes: int
     flip_axis_dims: dict[str, int]
     held_out_patients: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
     absolute_channels: tuple[int, ...] = ()
 
     @property
