@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import sys
 import warnings
 import weakref
 from dataclasses import replace
@@ -15,6 +16,7 @@ from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.genotype.genotype import Genotype
+from mbnas.network.own import find_own_network
 from mbnas.pulse import listening
 from mbnas.scoring.metrics import OverlapCounts, mean_defined
 from mbnas.study.executors import ProcessExecutor
@@ -414,3 +416,36 @@ def test_slices_kept_in_half_are_those_that_a_training_learns_from(task, slices)
     prepare_process(1)
     prepared = PreparedSlices.open(slices)
     assert record.epochs == train_once(half, resident_slices(prepared, "cpu", "float16")).epochs
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError('third step')", "ValueError: third step"),
+        ("return [super().forward(images)]", ""),  # what torch or the checks of shapes say
+    ],
+)
+def test_an_own_network_that_fails_in_a_step_is_one_failed_training(
+    task, tmp_path, monkeypatch, fault, cause
+):
+    name = f"faulty_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Conv2d):\n"
+        "    steps = 0\n"
+        "    def __init__(self, in_channels, num_classes):\n"
+        "        super().__init__(in_channels, num_classes, 1)\n"
+        "    def forward(self, images):\n"
+        "        self.steps += self.training\n"
+        "        if self.steps == 3:\n"
+        f"            {fault}\n"
+        "        return super().forward(images)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    own = find_own_network(f"module:{name}:Net")
+    record = run_training(replace(task, architecture=own))
+    assert record.score is None
+    assert record.error.startswith(f"{own} failed in training: {cause}")
+    assert run_training(task).score is not None  # others go on

@@ -86,7 +86,7 @@ def cost(arguments: argparse.Namespace) -> int:
         )
 
     where = {"in_channels": arguments.in_channels, "size": arguments.size}
-    check_logits(build(), num_classes=arguments.classes, **where)
+    check_logits(build(), num_classes=arguments.classes, name=str(architecture), **where)
     found = complexity(build, **where)
     device = resolve_device(arguments.device)
     warn_of_load()

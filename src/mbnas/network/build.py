@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype
@@ -68,31 +73,81 @@ def output_layer(network: nn.Module, num_classes: int) -> nn.Conv2d:
     return found[-1]
 
 
-@torch.no_grad()
-def check_logits(network: nn.Module, *, in_channels: int, num_classes: int, size: int) -> None:
-    """Return if a network gives logits of every class at every pixel of a square input.
+def check_logits(
+    network: nn.Module,
+    *,
+    in_channels: int,
+    num_classes: int,
+    size: int,
+    name: str = "This network",
+) -> None:
+    """Return if a network gives logits of every class at every pixel, and can be trained.
+
+    It is tried in evaluation mode, then in one step as a training makes it: forward pass, loss and
+    backward pass.
 
     Args:
         network: On the meta device or the CPU; it is left in evaluation mode.
         in_channels: Channels of the images.
         num_classes: Channels that the logits must have.
-        size: Side of the input in pixels.
+        size: Side of the square input in pixels.
+        name: What the message calls the network.
 
     Raises:
-        ConfigurationError: if they are of another shape; the message names both.
+        ConfigurationError: if it gives something else, or raises; the message says what.
     """
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
-    expected = (1, num_classes, size, size)
+    shape = (2, in_channels, size, size)
+    buffers = {name: each.detach().clone() for name, each in network.named_buffers()}
     try:
-        logits = network.eval()(torch.zeros(1, in_channels, size, size, device=device))
-    except Exception as error:
-        raise ConfigurationError(
-            f"This network does not take an input of {(1, in_channels, size, size)}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if shape != expected:
-        raise ConfigurationError(
-            f"This network gives {shape} for an input of {(1, in_channels, size, size)}: it must "
-            f"give raw logits of shape {expected}."
+        for training in (False, True):
+            mode = "in training mode" if training else "in evaluation mode"
+            network.train(training)
+            with torch.set_grad_enabled(training):
+                images_BCHW = torch.zeros(shape, device=device)
+                logits = _tried(
+                    partial(network, images_BCHW), f"{name} fails {mode} for an input of {shape}"
+                )
+            _check_output(
+                logits, name=name, mode=mode, given=shape, expected=(2, num_classes, size, size)
+            )
+        labels_BHW = torch.zeros(2, size, size, dtype=torch.long, device=device)
+        _tried(
+            lambda: functional.cross_entropy(logits.float(), labels_BHW).backward(),  # type: ignore[no-untyped-call]
+            f"{name} fails in the backward pass of a training step",
         )
+    finally:
+        network.zero_grad(set_to_none=True)
+        for name, each in network.named_buffers():
+            if name in buffers:
+                each.detach().copy_(buffers[name])
+        network.eval()
+
+
+def _tried(work: Callable[[], Any], what: str) -> Any:
+    """Return what a network's own code gives; whatever it raises becomes one sentence."""
+    try:
+        return work()
+    except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError):
+        raise
+    except BaseException as error:
+        text = " ".join(str(error).split())
+        raise ConfigurationError(f"{what}: {type(error).__name__}: {text}") from error
+
+
+def _check_output(
+    logits: object, *, name: str, mode: str, given: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    """Raise if an output is no real tensor of the expected shape."""
+    if not isinstance(logits, torch.Tensor):
+        found: object = type(logits).__name__
+    elif not logits.is_floating_point():
+        found = f"values of {logits.dtype}"
+    elif tuple(logits.shape) != expected:
+        found = tuple(logits.shape)
+    else:
+        return
+    raise ConfigurationError(
+        f"{name} gives {found} {mode} for an input of {given}: it must give raw logits of "
+        f"shape {expected}, as real numbers."
+    )

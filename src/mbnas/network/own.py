@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +16,9 @@ from torch import nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import OwnNetwork
+
+PATIENCE_S = 60.0
+"""How long a user's module may take to be imported, and its network to be made, in seconds."""
 
 
 def find_own_network(text: str) -> OwnNetwork:
@@ -34,26 +41,73 @@ def build_own_network(architecture: OwnNetwork, *, in_channels: int, num_classes
 
     Raises:
         ConfigurationError: if it cannot be imported or called, makes no ``nn.Module``, or its
-            source is not what it was when it was named.
+            source is not what it was when it was named; if it has no parameters to train, or takes
+            longer than :data:`PATIENCE_S`.
     """
     if _fingerprint(architecture) != architecture.fingerprint:
         raise ConfigurationError(
             f"The source of {architecture} has changed since it was named: restore it, or name "
             f"module:{architecture.module}:{architecture.attribute} again to train it anew."
         )
-    try:
+    called = f"{architecture.attribute}(in_channels={in_channels}, num_classes={num_classes})"
+    with _own_code(f"{architecture} cannot be made", f"It is called as {called}."):
         make = getattr(import_module(architecture.module), architecture.attribute)
         network = make(in_channels=in_channels, num_classes=num_classes)
-    except Exception as error:
-        raise ConfigurationError(
-            f"{architecture} cannot be made: {type(error).__name__}: {error}. It is called as "
-            f"{architecture.attribute}(in_channels={in_channels}, num_classes={num_classes})."
-        ) from error
     if not isinstance(network, nn.Module):
         raise ConfigurationError(
             f"{architecture} made a {type(network).__name__}: it must make a torch.nn.Module."
         )
+    if not any(each.requires_grad for each in network.parameters()):
+        raise ConfigurationError(
+            f"{architecture} has no parameters that can be trained: register its layers as "
+            "attributes of the module."
+        )
     return network
+
+
+@contextmanager
+def _own_code(what: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a user's code raises into one sentence, and end it after a time.
+
+    An interrupt from the keyboard goes through. The time is limited in the main thread alone,
+    since only there can a signal interrupt Python.
+    """
+    try:
+        with _at_most(PATIENCE_S):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ConfigurationError(f"{what}: {cause_of(error)}. {remedy}") from error
+
+
+def cause_of(error: BaseException) -> str:
+    r"""Return what was raised, in one line.
+
+    >>> cause_of(SystemExit(3)), cause_of(ValueError("first\nsecond"))
+    ('SystemExit: 3', 'ValueError: first second')
+    """
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise ``TimeoutError`` in what takes longer, if this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(_signal: int, _frame: object) -> None:
+        raise TimeoutError(f"it took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _fingerprint(architecture: OwnNetwork) -> str:
@@ -62,8 +116,14 @@ def _fingerprint(architecture: OwnNetwork) -> str:
         sys.path.insert(0, here)
         invalidate_caches()
     try:
-        spec = find_spec(architecture.module)
-    except (ImportError, ValueError):
+        with _own_code(  # it imports the packages that the module is in
+            f"{architecture.module} cannot be imported",
+            "Mend it, or start mbnas in the folder of another.",
+        ):
+            spec = find_spec(architecture.module)
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, (ImportError, ValueError)):
+            raise
         spec = None
     if spec is None or spec.origin is None:
         raise ConfigurationError(

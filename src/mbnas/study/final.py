@@ -249,7 +249,9 @@ def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
         base_channels=plan.configuration.training.base_channels,
     )
     size = plan.configuration.preparation.slice_size
-    check_logits(network, in_channels=in_channels, num_classes=num_classes, size=size)
+    check_logits(
+        network, in_channels=in_channels, num_classes=num_classes, size=size, name=str(plan.network)
+    )
 
 
 def _task(

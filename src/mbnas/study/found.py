@@ -94,6 +94,7 @@ def check_networks(
             in_channels=len(dataset.channels),
             num_classes=num_classes,
             size=configuration.preparation.slice_size,
+            name=str(network),
         )
 
 

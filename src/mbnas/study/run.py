@@ -207,6 +207,7 @@ class OpenStudy:
             in_channels=in_channels,
             num_classes=1 + len(self.prepared.classes),
             size=size,
+            name=str(architecture),
         )
         prepare_process(configuration.training.threads)
         milliseconds = latency_ms(

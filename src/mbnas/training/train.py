@@ -20,6 +20,8 @@ from torch import nn
 from mbnas.data.folds import make_folds
 from mbnas.data.slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
+from mbnas.network.architecture import OwnNetwork
+from mbnas.network.own import cause_of
 from mbnas.pulse import beat
 from mbnas.training.course import Attempt
 from mbnas.training.device import prepare_process, worker_name
@@ -86,7 +88,7 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
             for number in range(settings.collapse_repeats + 1):
                 for index in going:
                     num_started[index] += 1
-                outcomes = train_together([tasks[index] for index in going], data, attempt=number)
+                outcomes = _outcomes([tasks[index] for index in going], data, number)
                 for index, outcome in zip(tuple(going), outcomes, strict=True):
                     if isinstance(outcome, TrainingError):
                         errors[index] = outcome
@@ -115,6 +117,22 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
         )
         for index, task in enumerate(tasks)
     )
+
+
+def _outcomes(
+    tasks: Sequence[TrainingTask], data: SliceSource, attempt: int
+) -> Sequence[Attempt | TrainingError]:
+    """Return what became of trainings; whatever a user's own network raises is their failure."""
+    network = tasks[0].architecture
+    try:
+        with memory_errors(tasks[0].device):
+            return train_together(tasks, data, attempt=attempt)
+    except (KeyboardInterrupt, TrainingError):
+        raise
+    except BaseException as error:
+        if not isinstance(network, OwnNetwork):
+            raise
+        return [TrainingError(f"{network} failed in training: {cause_of(error)}") for _ in tasks]
 
 
 def _record(
