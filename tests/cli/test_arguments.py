@@ -21,21 +21,21 @@ COMMANDS = {
     "--preset --seed --workers --executor --address --device --config --set --log "
     "--max-volume-gib --json",
     "status": "STUDY --watch --interval --json --csv",
-    "trainings": "STUDY --all --retry-failed --json --csv",
-    "compare": "STUDY --network --initialisations --output --workers --executor --address --log "
-    "--max-volume-gib --json --csv",
+    "trainings": "STUDY --all --retry-failed --dataset --json --csv",
+    "compare": "STUDY --network --initialisations --output --dataset --workers --executor --address "
+    "--log --max-volume-gib --json --csv",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config "
     "--set --log --max-volume-gib",
-    "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --config "
-    "--set --max-volume-gib --json",
+    "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --dataset "
+    "--config --set --max-volume-gib --json",
     "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
     "--uncertainty --overlay --onnx --trust-module --workers --overwrite "
     "--max-volume-gib",
     "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --markdown --workers "
     "--max-volume-gib --json --csv",
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
-    "--device --processes --max-volume-gib --json",
+    "--device --processes --max-volume-gib --dataset --json",
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",

@@ -160,7 +160,7 @@ def test_an_interrupted_preparation_leaves_nothing(reproduce, tmp_path, monkeypa
     def interrupt(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mbnas.study.run.prepare_slices", interrupt)
+    monkeypatch.setattr("mbnas.study.source.prepare_slices", interrupt)
     assert reproduce(tmp_path / "new/experiment") == 130
     assert not list(tmp_path.iterdir())
 

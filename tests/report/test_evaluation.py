@@ -139,7 +139,9 @@ def test_a_case_that_cannot_be_measured_stops_no_other(tmp_path):
     assert evaluation.summary.metrics["dice"].overall.mean == 1
     assert list(evaluation.failed) == ["b"]
     assert "is not on the grid of" in evaluation.failed["b"]
-    assert evaluation_values(evaluation)["failed"] == evaluation.failed
+    assert evaluation_values(evaluation)["failed"] == [
+        {"case": case, "reason": reason} for case, reason in evaluation.failed.items()
+    ]
     assert "1 case that could not be measured, in no mean: b." in evaluation_notes(evaluation)
 
 
