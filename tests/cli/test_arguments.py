@@ -22,8 +22,8 @@ COMMANDS = {
     "--max-volume-gib --json",
     "status": "STUDY --watch --interval --json --csv",
     "trainings": "STUDY --all --retry-failed --dataset --json --csv",
-    "compare": "STUDY --network --initialisations --output --dataset --workers --executor --address "
-    "--log --max-volume-gib --json --csv",
+    "compare": "STUDY --network --initialisations --output --dataset --workers --executor "
+    "--address --log --max-volume-gib --json --csv",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config "
     "--set --log --max-volume-gib",

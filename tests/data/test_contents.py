@@ -12,6 +12,7 @@ from mbnas.cli.main import main
 from mbnas.cli.terminal import Terminal
 from mbnas.data.check import check_dataset
 from mbnas.data.dataset import read_dataset
+from mbnas.data.laterality import decide_flips
 from mbnas.data.volume import read_image, read_label, write_image, write_label
 
 
@@ -125,7 +126,8 @@ def test_the_tables_fit_a_screen_of_eighty_columns(make_msd, tmp_path, monkeypat
     screen = Terminal()
     screen.file, screen._force_terminal, screen.width = io.StringIO(), True, 80
     monkeypatch.setattr(check_display, "console", lambda: screen)
-    check_display.print_check(root, check_dataset(root, num_folds=5))
+    flips = decide_flips(tuple(facts["labels"].values()), ("left-right",))
+    check_display.print_check(root, check_dataset(root, num_folds=5), flips)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", screen.file.getvalue())
     assert max(map(len, printed.splitlines())) <= 80
     assert "[red]" in printed

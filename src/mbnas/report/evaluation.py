@@ -208,9 +208,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "classes": [asdict(each) for each in evaluation.classes],
         "missing": list(evaluation.missing),
         "without_reference": list(evaluation.strange),
-        "failed": [
-            {"case": case, "reason": reason} for case, reason in evaluation.failed.items()
-        ],
+        "failed": [{"case": case, "reason": reason} for case, reason in evaluation.failed.items()],
         "passed_over": [asdict(each) for each in evaluation.passed_over],
         "measures": list(_measure_rows(evaluation)),
         "values": list(case_rows(evaluation)),
