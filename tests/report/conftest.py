@@ -41,8 +41,12 @@ def any_genotype(request) -> Genotype:
 
 
 def make_evaluation(number: int, score: float | None = 0.8, **fields: object) -> EvaluationSummary:
-    """Return an evaluation of a small network whose trainings lie around its score."""
-    genotype = Genotype.parse(f"0vgg3-1dense{2 * number + 1}-0vgg3")
+    """Return an evaluation of a small network whose trainings lie around its score.
+
+    Each number up to 3374 has a network of its own, by the kernels of its nodes.
+    """
+    first, last = (2 * ((number // part + 1) % 15) + 1 for part in (15, 225))
+    genotype = Genotype.parse(f"0vgg{first}-1dense{2 * (number % 15) + 1}-0vgg{last}")
     trainings = tuple(
         FoldScore(
             fold=fold,

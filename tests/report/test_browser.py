@@ -269,7 +269,7 @@ def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
     )
     assert result["shapes"] == [f"chart timeline {shape}"]
     assert (len(result["said"]), result["lanes"], result["fills"]) == (6, 2, 2)
-    assert "Network 1, fold 0, initialisation 0: Dice 0.800, from 1 Mar 12:00:00" in str(
+    assert "Network 1, fold 0, initialisation 0: search score 0.800, from 1 Mar 12:00:00" in str(
         result["said"]
     )
     assert result["wide"]
