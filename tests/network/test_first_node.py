@@ -58,14 +58,6 @@ def _offered(monkeypatch):
     monkeypatch.setattr(blocks, "entry_points", lambda *, group: points)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def learnt_share(block, sign):
     """The share of training pixels that a network of one node tells rightly after 60 steps."""
     rng = np.random.default_rng(0)

@@ -18,6 +18,7 @@ from typing import Any
 
 from mbnas.data.dataset_json import malformed
 from mbnas.data.naming import (
+    CHANNEL_NAME,
     SUFFIXES,
     PassedOver,
     is_hidden,
@@ -29,7 +30,6 @@ from mbnas.data.naming import (
 from mbnas.errors import DatasetError
 from mbnas.escaping import in_utf8
 
-_CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]")
 
 
@@ -213,7 +213,7 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
     whole: dict[str, Path] = {}  # named as their labels are, not as a channel
     passed_over = [*images.passed_over, *labels.passed_over]
     for name, path in images.files.items():
-        match = _CHANNEL.fullmatch(name)
+        match = CHANNEL_NAME.fullmatch(name)
         if name in labels.files and f"{name}_0000" not in images.files:
             whole[name] = path
         elif match is not None and (

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 SUFFIXES = (".nii.gz", ".nii")
 """Of the files that are read and written, in lower case."""
 
+CHANNEL_NAME = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
+"""What nnU-Net calls a channel's file, without its suffix: the case and the channel's number."""
+
 _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _IMAGE = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE)
 _MOST_NAMES = 3

@@ -7,13 +7,13 @@ a file is follows from the files that share its name but for the number, and fro
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mbnas.data.naming import (
+    CHANNEL_NAME,
     PassedOver,
     is_hidden,
     is_nifti,
@@ -23,8 +23,6 @@ from mbnas.data.naming import (
 )
 from mbnas.data.volume import read_header
 from mbnas.errors import DatasetError
-
-_CHANNEL_FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) 
 
 def _of_file(file: Path, num_channels: int) -> InputCase:
     name = without_suffix(file.name)
-    match = _CHANNEL_FILE.fullmatch(name)
+    match = CHANNEL_NAME.fullmatch(name)
     if num_channels > 1 and match is not None and int(match["channel"]) == 0:
         siblings = {channel: _sibling(file, channel) for channel in range(num_channels + 1)}
         there = {channel: path for channel, path in siblings.items() if path.exists()}
@@ -114,7 +112,7 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
         cases[case.name] = case
 
     for file in files:
-        match = _CHANNEL_FILE.fullmatch(without_suffix(file.name))
+        match = CHANNEL_NAME.fullmatch(without_suffix(file.name))
         if match is None or int(match["channel"]) in numbered[match["case"]]:
             add(InputCase(name=without_suffix(file.name), images=(file,)))
         else:
