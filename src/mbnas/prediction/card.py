@@ -219,7 +219,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     except MbnasError as error:
         raise ModelError(
-            f"{path} cannot be used: {error} Copy the folder again, or train it anew."
+            f"{path} is damaged: {error} Copy the folder again, or train the model again."
         ) from error
 
 
