@@ -146,9 +146,14 @@ def refusal(path: Path, error: OSError, *, needed_bytes: int | None = None) -> W
         error: What the system said.
         needed_bytes: How much room it needs, where that is known.
     """
-    refused = WriteError(_sentence(path, error, needed_bytes))
+    refused = WriteError(_sentence(str(path), error, _room(path, needed_bytes)))
     refused.of_place = error.errno not in _OF_THE_FILE
     return refused
+
+
+def refusal_to_print(error: OSError) -> WriteError:
+    """Return why a command's output cannot be written, wherever standard output leads."""
+    return WriteError(_sentence("what this command prints", error, ""))
 
 
 def size_text(num_bytes: int) -> str:
@@ -163,14 +168,11 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes} bytes"
 
 
-def _sentence(path: Path, error: OSError, needed_bytes: int | None) -> str:
+def _sentence(path: str, error: OSError, room: str) -> str:
     again = "and run the same command again"
     match error.errno:
         case errno.ENOSPC:
-            return (
-                f"The disk is full: {path} cannot be written{_room(path, needed_bytes)}. Free some "
-                f"space {again}."
-            )
+            return f"The disk is full: {path} cannot be written{room}. Free some space {again}."
         case errno.EDQUOT:
             return (
                 f"Your quota of the disk is used up: {path} cannot be written. Remove files of "

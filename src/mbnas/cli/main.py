@@ -19,7 +19,7 @@ from mbnas.cli.streams import BROKEN_PIPE, silence, standard_streams
 from mbnas.data.memory_limit import limited_to
 from mbnas.errors import MbnasError
 from mbnas.escaping import in_message
-from mbnas.files import refusal
+from mbnas.files import refusal, refusal_to_print
 
 _RESUMABLE = (
     "search",
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             silence(stream)
         return BROKEN_PIPE
     except OSError as error:
-        return _fail(str(refusal(Path("what this command prints"), error)), 1)
+        return _fail(str(refusal_to_print(error)), 1)
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -69,8 +69,9 @@ def _run(parsed: argparse.Namespace) -> int:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            where = error.filename or "what this command prints"
-            return _fail(str(refusal(Path(where), error)), 1)
+            where = error.filename
+            refused = refusal(Path(where), error) if where else refusal_to_print(error)
+            return _fail(str(refused), 1)
         where = f" {error.filename}" if error.filename else ""
         return _fail(f"The system refused{where}: {error.strerror or error}.", 1)
     else:
