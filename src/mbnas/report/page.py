@@ -127,7 +127,7 @@ def _figures(summary: SearchSummary) -> Markup | None:
             ("Against the U-Net", difference, f"its search score {score_text(unet.score, unet.sd)}")
         )
     if summary.comparison is not None and summary.comparison.networks:
-        figures.append(_trained_anew(summary.comparison))
+        figures.insert(0, _trained_anew(summary.comparison))  # the headline
     figures += [
         ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
         ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
