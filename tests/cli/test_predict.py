@@ -102,7 +102,7 @@ def test_a_case_on_another_grid_is_named_and_the_others_are_scored(run, places):
     status, out, err = run("evaluate", "mixed_up", "truth", "--workers", "1", "--json")
     assert status == 1
     found = json.loads(out)
-    assert (found["cases"], list(found["failed"])) == (["a"], ["b"])
+    assert (found["cases"], [each["case"] for each in found["failed"]]) == (["a"], ["b"])
     assert [each["file"] for each in found["passed_over"]] == ["truth/c.mha"]
     assert "mbnas: b could not be measured: mixed_up/b.nii.gz is not on the grid of" in err
     assert "corners up to 1 mm or 1 voxels apart, where 0.1 voxels are allowed" in err
