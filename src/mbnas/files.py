@@ -105,6 +105,11 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+def real_path(path: Path) -> Path:
+    """Return where a path leads; ``Path.resolve`` raises where links lead round in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def is_aside(name: str) -> bool:
     """Whether a name is one that files and folders have while they are written.
 

@@ -11,7 +11,8 @@ from mbnas.report.event_file import check_installed
 from mbnas.report.tensorboard import TensorBoardLog
 from mbnas.study.evaluator import Progress
 from mbnas.study.judgement import Judge
-from mbnas.study.ledger import EvaluationRecord, Ledger
+from mbnas.study.ledger import Ledger
+from mbnas.study.snapshot import EvaluationRecord
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
 

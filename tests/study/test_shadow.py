@@ -6,8 +6,8 @@ import pytest
 
 from mbnas.genotype.genotype import Genotype
 from mbnas.study.judgement import Judge
-from mbnas.study.ledger import EvaluationRecord
 from mbnas.study.shadow import THRESHOLDS, account_of_races
+from mbnas.study.snapshot import EvaluationRecord
 from mbnas.study.standing import Evaluation
 from mbnas.training.record import Outcome, TrainingKey, TrainingRecord
 

@@ -7,9 +7,10 @@ import pytest
 
 from mbnas.genotype.genotype import Genotype
 from mbnas.study.judgement import Judge
-from mbnas.study.ledger import EvaluationRecord, Ledger
+from mbnas.study.ledger import Ledger
 from mbnas.study.lock import study_lock
 from mbnas.study.pace import num_needed, pace_of
+from mbnas.study.snapshot import EvaluationRecord
 from mbnas.study.standing import Evaluation, Standing
 from mbnas.study.study import resolve
 from mbnas.study.watching import glances

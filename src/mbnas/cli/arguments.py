@@ -645,14 +645,14 @@ def _memory(parser: Parser) -> None:
     )
 
 
-def _json(parser: Parser) -> None:
+def _json(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _json_or_csv(parser: Parser, what: str) -> None:
     """Add what makes a command print for programs; ``what`` are the rows of CSV."""
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--json", action="store_true", help="print the result as JSON")
+    _json(chosen)
     chosen.add_argument("--csv", action="store_true", help=f"print {what} as CSV")
 
 

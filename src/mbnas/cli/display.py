@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 
 from rich.progress import (
     BarColumn,
@@ -24,6 +25,7 @@ from mbnas.cli.terminal import Terminal, headed, words
 from mbnas.escaping import in_message
 
 _ESTIMATE_OVER_S = 1800.0
+_MOST_REASONS = 20
 
 
 def error_console() -> Terminal:
@@ -46,6 +48,20 @@ def say(text: str, *, step: str = "") -> None:
 def note(text: str) -> None:
     """Print what happened, or what comes next, also where standard error is a file."""
     print(f"mbnas: {in_message(text)}", file=sys.stderr)
+
+
+def note_reasons(failed: Mapping[str, str], what: str, more: str) -> None:
+    """Print why cases could not be done, the first of them, and how many more there are.
+
+    Args:
+        failed: The reason of each, by name.
+        what: What they could not be, such as ``measured``.
+        more: What follows the number of the others, up to the full stop.
+    """
+    for case, reason in islice(failed.items(), _MOST_REASONS):
+        note(f"{case} could not be {what}: {reason}")
+    if len(failed) > _MOST_REASONS:
+        note(f"And {len(failed) - _MOST_REASONS} more{more}.")
 
 
 def warn(text: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from itertools import islice
 from pathlib import Path
 
 from mbnas.cli.comparison_display import on_screen, print_notes
-from mbnas.cli.display import counting, note
+from mbnas.cli.display import counting, note, note_reasons
 from mbnas.cli.tables import console, print_csv, print_json
 from mbnas.data.dataset import read_dataset
 from mbnas.errors import UsageError
@@ -23,8 +22,6 @@ from mbnas.report.evaluation import (
     evaluation_table,
     evaluation_values,
 )
-
-_MOST_REASONS = 20
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -46,10 +43,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         print_notes(out, evaluation_notes(evaluation))
     if arguments.markdown is not None:
         _write_markdown(evaluation, arguments.markdown, heading=str(arguments.predictions))
-    for case, reason in islice(evaluation.failed.items(), _MOST_REASONS):
-        note(f"{case} could not be measured: {reason}")
-    if len(evaluation.failed) > _MOST_REASONS:
-        note(f"And {len(evaluation.failed) - _MOST_REASONS} more; --json lists all.")
+    note_reasons(evaluation.failed, "measured", "; --json lists all")
     if evaluation.missing and not arguments.allow_missing:
         note(
             f"{len(evaluation.missing)} of {len(evaluation.missing) + len(evaluation.cases)} "

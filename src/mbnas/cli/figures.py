@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import combinations
@@ -12,7 +11,7 @@ from pathlib import Path
 from mbnas.cli.display import warn
 from mbnas.cli.tables import print_path
 from mbnas.errors import FigureError, UsageError
-from mbnas.files import ready_folder
+from mbnas.files import ready_folder, real_path
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.figures.table import FIGURES, read_source
 from mbnas.study.configuration import differences
@@ -26,7 +25,7 @@ def figures(arguments: argparse.Namespace) -> int:
     """Draw what can be drawn, print the paths, and say what could not be and why."""
     formats = _formats(arguments.format)
     paths: list[Path] = arguments.studies
-    labels = arguments.label or [Path(os.path.realpath(path)).name for path in paths]
+    labels = arguments.label or [real_path(path).name for path in paths]
     if len(labels) != len(paths):
         raise UsageError(
             f"--label was given {len(labels)} times for {len(paths)} studies: give one for each, "

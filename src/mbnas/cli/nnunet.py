@@ -88,7 +88,8 @@ def _head_to_head(
 ) -> HeadToHead:
     configuration = study.configuration
     with Ledger.open(study.ledger, read_only=True) as ledger:
-        prepared = PreparedSlices.open(study.slices / ledger.facts()["data"])
+        facts = ledger.facts()
+    prepared = PreparedSlices.open(study.slices / facts["data"])
     folds = make_folds(
         prepared.patient_classes, configuration.protocol.folds, seed=configuration.seed
     )
@@ -97,7 +98,7 @@ def _head_to_head(
     return HeadToHead(
         place=Place(
             root=arguments.directory,
-            dataset=dataset_name(_dataset_name(study)),
+            dataset=dataset_name(facts["dataset name"]),
             device=resolve_device(arguments.device),
             processes=processes,
         ),

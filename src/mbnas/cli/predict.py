@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from itertools import islice
 
-from mbnas.cli.display import counting, note, warn
+from mbnas.cli.display import counting, note_reasons, warn
 from mbnas.cli.tables import console
 from mbnas.cli.terminal import words
 from mbnas.data.naming import passed_over_sentences
@@ -17,8 +16,6 @@ from mbnas.prediction.options import Destination, PredictionOptions
 from mbnas.prediction.predict_cases import Tally, predict_cases
 from mbnas.prediction.predictor import Predictor
 from mbnas.prediction.record import predictions_in
-
-_MOST_REASONS = 20
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -71,11 +68,7 @@ def _options(arguments: argparse.Namespace) -> PredictionOptions:
 
 def _told(tally: Tally, destination: Destination) -> int:
     """Say what came of all cases, and return the exit status."""
-    for case, reason in islice(tally.failed.items(), _MOST_REASONS):
-        note(f"{case} could not be predicted: {reason}")
-    if len(tally.failed) > _MOST_REASONS:
-        rest = len(tally.failed) - _MOST_REASONS
-        note(f"And {rest} more, for the reasons in {destination.record}.")
+    note_reasons(tally.failed, "predicted", f", for the reasons in {destination.record}")
     done = len(tally.predicted) + len(tally.skipped)
     before = f", {len(tally.skipped)} of them before" if tally.skipped else ""
     failed = f"; {len(tally.failed)} could not be" if tally.failed else ""

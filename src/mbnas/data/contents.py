@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Num
 
 from mbnas.data.dataset import Dataset, Layout
-from mbnas.data.examine import Examination
+from mbnas.data.examine import Examination, voxels_by_class
 from mbnas.data.geometry import Geometry
 from mbnas.data.naming import PassedOver
 from mbnas.data.normalise import Scheme, scheme_of
@@ -64,7 +64,7 @@ class CaseContents:
         counts = (
             ()
             if labels_XYZ is None
-            else np.bincount(labels_XYZ.ravel(), minlength=1 + len(dataset.classes)).tolist()
+            else voxels_by_class(labels_XYZ, 1 + len(dataset.classes)).tolist()
         )
         return cls(
             name=name,

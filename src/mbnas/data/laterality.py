@@ -144,6 +144,8 @@ def mirrored_classes(
 ) -> tuple[int, ...]:
     """Return for the background and each class what it is in the mirror, as class indices.
 
+    Empty where no class changes places.
+
     >>> mirrored_classes([("left", "right")], ["left", "spine", "right"])
     (0, 3, 2, 1)
 
@@ -154,8 +156,10 @@ def mirrored_classes(
     Raises:
         ConfigurationError: if a pair names a class that there is not, or that is there twice.
     """
+    if not pairs:
+        return ()
     mirrored = list(range(1 + len(class_names)))
-    for pair in pairs or ():
+    for pair in pairs:
         for name in pair:
             if (number := list(class_names).count(name)) != 1:
                 there = (

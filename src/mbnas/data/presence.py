@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mbnas.data.dataset import Case, Dataset
-from mbnas.data.examine import class_indices
+from mbnas.data.examine import class_indices, voxels_by_class
 from mbnas.data.patients import merged_by_patient
 from mbnas.data.volume import read_label
 from mbnas.parallel import Progress, map_in_processes
@@ -22,7 +22,7 @@ def present_classes(labels: UInt8[np.ndarray, "*grid"]) -> tuple[int, ...]:
     >>> present_classes(np.array([[0, 3], [3, 1]], np.uint8))
     (1, 3)
     """
-    counts = sum(np.bincount(plane.ravel(), minlength=256) for plane in labels)
+    counts = voxels_by_class(labels, 256)
     return tuple(index for index in np.flatnonzero(counts).tolist() if index > 0)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mbnas.data.folder import making_folder
 from mbnas.errors import UsageError
-from mbnas.files import writing
+from mbnas.files import real_path, writing
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def exporting(out: Path) -> Iterator[Path]:
     Raises:
         UsageError: if there is something already.
     """
-    out = Path(os.path.realpath(out))  # Path.resolve raises where links lead round in a circle
+    out = real_path(out)
     with writing(out):
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()

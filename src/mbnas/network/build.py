@@ -14,6 +14,7 @@ from mbnas.errors import ConfigurationError
 from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import Architecture, LibraryNetwork, OwnNetwork
 from mbnas.network.network import Network
+from mbnas.network.own import cause_of
 
 
 def build_network(
@@ -131,8 +132,7 @@ def _tried(work: Callable[[], Any], what: str) -> Any:
     except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError):
         raise
     except BaseException as error:
-        text = " ".join(str(error).split())
-        raise ConfigurationError(f"{what}: {type(error).__name__}: {text}") from error
+        raise ConfigurationError(f"{what}: {cause_of(error)}.") from error
 
 
 def _check_output(

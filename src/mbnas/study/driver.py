@@ -16,7 +16,8 @@ from mbnas.search.searcher import Batch, Searcher
 from mbnas.study.evaluator import Evaluator, Progress
 from mbnas.study.facts import ASKED_AGAIN
 from mbnas.study.foresight import Foresight
-from mbnas.study.ledger import EvaluationRecord, Ledger
+from mbnas.study.ledger import Ledger
+from mbnas.study.snapshot import EvaluationRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

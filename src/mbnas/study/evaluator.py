@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -122,6 +123,8 @@ class Evaluator:
         self._slices = slices
         self._device = device
         self._initialisations = tuple(initialisations)
+        # Of the trainings of a score, in their order: folds within initialisations.
+        self._cells = tuple(product(self._initialisations, range(protocol.evaluation.folds)))
         self._measured = measured
         self._racing = racing
         self._judge = Judge(num_folds=protocol.evaluation.folds, threshold=racing)
@@ -132,8 +135,7 @@ class Evaluator:
         memory_bytes = self._share_of_memory(architecture)
         return tuple(
             self._task(architecture, initialisation, fold, memory_bytes)
-            for initialisation in self._initialisations
-            for fold in range(self._protocol.evaluation.folds)
+            for initialisation, fold in self._cells
         )
 
     def _task(
@@ -231,7 +233,7 @@ class Evaluator:
         """
         asked = tuple(dict.fromkeys(networks))
         if all(self._judgement(each, incumbent).score is not None for each in asked):
-            total = len(asked) * self._num_trainings
+            total = len(asked) * len(self._cells)
             watch(Progress(done=total, total=total))
             return
         request = _Request(
@@ -301,10 +303,6 @@ class Evaluator:
         for record in self._dispatcher.recorded():
             watch(request.progress(record))
 
-    @property
-    def _num_trainings(self) -> int:
-        return len(self._initialisations) * self._protocol.evaluation.folds
-
     def _judgement(self, network: Architecture, incumbent: Architecture | None) -> Judgement:
         theirs = None if incumbent is None else self._outcomes(incumbent)
         return self._judge.judge(self._outcomes(network), theirs)
@@ -323,8 +321,7 @@ class Evaluator:
                     initialisation=initialisation,
                 )
             )
-            for initialisation in self._initialisations
-            for fold in range(self._protocol.evaluation.folds)
+            for initialisation, fold in self._cells
         ]
         if None not in outcomes:  # what has ended stays as it is
             self._ended[network] = outcomes

@@ -355,7 +355,7 @@ def _card(
         for axis in protocol.augmentation.flip_axes
         if axis in prepared.axis_dims
     }
-    pairs, names = protocol.augmentation.mirror_pairs, [label.name for label in index.classes]
+    names = [label.name for label in index.classes]
     precision = protocol.training.precision
     return ModelCard(
         network=str(plan.network),
@@ -366,7 +366,7 @@ def _card(
         slice_axis=index.slice_axis,
         slice_size=index.settings.slice_size,
         flips=(0 in flipped, 1 in flipped),
-        mirrored_classes=mirrored_classes(pairs, names) if pairs else (),
+        mirrored_classes=mirrored_classes(protocol.augmentation.mirror_pairs, names),
         spacing_mm=(float(x), float(y), float(z)),
         precision="bfloat16" if precision == "bfloat16" else "float32",
         members=tuple(members),

@@ -17,8 +17,9 @@ from mbnas.study.contenders import Contender, read_comparison
 from mbnas.study.dispatcher import Elsewhere
 from mbnas.study.evaluator import Progress, ignore
 from mbnas.study.executors import InlineExecutor
-from mbnas.study.ledger import EvaluationRecord, Ledger
+from mbnas.study.ledger import Ledger
 from mbnas.study.run import OpenStudy
+from mbnas.study.snapshot import EvaluationRecord
 from mbnas.study.standing import Standing
 from mbnas.study.workplace import Workplace
 

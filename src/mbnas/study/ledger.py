@@ -55,8 +55,6 @@ from mbnas.training.record import (
     VolumeRecord,
 )
 
-__all__ = ["EvaluationRecord", "Ledger", "NetworkRecord"]
-
 Value = TypeVar("Value")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from mbnas.data.laterality import resolve_flips
 from mbnas.data.rarity import rarity_findings
 from mbnas.data.slices import PreparationSettings, PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
+from mbnas.files import real_path
 from mbnas.network.architecture import Architecture
 from mbnas.network.blocks import block_class
 from mbnas.network.build import build_network, check_logits
@@ -388,8 +388,8 @@ def check_possible(configuration: Configuration) -> None:
 
 def _check_outside(study: Path, dataset: Path) -> None:
     """Raise if a new study would lie among the files of its dataset."""
-    place = Path(os.path.realpath(study))  # Path.resolve raises where links lead round in a circle
-    if Path(os.path.realpath(dataset)) in (place, *place.parents):
+    place = real_path(study)
+    if real_path(dataset) in (place, *place.parents):
         raise StudyError(
             f"STUDY (={study}) is inside the dataset {dataset}: name a directory elsewhere."
         )

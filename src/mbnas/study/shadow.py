@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mbnas.genotype.genotype import Genotype
 from mbnas.study.judgement import Judge, Judgement
-from mbnas.study.ledger import EvaluationRecord
+from mbnas.study.snapshot import EvaluationRecord
 from mbnas.study.standing import Evaluation, in_batches
 from mbnas.training.record import Outcome
 

@@ -50,8 +50,7 @@ class Schedule:
         self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
         self._absolute_channels = data.absolute_channels
         self._left_right_dim = data.flip_axis_dims.get(LEFT_RIGHT)
-        pairs = self._augmentation.mirror_pairs
-        self.mirrored_classes = mirrored_classes(pairs, data.class_names) if pairs else ()
+        self.mirrored_classes = mirrored_classes(self._augmentation.mirror_pairs, data.class_names)
         self._rng = rng
         self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
         per_pass = -(-len(slices) // self._settings.batch_size)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from mbnas.training.source import Batch, SliceSource, count_classes
+from mbnas.training.source import Batch, SliceSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +22,9 @@ class ResidentSlices(SliceSource):
 
     Attributes:
         images_NCHW: Normalised intensities, in float32 or float16.
-        labels_NHW: Class indices, 0 for background.
     """
 
     images_NCHW: Float[Tensor, "slice channel height width"]
-    labels_NHW: UInt8[Tensor, "slice height width"]
 
     @property
     def device(self) -> torch.device:
@@ -46,7 +44,3 @@ class ResidentSlices(SliceSource):
         together = torch.from_numpy(np.concatenate(known)).to(self.device)
         for indices in torch.split(together, [len(batch) for batch in known]):
             yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
-
-    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
-        """Return how many pixels each class has in each of some slices, background first."""
-        return count_classes(self.labels_NHW, slices, self.num_classes)

@@ -32,6 +32,7 @@ class SliceSource(ABC):
     """All slices of a study as batches on the training device.
 
     Attributes:
+        labels_NHW: Class indices, 0 for background.
         patient_N: Whom each slice shows: which of ``patients``, followed by
             ``held_out_patients``.
         patient_classes: The classes that each patient of the folds has, by patient, sorted.
@@ -44,6 +45,7 @@ class SliceSource(ABC):
             (``noNorm``): their brightness is not varied.
     """
 
+    labels_NHW: UInt8[Tensor, "slice height width"]
     patient_N: Int[np.ndarray, " slice"]
     patient_classes: Mapping[str, frozenset[int]]
     num_classes: int
@@ -78,9 +80,14 @@ class SliceSource(ABC):
             batches: Indices of slices.
         """
 
-    @abstractmethod
     def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
         """Return how many pixels each class has in each of some slices, background first."""
+        counts = [np.empty((0, self.num_classes), np.int64)]
+        for start in range(0, len(slices), COUNTED):
+            labels_BHW = self.labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
+            of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(self.num_classes)]
+            counts.append(torch.stack(of_each, dim=1).cpu().numpy())
+        return np.concatenate(counts)
 
     def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
         """Return how many pixels each class has in some slices together, background first."""
@@ -111,23 +118,3 @@ class SliceSource(ABC):
         """
         dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
         return 0 in dims, 1 in dims
-
-
-def count_classes(
-    labels_NHW: UInt8[Tensor, "slice height width"],
-    slices: Int[np.ndarray, " chosen"],
-    num_classes: int,
-) -> Int[np.ndarray, "chosen classes"]:
-    """Return how many pixels each class has in each of some slices, a few slices at a time.
-
-    Args:
-        labels_NHW: Class indices.
-        slices: Which of them.
-        num_classes: Background included.
-    """
-    counts = [np.empty((0, num_classes), np.int64)]
-    for start in range(0, len(slices), COUNTED):
-        labels_BHW = labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
-        of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(num_classes)]
-        counts.append(torch.stack(of_each, dim=1).cpu().numpy())
-    return np.concatenate(counts)

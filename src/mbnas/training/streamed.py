@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, Int
 from torch import Tensor
 
 from mbnas.training.protocol import SlicePrecision
 from mbnas.training.read_ahead import ReadAhead
 from mbnas.training.residency import AHEAD
-from mbnas.training.source import Batch, SliceSource, count_classes
+from mbnas.training.source import Batch, SliceSource
 
 
 class _Slot(NamedTuple):
@@ -39,14 +39,13 @@ class StreamedSlices(SliceSource):
     """Prepared slices in files, and the device that batches of them go to.
 
     Attributes:
-        images_NCHW: Normalised intensities, in host memory: mapped from their file, read-only.
-        labels_NHW: Class indices, 0 for background, likewise.
+        images_NCHW: Normalised intensities, in host memory: mapped from their file, read-only,
+            as the labels are.
         target: Where batches go, with its index where it has one.
         precision: In which images are sent there.
     """
 
     images_NCHW: Float32[Tensor, "slice channel height width"]
-    labels_NHW: UInt8[Tensor, "slice height width"]
     target: torch.device
     precision: SlicePrecision = "float32"
 
@@ -80,10 +79,6 @@ class StreamedSlices(SliceSource):
                 yield from self._sent_aside(filled, sizes, len(slots))
             else:
                 yield from self._copied(filled, sizes)
-
-    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
-        """Return how many pixels each class has in each of some slices, background first."""
-        return count_classes(self.labels_NHW, slices, self.num_classes)
 
     def _slot(self, batch: int) -> _Slot:
         sent_as = torch.float16 if self.precision == "float16" else torch.float32
