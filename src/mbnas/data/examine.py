@@ -162,18 +162,18 @@ def class_indices(
 
 
 def voxels_by_class(
-    indices_XYZ: UInt8[np.ndarray, "x y z"], num_classes: int
+    indices: UInt8[np.ndarray, "*grid"], num_classes: int
 ) -> Int[np.ndarray, " classes"]:
     """Return how many voxels each class has, background first.
 
-    Plane by plane: NumPy counts in integers of eight bytes a voxel.
+    Counted by plane, because NumPy counts in integers of eight bytes a voxel.
 
     Args:
-        indices_XYZ: Class indices, 0 for background.
+        indices: Class indices, 0 for background, on a grid of two or more dimensions.
         num_classes: Background included, at least one.
     """
     counts = np.zeros(num_classes, np.int64)
-    for plane in indices_XYZ:
+    for plane in indices:
         counts += np.bincount(plane.ravel(), minlength=num_classes)
     return counts
 
