@@ -26,8 +26,8 @@ check: $(READY)
 # What depends on the processor's instructions, on one without AVX-512. Both are read as torch loads.
 check-avx2: $(READY)
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not slow" \
-	  tests/network tests/training/test_loop.py tests/training/test_device.py \
-	  tests/training/test_train.py tests/training/test_validate.py tests/prediction/test_predictor.py
+	  tests/network tests/training/loop/test_training_loop.py tests/training/device/test_device_setup.py \
+	  tests/training/test_run_training.py tests/training/loop/test_validation.py tests/prediction/test_predictor.py
 
 docs: $(READY)
 	$(BIN)/python docs/build.py site

@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from transforms_matched import of_monai
 from workload import Arm, Case
 
-from mbnas.data.augment import apply_augmentation
-from mbnas.data.augmentation import draw_augmentation
-from mbnas.training.device import autocast
-from mbnas.training.losses import make_loss
+from mbnas.data.augmentation.parameters import draw_augmentation
+from mbnas.data.augmentation.transform import apply_augmentation
+from mbnas.training.device.device_setup import autocast
+from mbnas.training.loop.losses import make_loss
 from mbnas.training.protocol import Precision
 
 

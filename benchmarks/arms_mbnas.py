@@ -13,11 +13,11 @@ import numpy as np
 from bare import bare_step
 from workload import Arm, Case
 
-from mbnas.network.layout import channels_last
-from mbnas.training.initialisation import placed_for_training
-from mbnas.training.loop import Schedule, TrainingLoop
+from mbnas.network.operations.memory_layout import channels_last
+from mbnas.training.loop.initialisation import placed_for_training
+from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_step import Step
 from mbnas.training.protocol import StepMode
-from mbnas.training.step import Step
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mbnas.training.device import autocast
-from mbnas.training.losses import make_loss
+from mbnas.training.device.device_setup import autocast
+from mbnas.training.loop.losses import make_loss
 from mbnas.training.protocol import TrainingSettings
 
 

@@ -32,7 +32,7 @@ from scipy import stats
 
 from mbnas.scoring.differences import ALPHA, compare_networks
 from mbnas.scoring.intervals import bootstrap_mean
-from mbnas.scoring.pairs import compare
+from mbnas.scoring.paired_tests import compare
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = ROOT / "docs/results/hippocampus_experiment/patients.csv"

@@ -19,18 +19,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mbnas.genotype.genotype import Genotype, unet_genotype
-from mbnas.genotype.space import Space
-from mbnas.network.complexity import complexity
-from mbnas.network.network import Network
+from mbnas.network.cost.complexity import complexity
+from mbnas.network.genotype_network import Network
+from mbnas.space.genotype import Genotype, unet_genotype
+from mbnas.space.search_space import Space
 from mbnas.study.configuration import Configuration, build, merge, preset_layer
-from mbnas.study.executors import ProcessExecutor
-from mbnas.study.run import opened
-from mbnas.study.study import Study
+from mbnas.study.directory import Study
+from mbnas.study.drive.run import opened
 from mbnas.training.protocol import TrainingSettings
-from mbnas.training.record import TrainingRecord
+from mbnas.training.run_training import run_training
 from mbnas.training.task import TrainingTask
-from mbnas.training.train import run_training
+from mbnas.training.training_record import TrainingRecord
+from mbnas.workers.executors import ProcessExecutor
 
 BEFORE = {"warmup_steps": 0, "head_bias": "random", "collapse_repeats": 0}
 AFTER = {"collapse_repeats": 0}

@@ -27,8 +27,12 @@ from measuring import described, machine, spread, summary, write
 from turns import process
 from workload import NETWORKS, Arm, Case
 
-from mbnas.training.device import flushing_subnormals, prepare_process, resolve_precision
-from mbnas.training.processor import num_cores
+from mbnas.training.device.device_setup import (
+    flushing_subnormals,
+    prepare_process,
+    resolve_precision,
+)
+from mbnas.training.device.processor import num_cores
 from training import SETTINGS, Setting
 
 ARMS: dict[str, Callable[[Case], AbstractContextManager[Arm]]] = {

@@ -21,11 +21,11 @@ from evaluation_parts import ledger_seconds, parts_of_all
 from measuring import described, machine, spread, summary, write
 from studies import Settings, held_study, patients
 
-from mbnas.study import run
-from mbnas.study.driver import Moment
-from mbnas.study.workplace import workplace_of
-from mbnas.training.record import TrainingRecord
+from mbnas.study.drive import run
+from mbnas.study.drive.driver import Moment
+from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import TrainingRecord
 
 FOLDS, INITIALISATIONS = 2, 2
 """As many trainings of a network as two workers can share evenly."""
@@ -155,8 +155,8 @@ def watched_search(held: run.OpenStudy) -> dict[str, float]:
             starts.setdefault(record.worker, time.perf_counter() - wall - record.wall_s)
 
     wall, cpu = time.perf_counter(), time.process_time()
-    with workplace_of(held.study.configuration) as workplace:
-        run.search(held, watch=watch, workplace=workplace)
+    with worker_pool_of(held.study.configuration) as worker_pool:
+        run.search(held, watch=watch, worker_pool=worker_pool)
         wall_s, driver_s = time.perf_counter() - wall, time.process_time() - cpu
     return {"wall_s": wall_s, "driver_s": driver_s, "start_s": sum(starts.values())}
 

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from bare import bare_step
 
-from mbnas.data.folds import make_folds
+from mbnas.data.datasets.folds import make_folds
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
-from mbnas.network.layout import channels_last
-from mbnas.study.executors import ProcessExecutor
-from mbnas.study.ledger import Ledger
-from mbnas.training.device import flushing_subnormals, prepare_process, take_device
-from mbnas.training.loading import load_slices
-from mbnas.training.record import TrainingRecord
+from mbnas.network.operations.memory_layout import channels_last
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.device.device_setup import flushing_subnormals, prepare_process, take_device
+from mbnas.training.loading.load_slices import load_slices
+from mbnas.training.loop.validation import count_overlap
 from mbnas.training.task import TrainingTask
-from mbnas.training.validate import count_overlap
+from mbnas.training.training_record import TrainingRecord
+from mbnas.workers.executors import ProcessExecutor
 
 WARM_UP = 3
 VALIDATIONS = 2

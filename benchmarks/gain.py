@@ -24,7 +24,7 @@ from measuring import interleaved, machine, ratios, summary, write
 from turns import process
 from workload import NETWORKS, Case
 
-from mbnas.training.device import flushing_subnormals, keep_large_blocks
+from mbnas.training.device.device_setup import flushing_subnormals, keep_large_blocks
 from training import SETTINGS
 
 ALLOCATOR = FACTORS[0]

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from workload import Arm, Case
 
-from mbnas.data.augment import apply_augmentation
-from mbnas.data.augmentation import draw_augmentation
-from mbnas.network.layout import channels_last
-from mbnas.training.device import autocast
-from mbnas.training.losses import make_loss
+from mbnas.data.augmentation.parameters import draw_augmentation
+from mbnas.data.augmentation.transform import apply_augmentation
+from mbnas.network.operations.memory_layout import channels_last
+from mbnas.training.device.device_setup import autocast
+from mbnas.training.loop.losses import make_loss
 
 FACTORS = ("allocator", "layout", "precision", "pipeline")
 """In the order of the ladder; the allocator is the process's own."""

@@ -23,12 +23,12 @@ import torch
 from measuring import described, machine, spread, summary, write
 from workload import MIXED, protocol, unet_genotype
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.study.executors import ProcessExecutor
-from mbnas.training.device import resolve_device, resolve_precision, take_device
-from mbnas.training.processor import num_cores
+from mbnas.space.genotype import Genotype
+from mbnas.training.device.device_setup import resolve_device, resolve_precision, take_device
+from mbnas.training.device.processor import num_cores
+from mbnas.training.device.step_speed import Rate, Workload, joined, measure_rate
 from mbnas.training.protocol import Protocol, StepMode
-from mbnas.training.rate import Rate, Workload, joined, measure_rate
+from mbnas.workers.executors import ProcessExecutor
 
 FOLDS, INITIALISATIONS, EPOCHS, SLICES, NETWORKS_SEARCHED = 5, 3, 100, 480, 150
 SEEN = FOLDS * INITIALISATIONS * EPOCHS * SLICES
@@ -41,7 +41,7 @@ NETWORKS: dict[str, Genotype] = {"U-Net": unet_genotype(), "mixed": MIXED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class TrainingMode:
     """A way to fill the device: a step, trainings that advance together, and what runs at once."""
 
     step: StepMode = "graph"
@@ -51,20 +51,20 @@ class Way:
 
 
 WAYS = {
-    "one, eager": Way(step="eager"),
-    "one, recorded": Way(),
-    "one, compiled": Way(step="compiled"),
-    "folds together, recorded": Way(trainings=FOLDS),
-    "folds together, compiled": Way(step="compiled", trainings=FOLDS),
-    "all together, recorded": Way(trainings=FOLDS * INITIALISATIONS),
-    "two processes, recorded": Way(processes=2),
-    "four processes, recorded": Way(processes=4),
-    "four streams, recorded": Way(streams=4),
+    "one, eager": TrainingMode(step="eager"),
+    "one, recorded": TrainingMode(),
+    "one, compiled": TrainingMode(step="compiled"),
+    "folds together, recorded": TrainingMode(trainings=FOLDS),
+    "folds together, compiled": TrainingMode(step="compiled", trainings=FOLDS),
+    "all together, recorded": TrainingMode(trainings=FOLDS * INITIALISATIONS),
+    "two processes, recorded": TrainingMode(processes=2),
+    "four processes, recorded": TrainingMode(processes=4),
+    "four streams, recorded": TrainingMode(streams=4),
 }
 WAYS_ON_A_CPU = {
-    "one, eager": Way(step="eager"),
-    "folds together, eager": Way(step="eager", trainings=FOLDS),
-    "two processes, eager": Way(step="eager", processes=2),
+    "one, eager": TrainingMode(step="eager"),
+    "folds together, eager": TrainingMode(step="eager", trainings=FOLDS),
+    "two processes, eager": TrainingMode(step="eager", processes=2),
 }
 
 
@@ -133,7 +133,7 @@ def measure(network: str, device: str, arguments: argparse.Namespace) -> dict[st
 
 @contextmanager
 def running(
-    way: Way, genotype: Genotype, of: Protocol, device: str, arguments: argparse.Namespace
+    way: TrainingMode, genotype: Genotype, of: Protocol, device: str, arguments: argparse.Namespace
 ) -> Iterator[Callable[[], Rate]]:
     """Yield a call that measures a way once."""
     workload = Workload(

@@ -16,17 +16,17 @@ from measuring import summary
 from scale_driver import PROTOCOL, TRAININGS_EACH, begun, evaluator_of, fill
 from scale_simulated import VirtualExecutor, World
 
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.report.collect import collect
-from mbnas.report.page import write_report
+from mbnas.report.page.study_page import write_report
+from mbnas.results.read_search import collect
 from mbnas.search.random_search import random_search
-from mbnas.study.brief import read_brief
+from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration import build
-from mbnas.study.driver import drive
-from mbnas.study.ledger import Ledger
-from mbnas.study.standing import read_standing
-from mbnas.study.study import Study
-from mbnas.training.record import TrainingKey, TrainingRecord
+from mbnas.study.directory import Study
+from mbnas.study.drive.driver import drive
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.progress.search_status import read_status
+from mbnas.study.progress.status_summary import read_status_summary
+from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 NUM_EPOCHS = 24
 """Of every training, as under ``quick``."""
@@ -60,10 +60,10 @@ def ledger_costs(directory: Path, num_trainings: int) -> dict[str, Any]:
         with Ledger.open(path) as ledger:
             configuration = build({"dataset": "", "search": {"evaluations": num_networks}})
             study = Study(path=Path(inside), configuration=configuration)
-            status = seconds_of(lambda: read_brief(ledger, configuration), STANDINGS)
+            status = seconds_of(lambda: read_status_summary(ledger, configuration), STANDINGS)
             resuming = seconds_of(lambda: resume(ledger, world, num_networks), STANDINGS)
             page = seconds_of(lambda: write_report(collect(study, ledger), study.report), STANDINGS)
-            standing = seconds_of(lambda: read_standing(ledger, configuration), STANDINGS)
+            standing = seconds_of(lambda: read_status(ledger, configuration), STANDINGS)
             ledger.record_network(unet_genotype())
             records = iter([record_of(number, world) for number in range(RECORDINGS)])
             recording = seconds_of(lambda: ledger.record_training(next(records)), RECORDINGS)

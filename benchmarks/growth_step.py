@@ -16,10 +16,14 @@ import numpy as np
 from measuring import summary
 from workload import network_of, noise_slices, protocol
 
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.training.device import flushing_subnormals, prepare_process, resolve_precision
-from mbnas.training.loop import Schedule, TrainingLoop
-from mbnas.training.step import Step
+from mbnas.space.genotype import unet_genotype
+from mbnas.training.device.device_setup import (
+    flushing_subnormals,
+    prepare_process,
+    resolve_precision,
+)
+from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_step import Step
 
 BATCH = 8
 STEPS_PER_EPOCH = 4

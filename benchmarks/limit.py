@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from traffic import Traffic
 
 from mbnas.network.blocks import BLOCKS
-from mbnas.training.device import (
+from mbnas.training.device.device_setup import (
     autocast,
     flushing_subnormals,
     prepare_process,

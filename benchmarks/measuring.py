@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from mbnas.training.processor import is_fast_at_bfloat16
+from mbnas.training.device.processor import is_fast_at_bfloat16
 
 Name = TypeVar("Name", bound=Hashable)
 Rounds = dict[Name, list[dict[str, float]]]

@@ -28,9 +28,9 @@ from monai.networks.utils import one_hot
 from torch import nn
 from volumes import Grid, segmented, volume_on
 
-from mbnas.scoring.surface import measure
-from mbnas.training.resident import ResidentSlices
-from mbnas.training.validate import count_overlap
+from mbnas.scoring.surface_distance import measure
+from mbnas.training.loading.resident_slices import ResidentSlices
+from mbnas.training.loop.validation import count_overlap
 
 NUM_CLASSES = 3
 TOLERANCE_MM = 2.0

@@ -13,13 +13,13 @@ from pathlib import Path
 from commands import run, script
 from studies import TINY, held_study, patients
 
-from mbnas.data.folds import make_folds
-from mbnas.genotype.genotype import unet_genotype
+from mbnas.data.datasets.folds import make_folds
 from mbnas.nnunet.commands import Place, run_command
-from mbnas.nnunet.conversion import dataset_name, splits, write_raw
 from mbnas.nnunet.plans import CONFIGURATION, export_nnunet, plans_name
+from mbnas.nnunet.raw_dataset import dataset_name, splits, write_raw
 from mbnas.nnunet.schedule import Schedule
-from mbnas.study.run import OpenStudy
+from mbnas.space.genotype import unet_genotype
+from mbnas.study.drive.run import OpenStudy
 
 GENOTYPE = unet_genotype()
 BASE_CHANNELS = 8

@@ -50,9 +50,9 @@ LARGE = Volumes(grid=Grid(shape_xyz=(256, 256, 60), spacing_mm=(0.8, 0.8, 3.0)),
 PREPARE = """\
 import sys
 from pathlib import Path
-from mbnas.data.dataset import read_dataset
-from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparationSettings
+from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.slices.prepare_slices import prepare_slices
+from mbnas.data.slices.prepared_slices import PreparationSettings
 dataset, directory, size, workers = sys.argv[1:]
 read = read_dataset(Path(dataset))
 prepare_slices(

@@ -28,9 +28,8 @@ import numpy as np
 from racing_landscape import Landscape, World, components
 from racing_page import markdown, plot
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
-from mbnas.scoring.racing import (
+from mbnas.search.local import local_search
+from mbnas.search.racing.chance import (
     UNKNOWN,
     Variance,
     chance_to_beat,
@@ -38,8 +37,9 @@ from mbnas.scoring.racing import (
     typical,
     variance,
 )
-from mbnas.search.local import local_search
 from mbnas.seeds import generator
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 THRESHOLDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 DESIGNS = ((5, 3), (3, 3), (5, 2), (3, 2))

@@ -12,8 +12,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mbnas.genotype.genotype import Genotype
 from mbnas.seeds import derive_seed, generator
+from mbnas.space.genotype import Genotype
 
 MOST_FOLDS, MOST_INITIALISATIONS = 5, 3
 NETWORK_BY_FOLD_SD = 0.003

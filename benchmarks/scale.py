@@ -28,9 +28,9 @@ from scale_simulated import VirtualExecutor, World
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Search
-from mbnas.study.driver import drive
-from mbnas.study.ledger import Ledger
-from mbnas.training.record import TrainingKey
+from mbnas.study.drive.driver import drive
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.training_record import TrainingKey
 
 WORKERS = tuple(2**power for power in range(11))
 IN_MEMORY = Path("/dev/shm")

@@ -18,18 +18,18 @@ from typing import Any
 
 from scale_simulated import VirtualExecutor, World
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
 from mbnas.search.limit import limited
 from mbnas.search.searcher import Search, Searcher
 from mbnas.seeds import generator
-from mbnas.study.driver import Moment, drive
-from mbnas.study.evaluator import Evaluator
-from mbnas.study.ledger import Ledger
-from mbnas.study.ledger_rows import training_values
-from mbnas.study.workplace import Workplace
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
+from mbnas.study.drive.driver import Moment, drive
+from mbnas.study.drive.evaluator import Evaluator
+from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.rows import training_values
 from mbnas.training.protocol import Protocol
-from mbnas.training.record import TrainingKey, TrainingRecord
+from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 PROTOCOL = Protocol()
 FOLDS, INITIALISATIONS = PROTOCOL.evaluation.folds, PROTOCOL.evaluation.initialisations
@@ -45,10 +45,10 @@ def begun(search: Search, seed: int) -> Searcher:
 def evaluator_of(
     ledger: Ledger, executor: VirtualExecutor, slots: int, world: World, racing: float | None = None
 ) -> Evaluator:
-    """Return the real evaluator, at a simulated workplace."""
+    """Return the real evaluator, at a simulated worker pool."""
     return Evaluator(
         ledger,
-        Workplace(executor=executor, slots=slots, train=world.train, completions=executor),
+        WorkerPool(executor=executor, slots=slots, train=world.train, completions=executor),
         protocol=PROTOCOL,
         slices=Path("slices"),
         device="cpu",

@@ -21,10 +21,10 @@ from statistics import NormalDist, fmean
 from typing import Any
 
 from mbnas.errors import WorkerDied
-from mbnas.genotype.genotype import Genotype
 from mbnas.seeds import derive_seed
-from mbnas.training.record import EpochRecord, TrainingKey, TrainingRecord
+from mbnas.space.genotype import Genotype
 from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import EpochRecord, TrainingKey, TrainingRecord
 
 LEVEL_SD, CELL_SD, NOISE_SD = 0.004, 0.0012, 0.007
 """Of a node's step in levels, of its block, kernel or skip, and of one training's score.

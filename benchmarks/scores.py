@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from measuring import described, machine, write
 
-from mbnas.study.ledger import Ledger
-from mbnas.study.study import Study
+from mbnas.study.directory import Study
+from mbnas.study.ledger.ledger import Ledger
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from commands import arm, script
 from measuring import described, interleaved, machine, ratios, spread, summary, write
 from studies import TINY, held_study, patients
 
-from mbnas.study import run
+from mbnas.study.drive import run
 
 AIM_S = 0.3
 """Of ``mbnas --help`` on a machine that does nothing else."""
@@ -28,7 +28,7 @@ HEAVY = ("torch", "monai", "matplotlib", "scipy", "nibabel", "ray", "numpy")
 NUM_SLOWEST = 8
 
 TORCH = 'python -c "import torch"'
-WORKER = 'python -c "import mbnas.training.train"'
+WORKER = 'python -c "import mbnas.training.run_training"'
 """What every worker of a search does before its first training."""
 
 
@@ -82,7 +82,7 @@ def commands(study: Path) -> dict[str, list[str]]:
         "mbnas space": [mbnas, "space"],
         "mbnas status STUDY": [mbnas, "status", str(study)],
         TORCH: [sys.executable, "-c", "import torch"],
-        WORKER: [sys.executable, "-c", "import mbnas.training.train"],
+        WORKER: [sys.executable, "-c", "import mbnas.training.run_training"],
         "nnUNetv2_train -h": [script("nnUNetv2_train"), "-h"],
     }
 
@@ -111,7 +111,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         "From the start of a process to its end, commands in turn; median (quartiles). The study",
         "has a finished search of two networks; what a worker of a search imports is",
-        "`mbnas.training.train`.",
+        "`mbnas.training.run_training`.",
         "",
         "| command | seconds |",
         "| --- | --- |",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.data.phantom import write_phantom
-from mbnas.study import run
-from mbnas.study.study import resolve
+from mbnas.study.directory import resolve
+from mbnas.study.drive import run
 
 Settings = dict[str, dict[str, Any]]
 """Of a configuration, by section."""

@@ -27,7 +27,7 @@ from measuring import interleaved, machine, ratios, summary, write
 from training_page import markdown, plot
 from workload import NETWORKS, Arm, Case, noise_slices, protocol
 
-from mbnas.training.device import (
+from mbnas.training.device.device_setup import (
     flushing_subnormals,
     prepare_process,
     resolve_device,

@@ -1,8 +1,9 @@
 """mbnas's augmentation in the words of the other libraries, each transform as likely there.
 
 Scaling, shifting, rotation and brightness each touch half of the slices, and half are flipped.
-The ranges are those of :class:`mbnas.data.augmentation.AugmentationSettings`. Where a library
-cannot do the same, :data:`DIFFERENCES` says so.
+The ranges are those of
+:class:`mbnas.data.augmentation.parameters.AugmentationSettings`. Where a library cannot do the
+same, :data:`DIFFERENCES` says so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from batchgeneratorsv2.transforms.utils.remove_label import RemoveLabelTansform
 from monai.transforms import Compose, RandAffined, RandFlipd, RandShiftIntensityd
 
-from mbnas.data.augmentation import AugmentationSettings
+from mbnas.data.augmentation.parameters import AugmentationSettings
 
 DIFFERENCES = (
     (

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from mbnas.data.images.nifti_writer import write_image
 from mbnas.data.phantom.prostate import PROSTATE
-from mbnas.data.volume import write_image
 
 CHANNEL = 0
 """Of the synthetic prostate: T2-weighted."""

@@ -22,10 +22,10 @@ import numpy as np
 from measuring import machine, spread, summary, write
 from studies import Settings, held_study, patients
 
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.study import run
+from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.workplace import Workplace, workplace_of
+from mbnas.study.drive import run
+from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.training.task import TrainingTask
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     with ExitStack() as stack:
         held = stack.enter_context(study_of(arguments))
         places = {
-            name: stack.enter_context(workplace_of(configured(held.study.configuration, place)))
+            name: stack.enter_context(worker_pool_of(configured(held.study.configuration, place)))
             for name, place in PLACES.items()
         }
         rounds: dict[str, list[float]] = {name: [] for name in PLACES}
@@ -122,7 +122,7 @@ def tasks_of(held: run.OpenStudy, place: Place, trainings: int) -> list[Training
     ]
 
 
-def timed(place: Workplace, tasks: list[TrainingTask]) -> float:
+def timed(place: WorkerPool, tasks: list[TrainingTask]) -> float:
     """Return the seconds that a place takes for some trainings."""
     start = time.perf_counter()
     records = [

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mbnas.data.augmentation import AugmentationSettings
-from mbnas.genotype.genotype import Genotype, unet_genotype
-from mbnas.network.network import Network
+from mbnas.data.augmentation.parameters import AugmentationSettings
+from mbnas.network.genotype_network import Network
+from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration import build, merge, preset_layer
+from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.protocol import Precision, Protocol
-from mbnas.training.resident import ResidentSlices
 
 NUM_CLASSES = 3
 

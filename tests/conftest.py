@@ -83,7 +83,7 @@ def small_disk(tmp_path):
         return place
 
     yield make
-    if (loading := sys.modules.get("mbnas.training.loading")) is not None:
+    if (loading := sys.modules.get("mbnas.training.loading.load_slices")) is not None:
         loading.load_slices.cache_clear()  # what this process trained on is mapped from there
     gc.collect()
     for each in mounted:
@@ -152,7 +152,7 @@ class _Answer(BaseHTTPRequestHandler):
 def file_server(monkeypatch):
     """A server on this machine that is reached without a proxy, and pauses that take no time."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("mbnas.data.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("mbnas.data.fetch.transfer.time.sleep", lambda seconds: None)
     with FileServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

@@ -5,8 +5,9 @@ control characters, quotation marks, or bytes that are not UTF-8. Each writer pa
 that it did not write itself through the function of its format, so that the text arrives whole
 and does nothing.
 
-Three formats have their function elsewhere: HTML and SVG in :mod:`mbnas.report.markup`, JSON in
-:func:`json.dumps`, whose output is ASCII, and figures in :mod:`mbnas.report.figures.style`.
+Three formats have their function elsewhere: HTML and SVG in :mod:`mbnas.report.page.markup`,
+JSON in :func:`json.dumps`, whose output is ASCII, and figures in
+:mod:`mbnas.report.figures.style`.
 """
 
 from __future__ import annotations

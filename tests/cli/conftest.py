@@ -7,7 +7,7 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.data.phantom import write_phantom
-from mbnas.study.ledger import Ledger
+from mbnas.study.ledger.ledger import Ledger
 
 SETTINGS = (
     "preparation.slice_size=16",

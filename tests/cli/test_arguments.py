@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from mbnas.cli.arguments import parse
+from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.main import main
-from mbnas.cli.options import options_layer
 from mbnas.version import __version__
 
 COMMANDS = {

@@ -15,21 +15,22 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.data.phantom import write_phantom
-from mbnas.data.slices import PreparedSlices
+from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import StudyError
-from mbnas.report.collect import collect
-from mbnas.report.page import render_page
-from mbnas.scoring.measures import ClassMeasures
-from mbnas.study import comparison, run
-from mbnas.study.brief import brief_of, read_brief
-from mbnas.study.comparison import train_anew
-from mbnas.study.executors import InlineExecutor
-from mbnas.study.ledger import Ledger
-from mbnas.study.standing import read_standing
-from mbnas.study.study import Study, resolve
-from mbnas.study.workplace import Workplace
-from mbnas.training.prediction import pack_prediction
-from mbnas.training.record import EpochRecord, TrainingRecord, VolumeRecord
+from mbnas.report.page.study_page import render_page
+from mbnas.results.read_search import collect
+from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.study.directory import Study, resolve
+from mbnas.study.drive import run
+from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.progress.search_status import read_status
+from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
+from mbnas.study.retraining import found_networks as comparison
+from mbnas.study.retraining.found_networks import train_anew
+from mbnas.training.packed_predictions import pack_prediction
+from mbnas.training.training_record import EpochRecord, TrainingRecord, VolumeRecord
+from mbnas.workers.executors import InlineExecutor
 
 TRIES = int(os.environ.get("MBNAS_TEST_DAMAGE_TRIES", "40"))
 
@@ -63,11 +64,13 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("os.cpu_count", lambda: 1)
         with run.opened(study, command="mbnas search", warn=lambda text: None) as held:
-            workplace = Workplace(
+            worker_pool = WorkerPool(
                 executor=InlineExecutor(), slots=1, train=lambda task: invented(task, held)
             )
-            run.search(held, workplace=workplace)
-            patched.setattr(comparison, "workplace_of", lambda configuration: nothing(workplace))
+            run.search(held, worker_pool=worker_pool)
+            patched.setattr(
+                comparison, "worker_pool_of", lambda configuration: nothing(worker_pool)
+            )
             networks = [each.genotype for each in held.ledger.evaluations()[:3]]
             train_anew(held, networks, initialisations=1)
     return place / "study"
@@ -98,7 +101,7 @@ def invented(task, held):
                 case=each.case,
                 patient=each.patient,
                 measures=(
-                    ClassMeasures(
+                    ClassMetrics(
                         dice=rng.random(),
                         hd95_mm=1.0,
                         surface_dice=0.5,
@@ -363,8 +366,8 @@ def test_the_status_counts_as_reading_everything_does(study):
         edit(study, statement)
         with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
             assert not ledger.has_unsound_rows()
-            assert read_brief(ledger, configuration) == brief_of(
-                read_standing(ledger, configuration)
+            assert read_status_summary(ledger, configuration) == status_summary_of(
+                read_status(ledger, configuration)
             )
 
 

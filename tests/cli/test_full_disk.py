@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from mbnas.cli.main import main
-from mbnas.files import is_aside
+from mbnas.machine.files import is_aside
 
-from ..prediction.conftest import card_of, write_model  # noqa: TID252
+from ..prediction.conftest import card_of, write_model
 
 INLINE = ("--set", "run.executor=inline")
 FRESH = ("--network", "unet-genotype", "--executor", "inline")
@@ -162,9 +162,9 @@ def test_compare(study, capsys):
 
 
 def test_figures_and_report(study, tmp_path, capsys, monkeypatch):
-    from mbnas.report.figures.table import FIGURES
+    from mbnas.report.figures.figure_table import FIGURES
 
-    monkeypatch.setattr("mbnas.cli.figures.FIGURES", {"progress": FIGURES["progress"]})
+    monkeypatch.setattr("mbnas.cli.commands.figures.FIGURES", {"progress": FIGURES["progress"]})
     command = ["figures", study, "--output", tmp_path / "drawn"]
     assert refuse_every_write(capsys, tmp_path, command) == 3
     assert len(files(tmp_path / "drawn")) == 3

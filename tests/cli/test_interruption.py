@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mbnas.cli.main import main
-from mbnas.study.ledger import Ledger
+from mbnas.study.ledger.ledger import Ledger
 
 INLINE = ("--set", "run.executor=inline")
 ON_RAY = ("--set", "run.executor=ray", "--workers", "2")
@@ -153,7 +153,7 @@ def test_a_killed_search_is_told_to_be_stopped(command, tmp_path, capsys):
 # Starts searches, one after another, in copies of a process that has all modules loaded
 NURSERY = """
 import gc, os, sys
-import mbnas.cli.reproduce, mbnas.study.retry, mbnas.training.train
+import mbnas.cli.commands.reproduce, mbnas.study.drive.retry, mbnas.training.run_training
 import torch._dynamo  # which torch loads with the first optimiser
 from mbnas.cli.main import main
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mbnas.cli.main import main
-from mbnas.study.ledger import Ledger
-from mbnas.training.record import FailureRecord
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.training_record import LostRunRecord
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 
@@ -98,7 +98,7 @@ def with_troubles(finished, place):
         record = ledger.trainings(course=False)[0]
         key = record.key
         ledger.record_failure(
-            FailureRecord(
+            LostRunRecord(
                 key=key,
                 kind="worker died",
                 reason="It was killed.",

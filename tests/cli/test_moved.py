@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mbnas.cli.main import main
-from mbnas.study.ledger import Ledger
-from mbnas.study.study import Study
+from mbnas.study.directory import Study
+from mbnas.study.ledger.ledger import Ledger
 
 INLINE = ["--set", "run.executor=inline"]
 ONE = ["--network", "0vgg3-1vgg3-1vgg3-0vgg3"]

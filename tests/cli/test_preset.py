@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mbnas.cli.options import announce_preset, preset_asked_for
+from mbnas.cli.configuration_options import announce_preset, preset_asked_for
 from mbnas.errors import UsageError
-from mbnas.study.study import resolve
+from mbnas.study.directory import resolve
 
 
 @pytest.fixture

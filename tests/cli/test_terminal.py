@@ -12,7 +12,7 @@ import mbnas
 from mbnas.cli.terminal import Terminal, headed, table, words
 from mbnas.escaping import visible
 
-from ..names import NAMES, shapeless  # noqa: TID252
+from ..names import NAMES, shapeless
 
 HEADS = ("class", "fold", "initialisation", "Dice")
 LONG = "a class whose name is rather long, and longer than a screen is wide, if that is narrow"

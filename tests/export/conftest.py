@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ..prediction.conftest import CT, Z_SCORE, card_of, write_model  # noqa: TID252
+from ..prediction.conftest import CT, Z_SCORE, card_of, write_model
 
 NETWORKS = {
     # every block, kernel 7, skips from one level and another, down two levels and back

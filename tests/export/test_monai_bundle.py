@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from mbnas.data.dataset import LabelClass
+from mbnas.data.datasets.dataset import LabelClass
 from mbnas.errors import ModelError
 from mbnas.export.monai_bundle import export_monai
-from mbnas.prediction.card import write_card
+from mbnas.prediction.model.model_card import write_card
 from mbnas.prediction.predictor import Predictor
 
 from .conftest import CT, NETWORKS, Z_SCORE, card_of, write_model

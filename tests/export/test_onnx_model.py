@@ -13,12 +13,13 @@ import onnxruntime
 import pytest
 
 import mbnas
-from mbnas.data.volume import read_label, write_image
+from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.nifti_writer import write_image
 from mbnas.errors import ModelError, UsageError
 from mbnas.export.agreement import TOLERANCE, disagreement
 from mbnas.export.onnx_model import export_onnx
-from mbnas.prediction.card import read_card, sha256_of, write_card
-from mbnas.prediction.members import load_members
+from mbnas.prediction.model.members import load_members
+from mbnas.prediction.model.model_card import read_card, sha256_of, write_card
 from mbnas.prediction.predictor import Predictor
 
 from .conftest import SIZES, images_of

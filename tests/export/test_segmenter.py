@@ -7,9 +7,8 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from mbnas.data.geometry import Geometry
-from mbnas.data.placement import Placement
-from mbnas.data.volume import Volume
+from mbnas.data.images.geometry import Geometry
+from mbnas.data.images.volume import Placement, Volume
 from mbnas.errors import DatasetError
 from mbnas.export.segmenter import Segmenter
 

@@ -12,15 +12,15 @@ import torch
 from safetensors.torch import save_file
 
 import mbnas
-from mbnas.data.dataset import LabelClass
+from mbnas.data.datasets.dataset import LabelClass
 from mbnas.errors import ModelError
 from mbnas.export.agreement import TOLERANCE, disagreement
 from mbnas.export.network_source import network_source
 from mbnas.export.torch_program import export_torch
-from mbnas.network.own import find_own_network
-from mbnas.prediction.card import read_card, sha256_of, write_card
-from mbnas.prediction.members import load_members
-from mbnas.prediction.torch_members import build_empty
+from mbnas.network.others.own_network import find_own_network
+from mbnas.prediction.model.members import load_members
+from mbnas.prediction.model.model_card import read_card, sha256_of, write_card
+from mbnas.prediction.model.torch_members import build_empty
 
 from .conftest import SIZES, card_of, images_of
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbnas.errors import MbnasError
-from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.network.architecture import (
     BASELINES,
     LibraryNetwork,
@@ -13,6 +12,7 @@ from mbnas.network.architecture import (
     parse_architecture,
     title_of,
 )
+from mbnas.space.genotype import Genotype, unet_genotype
 
 words = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,9}", fullmatch=True)
 identifiers = st.from_regex(r"[a-z_][a-z0-9_]{0,9}", fullmatch=True)

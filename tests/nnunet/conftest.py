@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from mbnas.data.dataset import read_dataset
-from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparationSettings, PreparedSlices
-from mbnas.data.volume import write_image
+from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.slices.prepare_slices import prepare_slices
+from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 
 AFFINE = np.array([[-1.0, 0, 0, 9], [0, 0, 3, -4], [0, 1, 0, 2], [0, 0, 0, 1]])
 

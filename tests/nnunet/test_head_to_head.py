@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from mbnas.data.folds import make_folds
-from mbnas.data.volume import read_label, write_label
+from mbnas.data.datasets.folds import make_folds
+from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.nifti_writer import write_label
 from mbnas.errors import NNUNetError
-from mbnas.genotype.genotype import Genotype
 from mbnas.nnunet import head_to_head
 from mbnas.nnunet.commands import Place
-from mbnas.nnunet.contenders import contenders, cost_size
 from mbnas.nnunet.head_to_head import HeadToHead
+from mbnas.nnunet.nnunet_contenders import contenders, cost_size
 from mbnas.nnunet.schedule import Schedule
+from mbnas.space.genotype import Genotype
 
 OURS = "nnUNetPlans_mbnas_"
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mbnas.errors import GenotypeError
-from mbnas.genotype.genotype import Genotype, unet_genotype
-from mbnas.network.network import Network
+from mbnas.network.genotype_network import Network
 from mbnas.nnunet.network import NNUNetNetwork
+from mbnas.space.genotype import Genotype, unet_genotype
 
 FOUR_STAGES = [[1, 1], [2, 2], [2, 2], [2, 2]]
 MIXED = "1residual3-2vgg5-2inception3-3dense3-2vgg3-1vgg3@2-0inception3-0dense5"

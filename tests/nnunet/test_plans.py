@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mbnas.errors import NNUNetError
-from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.nnunet.plans import export_nnunet, plans_of
+from mbnas.space.genotype import Genotype, unet_genotype
 
 SMALL = Genotype.parse("0vgg3-1dense5-0vgg3")
 
@@ -43,7 +43,7 @@ def test_nnunet_builds_the_network_that_plans_name(own_plans):
     pytest.importorskip("nnunetv2")
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-    from mbnas.nnunet.costs import build_from_plans
+    from mbnas.nnunet.plan_costs import build_from_plans
 
     made = build_from_plans(plans_of(SMALL, 8, own_plans), in_channels=1, num_classes=3)
     assert str(made.network.genotype) == str(SMALL)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mbnas.data.dataset import LabelClass
-from mbnas.data.normalise import ChannelNormalisation, ForegroundIntensities
+from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.slices.normalisation import ChannelNormalisation, ForegroundIntensities
 from mbnas.network.build import output_layer
-from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
-from mbnas.prediction.torch_members import build_empty
-from mbnas.training.weights import save_weights
+from mbnas.prediction.model.model_card import Member, ModelCard, sha256_of, write_card
+from mbnas.prediction.model.torch_members import build_empty
+from mbnas.training.final.weights_file import save_weights
 
 CT = ChannelNormalisation(
     scheme="CT",

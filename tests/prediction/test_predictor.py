@@ -10,12 +10,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from mbnas.data.geometry import Geometry
-from mbnas.data.prepare import PlaneTransform, prepare_image
+from mbnas.data.images.geometry import Geometry
+from mbnas.data.slices.plane_transform import PlaneTransform, prepare_image
 from mbnas.errors import DatasetError, ModelError
+from mbnas.prediction.model.torch_members import load_network
 from mbnas.prediction.predictor import Predictor
 from mbnas.prediction.probabilities import entropy, softmax
-from mbnas.prediction.torch_members import load_network
 
 from .conftest import CT, Z_SCORE, card_of, write_model
 
@@ -241,7 +241,7 @@ def test_memory_grows_by_the_output_alone():
 
 def test_predicting_by_others_than_torch_does_not_load_it(model):
     code = (
-        "import sys; import mbnas; from mbnas import Predictor; import mbnas.cli.predict\n"
+        "import sys; import mbnas; from mbnas import Predictor; import mbnas.cli.commands.predict\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mbnas.scoring.differences import compare_networks
-from mbnas.scoring.pairs import compare
+from mbnas.scoring.paired_tests import compare
 
 PATIENTS, FOLDS, REPLICATES = 21, 3, 120
 

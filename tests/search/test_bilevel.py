@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 
 from mbnas.errors import ConfigurationError, GenotypeError
-from mbnas.genotype.four_spaces import macro_space
-from mbnas.genotype.genotype import Genotype, unet_genotype
-from mbnas.genotype.space import Space
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
+from mbnas.space.four_spaces import macro_space
+from mbnas.space.genotype import Genotype, unet_genotype
+from mbnas.space.search_space import Space
 
 SPACE = Space(num_nodes=4, num_levels=2)
 SMALL = Space(num_nodes=3, num_levels=2)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from mbnas.genotype.space import Space
 from mbnas.search.limit import limited
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
-from mbnas.search.searcher import Batch
+from mbnas.search.searcher import Proposal
+from mbnas.space.search_space import Space
 
 SPACE = Space(num_nodes=3, num_levels=2, blocks=("vgg",), kernels=(3,))
 
@@ -39,7 +39,7 @@ def batches_of(*groups):
     """A searcher that proposes the genotypes of these numbers."""
     for group in groups:
         genotypes = tuple(SPACE.genotype_at(index) for index in group)
-        yield Batch(genotypes=genotypes, incumbent=None, why="told")
+        yield Proposal(genotypes=genotypes, incumbent=None, why="told")
 
 
 @pytest.mark.parametrize("search", [local_search, random_search])

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from mbnas.genotype.genotype import distance, unet_genotype
-from mbnas.genotype.space import Space
 from mbnas.search.local import local_search
+from mbnas.space.genotype import distance, unet_genotype
+from mbnas.space.search_space import Space
 
 SPACE = Space()
 

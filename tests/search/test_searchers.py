@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from mbnas.errors import GenotypeError
-from mbnas.genotype.four_spaces import macro_space, micro_space
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.genotype.space import Space
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
-from mbnas.search.searcher import Batch
+from mbnas.search.searcher import Proposal
+from mbnas.space.four_spaces import macro_space, micro_space
+from mbnas.space.genotype import unet_genotype
+from mbnas.space.search_space import Space
 
 BILEVEL = partial(bilevel_search, num_topologies=40)
 MIXED = Space(num_nodes=8, num_levels=4)
@@ -148,7 +148,7 @@ def test_it_refuses_scores_that_do_not_match_the_batch(make):
 
 def test_a_batch_is_never_empty():
     with pytest.raises(ValueError, match="at least one"):
-        Batch(genotypes=(), incumbent=None, why="nothing")
+        Proposal(genotypes=(), incumbent=None, why="nothing")
 
 
 def test_random_search_proposes_nothing_twice():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mbnas.errors import ConfigurationError
-from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceSettings
-from mbnas.genotype.genotype import unet_genotype
 from mbnas.search.limit import limited
 from mbnas.search.settings import SearchSettings, make_searcher
+from mbnas.space.four_spaces import SPACE_NAMES, SpaceSettings
+from mbnas.space.genotype import unet_genotype
 
 SPACES = {name: SpaceSettings(name=name, num_nodes=6, num_levels=3) for name in SPACE_NAMES}
 

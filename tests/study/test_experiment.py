@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mbnas.errors import StudyError
-from mbnas.genotype.four_spaces import SPACE_NAMES
+from mbnas.space.four_spaces import SPACE_NAMES
 from mbnas.study.experiment import resolve_experiment
 
 

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from mbnas.data.augmentation import AugmentationSettings
-from mbnas.data.dataset import read_dataset
-from mbnas.data.patients import group_by_patient
+from mbnas.data.augmentation.parameters import AugmentationSettings
+from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.phantom import write_phantom
-from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparationSettings
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.training.loading import load_slices
-from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
+from mbnas.data.slices.prepare_slices import prepare_slices
+from mbnas.data.slices.prepared_slices import PreparationSettings
+from mbnas.space.genotype import unet_genotype
+from mbnas.training.loading.load_slices import load_slices
+from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
 from mbnas.training.task import TrainingTask
 
 
@@ -45,7 +45,7 @@ def data(slices):
 def task(slices):
     """A training of four epochs, of which the last two are scored."""
     protocol = Protocol(
-        evaluation=EvaluationSettings(folds=2, initialisations=1, scored_fraction=0.5),
+        evaluation=CrossValidationSettings(folds=2, initialisations=1, scored_fraction=0.5),
         training=TrainingSettings(
             epochs=4,
             steps_per_epoch=2,

@@ -9,7 +9,7 @@ from torch import nn
 
 from mbnas.training import collapse
 from mbnas.training.collapse import judge_collapse
-from mbnas.training.resident import ResidentSlices
+from mbnas.training.loading.resident_slices import ResidentSlices
 
 NUM_CLASSES = 4
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from mbnas.data.dataset import read_dataset
-from mbnas.data.folds import make_folds
+from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.datasets.folds import make_folds
 from mbnas.data.phantom import write_phantom
-from mbnas.data.preparation import prepare_slices
-from mbnas.data.slices import PreparationSettings, PreparedSlices
-from mbnas.training.device import prepare_process
-from mbnas.training.loading import load_slices
-from mbnas.training.together import train_once
+from mbnas.data.slices.prepare_slices import prepare_slices
+from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
+from mbnas.training.device.device_setup import prepare_process
+from mbnas.training.loading.load_slices import load_slices
+from mbnas.training.loop.fit import train_once
 
 
 @pytest.fixture(scope="module")

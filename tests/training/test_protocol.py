@@ -4,10 +4,10 @@ from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from mbnas.data.slices import PreparationSettings
+from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.errors import ConfigurationError
-from mbnas.training.loop import learning_rate_at
-from mbnas.training.protocol import EvaluationSettings, Protocol, TrainingSettings
+from mbnas.training.loop.training_loop import learning_rate_at
+from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
 
 CHANGED = {
     "evaluation": {
@@ -82,7 +82,7 @@ def test_the_digest_of_the_defaults_changes_only_on_purpose():
 )
 def test_the_last_epochs_are_scored_and_at_least_one(epochs, fraction, first):
     protocol = Protocol(
-        evaluation=EvaluationSettings(scored_fraction=fraction),
+        evaluation=CrossValidationSettings(scored_fraction=fraction),
         training=TrainingSettings(epochs=epochs),
     )
     assert protocol.first_scored_epoch == first
@@ -91,13 +91,33 @@ def test_the_last_epochs_are_scored_and_at_least_one(epochs, fraction, first):
 @pytest.mark.parametrize(
     ("section", "change", "sentence"),
     [
-        (EvaluationSettings, {"folds": 1}, r"protocol.folds \(=1\) must be 2 or more"),
-        (EvaluationSettings, {"initialisations": 0}, r"protocol.initialisations \(=0\) must be 1"),
-        (EvaluationSettings, {"scored_fraction": 0.0}, r"\(=0.0\) must be above 0 and at most 1"),
-        (EvaluationSettings, {"scored_fraction": 1.1}, r"\(=1.1\) must be above 0 and at most 1"),
-        (EvaluationSettings, {"test_fraction": 1.0}, r"\(=1.0\) must be 0 or more and below 1"),
-        (EvaluationSettings, {"test_fraction": -0.1}, r"test_fraction \(=-0.1\) must be 0 or more"),
-        (EvaluationSettings, {"test_fraction": float("nan")}, r"\(=nan\) must be 0 or more"),
+        (CrossValidationSettings, {"folds": 1}, r"protocol.folds \(=1\) must be 2 or more"),
+        (
+            CrossValidationSettings,
+            {"initialisations": 0},
+            r"protocol.initialisations \(=0\) must be 1",
+        ),
+        (
+            CrossValidationSettings,
+            {"scored_fraction": 0.0},
+            r"\(=0.0\) must be above 0 and at most 1",
+        ),
+        (
+            CrossValidationSettings,
+            {"scored_fraction": 1.1},
+            r"\(=1.1\) must be above 0 and at most 1",
+        ),
+        (
+            CrossValidationSettings,
+            {"test_fraction": 1.0},
+            r"\(=1.0\) must be 0 or more and below 1",
+        ),
+        (
+            CrossValidationSettings,
+            {"test_fraction": -0.1},
+            r"test_fraction \(=-0.1\) must be 0 or more",
+        ),
+        (CrossValidationSettings, {"test_fraction": float("nan")}, r"\(=nan\) must be 0 or more"),
         (TrainingSettings, {"epochs": 0}, r"training.epochs \(=0\) must be 1 or more"),
         (TrainingSettings, {"steps_per_epoch": 0}, r"training.steps_per_epoch \(=0\) must be 1"),
         (TrainingSettings, {"batch_size": 1}, r"training.batch_size \(=1\) must be 2 or more"),

@@ -1,1 +1,1 @@
-"""The command line: arguments in, calls out."""
+"""The command line."""

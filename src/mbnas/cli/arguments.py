@@ -69,7 +69,7 @@ def _later(module: str, function: str) -> Command:
     """Return a command whose module is imported when it is called: help stays quick."""
 
     def run(arguments: argparse.Namespace) -> int:
-        command: Command = getattr(import_module(f"mbnas.cli.{module}"), function)
+        command: Command = getattr(import_module(f"mbnas.cli.commands.{module}"), function)
         return command(arguments)
 
     return run
@@ -96,11 +96,11 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
     _demo(command("demo", "demo", "A synthetic study end to end, in five minutes on two cores."))
     _download(
-        command("download", "download", "Fetch a dataset of the Medical Segmentation Decathlon.")
+        command("download", "check", "Fetch a dataset of the Medical Segmentation Decathlon.")
     )
-    _check(command("check", "data", "Is this dataset sound? Says what is wrong and where."))
+    _check(command("check", "check", "Is this dataset sound? Says what is wrong and where."))
     _search(command("search", "search", "Search a network; run again on the same STUDY to resume."))
-    _status(command("status", "study", "Where a search stands."))
+    _status(command("status", "status", "Where a search stands."))
     _trainings(
         command("trainings", "trainings", "Which trainings failed and why, or all there are.")
     )
@@ -133,7 +133,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         )
     )
     _export(command("export", "export", "A network for other programs, trained or to be trained."))
-    _report(command("report", "study", "Write the study's one self-contained HTML page."))
+    _report(command("report", "status", "Write the study's one self-contained HTML page."))
     _figures(command("figures", "figures", "Draw figures for papers: PDF, SVG and PNG files."))
     _space(command("space", "networks", "The search space: its exact size, a sample, a drawing."))
     _cost(command("cost", "networks", "Parameters, multiply-accumulates and latency of a network."))

@@ -16,10 +16,10 @@ from types import FrameType
 
 from mbnas.cli.arguments import parse
 from mbnas.cli.streams import BROKEN_PIPE, silence, standard_streams
-from mbnas.data.memory_limit import limited_to
+from mbnas.data.images.memory_limit import limited_to
 from mbnas.errors import MbnasError
 from mbnas.escaping import in_message
-from mbnas.files import refusal, refusal_to_print
+from mbnas.machine.files import refusal, refusal_to_print
 
 _RESUMABLE = (
     "search",

@@ -1,1 +1,1 @@
-"""From files to slices in memory."""
+"""From image files to slices in memory."""

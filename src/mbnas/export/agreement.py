@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from mbnas.errors import ModelError
-from mbnas.prediction.card import ModelCard
-from mbnas.prediction.members import Run
+from mbnas.prediction.model.model_card import ModelCard
+from mbnas.prediction.model.runner import Run
 
 TOLERANCE = 1e-4
 """How far a logit may be off, as a share of the largest in absolute value."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from mbnas.data.normalise import is_ct
+from mbnas.data.slices.normalisation import is_ct
 from mbnas.escaping import in_source
 from mbnas.network.architecture import LibraryNetwork, title_of
-from mbnas.prediction.card import NOTICE, ModelCard
+from mbnas.prediction.model.model_card import NOTICE, ModelCard
 from mbnas.version import __version__
 
 _PAPER = (

@@ -16,13 +16,13 @@ from torch import nn
 from mbnas.errors import ModelError
 from mbnas.export import segmenter
 from mbnas.export.bundle_metadata import bundle_metadata
-from mbnas.export.folder import exporting
-from mbnas.export.members import exportable_card, exported_members
+from mbnas.export.exported_members import exportable_card, exported_members
 from mbnas.export.network_source import network_source
 from mbnas.export.readme import monai_use, readme
 from mbnas.export.source_text import modules_alone
-from mbnas.files import write_bytes, write_text
-from mbnas.prediction.card import ModelCard
+from mbnas.machine.files import write_bytes, write_text
+from mbnas.machine.folders import exporting
+from mbnas.prediction.model.model_card import ModelCard
 
 _INIT = '"""What the bundle runs: source of mbnas, which need not be installed."""\n'
 _ENSEMBLE = '''class Ensemble(nn.Module):

@@ -11,7 +11,6 @@ from dataclasses import replace
 from mbnas.errors import ModelError
 from mbnas.escaping import in_source
 from mbnas.export.source_text import definition, definitions
-from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import LibraryNetwork, title_of
 from mbnas.network.blocks import (
     BLOCKS,
@@ -23,8 +22,9 @@ from mbnas.network.blocks import (
     residual,
     vgg,
 )
-from mbnas.network.padding import pad_to_multiple
-from mbnas.prediction.card import NOTICE, ModelCard
+from mbnas.network.operations.padding import pad_to_multiple
+from mbnas.prediction.model.model_card import NOTICE, ModelCard
+from mbnas.space.genotype import Genotype
 from mbnas.version import __version__
 
 _SOURCES = {"vgg": vgg, "residual": residual, "dense": dense, "inception": inception}
@@ -147,7 +147,9 @@ def _level_in_words(level: int, before: int) -> str:
 
 
 def _library_parts(network: LibraryNetwork, card: ModelCard) -> list[str]:
-    from mbnas.network.library import build_library_network  # which takes seconds to import
+    from mbnas.network.others.library_network import (
+        build_library_network,  # which takes seconds to import
+    )
 
     built = build_library_network(
         replace(network, weights=None),

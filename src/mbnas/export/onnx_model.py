@@ -16,13 +16,13 @@ from torch import nn
 
 from mbnas.errors import ModelError
 from mbnas.export.agreement import check_agreement, first_line
-from mbnas.export.folder import exporting
-from mbnas.export.members import exportable_card, exported_members
-from mbnas.export.program import DIMS, export_program
+from mbnas.export.exported_members import exportable_card, exported_members
+from mbnas.export.graph_program import DIMS, export_program
 from mbnas.export.readme import onnx_use, readme
-from mbnas.files import write_bytes, write_text
-from mbnas.prediction.card import Member, ModelCard, sha256_of, write_card
-from mbnas.prediction.onnx_members import import_onnx_package, load_onnx_members
+from mbnas.machine.files import write_bytes, write_text
+from mbnas.machine.folders import exporting
+from mbnas.prediction.model.model_card import Member, ModelCard, sha256_of, write_card
+from mbnas.prediction.model.onnx_members import import_onnx_package, load_onnx_members
 from mbnas.version import __version__
 
 INPUT, OUTPUT = "images", "logits"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mbnas.data.geometry import ANATOMICAL_AXES
-from mbnas.data.normalise import ChannelNormalisation
+from mbnas.data.images.geometry import ANATOMICAL_AXES
+from mbnas.data.slices.normalisation import ChannelNormalisation
 from mbnas.escaping import in_markdown
 from mbnas.network.architecture import title_of
-from mbnas.prediction.card import ModelCard
+from mbnas.prediction.model.model_card import ModelCard
 from mbnas.version import __version__
 
 _STEPS: dict[str, str] = {

@@ -18,11 +18,18 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from mbnas.data.normalise import ChannelNormalisation, normalise, of_volume, outside_range
-from mbnas.data.prepare import PlaneTransform
-from mbnas.data.volume import Volume, read_image, write_label
+from mbnas.data.images.nifti_reader import read_image
+from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.volume import Volume
+from mbnas.data.slices.normalisation import (
+    ChannelNormalisation,
+    normalise,
+    of_volume,
+    outside_range,
+)
+from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError
-from mbnas.prediction.computing import computing
+from mbnas.prediction.model.slice_inference import computing
 from mbnas.prediction.probabilities import softmax
 
 _PIXELS = 2**19

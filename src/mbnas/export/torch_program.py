@@ -12,15 +12,15 @@ from torch.export import ExportedProgram
 from mbnas.errors import ModelError
 from mbnas.export import weights_reader
 from mbnas.export.agreement import check_agreement
-from mbnas.export.folder import exporting
-from mbnas.export.members import exportable_card, exported_members
+from mbnas.export.exported_members import exportable_card, exported_members
+from mbnas.export.graph_program import export_program
 from mbnas.export.network_source import network_source
-from mbnas.export.program import export_program
 from mbnas.export.readme import readme, torch_use
 from mbnas.export.source_text import definitions
-from mbnas.files import write_bytes, write_text
-from mbnas.prediction.card import ModelCard, write_card
-from mbnas.prediction.members import Run
+from mbnas.machine.files import write_bytes, write_text
+from mbnas.machine.folders import exporting
+from mbnas.prediction.model.model_card import ModelCard, write_card
+from mbnas.prediction.model.runner import Run
 
 _LOAD = '''def load(path: str | Path) -> Network:
     """Return the network with the weights in a safetensors file, ready to predict."""

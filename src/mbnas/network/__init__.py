@@ -1,1 +1,1 @@
-"""From genotype to torch."""
+"""From a genotype to a torch module."""

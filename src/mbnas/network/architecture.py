@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from mbnas.errors import UsageError
-from mbnas.genotype.genotype import Genotype, unet_genotype
+from mbnas.space.genotype import Genotype, unet_genotype
 
 _LIBRARY, _OWN = "smp:", "module:"
 _WORD = re.compile(r"[\w.-]+")

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from mbnas.errors import ConfigurationError
-from mbnas.genotype.genotype import Genotype
 from mbnas.network.architecture import Architecture, LibraryNetwork, OwnNetwork
-from mbnas.network.network import Network
-from mbnas.network.own import cause_of
+from mbnas.network.genotype_network import Network
+from mbnas.network.others.own_network import cause_of
+from mbnas.space.genotype import Genotype
 
 
 def build_network(
@@ -42,13 +42,13 @@ def build_network(
             )
         case LibraryNetwork():
             # Imported here: it takes seconds, and most trainings need none of it.
-            from mbnas.network.library import build_library_network
+            from mbnas.network.others.library_network import build_library_network
 
             return build_library_network(
                 architecture, in_channels=in_channels, num_classes=num_classes
             )
         case OwnNetwork():
-            from mbnas.network.own import build_own_network
+            from mbnas.network.others.own_network import build_own_network
 
             return build_own_network(architecture, in_channels=in_channels, num_classes=num_classes)
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mbnas.errors import NNUNetError
-from mbnas.files import ready_folder, writing
+from mbnas.machine.files import ready_folder, writing
 from mbnas.nnunet.schedule import TRAINERS
 
 _GRACE_S = 10.0
@@ -110,7 +110,7 @@ def run_command(place: Place, command: str, *arguments: str, log: str) -> None:
         output = path.open("ab")
     with output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mbnas.nnunet.child", command, *arguments],
+            [sys.executable, "-m", "mbnas.nnunet.child_process", command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mbnas.data.dataset import Dataset
-from mbnas.data.folds import Fold
-from mbnas.data.slices import PreparedSlices
+from mbnas.data.datasets.dataset import Dataset
+from mbnas.data.datasets.folds import Fold
+from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import NNUNetError
-from mbnas.files import write_text, writing
-from mbnas.genotype.genotype import Genotype
+from mbnas.machine.files import write_text, writing
+from mbnas.machine.processes import ProgressCallback
 from mbnas.nnunet.commands import Place, run_command
-from mbnas.nnunet.conversion import lacks_images, splits, write_raw
 from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet, plans_name, read_plans
+from mbnas.nnunet.raw_dataset import lacks_images, splits, write_raw
 from mbnas.nnunet.schedule import Schedule
-from mbnas.parallel import Progress
+from mbnas.space.genotype import Genotype
 
 _FACTS = "study.json"
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth", "checkpoint_best.pth")
@@ -85,7 +85,7 @@ class HeadToHead:
     base_channels: int
     schedule: Schedule
 
-    def run(self, tell: Callable[[str], None], progress: Progress | None = None) -> None:
+    def run(self, tell: Callable[[str], None], progress: ProgressCallback | None = None) -> None:
         """Do what is not done yet: convert, plan, preprocess, train, predict.
 
         Args:

@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.network.network import Network
-from mbnas.network.padding import pad_to_multiple
+from mbnas.network.genotype_network import Network
+from mbnas.network.operations.padding import pad_to_multiple
+from mbnas.space.genotype import Genotype
 
 CLASS_NAME = "mbnas.nnunet.network.NNUNetNetwork"
 """Where nnU-Net finds the class."""

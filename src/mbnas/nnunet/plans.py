@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.errors import NNUNetError
-from mbnas.files import remove_leftovers, write_text
-from mbnas.genotype.genotype import Genotype
+from mbnas.machine.files import remove_leftovers, write_text
 from mbnas.nnunet.network import CLASS_NAME
+from mbnas.space.genotype import Genotype
 
 Plans = Mapping[str, Any]
 

@@ -1,1 +1,1 @@
-"""From a trained network to label maps of new images."""
+"""From a trained model to label maps of new images."""

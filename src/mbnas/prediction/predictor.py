@@ -19,15 +19,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Integer, Num, UInt8
 
-from mbnas.data.geometry import Geometry
-from mbnas.data.normalise import normalise, of_volume, outside_range
-from mbnas.data.prepare import PlaneTransform
-from mbnas.data.volume import Volume, read_image, write_label
+from mbnas.data.images.geometry import Geometry
+from mbnas.data.images.nifti_reader import read_image
+from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.volume import Volume
+from mbnas.data.slices.normalisation import normalise, of_volume, outside_range
+from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError, ModelError
-from mbnas.prediction.card import ModelCard, read_card
-from mbnas.prediction.largest import keep_largest
-from mbnas.prediction.locate import find_model
-from mbnas.prediction.members import Run, load_members
+from mbnas.prediction.largest_component import keep_largest
+from mbnas.prediction.model.find_model import find_model
+from mbnas.prediction.model.members import load_members
+from mbnas.prediction.model.model_card import ModelCard, read_card
+from mbnas.prediction.model.runner import Run
 from mbnas.prediction.probabilities import entropy, softmax
 
 _PIXELS = 2**19

@@ -1,1 +1,1 @@
-"""What a person reads: tables, drawings, the page."""
+"""What a person reads: the page, tables, charts and figures."""

@@ -29,8 +29,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mbnas.scoring.intervals import Interval
-from mbnas.scoring.ties import DECIMALS
+from mbnas.scoring.intervals import DECIMALS, Interval
 
 ALPHA = 0.05
 _MOST_EXACT = 16

@@ -8,7 +8,22 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from mbnas.scoring.ties import checked
+DECIMALS = 12
+"""Scores that agree to this many decimals are equal: what differs beyond is rounding."""
+
+
+def checked(scores: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:
+    """Return scores rounded to :data:`DECIMALS`, so that ties are ties.
+
+    Raises:
+        ValueError: if there are none, or one is not finite.
+    """
+    if not scores.size or not np.isfinite(scores).all():
+        raise ValueError(
+            f"Scores of shape {scores.shape} must be one or more finite numbers. Leave out the "
+            "blocks in which a network has none."
+        )
+    return np.round(scores, DECIMALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""Searchers: generators that propose genotypes and receive their scores."""
+"""The method: searchers propose genotypes and receive their scores."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mbnas.genotype.four_spaces import kernel_space, macro_space
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
 from mbnas.search.limit import limited
 from mbnas.search.local import local_search
 from mbnas.search.searcher import Search, Searcher
+from mbnas.space.four_spaces import kernel_space, macro_space
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 
 def bilevel_search(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.search.searcher import Batch, Searcher
+from mbnas.search.searcher import Proposal, Searcher
+from mbnas.space.genotype import Genotype
 
 
 def limited(
     searcher: Searcher, num_networks: int
-) -> Generator[Batch, Sequence[float], dict[Genotype, float]]:
+) -> Generator[Proposal, Sequence[float], dict[Genotype, float]]:
     """Yield a searcher's batches until it has proposed a number of distinct networks.
 
     Where a batch holds more new networks than are left, its first ones are proposed. The

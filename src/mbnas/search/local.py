@@ -11,9 +11,9 @@ from itertools import count
 
 import numpy as np
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
-from mbnas.search.searcher import Batch, Searcher
+from mbnas.search.searcher import Proposal, Searcher
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 
 def local_search(space: Space, rng: np.random.Generator, start: Genotype | None = None) -> Searcher:
@@ -43,7 +43,7 @@ def local_search(space: Space, rng: np.random.Generator, start: Genotype | None 
 
 def climb(
     space: Space, rng: np.random.Generator, start: Genotype, *, why: str
-) -> Generator[Batch, Sequence[float], dict[Genotype, float]]:
+) -> Generator[Proposal, Sequence[float], dict[Genotype, float]]:
     """Yield the probes of one climb from ``start`` to a local optimum.
 
     A pass visits the variables in random order. At each, all other values are probed,
@@ -54,7 +54,7 @@ def climb(
         The score of every genotype proposed; the optimum's is the highest.
     """
     best = start
-    (best_score,) = yield Batch(genotypes=(start,), incumbent=None, why=why)
+    (best_score,) = yield Proposal(genotypes=(start,), incumbent=None, why=why)
     scores = {start: best_score}
     improved = True
     while improved:
@@ -64,7 +64,7 @@ def climb(
             options = space.neighbours(best, variable)
             if not options:
                 continue
-            received = yield Batch(genotypes=options, incumbent=best, why=str(variable))
+            received = yield Proposal(genotypes=options, incumbent=best, why=str(variable))
             option_scores = dict(zip(options, received, strict=True))
             scores |= option_scores
             option = max(options, key=option_scores.__getitem__)

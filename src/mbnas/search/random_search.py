@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
-from mbnas.search.searcher import Batch, Searcher
+from mbnas.search.searcher import Proposal, Searcher
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 
 def random_search(
@@ -33,7 +33,7 @@ def random_search(
     scores: dict[Genotype, float] = {}
     if start is not None:
         space.check(start)
-        (score,) = yield Batch(genotypes=(start,), incumbent=None, why="start")
+        (score,) = yield Proposal(genotypes=(start,), incumbent=None, why="start")
         scores[start] = score
     incumbent = start
     while remaining := space.count - len(scores):
@@ -42,7 +42,7 @@ def random_search(
             genotype = space.sample(rng)
             if genotype not in scores:
                 drawn[genotype] = None
-        received = yield Batch(genotypes=tuple(drawn), incumbent=incumbent, why="random draw")
+        received = yield Proposal(genotypes=tuple(drawn), incumbent=incumbent, why="random draw")
         scores |= zip(drawn, received, strict=True)
         known = drawn if incumbent is None else (incumbent, *drawn)
         incumbent = max(known, key=scores.__getitem__)  # the first of equals

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbnas.genotype.genotype import Genotype
-from mbnas.genotype.space import Space
+from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Proposal:
     """Genotypes whose scores a searcher needs before it can go on.
 
     They may have been asked for before; whoever drives the search remembers.
@@ -40,7 +40,7 @@ class Batch:
             raise ValueError("A batch needs at least one genotype.")
 
 
-Searcher = Generator[Batch, Sequence[float], None]
+Searcher = Generator[Proposal, Sequence[float], None]
 """Yields batches and is sent their scores in order, larger being better.
 
 ``-inf`` is the score of a network that could not be scored. A searcher that has

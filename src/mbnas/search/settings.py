@@ -9,12 +9,12 @@ import numpy as np
 
 from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
-from mbnas.genotype.four_spaces import SpaceSettings
-from mbnas.genotype.genotype import Genotype, unet_genotype
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Search, Searcher
+from mbnas.space.four_spaces import SpaceSettings
+from mbnas.space.genotype import Genotype, unet_genotype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

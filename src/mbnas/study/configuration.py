@@ -17,15 +17,19 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import tomli_w
 
 from mbnas.bounds import check_bounds
-from mbnas.data.augmentation import AugmentationSettings
-from mbnas.data.slices import PreparationSettings
+from mbnas.data.augmentation.parameters import AugmentationSettings
+from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.escaping import from_toml, in_toml
-from mbnas.files import size_text
-from mbnas.genotype.four_spaces import SpaceSettings
+from mbnas.machine.files import size_text
 from mbnas.search.settings import SearchSettings
-from mbnas.training.paper_datasets import PAPER_DATASETS
-from mbnas.training.protocol import PRESETS, EvaluationSettings, TrainingSettings
+from mbnas.space.four_spaces import SpaceSettings
+from mbnas.training.protocol import (
+    PAPER_DATASETS,
+    PRESETS,
+    CrossValidationSettings,
+    TrainingSettings,
+)
 
 Layer = Mapping[str, Any]
 
@@ -65,7 +69,7 @@ class RunSettings:
         workers: Trainings at a time; ``None`` is one per core and thread on a CPU, one on a GPU,
             unless another number was measured to be faster.
         measure: Whether a new study measures how it trains fastest where that is left open and
-            the study is long enough for it to pay (:mod:`mbnas.study.warmup`).
+            the study is long enough for it to pay (:mod:`mbnas.study.drive.mode_selection`).
         executor: ``processes``, ``ray`` for a cluster of machines, or ``inline`` to train in the
             process that searches.
         address: Of the Ray cluster: ``auto``, or ``host:port``; ``None`` is ``RAY_ADDRESS`` of
@@ -114,7 +118,7 @@ class Configuration:
     seed: int = 0
     data: DataSettings = field(default_factory=DataSettings)
     preparation: PreparationSettings = field(default_factory=PreparationSettings)
-    protocol: EvaluationSettings = field(default_factory=EvaluationSettings)
+    protocol: CrossValidationSettings = field(default_factory=CrossValidationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     space: SpaceSettings = field(default_factory=SpaceSettings)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.errors import StudyError
-from mbnas.genotype.four_spaces import SPACE_NAMES, SpaceName
+from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.study.configuration import (
     Configuration,
     Layer,
@@ -25,10 +25,10 @@ from mbnas.study.configuration import (
     differences,
     merge,
 )
-from mbnas.study.dispatcher import Elsewhere
-from mbnas.study.ledger import Ledger
-from mbnas.study.study import SLICES, Study, is_begun, resolve
-from mbnas.training.record import TrainingKey, TrainingRecord
+from mbnas.study.directory import SLICES, Study, is_begun, resolve
+from mbnas.study.drive.dispatcher import Elsewhere
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 COMPARISON = "comparison"
 _PARTS = {*SPACE_NAMES, COMPARISON, SLICES}
@@ -120,7 +120,7 @@ def resolve_experiment(
         directory: Holds the studies; it need not exist.
         dataset: The dataset's folder.
         spaces: Which ones to search.
-        protocol: As for :func:`mbnas.study.study.resolve`.
+        protocol: As for :func:`mbnas.study.directory.resolve`.
         default_protocol: As for ``resolve``.
         options: As for ``resolve``; the name of the space is set for each study.
         paper_dataset: As for ``resolve``.

@@ -1,1 +1,1 @@
-"""One network, one fold, one initialisation."""
+"""One training: one network, one fold, one initialisation."""

@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
-from mbnas.network.layout import channels_last
-from mbnas.pulse import beat
-from mbnas.training.device import autocast
+from mbnas.machine.heartbeat import beat
+from mbnas.network.operations.memory_layout import channels_last
+from mbnas.training.device.device_setup import autocast
+from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.protocol import Precision
-from mbnas.training.source import SliceSource
 
 _BATCH = 64
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Literal, get_args
 
 from mbnas.bounds import check_bounds
-from mbnas.data.augmentation import AugmentationSettings
-from mbnas.data.slices import PreparationSettings
+from mbnas.data.augmentation.parameters import AugmentationSettings
+from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.errors import ConfigurationError
-from mbnas.training.record import FIRST_FRESH
+from mbnas.training.training_record import FIRST_FRESH
 
 Precision = Literal["auto", "float32", "bfloat16"]
 LossName = Literal["dice", "dice+cross-entropy"]
@@ -30,7 +31,7 @@ SlicePrecision = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationSettings:
+class CrossValidationSettings:
     """How a network is scored: the ``[protocol]`` section of a configuration.
 
     Attributes:
@@ -75,7 +76,7 @@ class TrainingSettings:
         learning_rate: Adam's, at its peak.
         decay_exponent: Of the polynomial decay, ``(1 - step / steps) ** decay_exponent``.
         warmup_steps: First steps, over which the learning rate rises linearly.
-        loss: A name of :mod:`mbnas.training.losses`.
+        loss: A name of :mod:`mbnas.training.loop.losses`.
         base_channels: Channels at level 0.
         head_bias: How the head's bias starts: as torch draws it, or at the logarithm of how
             frequent each class is. The latter keeps a network from switching its last
@@ -90,8 +91,8 @@ class TrainingSettings:
         fused: Which trainings of a network advance together in one program: none (``off``),
             the ``folds`` of an initialisation, ``all`` of a score; ``auto`` as above.
         slice_precision: In which slices are kept in memory. ``float16`` takes half of it where
-            images allow that (:mod:`mbnas.training.half_precision`); a network is given them in
-            float32 either way.
+            images allow that (:mod:`mbnas.training.loading.half_precision`); a network is given
+            them in float32 either way.
         threads: CPU threads of a training; a score depends on them, so they are a setting.
 
     Raises:
@@ -172,7 +173,7 @@ class Protocol:
         data: Digest of the prepared slices and of who belongs to which patient.
     """
 
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    evaluation: CrossValidationSettings = field(default_factory=CrossValidationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     preparation: PreparationSettings = field(default_factory=PreparationSettings)
@@ -232,3 +233,25 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
     },
 }
 """What each preset sets, by section and key; everything else keeps its default."""
+
+
+PAPER_DATASETS: dict[str, dict[str, dict[str, object]]] = {
+    "prostate": {"training": {"epochs": 100}},
+    "spleen": {"training": {"epochs": 50}},
+}
+"""What the paper's protocol has for a dataset, by section and key, over the preset ``paper``."""
+
+_DECLARED = re.compile(r"(?:(?:task|dataset)\d+_)?(?P<name>[a-z]+)")
+
+
+def recognised_dataset(declared: str) -> str | None:
+    """Return which of the paper's datasets one is by the name it declares, or ``None``.
+
+    >>> recognised_dataset("PROSTATE"), recognised_dataset("Task09_Spleen")
+    ('prostate', 'spleen')
+    >>> recognised_dataset("spleen phantom") is None
+    True
+    """
+    found = _DECLARED.fullmatch(declared.strip().lower())
+    name = found["name"] if found else None
+    return name if name in PAPER_DATASETS else None

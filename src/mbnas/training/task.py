@@ -8,7 +8,7 @@ from typing import Literal
 
 from mbnas.network.architecture import Architecture
 from mbnas.training.protocol import Protocol
-from mbnas.training.record import TrainingKey
+from mbnas.training.training_record import TrainingKey
 
 Measure = Literal["nothing", "volumes", "volumes and predictions"]
 
@@ -27,7 +27,7 @@ class TrainingTask:
         measure: Whether the trained network is to be measured on the volumes of its
             validation and of held-out patients, and whether to keep its predictions of them.
         memory_bytes: How much memory of its device it is predicted to need
-            (:mod:`mbnas.training.memory`); ``None`` where that is not known.
+            (:mod:`mbnas.training.device.predicted_memory`); ``None`` where that is not known.
         alone: Whether no other training may run on its device meanwhile.
     """
 

@@ -6,12 +6,11 @@ import matplotlib as mpl
 import pytest
 from hypothesis import given, settings
 
-from mbnas.genotype.genotype import unet_genotype
-from mbnas.report.figures.learning import draw_learning_curves
-from mbnas.report.figures.network import TitledNetwork, draw_networks
-from mbnas.report.figures.pareto import Candidate, draw_pareto
-from mbnas.report.figures.progress import Run, draw_progress
-from mbnas.report.figures.ranks import draw_ranks
+from mbnas.report.figures.learning_figure import draw_learning_curves
+from mbnas.report.figures.network_figure import TitledNetwork, draw_networks
+from mbnas.report.figures.pareto_figure import Candidate, draw_pareto
+from mbnas.report.figures.progress_figure import Run, draw_progress
+from mbnas.report.figures.rank_figure import draw_ranks
 from mbnas.report.figures.style import (
     COLUMN_IN,
     FORMATS,
@@ -21,9 +20,10 @@ from mbnas.report.figures.style import (
     shortened,
     wrapped,
 )
-from mbnas.training.record import EpochRecord
+from mbnas.space.genotype import unet_genotype
+from mbnas.training.training_record import EpochRecord
 
-from ...names import NAMES, shapeless  # noqa: TID252
+from ...names import NAMES, shapeless
 
 STARTS = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
 DRAWN = {
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypat
 
 def test_no_display_is_thought_of():
     code = (
-        "import sys; import mbnas.report.figures.table\n"
+        "import sys; import mbnas.report.figures.figure_table\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
         "assert 'torch' not in sys.modules, 'torch'"
     )

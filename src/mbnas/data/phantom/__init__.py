@@ -5,6 +5,6 @@ in the way that patients are. Neighbouring organs share an organ's intensities, 
 network has to look further than its voxels to tell them apart.
 """
 
-from mbnas.data.phantom.dataset import ANATOMIES, Kind, write_phantom
+from mbnas.data.phantom.phantom_dataset import ANATOMIES, Kind, write_phantom
 
 __all__ = ["ANATOMIES", "Kind", "write_phantom"]

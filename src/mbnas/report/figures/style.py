@@ -21,7 +21,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 from mbnas.escaping import visible
-from mbnas.files import write_bytes
+from mbnas.machine.files import write_bytes
 from mbnas.version import __version__
 
 COLUMN_IN, PAGE_IN = 3.4, 7.0

@@ -1,0 +1,40 @@
+"""Live curves of a study for those who use them: ``--log tensorboard``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mbnas.report.live.event_file import check_installed
+from mbnas.report.live.tensorboard import TensorBoardLog
+from mbnas.study.configuration import Configuration
+from mbnas.study.drive.evaluator import Progress, ignore
+from mbnas.study.drive.run import OpenStudy
+from mbnas.study.progress.search_status import read_status
+
+
+def check_log(configuration: Configuration) -> None:
+    """Make sure that the log that a configuration asks for can be written.
+
+    Raises:
+        UsageError: if a package for it is not installed.
+    """
+    if configuration.run.log == "tensorboard":
+        check_installed()
+
+
+@contextmanager
+def logged(held: OpenStudy) -> Iterator[Callable[[Progress], None]]:
+    """Keep the log that a study asks for, if any; yields what to tell of its trainings."""
+    study = held.study
+    if study.configuration.run.log is None:
+        yield ignore
+        return
+    with TensorBoardLog(
+        study.log,
+        held.ledger,
+        class_names=json.loads(held.ledger.facts()["classes"]),
+        standing=lambda: read_status(held.ledger, study.configuration),
+    ) as log:
+        yield log.watch

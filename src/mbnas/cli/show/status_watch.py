@@ -1,0 +1,180 @@
+"""``mbnas status --watch``: where a search stands, for as long as it runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+
+from mbnas.cli.show.result_tables import score_text
+from mbnas.cli.terminal import Terminal, headed, table, words
+from mbnas.errors import UsageError
+from mbnas.escaping import visible
+from mbnas.study.directory import Study
+from mbnas.study.progress.watch import Glance, glances
+from mbnas.wording import counted, duration_text
+
+
+def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
+    """Show where a search stands until it ends or somebody presses Ctrl-C.
+
+    At a terminal it is drawn in place; elsewhere every change is a line.
+
+    Args:
+        study: Which another process may write meanwhile.
+        interval_s: How often to look.
+        as_json: Whether every change is printed as a JSON object in a line of its own.
+
+    Raises:
+        UsageError: if the interval is not above zero.
+    """
+    if not 0 < interval_s < float("inf"):
+        raise UsageError(f"--interval (={interval_s:g}) must be above 0 seconds.")
+    seen = glances(study, clock=time.time, pause=lambda: time.sleep(interval_s))
+    try:
+        if as_json:
+            _print_json(study.path, seen)
+        elif _screen().is_terminal:
+            _draw(study.path, seen)
+        else:
+            _print_lines(study.path, seen)
+    except KeyboardInterrupt as interrupt:
+        if type(interrupt) is not KeyboardInterrupt:  # SIGTERM is told apart
+            raise
+        return 130
+    return 0
+
+
+def _print_json(path: Path, seen: Iterator[Glance]) -> None:
+    for glance in seen:
+        if glance.is_new:
+            print(json.dumps(glance_as_json(path, glance)), flush=True)
+
+
+def _print_lines(path: Path, seen: Iterator[Glance]) -> None:
+    for glance in seen:
+        if glance.is_new:
+            line = f"{_moment(glance.at_s)} {path}: {'; '.join(_words(glance))}"
+            print(visible(line), flush=True)
+
+
+def _screen() -> Console:
+    """Return the console on standard output; what is drawn in place may not run over its edge."""
+    screen = Terminal()
+    screen.soft_wrap = False
+    return screen
+
+
+def _draw(path: Path, seen: Iterator[Glance]) -> None:
+    with Live(console=_screen(), auto_refresh=False) as live:
+        for glance in seen:
+            live.update(_picture(path, glance), refresh=True)
+
+
+def _words(glance: Glance) -> Iterator[str]:
+    """Yield what there is to say of a search, most important first."""
+    standing = glance.standing
+    done, asked = len(standing.complete), len(standing.evaluations)
+    yield (
+        f"{standing.state}, {done} of {counted(standing.budget, 'network')} evaluated"
+        + (f", {asked - done} under way" if asked > done else "")
+    )
+    best = standing.best
+    if best is not None:
+        yield f"best {score_text(best.score)} (network {best.record.number})"
+    yield counted(glance.num_trainings, "training")
+    if glance.num_failed:
+        yield f"{glance.num_failed} failed"
+    if glance.num_runs_failed:
+        yield f"{counted(glance.num_runs_failed, 'run')} came to nothing"
+    if glance.pace is not None:
+        yield f"{glance.pace.trainings_per_hour:.3g} trainings an hour"
+        yield f"about {duration_text(glance.pace.left_s)} left"
+
+
+def _picture(path: Path, glance: Glance) -> RenderableType:
+    standing, pace = glance.standing, glance.pace
+    first, *others = _words(glance)
+    parts: list[RenderableType] = [
+        headed(path, f": {first}"),
+        words("; ".join(others)),
+    ]
+    if standing.best is not None:
+        parts.append(words(str(standing.best.genotype), style="dim"))
+    if pace is not None:
+        parts.append(
+            words(
+                "Time left: what the rest of the budget needs, as many trainings a network as so "
+                f"far, at the rate since {_moment(pace.since_s)[11:16]} UTC.",
+                style="dim",
+            )
+        )
+    if glance.num_failed or glance.num_runs_failed:
+        parts.append(words(f"Why: mbnas trainings {path}", style="dim"))
+    return Group(*parts, *([_last(glance)] if glance.last else []))
+
+
+def _last(glance: Glance) -> RenderableType:
+    numbers = {each.record.network: each.record.number for each in glance.standing.evaluations}
+    rows = table(
+        "network", "fold", "initialisation", "search score", "took", "worker", words_in=(0, 5)
+    )
+    for each in glance.last:
+        rows.add_row(
+            str(numbers.get(each.key.network, "–")),
+            str(each.key.fold),
+            str(each.key.initialisation),
+            "failed" if each.error else score_text(each.score),
+            duration_text(each.wall_s),
+            words(each.worker),
+        )
+    return rows
+
+
+def _moment(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def glance_as_json(path: Path, glance: Glance) -> dict[str, Any]:
+    """Return what is seen, with stable keys."""
+    standing, pace, best = glance.standing, glance.pace, glance.standing.best
+    numbers = {each.record.network: each.record.number for each in standing.evaluations}
+    return {
+        "at": _moment(glance.at_s),
+        "study": str(path),
+        "state": standing.state,
+        "budget": standing.budget,
+        "evaluated": len(standing.complete),
+        "under_way": len(standing.evaluations) - len(standing.complete),
+        "trainings": glance.num_trainings,
+        "trainings_failed": glance.num_failed,
+        "runs_failed": glance.num_runs_failed,
+        "trainings_per_hour": None if pace is None else pace.trainings_per_hour,
+        "left_s": None if pace is None else pace.left_s,
+        "best": None
+        if best is None
+        else {
+            "number": best.record.number,
+            "genotype": str(best.genotype),
+            "score": best.score,
+        },
+        "last": [
+            {
+                "evaluation": numbers.get(each.key.network),
+                "digest": each.key.network,
+                "fold": each.key.fold,
+                "initialisation": each.key.initialisation,
+                "score": each.score,
+                "error": each.error,
+                "wall_s": each.wall_s,
+                "worker": each.worker,
+            }
+            for each in glance.last
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Augmentation: random parameters are drawn first, then applied to a whole batch."""

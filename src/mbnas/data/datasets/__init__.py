@@ -1,0 +1,1 @@
+"""Datasets: cases, patients, classes, folds, and what is wrong with them."""

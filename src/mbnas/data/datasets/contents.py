@@ -1,0 +1,268 @@
+"""What a dataset holds, counted: cases, patients, channels, classes, grids and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Num
+
+from mbnas.data.datasets.case_rules import Examination, voxels_by_class
+from mbnas.data.datasets.dataset import Dataset, Layout
+from mbnas.data.images.file_names import PassedOver
+from mbnas.data.images.geometry import Geometry
+from mbnas.data.slices.normalisation import Scheme, scheme_of
+from mbnas.data.slices.prepared_slices import PreparationSettings
+from mbnas.data.slices.slice_axis import choose_slice_axis
+
+PatientRule = Literal["case", "pattern", "table"]
+"""How cases belong to patients: each to its own, by a pattern, or by a table."""
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseContents:
+    """What one case holds, without its voxels.
+
+    Attributes:
+        name: Of the case.
+        geometry: The grid of its image; ``None`` if that cannot be read.
+        ranges: Smallest and largest value of each image channel; empty if they are not finite
+            or the channels are not those declared.
+        constant_channels: Which image channels have one value everywhere.
+        class_voxels: Voxels of the background and of each class; empty unless the case is sound.
+    """
+
+    name: str
+    geometry: Geometry | None
+    ranges: tuple[tuple[float, float], ...]
+    constant_channels: tuple[int, ...]
+    class_voxels: tuple[int, ...]
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Indices of the classes that it holds, background left out, ascending."""
+        return tuple(index for index, count in enumerate(self.class_voxels) if index and count)
+
+    @classmethod
+    def of(cls, name: str, examined: Examination, dataset: Dataset) -> CaseContents:
+        """Return what an examined case holds.
+
+        Args:
+            name: Of the case.
+            examined: The case as read.
+            dataset: What is declared.
+        """
+        image, labels_XYZ = examined.image, examined.labels_XYZ
+        ranges: tuple[tuple[float, float], ...] = ()
+        if image is not None and len(image.voxels) == len(dataset.channels):
+            found = [(float(voxels.min()), float(voxels.max())) for voxels in image.voxels]
+            ranges = tuple(found) if np.isfinite(found).all() else ()
+        counts = (
+            ()
+            if labels_XYZ is None
+            else voxels_by_class(labels_XYZ, 1 + len(dataset.classes)).tolist()
+        )
+        return cls(
+            name=name,
+            geometry=None if image is None else image.geometry,
+            ranges=ranges,
+            constant_channels=examined.constant_channels,
+            class_voxels=tuple(counts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelContents:
+    """One image channel.
+
+    Attributes:
+        name: As declared.
+        scheme: How it is normalised.
+        low: Its smallest value in any case; ``None`` if no case could be read.
+        high: Its largest.
+    """
+
+    name: str
+    scheme: Scheme
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassContents:
+    """One foreground class, counted over the sound cases.
+
+    Attributes:
+        value: What label files hold.
+        name: As declared.
+        num_cases: Cases with a voxel of it.
+        num_patients: Whose cases these are.
+        num_voxels: Over all cases.
+    """
+
+    value: int
+    name: str
+    num_cases: int
+    num_patients: int
+    num_voxels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Smallest, median and largest of a quantity along each canonical axis."""
+
+    low: Triple
+    median: Triple
+    high: Triple
+
+    @classmethod
+    def of(cls, values: Num[np.ndarray, "case 3"]) -> Spread:
+        """Return the spread of one row a case."""
+
+        def triple(row: np.ndarray) -> Triple:
+            x, y, z = map(float, row)
+            return x, y, z
+
+        return cls(
+            low=triple(values.min(axis=0)),
+            median=triple(np.median(values, axis=0)),
+            high=triple(values.max(axis=0)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceContents:
+    """How the volumes are cut.
+
+    Attributes:
+        axis: The canonical axis that they are cut across.
+        is_chosen: Whether the settings say so; else it follows from the grids.
+        num_slices: Of all cases that could be read.
+        size: Side of the square that each is fitted into, in pixels.
+    """
+
+    axis: int
+    is_chosen: bool
+    num_slices: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetContents:
+    """What a dataset holds.
+
+    Attributes:
+        name: Of the dataset.
+        layout: Which layout its folder is in.
+        num_cases: Cases listed.
+        num_declared: How many there are to be (``numTraining``), if that is declared.
+        passed_over: Images in the dataset's folders that are of no case.
+        num_sound: Cases with nothing wrong, over which classes are counted.
+        num_patients: Whose cases they are; ``None`` if that cannot be said.
+        patients_by: By which rule.
+        channels: In the order of the images.
+        num_voxels: Of all sound cases, background included.
+        classes: The foreground classes, by ascending value.
+        shapes: Voxels along each canonical axis; ``None`` if no image could be read.
+        spacings_mm: Distances between voxel centres; ``None`` likewise.
+        slices: ``None`` likewise.
+    """
+
+    name: str
+    layout: Layout
+    num_cases: int
+    num_declared: int | None
+    passed_over: tuple[PassedOver, ...]
+    num_sound: int
+    num_patients: int | None
+    patients_by: PatientRule
+    channels: tuple[ChannelContents, ...]
+    num_voxels: int
+    classes: tuple[ClassContents, ...]
+    shapes: Spread | None
+    spacings_mm: Spread | None
+    slices: SliceContents | None
+
+
+def dataset_contents(
+    dataset: Dataset,
+    cases: Sequence[CaseContents],
+    *,
+    patients: Mapping[str, str] | None,
+    patients_by: PatientRule,
+    preparation: PreparationSettings,
+) -> DatasetContents:
+    """Return what a dataset holds, from what each of its cases holds.
+
+    Args:
+        dataset: What is declared.
+        cases: All of its cases.
+        patients: Patient of each case; ``None`` if that cannot be said.
+        patients_by: By which rule.
+        preparation: How volumes become slices.
+    """
+    sound = [case for case in cases if case.class_voxels]
+    grids = [case.geometry for case in cases if case.geometry is not None]
+    return DatasetContents(
+        name=dataset.name,
+        layout=dataset.layout,
+        num_cases=len(cases),
+        num_declared=dataset.num_declared,
+        passed_over=dataset.passed_over,
+        num_sound=len(sound),
+        num_patients=None if patients is None else len(set(patients.values())),
+        patients_by=patients_by,
+        channels=tuple(
+            _channel(name, [case.ranges[number] for case in cases if case.ranges])
+            for number, name in enumerate(dataset.channels)
+        ),
+        num_voxels=sum(sum(case.class_voxels) for case in sound),
+        classes=tuple(
+            _class(label.value, label.name, index, sound, patients)
+            for index, label in enumerate(dataset.classes, start=1)
+        ),
+        shapes=Spread.of(np.array([grid.canonical_shape for grid in grids])) if grids else None,
+        spacings_mm=Spread.of(np.array([grid.spacing_mm for grid in grids])) if grids else None,
+        slices=_slices(grids, preparation) if grids else None,
+    )
+
+
+def _channel(name: str, ranges: Sequence[tuple[float, float]]) -> ChannelContents:
+    return ChannelContents(
+        name=name,
+        scheme=scheme_of(name),
+        low=min((low for low, _ in ranges), default=None),
+        high=max((high for _, high in ranges), default=None),
+    )
+
+
+def _class(
+    value: int,
+    name: str,
+    index: int,
+    sound: Sequence[CaseContents],
+    patients: Mapping[str, str] | None,
+) -> ClassContents:
+    holding = [case for case in sound if case.class_voxels[index]]
+    return ClassContents(
+        value=value,
+        name=name,
+        num_cases=len(holding),
+        num_patients=len({(patients or {}).get(case.name, case.name) for case in holding}),
+        num_voxels=sum(case.class_voxels[index] for case in holding),
+    )
+
+
+def _slices(grids: Sequence[Geometry], preparation: PreparationSettings) -> SliceContents:
+    axis = preparation.slice_axis
+    chosen = choose_slice_axis(grids) if axis is None else axis
+    return SliceContents(
+        axis=chosen,
+        is_chosen=axis is not None,
+        num_slices=sum(grid.canonical_shape[chosen] for grid in grids),
+        size=preparation.slice_size,
+    )

@@ -1,0 +1,1 @@
+"""Public datasets, downloaded and unpacked."""

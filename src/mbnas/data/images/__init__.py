@@ -1,0 +1,1 @@
+"""Image files: voxels with their place in space."""

@@ -1,0 +1,77 @@
+"""How images and classes are shown: which slices, how bright, which way up, in which colours.
+
+Slices are shown as radiologists look at them: anterior or superior up, the patient's right to
+the left. A class has the same colour on the page, on overlays and in figures.
+
+Shape suffixes: N slices.
+
+Source of the colours: Okabe and Ito 2008, "Color Universal Design": colours that remain distinct
+for people with any of the common kinds of colour blindness. Black is left out, and so is the
+blue that is dark on grey images; neighbours in the order are those that differ most.
+"""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from jaxtyping import Float32, Integer, Shaped
+
+EDGES = (("A", "S"), ("R", "S"), ("R", "A"))
+"""For each canonical axis that slices are cut across: what lies to the left, and what above."""
+
+
+def chosen_slices(
+    foreground_N: Integer[np.ndarray, " slice"], most: int
+) -> Integer[np.ndarray, " shown"]:
+    """Return the slices to show: those with foreground and one to each side, evenly thinned.
+
+    Args:
+        foreground_N: Foreground pixels of each slice.
+        most: Slices to choose, one or more; the fullest is always among them.
+    """
+    inside = np.flatnonzero(foreground_N)
+    if not inside.size:
+        inside = np.array([len(foreground_N) // 2])
+    first = max(int(inside[0]) - 1, 0)
+    last = min(int(inside[-1]) + 1, len(foreground_N) - 1)
+    if last - first < most:
+        return np.arange(first, last + 1)
+    even = np.linspace(first, last, most).round().astype(int)
+    fullest = int(foreground_N.argmax())
+    even[np.abs(even - fullest).argmin()] = fullest
+    return even
+
+
+def window(pixels: Float32[np.ndarray, "*grid"]) -> tuple[float, float]:
+    """Return the intensities that become black and white: percentiles 0.5 and 99.5."""
+    low, high = np.percentile(pixels, (0.5, 99.5))
+    return float(low), float(max(high, low + 1e-6))
+
+
+def upright(
+    slices: Shaped[np.ndarray, "*stack height width"],
+) -> Shaped[np.ndarray, "*stack width height"]:
+    """Return slices turned so that their higher axis runs upwards, the lower to the left."""
+    return slices.swapaxes(-1, -2)[..., ::-1, ::-1]
+
+
+_FIRST = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00")
+
+
+def class_colour(number: int) -> str:
+    """Return the colour of a foreground class as ``#rrggbb``.
+
+    Args:
+        number: Of the class, counted from 0 without the background.
+
+    >>> class_colour(0), class_colour(1)
+    ('#56b4e9', '#e69f00')
+    """
+    return _FIRST[number] if number < len(_FIRST) else further_colour(number - len(_FIRST))
+
+
+def further_colour(index: int) -> str:
+    """Return a colour where a palette has come to its end: hues are a golden angle apart."""
+    red, green, blue = colorsys.hls_to_rgb(index * 0.381966 % 1, 0.62, 0.5)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"

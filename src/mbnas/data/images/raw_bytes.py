@@ -1,0 +1,150 @@
+"""Opening a file of voxels: its uncompressed bytes, or one sentence that says why not.
+
+Collections travel through tools that leave stand-ins behind: pointers of Git LFS and
+git-annex, empty files, downloads cut short, files compressed or not against their name.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
+from pathlib import Path
+
+from mbnas.data.images.file_names import is_nifti
+from mbnas.errors import DatasetError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, and a check sum at the end
+_POINTERS = {
+    b"version https://git-lfs": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
+_AGAIN = "Copy or download it again."
+_CHUNK_BYTES = 2**16
+_SLACK_BYTES = 2**20
+_MOST_UNPACKED = 1040
+"""No byte of gzip unpacks to more: DEFLATE stops at 1032."""
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[BufferedIOBase]:
+    """Yield the file's uncompressed bytes; whatever goes wrong is one clear sentence."""
+    if not is_nifti(path.name):
+        raise DatasetError(f"{path} is not named .nii or .nii.gz. Convert it to NIfTI.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(200)
+            _refuse_stand_ins(path, start)
+            file.seek(0)
+            yield io.BufferedReader(_Unpacked(file), _CHUNK_BYTES) if _is_gzip(path) else file
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{path} does not exist. Restore it, or take its case out of the dataset."
+        ) from None
+    except (EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} is truncated or damaged ({error}). {_AGAIN}") from error
+    except OSError as error:
+        if error.errno is None:  # nibabel's own way to say so
+            raise DatasetError(
+                f"{path} is truncated or damaged: it holds fewer voxels than its header "
+                f"promises. {_AGAIN}"
+            ) from error
+        raise DatasetError(f"{path} could not be read: {error.strerror}.") from error
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip file holds, checked member by member.
+
+    Zeros or anything else after the last member are ignored, as gzip(1) and nibabel do: tapes
+    and some transfers pad files. Python's own :mod:`gzip` ignores zeros alone.
+
+    Args:
+        file: Of compressed bytes, at its beginning.
+    """
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self._member = zlib.decompressobj(_GZIP_FORMAT)
+        self._packed = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a part of ``buffer`` and return how many bytes it is; 0 at the end."""
+        while not self._member.eof or self._begin_next():
+            packed = self._packed or self._file.read(_CHUNK_BYTES)
+            unpacked = self._member.decompress(packed, len(buffer))
+            self._packed = self._member.unconsumed_tail
+            if unpacked:
+                buffer[: len(unpacked)] = unpacked
+                return len(unpacked)
+            if not packed and not self._member.eof:
+                raise EOFError("it ends before the end of its compressed data")
+        return 0
+
+    def _begin_next(self) -> bool:
+        """Go on to the member that follows, and say whether there is one."""
+        rest = self._member.unused_data.lstrip(b"\0")
+        while len(rest) < len(_GZIP_MAGIC) and (more := self._file.read(_CHUNK_BYTES)):
+            rest = (rest + more).lstrip(b"\0")
+        if not rest.startswith(_GZIP_MAGIC):
+            return False
+        self._member, self._packed = zlib.decompressobj(_GZIP_FORMAT), rest
+        return True
+
+
+def read_promised(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
+    """Return the first bytes of an opened file, as many as its header promises.
+
+    What follows them is read as far as a mebibyte, which checks the file to its end, and no
+    further: a small file that unpacks to a huge one is refused before it does.
+
+    Args:
+        path: The file.
+        stream: Its bytes from the beginning, as :func:`readable` yields them.
+        num_bytes: How many there are to be.
+
+    Raises:
+        DatasetError: if there are more bytes, or fewer.
+    """
+    largest = path.stat().st_size * (_MOST_UNPACKED if _is_gzip(path) else 1)
+    content = stream.read(num_bytes) if num_bytes <= largest else b""
+    if len(content) < num_bytes:
+        raise DatasetError(
+            f"{path} is truncated or damaged: it holds fewer voxels than its header promises. "
+            f"{_AGAIN}"
+        )
+    if len(stream.read(_SLACK_BYTES + 1)) > _SLACK_BYTES:
+        raise DatasetError(
+            f"{path} goes on after the {num_bytes} bytes that its header promises, and what "
+            "follows is not read. Write it anew with another program."
+        )
+    return content
+
+
+def _is_gzip(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _refuse_stand_ins(path: Path, start: bytes) -> None:
+    """Raise if a file's first bytes show that it is not what its name says."""
+    if not start:
+        raise DatasetError(f"{path} is empty. {_AGAIN}")
+    for mark, (tool, command) in _POINTERS.items():
+        if mark in start:
+            raise DatasetError(
+                f"{path} is a {tool} pointer, not the image itself. Run `{command}` where it "
+                "came from."
+            )
+    is_gzip = start.startswith(_GZIP_MAGIC)
+    if _is_gzip(path) and not is_gzip:
+        raise DatasetError(
+            f"{path} is not gzip, though its name ends in .gz. Rename it to .nii if it is not "
+            "compressed; otherwise download it again."
+        )
+    if not _is_gzip(path) and is_gzip:
+        raise DatasetError(f"{path} is gzip, though its name says otherwise. Add .gz to its name.")

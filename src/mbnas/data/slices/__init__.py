@@ -1,0 +1,1 @@
+"""Prepared slices: normalised, resampled and stored once per study."""

@@ -1,0 +1,185 @@
+"""What prepared slices depend on, as a value: they are made again when its digest changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mbnas.data.datasets.case_rules import listed
+from mbnas.data.datasets.dataset import Dataset, LabelClass
+from mbnas.data.slices.prepared_slices import FORMAT_VERSION, Index, PreparationSettings
+from mbnas.errors import DatasetError
+
+_THREADS = 4
+_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFingerprint:
+    """One case, as far as slices depend on it.
+
+    Attributes:
+        name: Of the case.
+        patient: Whom it belongs to.
+        contents: A digest of each of its files, the label's last.
+    """
+
+    name: str
+    patient: str
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """All that prepared slices depend on.
+
+    Where the dataset lies, its name and its layout are no part of it: a copy whose files hold
+    the same bytes has the same fingerprint. What was prepared with empty cases allowed is not
+    taken for what was prepared without.
+
+    Attributes:
+        settings: How volumes become slices.
+        channels: Declared name of each image channel.
+        classes: Foreground classes.
+        cases: In the order of the dataset.
+        held_out: Patients in no fold, sorted.
+        allow_empty_cases: Whether cases may be without foreground.
+    """
+
+    settings: PreparationSettings
+    channels: tuple[str, ...]
+    classes: tuple[LabelClass, ...]
+    cases: tuple[CaseFingerprint, ...]
+    held_out: tuple[str, ...]
+    allow_empty_cases: bool
+
+    @classmethod
+    def of_index(cls, index: Index, *, allow_empty_cases: bool) -> Fingerprint:
+        """Return what slices depended on when they were prepared."""
+        return cls(
+            settings=index.settings,
+            channels=index.channels,
+            classes=index.classes,
+            cases=tuple(
+                CaseFingerprint(name=each.case, patient=each.patient, contents=each.contents)
+                for each in index.volumes
+            ),
+            held_out=tuple(sorted({each.patient for each in index.volumes if each.held_out})),
+            allow_empty_cases=allow_empty_cases,
+        )
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits that change with the data, its meaning or the settings."""
+        facts: dict[str, object] = {
+            "format_version": FORMAT_VERSION,
+            "settings": asdict(self.settings),
+            "channels": self.channels,
+            "classes": [asdict(label) for label in self.classes],
+            "cases": [[case.name, case.patient, case.contents] for case in self.cases],
+        }
+        if self.held_out:
+            facts["held_out"] = self.held_out
+        if self.allow_empty_cases:
+            facts["allow_empty_cases"] = True
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_BYTES).hexdigest()
+
+
+def take_fingerprint(
+    dataset: Dataset,
+    settings: PreparationSettings,
+    patients: Mapping[str, str],
+    *,
+    held_out: frozenset[str],
+    allow_empty_cases: bool,
+) -> Fingerprint:
+    """Return what the slices of a dataset depend on.
+
+    Args:
+        dataset: Whose files are read in full.
+        settings: How volumes become slices.
+        patients: Patient of each case.
+        held_out: Patients that are kept out of all folds.
+        allow_empty_cases: Whether cases may be without foreground.
+
+    Raises:
+        DatasetError: if a file cannot be read.
+    """
+    files = [path for case in dataset.cases for path in case.files]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        contents = dict(zip(files, pool.map(_file_digest, files), strict=True))
+    return Fingerprint(
+        settings=settings,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        cases=tuple(
+            CaseFingerprint(
+                name=case.name,
+                patient=patients[case.name],
+                contents=tuple(contents[path] for path in case.files),
+            )
+            for case in dataset.cases
+        ),
+        held_out=tuple(sorted(held_out)),
+        allow_empty_cases=allow_empty_cases,
+    )
+
+
+def differences(before: Fingerprint, now: Fingerprint) -> tuple[str, ...]:
+    """Return in words how a dataset differs from what was prepared; nothing if it does not.
+
+    Args:
+        before: What slices were prepared from.
+        now: What there is.
+    """
+    old = {case.name: case for case in before.cases}
+    new = {case.name: case for case in now.cases}
+    both = [name for name in old if name in new]
+    found = [
+        *_cases("lacks {}", [name for name in old if name not in new]),
+        *_cases("has {} in addition", [name for name in new if name not in old]),
+        *_cases(
+            "has other files for {}",
+            [name for name in both if old[name].contents != new[name].contents],
+        ),
+        *_cases(
+            "gives {} to another patient",
+            [name for name in both if old[name].patient != new[name].patient],
+        ),
+    ]
+    if before.channels != now.channels:
+        found.append(f"has the channels {_shown(now.channels)}, not {_shown(before.channels)}")
+    if before.classes != now.classes:
+        found.append(f"has the classes {_named(now.classes)}, not {_named(before.classes)}")
+    if not found and before.held_out != now.held_out:
+        found.append("holds out other patients")
+    if before.settings != now.settings:
+        found.append(f"would be prepared by {now.settings}, not {before.settings}")
+    return tuple(found)
+
+
+def _cases(sentence: str, names: Sequence[str]) -> list[str]:
+    what = "case" if len(names) == 1 else "cases"
+    return [sentence.format(f"the {what} {listed(names)}")] if names else []
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _named(classes: Sequence[LabelClass]) -> str:
+    return ", ".join(f"{label.value} ({label.name})" for label in classes)
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(
+                file, lambda: hashlib.blake2b(digest_size=_BYTES)
+            ).hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path} could not be read: {error.strerror}.") from error

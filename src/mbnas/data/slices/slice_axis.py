@@ -1,0 +1,154 @@
+"""Which axis a dataset is cut across, and which volumes do not fit that choice.
+
+A volume is best cut across its coarsest axis: slices then have the detail of the scanner. A
+volume that is one voxel thick along an axis is an image in that plane, whatever spacing its
+header gives there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mbnas.data.datasets.case_rules import Finding, listed
+from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.slices.plane_transform import PlaneTransform
+
+ISOTROPY = 1.01
+"""Spacings whose ratio is no larger count as equal."""
+
+COARSER = 2.0
+"""A volume this many times coarser along another axis than along the slice axis was acquired in
+another orientation."""
+
+MIN_VOXELS = 8
+"""The fewest voxels that a slice may have along a side."""
+
+MIN_PIXELS = 4
+"""The fewest pixels that a slice may have along a side once it is fitted into the square."""
+
+PLANES = ("sagittal", "coronal", "axial")
+"""What slices across each canonical axis are called."""
+
+
+def choose_slice_axis(geometries: Sequence[Geometry]) -> int:
+    """Return the axis to cut a dataset across.
+
+    It is the axis along which most of the volumes are one voxel thick, or else that of the
+    largest median spacing. Where several share it within 1 %, the last of them: the third if
+    isotropic.
+
+    >>> flat = Geometry.canonical((48, 44, 1), (1.4, 1.4, 1.0))
+    >>> coarse = Geometry.canonical((64, 16, 64), (1.0, 3.0, 1.0))
+    >>> choose_slice_axis([flat]), choose_slice_axis([coarse])
+    (2, 1)
+
+    Args:
+        geometries: The grids of its volumes, one or more.
+    """
+    shapes = np.array([grid.canonical_shape for grid in geometries])
+    medians = np.median(np.array([grid.spacing_mm for grid in geometries]), axis=0)
+    flat = 2 * (shapes == 1).sum(axis=0) > len(shapes)
+    if flat.any():
+        medians = np.where(flat, medians, 0.0)
+    return int(np.flatnonzero(medians * ISOTROPY >= medians.max())[-1])
+
+
+def is_narrow(plane: PlaneTransform) -> bool:
+    """Say whether slices are a few pixels wide: strips that show no anatomy."""
+    return min(plane.plane_shape) < MIN_VOXELS or min(plane.fitted) < MIN_PIXELS
+
+
+def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | None:
+    """Return in words how slices are a few pixels wide, and the remedy.
+
+    Args:
+        geometry: The grid of a case.
+        slice_axis: The canonical axis that the dataset is cut across.
+        slice_size: Side of the square that slices are fitted into, in pixels.
+
+    Returns:
+        Two ends of sentences whose subject is the case; ``None`` if its slices are wide enough.
+    """
+    plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
+    if not is_narrow(plane):
+        return None
+    height, width = plane.plane_shape
+    rows, columns = plane.fitted
+    has_voxels = min(plane.plane_shape) >= MIN_VOXELS
+    what = (
+        f"{height}×{width} voxels, which become {rows}×{columns} pixels: a slice has {MIN_PIXELS}"
+        if has_voxels
+        else f"{height}×{width} voxels: a slice has {MIN_VOXELS}"
+    )
+    remedies = [
+        f"set preparation.slice_axis to {axis} ({ANATOMICAL_AXES[axis]})"
+        for axis in range(3)
+        if not is_narrow(PlaneTransform.fit(geometry, axis, slice_size))
+    ]
+    if has_voxels:
+        remedies.append("raise preparation.slice_size")
+    remedy = ", or ".join([*remedies, "leave out what cannot be cut so"])
+    return (
+        f"cut across the {ANATOMICAL_AXES[slice_axis]} axis into slices of {what} or more along "
+        f"each side. {remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def slice_findings(
+    geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int
+) -> list[Finding]:
+    """Return which cases do not fit the axis that their dataset is cut across.
+
+    A case whose slices are a few pixels wide is an error. Cases that were acquired in another
+    orientation are one warning: their slices are coarse, and still show the anatomy.
+
+    Args:
+        geometries: The grid of each case, by its name.
+        slice_axis: The canonical axis that the dataset is cut across.
+        slice_size: Side of the square that slices are fitted into, in pixels.
+    """
+    narrow: dict[str, list[str]] = {}
+    for case, grid in geometries.items():
+        if what := narrowness(grid, slice_axis, slice_size):
+            narrow.setdefault(what, []).append(case)
+    findings = [
+        Finding(
+            severity="error",
+            case=cases[0] if len(cases) == 1 else None,
+            rule="narrow-slices",
+            message=f"Case {cases[0]} is {what}"
+            if len(cases) == 1
+            else f"Cases {listed(cases)} are {what}",
+        )
+        for what, cases in narrow.items()
+    ]
+    if others := _other_orientations(geometries, slice_axis):
+        groups = "; ".join(
+            f"{listed(cases)} {'is' if len(cases) == 1 else 'are'} {PLANES[axis]}"
+            for axis, cases in others.items()
+        )
+        findings.append(
+            Finding(
+                severity="warning",
+                rule="mixed-orientations",
+                message=f"The dataset mixes orientations: slices are cut across the "
+                f"{ANATOMICAL_AXES[slice_axis]} axis ({PLANES[slice_axis]}), but {groups}, and "
+                "coarse when cut so. Leave these cases out, or make them a dataset of their own.",
+            )
+        )
+    return findings
+
+
+def _other_orientations(
+    geometries: Mapping[str, Geometry], slice_axis: int
+) -> dict[int, tuple[str, ...]]:
+    """Return the cases acquired in another orientation, by their own coarsest axis."""
+    found: dict[int, list[str]] = {}
+    for case, grid in geometries.items():
+        own = choose_slice_axis([grid])
+        is_flat = grid.canonical_shape[own] == 1 and grid.canonical_shape[slice_axis] > 1
+        if is_flat or grid.spacing_mm[own] >= COARSER * grid.spacing_mm[slice_axis]:
+            found.setdefault(own, []).append(case)
+    return {axis: tuple(cases) for axis, cases in sorted(found.items())}

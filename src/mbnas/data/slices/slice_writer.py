@@ -1,0 +1,216 @@
+"""The passes of preparation over all cases: sample CT intensities, then write the slices.
+
+Files are allocated in full before the first volume is prepared, and each volume is written
+to its place in them, so that a full disk is an error at the start, not a crash at the end.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from mbnas.data.datasets.case_rules import Finding, constant_findings, examine_case, refuse
+from mbnas.data.datasets.class_presence import present_classes
+from mbnas.data.datasets.dataset import Case, Dataset
+from mbnas.data.slices.normalisation import (
+    Normalisation,
+    fit_normalisation,
+    is_ct,
+    sample_foreground,
+)
+from mbnas.data.slices.plane_transform import prepare_image
+from mbnas.data.slices.prepared_slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
+from mbnas.data.slices.reference_labels import REFERENCES, write_reference
+from mbnas.machine.processes import ProgressCallback, map_in_processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """What is to be prepared, and by how many.
+
+    Attributes:
+        dataset: The cases.
+        unseen: Names of the cases that the normalisation does not depend on; they are read
+            all the same, so that whatever is wrong with a dataset is found at once.
+        allow_empty: Whether cases may be without foreground.
+        workers: How many processes.
+        progress: Told of every volume read; CT is read twice.
+    """
+
+    dataset: Dataset
+    unseen: frozenset[str]
+    allow_empty: bool
+    workers: int
+    progress: ProgressCallback | None
+
+    def fit_normalisation(self) -> Normalisation:
+        """Return how each channel is normalised; reads all cases if one is CT.
+
+        Raises:
+            DatasetError: if a case read breaks a rule.
+        """
+        if not self._has_ct:
+            return fit_normalisation(self.dataset.channels, ())
+        task = partial(_sample_case, dataset=self._declared, allow_empty=self.allow_empty)
+        sampled = map_in_processes(
+            task, self.dataset.cases, workers=self.workers, progress=self._progress_from(0)
+        )
+        refuse([finding for case in sampled for finding in case.findings], self.dataset)
+        seen = [
+            each.sample
+            for case, each in zip(self.dataset.cases, sampled, strict=True)
+            if case.name not in self.unseen
+        ]
+        return fit_normalisation(self.dataset.channels, seen)
+
+    def write_slices(self, folder: Path, index: Index) -> None:
+        """Write the files of prepared slices into ``folder``.
+
+        Raises:
+            DatasetError: if a case breaks a rule.
+            OSError: if there is no room.
+        """
+        if (
+            slice_bytes(index) > shutil.disk_usage(folder).free
+        ):  # allocating fills the disk meanwhile
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        side = index.settings.slice_size
+        shape = (index.num_slices, len(index.channels), side, side)
+        (folder / REFERENCES).mkdir()
+        task = partial(
+            _write_volume,
+            dataset=self._declared,
+            allow_empty=self.allow_empty,
+            normalisation=index.normalisation,
+            images=_allocate(folder / IMAGES, shape, np.dtype(np.float32)),
+            labels=_allocate(folder / LABELS, (shape[0], side, side), np.dtype(np.uint8)),
+            folder=folder,
+        )
+        numbers = range(len(index.volumes))
+        jobs = list(zip(numbers, self.dataset.cases, index.volumes, strict=True))
+        done_before = len(jobs) if self._has_ct else 0
+        written = map_in_processes(
+            task, jobs, workers=self.workers, progress=self._progress_from(done_before)
+        )
+        refuse([finding for volume in written for finding in volume.findings], self.dataset)
+        constant = {
+            case.name: volume.constant_channels
+            for case, volume in zip(self.dataset.cases, written, strict=True)
+        }
+        sentences = (each.message for each in constant_findings(constant, self.dataset))
+        volumes = (
+            replace(volume, classes=each.classes)
+            for volume, each in zip(index.volumes, written, strict=True)
+        )
+        index = replace(index, warnings=(*index.warnings, *sentences), volumes=tuple(volumes))
+        (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
+
+    @property
+    def _has_ct(self) -> bool:
+        return any(map(is_ct, self.dataset.channels))
+
+    @property
+    def _declared(self) -> Dataset:
+        """The dataset without its list of cases: cheap to send to another process."""
+        return replace(self.dataset, cases=())
+
+    def _progress_from(self, done_before: int) -> ProgressCallback | None:
+        report = self.progress
+        if report is None:
+            return None
+        total = len(self.dataset.cases) * (2 if self._has_ct else 1)
+        return lambda done, _: report(done_before + done, total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampled:
+    findings: tuple[Finding, ...]
+    sample: Float32[np.ndarray, "channel sample"]
+
+
+def _sample_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _Sampled:
+    seen = examine_case(case, dataset, allow_empty=allow_empty)
+    if seen.image is None or seen.labels_XYZ is None:
+        sample = np.empty((len(dataset.channels), 0), np.float32)
+    else:
+        sample = sample_foreground(seen.image.voxels, seen.labels_XYZ)
+    return _Sampled(findings=seen.findings, sample=sample)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SliceFile:
+    """An array on disk, slice after slice, of which parts are written.
+
+    Attributes:
+        path: The file.
+        start: Where its first slice begins, in bytes.
+        slice_bytes: Length of a slice.
+    """
+
+    path: Path
+    start: int
+    slice_bytes: int
+
+    def write(self, first_slice: int, slices: Shaped[np.ndarray, "slice ..."]) -> None:
+        """Write consecutive slices to their place."""
+        rest = np.ascontiguousarray(slices).data.cast("B")
+        position = self.start + first_slice * self.slice_bytes
+        with self.path.open("r+b", buffering=0) as file:
+            while rest:
+                written = os.pwrite(file.fileno(), rest, position)
+                rest, position = rest[written:], position + written
+
+
+def slice_bytes(index: Index) -> int:
+    """Return how much room all prepared slices take, images in float32 and labels in uint8."""
+    pixels = index.num_slices * index.settings.slice_size**2
+    return pixels * (len(index.channels) * np.dtype(np.float32).itemsize + 1)
+
+
+def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _SliceFile:
+    """Create a ``.npy`` file of zeros whose room on the disk is taken already."""
+    header = {"descr": number_type.str, "fortran_order": False, "shape": shape}
+    slice_bytes = int(np.prod(shape[1:])) * number_type.itemsize
+    with path.open("wb", buffering=0) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        os.posix_fallocate(file.fileno(), start, shape[0] * slice_bytes)
+    return _SliceFile(path=path, start=start, slice_bytes=slice_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    findings: tuple[Finding, ...]
+    constant_channels: tuple[int, ...]
+    classes: tuple[int, ...]
+
+
+def _write_volume(
+    job: tuple[int, Case, PreparedVolume],
+    *,
+    dataset: Dataset,
+    allow_empty: bool,
+    normalisation: Normalisation,
+    images: _SliceFile,
+    labels: _SliceFile,
+    folder: Path,
+) -> _Written:
+    number, case, volume = job
+    seen = examine_case(case, dataset, allow_empty=allow_empty)
+    classes: tuple[int, ...] = ()
+    if seen.image is not None and seen.labels_XYZ is not None:
+        slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
+        images.write(volume.first_slice, slices)
+        labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
+        write_reference(folder, number, seen.labels_XYZ)
+        classes = present_classes(seen.labels_XYZ)
+    return _Written(
+        findings=seen.findings, constant_channels=seen.constant_channels, classes=classes
+    )

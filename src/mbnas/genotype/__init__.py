@@ -1,1 +1,0 @@
-"""What a network is, without torch."""

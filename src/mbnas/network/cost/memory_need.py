@@ -1,0 +1,238 @@
+"""How much memory a training needs on its device, from the network alone.
+
+The step is gone through on torch's meta device, where tensors have a size and no content, and
+every storage is counted from the operation that makes it until nothing refers to it: so what
+autograd saves, and what comes and goes beside it, are counted as torch itself has them.
+
+This counts tensors. They are the same on every device, but what an operation allocates for itself
+is not: on a CPU, convolutions take scratch memory of a size that depends on the processor's
+instructions, and it is not predicted. The total is meant for CUDA devices, where a workspace and a
+margin stand for it.
+
+Shape suffixes: B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+MARGIN = 1.25
+"""What is needed over what is counted: pieces that the allocator cannot use, and workspaces."""
+
+CONTEXT_BYTES = 600 * 2**20
+"""What a process has on a CUDA device before its first tensor: context, kernels, libraries.
+
+Chosen, not measured; it differs by some hundred MiB between devices and versions.
+"""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """What a training holds on its device, in bytes.
+
+    Attributes:
+        kept: From the first step to the last: parameters in float32 with their gradients and
+            Adam's two moments, and buffers.
+        saved: What autograd keeps of a batch between forward and backward pass, the batch and
+            the loss's part included.
+        step: The most that a step has at a time beside ``kept``: ``saved``, and what comes and
+            goes around it.
+        validation: The most that predicting a batch has at a time beside ``kept``.
+        workspace: A copy of the input, output and weights of the largest convolution, for
+            libraries that change their layout. It is no bound of what they allocate on a CPU.
+    """
+
+    kept: int
+    saved: int
+    step: int
+    validation: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """All of it in a process on a CUDA device, with :data:`MARGIN` and the context."""
+        counted = self.kept + max(self.step, self.validation) + self.workspace
+        return CONTEXT_BYTES + math.ceil(MARGIN * counted)
+
+
+def memory_need(
+    build: Callable[[], nn.Module],
+    loss: Loss,
+    *,
+    in_channels: int,
+    size: int,
+    batch: int,
+    validation_batch: int,
+    dtype: torch.dtype = torch.float32,
+    deterministic: bool = True,
+) -> MemoryNeed:
+    """Return what training a network needs, without computing anything.
+
+    A network that the meta device cannot run, such as one that looks at values, is run on the
+    CPU with two and three slices, and what it needs is taken to grow evenly from there.
+
+    Args:
+        build: Builds the network.
+        loss: Of logits in float32 and class indices.
+        in_channels: Channels of the images.
+        size: Height and width of the slices in pixels.
+        batch: Slices in a training step.
+        validation_batch: Slices that are predicted at once.
+        dtype: In which the network computes; float32 where the CPU has to be asked.
+        deterministic: Whether torch uses deterministic algorithms, as every training has it: on
+            a GPU, our networks then upsample by shifted maps
+            (:mod:`mbnas.network.operations.upsampling`) and those of others by
+            gathers, both of which hold more at a time.
+    """
+    shape = (in_channels, size)
+    with _deterministic_algorithms(deterministic):
+        try:
+            return _counted(
+                build, loss, shape, batch, validation_batch, torch.device("meta"), dtype
+            )
+        except (NotImplementedError, RuntimeError, ValueError, TypeError):
+            few, more = (
+                _counted(build, loss, shape, slices, slices, torch.device("cpu"), torch.float32)
+                for slices in (2, 3)
+            )
+    at = partial(_extended, 2, 3)
+    return MemoryNeed(
+        kept=few.kept,
+        saved=at(few.saved, more.saved, batch),
+        step=at(few.step, more.step, batch),
+        validation=at(few.validation, more.validation, validation_batch),
+        workspace=at(few.workspace, more.workspace, max(batch, validation_batch)),
+    )
+
+
+@contextmanager
+def _deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """Have torch use deterministic algorithms meanwhile, or not, whatever the process does."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
+
+
+def _extended(first: int, second: int, at_first: int, at_second: int, wanted: int) -> int:
+    """Return the value at a place of the line through two others; no less than nothing."""
+    slope = (at_second - at_first) / (second - first)
+    return max(0, math.ceil(at_first + slope * (wanted - first)))
+
+
+def _counted(
+    build: Callable[[], nn.Module],
+    loss: Loss,
+    shape: tuple[int, int],
+    batch: int,
+    validation_batch: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> MemoryNeed:
+    in_channels, size = shape
+    with torch.device(device):
+        network = build().to(device)
+    kept = sum(_bytes_of(each) for each in network.buffers())
+    for parameter in network.parameters():
+        copies = 4 if parameter.requires_grad else 1  # itself, its gradient, two moments
+        kept += copies * _bytes_of(parameter)
+    network = network.to(dtype)
+    for parameter in network.parameters():
+        if parameter.requires_grad:  # gradients are kept, and counted so: here each comes and goes
+            parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+                _drop_gradient
+            )
+    workspace = 0
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal workspace
+        copied = (inputs[0], output, *module.parameters())
+        workspace = max(workspace, sum(map(_bytes_of, copied)))
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.register_forward_hook(look)
+    with _StorageCounter() as counter:
+        # Autocast keeps a copy of the weights in its precision during a step.
+        start = 0 if dtype == torch.float32 else sum(map(_bytes_of, network.parameters()))
+        images_BCHW, labels_BHW = _batch(batch, in_channels, size, device)
+        value = loss(network.train()(images_BCHW.to(dtype)).float(), labels_BHW)
+        saved = start + counter.bytes
+        value.backward()  # type: ignore[no-untyped-call]
+        step = start + counter.peak_bytes
+        del images_BCHW, labels_BHW, value
+    with _StorageCounter() as counter, torch.no_grad():
+        images_BCHW, _ = _batch(validation_batch, in_channels, size, device)
+        network.eval()(images_BCHW.to(dtype)).argmax(dim=1)
+        validation = start + counter.peak_bytes
+    return MemoryNeed(kept=kept, saved=saved, step=step, validation=validation, workspace=workspace)
+
+
+def _batch(slices: int, in_channels: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    images_BCHW = torch.zeros(slices, in_channels, size, size, device=device)
+    labels_BHW = torch.zeros(slices, size, size, dtype=torch.uint8, device=device)
+    return images_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _drop_gradient(parameter: Tensor) -> None:
+    parameter.grad = None
+
+
+class _StorageCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the storages that operations make meanwhile, until each is gone.
+
+    Attributes:
+        bytes: Of the storages that there are.
+        peak_bytes: The most that there were at a time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self.bytes = self.peak_bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run an operation and count what it made."""
+        inputs = {
+            each.untyped_storage()._cdata
+            for each in tree_iter((args, kwargs))
+            if isinstance(each, Tensor)
+        }
+        made = func(*args, **(kwargs or {}))
+        for each in tree_iter(made):
+            if isinstance(each, Tensor) and each.untyped_storage()._cdata not in inputs:
+                self._count(each.untyped_storage())
+        return made
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, num_bytes = storage._cdata, storage.nbytes()
+        if key not in self._known:
+            self._known[key] = weakref.ref(storage, lambda _: self._forget(key, num_bytes))
+            self.bytes += num_bytes
+            self.peak_bytes = max(self.peak_bytes, self.bytes)
+
+    def _forget(self, key: int, num_bytes: int) -> None:
+        del self._known[key]
+        self.bytes -= num_bytes

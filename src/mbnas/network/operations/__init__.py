@@ -1,0 +1,1 @@
+"""Operations that networks are built from, deterministic on every device."""

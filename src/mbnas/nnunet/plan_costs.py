@@ -1,0 +1,87 @@
+"""What networks cost as nnU-Net builds them: parameters, multiply-accumulates, latency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from mbnas.network.cost.complexity import complexity, latency_ms
+from mbnas.nnunet.plans import CONFIGURATION, Plans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a network costs, predicting without deep supervision.
+
+    Attributes:
+        parameters: All of them, those of lower resolutions' logits included.
+        macs: Multiply-accumulates for one square slice.
+        macs_32: Likewise for 32×32 pixels; ``None`` where the network takes no such input.
+        latency_ms: Of one slice, in float32, by the fastest of several batches.
+    """
+
+    parameters: int
+    macs: int
+    macs_32: int | None
+    latency_ms: float
+
+
+def build_from_plans(plans: Plans, *, in_channels: int, num_classes: int) -> nn.Module:
+    """Return the network that nnU-Net builds from plans, without deep supervision."""
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+    architecture = plans["configurations"][CONFIGURATION]["architecture"]
+    network: nn.Module = get_network_from_plans(
+        architecture["network_class_name"],
+        architecture["arch_kwargs"],
+        architecture["_kw_requires_import"],
+        in_channels,
+        num_classes,
+        allow_init=False,  # the meta device has no values to draw
+        deep_supervision=False,
+    )
+    return network
+
+
+def common_size(plans: Plans, size: int) -> int:
+    """Return the least side that is no smaller than ``size`` and that nnU-Net's network takes.
+
+    It halves its input so often, and needs two pixels at its lowest resolution.
+    """
+    multiple = size_multiple(plans)
+    return max(2, -(-size // multiple)) * multiple
+
+
+def costs_of(
+    plans: Plans, *, in_channels: int, num_classes: int, size: int, also_32: bool, device: str
+) -> Costs:
+    """Return what the network of some plans costs.
+
+    Args:
+        plans: With the network.
+        in_channels: Channels of the images.
+        num_classes: Background included.
+        size: Side of the slice, as :func:`common_size` gives it.
+        also_32: Whether all networks that are compared take 32×32 pixels.
+        device: Where latency is measured, as torch names it.
+    """
+
+    def build() -> nn.Module:
+        return build_from_plans(plans, in_channels=in_channels, num_classes=num_classes)
+
+    found = complexity(build, in_channels=in_channels, size=size)
+    at_32 = complexity(build, in_channels=in_channels, size=32) if also_32 else None
+    return Costs(
+        parameters=found.parameters,
+        macs=found.multiply_accumulates,
+        macs_32=None if at_32 is None else at_32.multiply_accumulates,
+        latency_ms=latency_ms(build(), in_channels=in_channels, size=size, device=device),
+    )
+
+
+def size_multiple(plans: Plans) -> int:
+    """Return what the sides of an input must be multiples of."""
+    strides = plans["configurations"][CONFIGURATION]["architecture"]["arch_kwargs"]["strides"]
+    return math.lcm(*(math.prod(side) for side in zip(*strides, strict=True)))

@@ -1,0 +1,1 @@
+"""Images in, label maps out, case by case."""

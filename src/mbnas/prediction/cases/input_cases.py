@@ -1,0 +1,155 @@
+"""Which images there are to predict: a file, or a folder in one of two ways to name files.
+
+Decathlon datasets have one file a case, ``case.nii.gz``, with its channels along a fourth
+axis. nnU-Net has a file for each channel, ``case_0000.nii.gz`` being the first. Which of the two
+a file is follows from the files that share its name but for the number, and from no other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbnas.data.images.file_names import (
+    CHANNEL_NAME,
+    PassedOver,
+    is_hidden,
+    is_nifti,
+    suffix_of,
+    unreadable_images,
+    without_suffix,
+)
+from mbnas.data.images.nifti_reader import read_header
+from mbnas.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCase:
+    """One volume to predict.
+
+    Attributes:
+        name: Of its file, without suffix and number of the channel.
+        images: Its file, or a file for each channel in their order.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCases:
+    """What there is to predict.
+
+    Attributes:
+        cases: Sorted by name.
+        passed_over: Files that look like images and cannot be read.
+    """
+
+    cases: tuple[InputCase, ...]
+    passed_over: tuple[PassedOver, ...] = ()
+
+
+def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) -> FoundCases:
+    """Return the cases that a file or a folder holds.
+
+    Of a folder all visible NIfTI files are taken, those of its folders are not. Files whose names
+    differ in four digits at their end alone are the channels of one case if one of them ends in
+    ``_0000`` and, for a model of one channel, there is no other; for a model of more, if that
+    file does not have all channels itself. All other files are cases of their own.
+
+    Args:
+        source: A file, of which channel 0 stands for all, or a folder.
+        num_channels: That the model takes.
+        made: Predictions that may lie in the folder, and are no images.
+
+    Raises:
+        DatasetError: if there are no images, or two of one name.
+    """
+    if source.is_dir():
+        return _in_folder(source, num_channels, frozenset(path.resolve() for path in made))
+    if not source.exists():
+        raise DatasetError(f"{source} does not exist. Give an image, or a folder of images.")
+    return FoundCases(cases=(_of_file(source, num_channels),))
+
+
+def _of_file(file: Path, num_channels: int) -> InputCase:
+    name = without_suffix(file.name)
+    match = CHANNEL_NAME.fullmatch(name)
+    if num_channels > 1 and match is not None and int(match["channel"]) == 0:
+        siblings = {channel: _sibling(file, channel) for channel in range(num_channels + 1)}
+        there = {channel: path for channel, path in siblings.items() if path.exists()}
+        if len(there) > 1 and _are_channels(there, num_channels):
+            return _case(match["case"], there, num_channels)
+    return InputCase(name=name, images=(file,))
+
+
+def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundCases:
+    names = sorted(each.name for each in folder.iterdir() if each.is_file())
+    passed_over = unreadable_images(names, f"{folder}/")
+    files = [
+        folder / name
+        for name in names
+        if is_nifti(name) and not is_hidden(name) and (folder / name).resolve() not in made
+    ]
+    if not files:
+        others = f" There is {passed_over[0].file}, which is not." if passed_over else ""
+        raise DatasetError(
+            f"{folder} holds no images: give a file, or a folder with .nii or .nii.gz files, such "
+            f"as a dataset's imagesTs.{others}"
+        )
+    numbered: dict[str, dict[int, Path]] = defaultdict(dict)
+    cases: dict[str, InputCase] = {}
+
+    def add(case: InputCase) -> None:
+        if case.name in cases:
+            one, other = cases[case.name].images[0].name, case.images[0].name
+            raise DatasetError(
+                f"{folder} holds {case.name} as {one} and as {other}: a case has one image. "
+                "Remove one."
+            )
+        cases[case.name] = case
+
+    for file in files:
+        match = CHANNEL_NAME.fullmatch(without_suffix(file.name))
+        if match is None or int(match["channel"]) in numbered[match["case"]]:
+            add(InputCase(name=without_suffix(file.name), images=(file,)))
+        else:
+            numbered[match["case"]][int(match["channel"])] = file
+    for name, of_name in numbered.items():
+        if _are_channels(of_name, num_channels):
+            add(_case(name, of_name, num_channels))
+        else:
+            for file in of_name.values():
+                add(InputCase(name=without_suffix(file.name), images=(file,)))
+    return FoundCases(
+        cases=tuple(sorted(cases.values(), key=lambda case: case.name)), passed_over=passed_over
+    )
+
+
+def _are_channels(numbered: Mapping[int, Path], num_channels: int) -> bool:
+    """Say whether files of one name with several numbers are the channels of one case."""
+    if 0 not in numbered:
+        return False
+    if num_channels == 1:
+        return len(numbered) == 1
+    try:
+        return read_header(numbered[0]).num_channels < num_channels
+    except DatasetError:  # which reading the case will say
+        return True
+
+
+def _case(name: str, numbered: Mapping[int, Path], num_channels: int) -> InputCase:
+    """Return a case of channel files.
+
+    A file that is absent or one too many is listed all the same, so that reading the case says so.
+    """
+    channels = sorted(numbered.keys() | set(range(num_channels)))
+    images = (numbered.get(each, _sibling(numbered[0], each)) for each in channels)
+    return InputCase(name=name, images=tuple(images))
+
+
+def _sibling(file: Path, channel: int) -> Path:
+    """Return the file of another channel of the same case."""
+    return file.with_name(f"{without_suffix(file.name)[:-4]}{channel:04d}{suffix_of(file.name)}")

@@ -1,0 +1,115 @@
+"""What is asked for of a prediction, beside the label map, and where it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbnas.data.images.file_names import is_nifti, without_suffix
+from mbnas.errors import UsageError
+from mbnas.prediction.cases.input_cases import InputCase
+
+RECORD = "prediction.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionOptions:
+    """What is to be made of every case.
+
+    Attributes:
+        tta: Whether to average over reversed slices.
+        keep_largest: Whether to keep the largest component of each class alone.
+        probabilities: Whether to write those of all classes.
+        uncertainty: Whether to write how undecided they are.
+        overlay: Whether to draw the labels over the image.
+    """
+
+    tta: bool = False
+    keep_largest: bool = False
+    probabilities: bool = False
+    uncertainty: bool = False
+    overlay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFiles:
+    """The files of one case; those not asked for are ``None``.
+
+    Attributes:
+        labels: The label map.
+        probabilities: Of all classes, in one 4D file, background first.
+        uncertainty: How undecided they are.
+        overlay: A picture.
+    """
+
+    labels: Path
+    probabilities: Path | None
+    uncertainty: Path | None
+    overlay: Path | None
+
+    @classmethod
+    def of(cls, labels: Path, options: PredictionOptions) -> CaseFiles:
+        """Return the files of the case whose label map is ``labels``."""
+        stem = without_suffix(labels.name)
+
+        def beside(ending: str, asked_for: bool) -> Path | None:
+            return labels.with_name(f"{stem}_{ending}") if asked_for else None
+
+        return cls(
+            labels=labels,
+            probabilities=beside("probabilities.nii.gz", options.probabilities),
+            uncertainty=beside("uncertainty.nii.gz", options.uncertainty),
+            overlay=beside("overlay.png", options.overlay),
+        )
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file asked for, the label map first."""
+        files = (self.labels, self.probabilities, self.uncertainty, self.overlay)
+        return tuple(each for each in files if each is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where predictions go: a folder, or a file of one case alone.
+
+    Attributes:
+        path: The folder or the file.
+        is_folder: Which of the two.
+    """
+
+    path: Path
+    is_folder: bool
+
+    @classmethod
+    def of(cls, path: Path, *, is_folder: bool) -> Destination:
+        """Return the place for a folder's predictions or a file's.
+
+        Raises:
+            UsageError: if what is there, or the name, is of the other kind.
+        """
+        if is_folder and (path.is_file() or is_nifti(path.name)):
+            raise UsageError(f"{path} is no folder: predictions of a folder go to a folder.")
+        if not is_folder and (path.is_dir() or not is_nifti(path.name)):
+            raise UsageError(
+                f"{path} is no file for a label map: the prediction of a file goes to a file named "
+                ".nii or .nii.gz."
+            )
+        return cls(path=path, is_folder=is_folder)
+
+    @property
+    def record(self) -> Path:
+        """The file that says what was predicted, by what and how."""
+        if self.is_folder:
+            return self.path / RECORD
+        return self.path.with_name(f"{without_suffix(self.path.name)}_{RECORD}")
+
+    @property
+    def folder(self) -> Path:
+        """Where all files lie."""
+        return self.path if self.is_folder else self.path.parent
+
+    def files(self, case: InputCase, options: PredictionOptions) -> CaseFiles:
+        """Return the files of a case."""
+        labels = self.path / f"{case.name}.nii.gz" if self.is_folder else self.path
+        return CaseFiles.of(labels, options)

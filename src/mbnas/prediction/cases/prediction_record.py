@@ -1,0 +1,236 @@
+"""What stands beside predictions: by which model and options they were made, case by case.
+
+It is written before the first case and after every one, so that the same command goes on
+where it was interrupted, and predictions of two models never mix in one folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mbnas.data.images.file_names import SUFFIXES
+from mbnas.errors import UsageError
+from mbnas.machine.files import write_text, writing
+from mbnas.prediction.cases.input_cases import InputCase
+from mbnas.prediction.cases.prediction_options import CaseFiles, Destination, PredictionOptions
+from mbnas.prediction.model.model_card import ModelCard
+from mbnas.version import __version__
+
+FORMAT_VERSION = 1
+_ENDINGS = (*SUFFIXES, "_overlay.png")
+
+
+@dataclass(slots=True, kw_only=True)
+class PredictionRecord:
+    """What is known of the predictions in one place.
+
+    Attributes:
+        path: Its file.
+        model: What identifies the model and its members.
+        options: What was asked for.
+        notice: What the predictions may be used for.
+        cases: What was done of each, by name.
+        files: Names of all predictions, those included that are not written yet.
+        former: Files that an earlier record lists and this one replaces.
+    """
+
+    path: Path
+    model: Mapping[str, Any]
+    options: Mapping[str, bool]
+    notice: str
+    cases: dict[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    former: tuple[Path, ...] = ()
+
+    def begin(self) -> None:
+        """Remove what is replaced, so that nothing of it stays beside the new, and write."""
+        for path in self.former:
+            with writing(path):
+                path.unlink(missing_ok=True)
+        self.write()
+
+    def is_done(self, case: InputCase, files: CaseFiles) -> bool:
+        """Say whether a case was predicted from these very images and all its files are there."""
+        known = self.cases.get(case.name)
+        return (
+            isinstance(known, dict)
+            and known.get("status") == "predicted"
+            and known.get("images") == images_of(case)
+            and all(each.exists() for each in files.all)
+        )
+
+    def enter(self, case: InputCase, **facts: object) -> None:
+        """Write down what was done of a case."""
+        self.cases[case.name] = {"images": images_of(case), **facts}
+        self.write()
+
+    def write(self) -> None:
+        """Write the file, whole or not at all."""
+        values = {
+            "format_version": FORMAT_VERSION,
+            "notice": self.notice,
+            "mbnas": __version__,
+            "model": self.model,
+            "options": self.options,
+            "files": list(self.files),
+            "cases": self.cases,
+        }
+        write_text(self.path, json.dumps(values, indent=1) + "\n")
+
+
+def open_record(
+    destination: Destination,
+    card: ModelCard,
+    options: PredictionOptions,
+    cases: tuple[InputCase, ...],
+    *,
+    overwrite: bool,
+) -> PredictionRecord:
+    """Return the record to go on with, of which nothing is written yet.
+
+    Args:
+        destination: Where predictions go.
+        card: Of the model, with the members that predict.
+        options: What is asked for.
+        cases: All that are to be predicted.
+        overwrite: Whether predictions of another model or options, and files that are none,
+            may be replaced.
+
+    Raises:
+        UsageError: if something would be replaced that may not be.
+    """
+    record = PredictionRecord(
+        path=destination.record,
+        model=model_identity(card),
+        options=asdict(options),
+        notice=card.notice,
+    )
+    targets = [path for case in cases for path in destination.files(case, options).all]
+    record.files = tuple(sorted({path.name for path in targets}))
+    _spare_images(targets, cases)
+    there = _read(destination.record)
+    if overwrite:
+        record.former = _files_of(there, destination, cases) if there else ()
+        return record
+    if there is None:
+        if (taken := next((each for each in targets if each.exists()), None)) is not None:
+            raise UsageError(
+                f"{taken} is there already, and {destination.record.name} does not say that it was "
+                "predicted here. Choose another place, or add --overwrite."
+            )
+        return record
+    if differences := _differences(there, record):
+        raise UsageError(
+            f"{destination.path} holds predictions made otherwise: {'; '.join(differences)}. "
+            "Choose another place, or replace them with --overwrite."
+        )
+    record.cases.update(there["cases"])
+    record.files = tuple(sorted({*record.files, *_names_in(there)}))
+    return record
+
+
+def predictions_in(destination: Destination) -> tuple[Path, ...]:
+    """Return the files that a record says were predicted, or were about to be."""
+    there = _read(destination.record)
+    return tuple(destination.folder / name for name in _names_in(there)) if there else ()
+
+
+def model_identity(card: ModelCard) -> dict[str, Any]:
+    """Return what tells a model from all others."""
+    return {
+        "network": card.network,
+        "dataset": card.dataset,
+        "channels": list(card.channels),
+        "classes": [asdict(each) for each in card.classes],
+        "format": card.format,
+        "card_sha256": hashlib.sha256(card.to_json().encode()).hexdigest(),
+        "members": [
+            {"file": each.file, "sha256": each.sha256, "fold": each.fold} for each in card.members
+        ],
+        "versions": dict(card.versions),
+    }
+
+
+def images_of(case: InputCase) -> list[dict[str, Any]]:
+    """Return what tells whether a case's images have changed since."""
+    found: list[dict[str, Any]] = []
+    for path in case.images:
+        try:
+            status = path.stat()
+        except OSError:
+            found.append({"file": path.name, "bytes": None, "modified_ns": None})
+        else:
+            size, modified_ns = status.st_size, status.st_mtime_ns
+            found.append({"file": path.name, "bytes": size, "modified_ns": modified_ns})
+    return found
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what a record says; ``None`` if there is none, or nothing to go by."""
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_ours = isinstance(facts, dict) and facts.get("format_version") == FORMAT_VERSION
+    parts = ("model", "options", "cases")
+    return facts if is_ours and all(isinstance(facts.get(each), dict) for each in parts) else None
+
+
+def _files_of(
+    there: Mapping[str, Any], destination: Destination, cases: tuple[InputCase, ...]
+) -> tuple[Path, ...]:
+    """Return the files that a record lists, as far as they can be predictions."""
+    images = {os.path.realpath(path) for case in cases for path in case.images}
+    paths = (destination.folder / name for name in _names_in(there))
+    return tuple(path for path in paths if os.path.realpath(path) not in images)
+
+
+def _names_in(there: Mapping[str, Any]) -> list[str]:
+    """Return the names of predictions that a record lists, as far as they can be some."""
+    lists = [there.get("files"), *(_part(case, "files") for case in there["cases"].values())]
+    names = {
+        name
+        for listed in lists
+        if isinstance(listed, list)
+        for name in listed
+        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(_ENDINGS)
+    }
+    return sorted(names)
+
+
+def _part(facts: object, key: str) -> object:
+    return facts.get(key) if isinstance(facts, dict) else None
+
+
+def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:
+    """Return in words how predictions that are there were made otherwise."""
+    found = []
+    if there["model"] != here.model:
+        network = there["model"].get("network")
+        same = network == here.model["network"]
+        found.append(
+            "by other weights or another preparation" if same else f"by the network {network}"
+        )
+    found += [
+        f"{'with' if there['options'].get(name) else 'without'} --{name.replace('_', '-')}"
+        for name, value in here.options.items()
+        if there["options"].get(name) != value
+    ]
+    return found
+
+
+def _spare_images(targets: list[Path], cases: tuple[InputCase, ...]) -> None:
+    """Raise if a prediction would replace an image."""
+    images = {os.path.realpath(path) for case in cases for path in case.images}
+    for target in targets:
+        if os.path.realpath(target) in images:
+            raise UsageError(
+                f"{target} is an image to be predicted, which its own prediction would replace. "
+                "Choose another place for predictions."
+            )

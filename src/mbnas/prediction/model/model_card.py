@@ -1,0 +1,275 @@
+"""A model's card: everything but the weights that using it elsewhere needs, as one JSON file.
+
+A model is a folder: ``model.json``, and the weights of each of its members in a file of its
+own. The card is written last, so a folder that has one is complete; it names every file's
+hash, so that a damaged or exchanged one is refused. No file of a model holds code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
+from mbnas.data.slices.normalisation import ChannelNormalisation, Normalisation, Scheme
+from mbnas.errors import MbnasError, ModelError
+from mbnas.machine.files import write_text
+from mbnas.network.architecture import Architecture, parse_architecture
+
+CARD = "model.json"
+FORMAT_VERSION = 3
+NOTICE = (
+    "Made by mbnas, research software. It is no medical device and not for use in the "
+    "diagnosis or treatment of patients."
+)
+
+Format = Literal["safetensors", "onnx"]
+_MAX_CARD_BYTES = 2**24
+_MAX_MEMBERS = 1000
+_MAX_SIDE = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One trained network of a model.
+
+    Attributes:
+        file: Name of its weights in the model's folder.
+        sha256: Of that file, in hexadecimal digits.
+        fold: Which fold it did not learn from; ``None`` if it learned from all patients.
+        unseen: Patients of whom it learned nothing, sorted.
+    """
+
+    file: str
+    sha256: str
+    fold: int | None
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is, and how images are prepared for it.
+
+    Attributes:
+        network: The architecture's text.
+        base_channels: Channels of a genotype's level 0.
+        channels: Modality of each image channel, in the order of the images.
+        classes: Foreground classes; the network's class ``k`` is ``classes[k - 1]``.
+        normalisation: How each channel is normalised.
+        slice_axis: Canonical axis that volumes are cut across.
+        slice_size: Side of the slices in pixels.
+        flips: Whether height and width were reversed in training, as they then may be in
+            prediction.
+        mirrored_classes: What the background and each class is in a slice that is reversed left
+            to right; empty if no class changes places.
+        spacing_mm: Median spacing of the volumes it learned from, along the canonical axes.
+        precision: In which it was trained.
+        format: Of the members' files.
+        members: One or more; their probabilities are averaged.
+        dataset: Name of the dataset.
+        training: The protocol that it followed, section by section.
+        versions: Of the packages that made it.
+        notice: What it may be used for.
+
+    Raises:
+        ModelError: if a value cannot be.
+    """
+
+    network: str
+    base_channels: int
+    channels: tuple[str, ...]
+    classes: tuple[LabelClass, ...]
+    normalisation: Normalisation
+    slice_axis: int
+    slice_size: int
+    flips: tuple[bool, bool]
+    mirrored_classes: tuple[int, ...] = ()
+    spacing_mm: tuple[float, float, float]
+    precision: Literal["float32", "bfloat16"]
+    format: Format = "safetensors"
+    members: tuple[Member, ...]
+    dataset: str
+    training: Mapping[str, Any]
+    versions: Mapping[str, str]
+    notice: str = NOTICE
+
+    def __post_init__(self) -> None:
+        rules = {
+            "base_channels must be 1 or more": self.base_channels >= 1,
+            "channels must be one or more": len(self.channels) >= 1,
+            f"classes must be 1 to {MAX_CLASSES}": 1 <= len(self.classes) <= MAX_CLASSES,
+            "each channel has a normalisation": len(self.normalisation) == len(self.channels),
+            "slice_axis must be 0, 1 or 2": self.slice_axis in (0, 1, 2),
+            f"slice_size must be 1 to {_MAX_SIDE}": 1 <= self.slice_size <= _MAX_SIDE,
+            "spacing_mm must be three positive numbers": len(self.spacing_mm) == 3
+            and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
+            "flips must be two": len(self.flips) == 2,
+            "mirrored_classes must be pairs that change places": self._has_pairs(),
+            "precision must be float32 or bfloat16": self.precision in ("float32", "bfloat16"),
+            f"format must be {' or '.join(get_args(Format))}": self.format in get_args(Format),
+            f"members must be 1 to {_MAX_MEMBERS}": 1 <= len(self.members) <= _MAX_MEMBERS,
+            "a member's file must be a plain name beside the card": all(
+                Path(member.file).name == member.file and not member.file.startswith(".")
+                for member in self.members
+            ),
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                raise ModelError(f"A model's {rule}, which is not so here.")
+
+    def _has_pairs(self) -> bool:
+        mirrored = self.mirrored_classes
+        return not mirrored or (
+            sorted(mirrored) == list(range(self.num_classes))
+            and mirrored[0] == 0
+            and all(mirrored[mirrored[index]] == index for index in mirrored)
+        )
+
+    @property
+    def left_right_dim(self) -> int | None:
+        """Which dimension of a slice is the left-right axis: height, 0, or none."""
+        return None if self.slice_axis == 0 else 0
+
+    @property
+    def num_classes(self) -> int:
+        """Channels of the logits, background included."""
+        return 1 + len(self.classes)
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """How each channel is normalised, by the name of it."""
+        return tuple(channel.scheme for channel in self.normalisation)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network as a value.
+
+        Raises:
+            UsageError: if its text names none.
+        """
+        return parse_architecture(self.network)
+
+    def to_json(self) -> str:
+        """Return the text of ``model.json``."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelCard:
+        """Return the card that ``text`` spells; the inverse of :meth:`to_json`.
+
+        Raises:
+            ModelError: if it spells none.
+        """
+        try:
+            facts = json.loads(text)
+            if facts["format_version"] != FORMAT_VERSION:
+                raise ModelError(
+                    f"format_version is {facts['format_version']!r}, and this mbnas reads "
+                    f"{FORMAT_VERSION}."
+                )
+            return cls(
+                network=str(facts["network"]),
+                base_channels=int(facts["base_channels"]),
+                channels=tuple(map(str, facts["channels"])),
+                classes=tuple(
+                    LabelClass(value=int(each["value"]), name=str(each["name"]))
+                    for each in facts["classes"]
+                ),
+                normalisation=tuple(map(ChannelNormalisation.from_json, facts["normalisation"])),
+                slice_axis=int(facts["slice_axis"]),
+                slice_size=int(facts["slice_size"]),
+                flips=_pair(facts["flips"]),
+                mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
+                spacing_mm=_triple(facts["spacing_mm"]),
+                precision=facts["precision"],
+                format=facts["format"],
+                members=tuple(_member(fields) for fields in facts["members"]),
+                dataset=str(facts["dataset"]),
+                training=dict(facts["training"]),
+                versions=dict(facts["versions"]),
+                notice=str(facts["notice"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ModelError(f"it is no model's card ({type(error).__name__}: {error}).") from error
+        except RecursionError:
+            raise ModelError("it is nested too deeply for a model's card.") from None
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Return the card of the model in a folder.
+
+    Raises:
+        ModelError: if there is none, or it is damaged.
+    """
+    path = folder / CARD
+    try:
+        if path.stat().st_size > _MAX_CARD_BYTES:
+            raise ModelError(f"it is larger than {_MAX_CARD_BYTES // 2**20} MiB.")
+        return ModelCard.from_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError(
+            f"{folder} holds no finished model: it has no {CARD}. Train one with: mbnas train STUDY"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    except MbnasError as error:
+        raise ModelError(
+            f"{path} is damaged: {error} Copy the folder again, or train the model again."
+        ) from error
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write a model's card, whole or not at all: last of all that a model has."""
+    write_text(folder / CARD, card.to_json())
+
+
+def checked_file(folder: Path, member: Member) -> Path:
+    """Return the path of a member's weights, once they are what the card says.
+
+    Raises:
+        ModelError: if the file is absent or another than the card names.
+    """
+    path = folder / member.file
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror}. Copy the model's folder again, whole."
+        ) from error
+    if found != member.sha256:
+        raise ModelError(
+            f"{path} is not the file that {CARD} names: its SHA-256 begins with {found[:12]}, not "
+            f"{member.sha256[:12]}. It is damaged or of another model: copy the folder again."
+        )
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _member(fields: Mapping[str, Any]) -> Member:
+    fold = fields["fold"]
+    return Member(
+        file=str(fields["file"]),
+        sha256=str(fields["sha256"]),
+        fold=None if fold is None else int(fold),
+        unseen=tuple(map(str, fields["unseen"])),
+    )
+
+
+def _pair(values: Any) -> tuple[bool, bool]:
+    first, second = values
+    return bool(first), bool(second)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    x, y, z = map(float, values)
+    return x, y, z

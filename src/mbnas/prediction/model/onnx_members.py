@@ -1,0 +1,91 @@
+"""Members of a model in ONNX format, run by onnxruntime: no torch is needed, nor loaded.
+
+Shape suffixes: B batch, C channels, K classes, H height, W width.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from mbnas.errors import ModelError
+from mbnas.prediction.model.model_card import ModelCard, checked_file
+from mbnas.prediction.model.runner import Run
+
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+_ERRORS_ALONE = 3
+
+
+def load_onnx_members(folder: Path, card: ModelCard) -> list[Run]:
+    """Return what runs each member of a model in onnxruntime.
+
+    They run on a CUDA device where onnxruntime has one, and on the CPU elsewhere.
+
+    Raises:
+        ModelError: if onnxruntime is not installed, or a file is absent, damaged or of
+            another network.
+    """
+    onnxruntime = import_onnx_package("onnxruntime")
+    return [_runner(onnxruntime, checked_file(folder, each), card) for each in card.members]
+
+
+def import_onnx_package(name: str) -> Any:
+    """Return one of the packages that models in ONNX format need.
+
+    Raises:
+        ModelError: if it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX needs {name}, which cannot be imported ({error}): install it with "
+            "pip install 'mbnas[onnx]'."
+        ) from error
+
+
+def _runner(onnxruntime: Any, path: Path, card: ModelCard) -> Run:
+    session = _session(onnxruntime, path)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    found = [_dims(each) for each in (*inputs, *outputs)]
+    expected = [(len(card.channels), 4), (card.num_classes, 4)]
+    if found != expected:
+        raise ModelError(
+            f"{path} is another network than the card names: it must take images of "
+            f"{len(card.channels)} channels and give logits of {card.num_classes} classes."
+        )
+    name = inputs[0].name
+
+    def run(
+        images_BCHW: Float32[np.ndarray, "batch channels height width"],
+    ) -> Float32[np.ndarray, "batch classes height width"]:
+        logits: np.ndarray = session.run(None, {name: images_BCHW})[0]
+        return logits
+
+    return run
+
+
+def _session(onnxruntime: Any, path: Path) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ALONE
+    available = onnxruntime.get_available_providers()
+    providers = [each for each in _PROVIDERS if each in available]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's own have no base in common
+        raise ModelError(
+            f"{path} holds no network that onnxruntime can run: {_first_line(error)}"
+        ) from error
+
+
+def _dims(value: Any) -> tuple[Any, int]:
+    """Return the channels of an input or output, and how many dims it has."""
+    return (value.shape[1] if len(value.shape) > 1 else None), len(value.shape)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,1 @@
+"""Drawings of networks, as SVG and as text."""

@@ -1,0 +1,80 @@
+"""How a block looks wherever a network is drawn: its letters and its colours.
+
+The blocks of the paper have fixed symbols; any further block gets the next colour of
+the palette and the shortest letters that no other block has.
+
+Source: Okabe and Ito 2008, "Color Universal Design": eight colours that remain apart
+for people with any of the common kinds of colour blindness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, product
+from string import ascii_uppercase
+
+from mbnas.data.images.appearance import further_colour
+
+_DARK_INK = "#111111"
+_LIGHT_INK = "#ffffff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """How one block looks.
+
+    Attributes:
+        name: The block's name as people write it.
+        letters: One letter, rarely more, that no other block has.
+        fill: Colour of its nodes, legible on white and on black.
+        ink: Colour of text on ``fill``.
+    """
+
+    name: str
+    letters: str
+    fill: str
+    ink: str = _DARK_INK
+
+
+_KNOWN = {
+    "vgg": Symbol(name="VGG", letters="V", fill="#0072b2", ink=_LIGHT_INK),
+    "residual": Symbol(name="Residual", letters="R", fill="#e69f00"),
+    "dense": Symbol(name="Dense", letters="D", fill="#009e73"),
+    "inception": Symbol(name="Inception", letters="I", fill="#cc79a7"),
+}
+_FURTHER_FILLS = ("#56b4e9", "#d55e00", "#f0e442", "#999999")
+
+
+def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
+    """Return the symbol of each block: the paper's first, then further ones by name.
+
+    Further blocks take colours and letters in alphabetical order, so drawings that
+    belong together should be given all the blocks that any of them shows.
+
+    >>> [symbol.letters for symbol in symbols_of(["swin", "vgg", "vit"]).values()]
+    ['V', 'S', 'Vi']
+    """
+    present = set(blocks)
+    symbols = {block: symbol for block, symbol in _KNOWN.items() if block in present}
+    taken = {symbol.letters for symbol in _KNOWN.values()}
+    fills = _further_fills()
+    for block in sorted(present - _KNOWN.keys()):
+        letters = next(letters for letters in _candidates(block) if letters not in taken)
+        taken.add(letters)
+        symbols[block] = Symbol(name=block.capitalize(), letters=letters, fill=next(fills))
+    return symbols
+
+
+def _candidates(block: str) -> Iterator[str]:
+    """Yield letters for a block: its beginnings, then anything."""
+    for length in range(1, len(block) + 1):
+        yield block[:length].capitalize()
+    for length in count(1):
+        yield from ("".join(letters) for letters in product(ascii_uppercase, repeat=length))
+
+
+def _further_fills() -> Iterator[str]:
+    """Yield the rest of the palette, then further colours."""
+    yield from _FURTHER_FILLS
+    yield from map(further_colour, count())

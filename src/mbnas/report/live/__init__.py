@@ -1,0 +1,1 @@
+"""What follows a running search: TensorBoard, and a page that is rewritten."""

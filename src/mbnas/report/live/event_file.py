@@ -1,0 +1,93 @@
+"""A file of scalar curves as TensorBoard reads it, written by the thread that asks for it.
+
+TensorBoard's own writer has a thread of its own, which prints a traceback where the disk is full.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mbnas.errors import UsageError
+from mbnas.machine.files import writing
+
+
+def check_installed() -> None:
+    """Make sure that event files can be written, before anything is trained.
+
+    Raises:
+        UsageError: if the package for it is not installed.
+    """
+    _modules()
+
+
+class EventFile:
+    """Curves that grow point by point, in a folder that TensorBoard takes for one run.
+
+    Args:
+        folder: Made if need be; it should hold no other event file.
+
+    Raises:
+        UsageError: if the package for it is not installed.
+        WriteError: if it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._events, records = _modules()
+        self._path = folder / f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}"
+        with writing(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
+        self._records = records.RecordWriter(self._file)
+        self._write(self._events.Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def add(self, tag: str, value: float, step: int) -> None:
+        """Add a point to the curve ``tag``."""
+        event = self._events.Event(wall_time=time.time(), step=step)
+        event.summary.value.add(tag=tag, simple_value=value)
+        self._write(event)
+
+    def flush(self) -> None:
+        """Have all points where TensorBoard can read them.
+
+        Raises:
+            WriteError: if they cannot be written.
+        """
+        with writing(self._path):
+            self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close the file; it is closed also where it cannot be flushed.
+
+        Raises:
+            WriteError: if points cannot be written.
+        """
+        with writing(self._path):
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file, whether or not the last points can be written."""
+        with suppress(OSError):
+            self._file.close()
+
+    def _write(self, event: Any) -> None:
+        with writing(self._path):
+            self._records.write(event.SerializeToString())
+
+
+def _modules() -> tuple[Any, Any]:
+    """Return TensorBoard's modules of events and of records, which need a package of its own."""
+    try:
+        return (
+            import_module("tensorboard.compat.proto.event_pb2"),
+            import_module("tensorboard.summary.writer.record_writer"),
+        )
+    except ImportError as error:
+        raise UsageError(
+            "--log tensorboard needs the package tensorboard, which is not installed: "
+            "pip install 'mbnas[tensorboard]'."
+        ) from error

@@ -1,0 +1,104 @@
+"""A report as one HTML document: no network, no other file, light and dark.
+
+What the pages have in common: the frame around their sections, a table of contents, the line
+that says how things stand, and how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Literal
+
+from mbnas.machine.files import ready_folder, write_text
+from mbnas.report.page.markup import Content, Markup, element, fragment
+from mbnas.wording import moment_text
+
+_STYLES = ("page.css", "segmentations.css", "timeline.css")
+_SCRIPTS = ("page.js", "segmentations.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a document; one without content is left out.
+
+    Attributes:
+        place: The ``id`` of its element, to which the table of contents leads.
+        name: What the table of contents calls it.
+        content: Its element.
+    """
+
+    place: str
+    name: str
+    content: Markup | None
+
+
+def render_document(
+    title: str, sections: Sequence[Section], *, templates: Iterable[Markup] = ()
+) -> str:
+    """Return a document as HTML: everything it shows is inside, and it fetches nothing.
+
+    Args:
+        title: What the browser calls it.
+        sections: From top to bottom.
+        templates: What its script can show besides.
+    """
+    present = [section for section in sections if section.content is not None]
+    return Template(_text_of("document.html")).substitute(
+        title=fragment(f"{title} · mbnas"),
+        style="\n".join(map(_text_of, _STYLES)),
+        script="\n".join(map(_text_of, _SCRIPTS)),
+        contents=_contents(present),
+        sections=fragment(*(section.content for section in present)),
+        templates=fragment(*templates),
+    )
+
+
+def write_document(html: str, path: Path) -> None:
+    """Write a document to ``path``, whole or not at all; its folder is made if need be.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    ready_folder(path.parent)
+    write_text(path, html)
+
+
+def state_line(
+    kind: Literal["running", "finished", "stopped"],
+    word: str,
+    detail: Content,
+    updated_at: datetime,
+) -> Markup:
+    """Return the line that says how things stand, and since when.
+
+    Args:
+        kind: Sets its colour.
+        word: The state in a word.
+        detail: What is said beside it.
+        updated_at: When the document's content was last true.
+    """
+    moment = element("time", moment_text(updated_at), datetime=updated_at.isoformat("T", "seconds"))
+    return element(
+        "p",
+        element("span", word, class_="badge"),
+        element("span", detail) if detail else None,
+        element("span", "updated ", moment, class_="quiet"),
+        class_=f"state {kind}",
+    )
+
+
+def _text_of(name: str) -> str:
+    return (files("mbnas.report.page") / "assets" / name).read_text(encoding="utf-8").rstrip()
+
+
+def _contents(sections: Iterable[Section]) -> Markup:
+    """Return the table of contents: a link to every section by its id."""
+    links = (
+        element("li", element("a", section.name, href=f"#{section.place}")) for section in sections
+    )
+    return element("nav", element("ol", *links), class_="contents", aria_label="Contents")

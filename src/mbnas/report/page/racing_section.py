@@ -1,0 +1,76 @@
+"""What racing saved in a search, or would have saved and changed."""
+
+from __future__ import annotations
+
+from mbnas.report.page.markup import Markup, element
+from mbnas.results.search_summary import Racing
+from mbnas.study.progress.racing_account import RaceAccount
+from mbnas.wording import counted, duration_text
+
+_EXPLANATION = (
+    "After every block of trainings, all folds of one initialisation, a network is held against "
+    "the incumbent. Once the chance that its full mean beats the incumbent’s falls below the "
+    "threshold, it is dropped. Nothing is accepted early."
+)
+
+
+def racing_section(racing: Racing | None) -> Markup | None:
+    """Return what racing comes to, in words and for a shadow race as a table."""
+    if racing is None:
+        return None
+    return element(
+        "section",
+        element("h2", "Racing"),
+        element("p", _EXPLANATION, class_="quiet"),
+        element("p", racing_in_words(racing)),
+        _table(racing.curve, racing.chosen.threshold) if racing.curve else None,
+        id="racing",
+    )
+
+
+def racing_in_words(racing: Racing) -> str:
+    """Return what racing saved, or would have saved and changed, in two sentences or three."""
+    account = racing.chosen
+    if not account.num_raced:
+        return "No network had an incumbent to beat yet."
+    would = "" if racing.mode == "on" else "would have "
+    saved = (
+        f"At a threshold of {account.threshold:g}, racing {would}dropped {len(account.dropped)} of "
+        f"{counted(account.num_raced, 'network')} that had an incumbent to beat, and {would}saved "
+        f"{account.num_saved} of {counted(account.num_trainings, 'training')} "
+        f"({_share(account.num_saved, account.num_trainings)}), "
+        f"about {duration_text(account.saved_s)} of a worker’s time."
+    )
+    if racing.mode == "on":
+        return f"{saved} What it changed, only a search with --racing shadow can tell."
+    if not account.num_accepted:
+        return f"{saved} The search accepted no network, so there was nothing to change."
+    changed = (
+        f"{saved} Of {counted(account.num_accepted, 'network')} that the search accepted it would "
+        f"have dropped {len(account.changed) or 'none'}"
+    )
+    if not account.changed:
+        return f"{changed}."
+    numbers = ", ".join(map(str, account.changed))
+    return f"{changed}: evaluation{'s' if len(account.changed) > 1 else ''} {numbers}."
+
+
+def _table(curve: tuple[RaceAccount, ...], chosen: float) -> Markup:
+    heads = ("threshold", "networks dropped", "trainings saved", "accepted networks dropped")
+    rows = (
+        element(
+            "tr",
+            element("td", f"{account.threshold:g}"),
+            element("td", f"{len(account.dropped)} of {account.num_raced}"),
+            element("td", _share(account.num_saved, account.num_trainings)),
+            element("td", f"{len(account.changed)} of {account.num_accepted}"),
+            class_="strong" if account.threshold == chosen else None,
+        )
+        for account in curve
+    )
+    head = element("thead", element("tr", *(element("th", each, scope="col") for each in heads)))
+    return element("div", element("table", head, element("tbody", *rows)), class_="wide")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "–"

@@ -1,0 +1,86 @@
+"""The tables of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mbnas.report.page.markup import Content, Markup, element, fragment
+from mbnas.report.page.network_panel import changes_in_words, troubles_of
+from mbnas.results.search_summary import EvaluationSummary, SearchSummary
+from mbnas.wording import count_text, duration_text, score_text
+
+_CHANGES = 6
+
+MOST_TROUBLES = 200
+"""Trainings that the table of troubles shows, the latest."""
+
+
+def evaluations_table(summary: SearchSummary) -> Markup:
+    """Return every evaluation in order, what was probed, and what came of it."""
+    improved = {evaluation.number for evaluation in summary.improvements}
+    body = [
+        element(
+            "tr",
+            element("td", _link(evaluation), class_="words"),
+            element("td", evaluation.why, _changes(evaluation), class_="words"),
+            element("td", score_text(evaluation.score, evaluation.sd)),
+            element("td", count_text(evaluation.parameters)),
+            element("td", count_text(evaluation.macs)),
+            element("td", duration_text(evaluation.wall_s)),
+            element("td", "; ".join(troubles_of(evaluation)), class_="words warn"),
+            class_="strong" if evaluation.number in improved else None,
+        )
+        for evaluation in summary.shown
+    ]
+    return _table(
+        ["number", "probed", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
+    )
+
+
+def troubles_table(summary: SearchSummary) -> Markup:
+    """Return the latest trainings that failed or do not know a class, and what is known of them."""
+    numbers = {evaluation.number for evaluation in summary.shown}
+    found = [
+        (evaluation, training)
+        for evaluation in summary.evaluations
+        for training in evaluation.trainings
+        if training.trouble
+    ]
+    body = [
+        element(
+            "tr",
+            element(
+                "td",
+                _link(evaluation) if evaluation.number in numbers else evaluation.number,
+                class_="words",
+            ),
+            element("td", training.fold),
+            element("td", training.initialisation),
+            element("td", score_text(training.score)),
+            element("td", training.trouble, class_="words"),
+        )
+        for evaluation, training in found[-MOST_TROUBLES:]
+    ]
+    return _table(["evaluation", "fold", "initialisation", "score", "what happened"], body, (0, 4))
+
+
+def _table(heads: Sequence[str], body: Iterable[Markup], words: Sequence[int] = (0,)) -> Markup:
+    """Return a table that scrolls by itself where the screen is narrow."""
+    cells = (
+        element("th", head, scope="col", class_="words" if column in words else None)
+        for column, head in enumerate(heads)
+    )
+    head = element("thead", element("tr", *cells))
+    return element("div", element("table", head, element("tbody", *body)), class_="wide")
+
+
+def _link(evaluation: EvaluationSummary) -> Markup:
+    return element("a", evaluation.number, href=f"#evaluation-{evaluation.number}")
+
+
+def _changes(evaluation: EvaluationSummary) -> Markup | None:
+    return _small("; ".join(changes_in_words(evaluation, _CHANGES)))
+
+
+def _small(text: Content) -> Markup | None:
+    return fragment(" ", element("small", text)) if text else None

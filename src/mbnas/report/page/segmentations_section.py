@@ -1,0 +1,223 @@
+"""Patients' slices with the outlines that networks drew, a slider for each, the worst first.
+
+Each case is one strip of slices as a picture, and outlines as paths over it, one group a slice;
+the page's script moves the strip and shows the group. What is ticked off hides by style alone.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+
+from mbnas.data.images.appearance import EDGES, class_colour
+from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.results.segmentations.shown_segmentations import Segmentations, ShownCase, ShownSlice
+from mbnas.wording import counted, score_text
+
+
+def segmentations_section(shown: Segmentations | None) -> Markup | None:
+    """Return every case shown, or why there is none; ``None`` where nothing was compared."""
+    if shown is None:
+        return None
+    title = element("h2", "Segmentations, the worst first")
+    if shown.missing or not shown.cases:
+        words = shown.missing or "No case was predicted by all of the networks."
+        return element("section", title, element("p", words, class_="quiet"), id="segmentations")
+    return element(
+        "section",
+        title,
+        element("p", _explanation(shown), class_="quiet"),
+        element("style", Markup(_style(shown))),
+        _toggles(shown),
+        *(_case(shown, case, number) for number, case in enumerate(shown.cases)),
+        id="segmentations",
+    )
+
+
+def _explanation(shown: Segmentations) -> str:
+    chosen = ""
+    if len(shown.cases) < shown.num_cases:
+        chosen = (
+            f" To keep this page small it shows {len(shown.cases)} of "
+            f"{counted(shown.num_cases, 'case')}: the worst, and a few of the middle and the best."
+        )
+    return (
+        "Every case as segmented by networks that had not learned from it, those of the first "
+        "fresh initialisation. Cases are in the order of their Dice, mean over classes and "
+        "networks; slices are cut to the surroundings of all foreground, in the prepared "
+        f"resolution.{chosen}"
+    )
+
+
+def _style(shown: Segmentations) -> str:
+    """Return the classes' colours, and how a box that is not ticked hides what it stands for."""
+    classes = [f".class-{k}{{--class:{class_colour(k)}}}" for k in range(len(shown.class_names))]
+    hidden = [
+        f"#segmentations:has(#shows-class-{k}:not(:checked)){{--class-{k}:hidden}}"
+        f".class-{k}{{visibility:var(--class-{k},visible)}}"
+        for k in range(len(shown.class_names))
+    ]
+    hidden += [
+        f"#segmentations:has(#shows-network-{k}:not(:checked)) .network-{k}{{display:none}}"
+        for k in range(len(shown.network_names))
+    ]
+    return "\n".join([*classes, *hidden])
+
+
+def _toggles(shown: Segmentations) -> Markup:
+    boxes = [_toggle("shows-reference", "reference", element("i", class_="dashed"))]
+    boxes += [
+        _toggle(f"shows-class-{k}", name, element("i", class_=f"swatch class-{k}"))
+        for k, name in enumerate(shown.class_names)
+    ]
+    networks = [
+        _toggle(f"shows-network-{k}", name, None) for k, name in enumerate(shown.network_names)
+    ]
+    return fragment(
+        element("fieldset", element("legend", "Outlines"), *boxes, class_="toggles"),
+        element("fieldset", element("legend", "Networks"), *networks, class_="toggles"),
+    )
+
+
+def _toggle(name: str, words: str, sign: Markup | None) -> Markup:
+    box = element("input", type="checkbox", id=name, checked="")
+    return element("label", box, sign, words)
+
+
+def _case(shown: Segmentations, case: ShownCase, number: int) -> Markup:
+    return element(
+        "details",
+        element(
+            "summary",
+            element("span", case.case, _whose(case), class_="name"),
+            *(
+                _dice(name, dice, network)
+                for network, (name, dice) in enumerate(
+                    zip(shown.network_names, case.dice, strict=True)
+                )
+            ),
+        ),
+        _store(case, number),
+        element(
+            "div",
+            _panel(shown, case, number, None),
+            *(_panel(shown, case, number, network) for network in range(len(shown.network_names))),
+            class_="panels",
+        ),
+        _slider(case),
+        class_="case printed",
+        open="" if number == 0 else None,
+        data_pitch=case.height + 2,
+    )
+
+
+def _whose(case: ShownCase) -> Markup | None:
+    words = [] if case.patient == case.case else [f"patient {case.patient}"]
+    words += ["held out"] if case.held_out else []
+    return fragment(" ", element("small", ", ".join(words))) if words else None
+
+
+def _dice(name: str, dice: float | None, network: int) -> Markup:
+    share = f"width:{100 * (dice or 0.0):.0f}%"
+    return element(
+        "span",
+        element("small", name),
+        element("b", score_text(dice)),
+        element("i", element("i", style=share)),
+        class_=f"dice network-{network}",
+    )
+
+
+def _store(case: ShownCase, number: int) -> Markup:
+    """Return the strip of slices and the reference's outlines, which every panel uses."""
+    strip = element(
+        "image",
+        id=f"strip-{number}",
+        width=case.width,
+        height=len(case.slices) * (case.height + 2),
+        preserveAspectRatio="none",
+        href=f"data:image/png;base64,{b64encode(case.strip).decode()}",
+    )
+    references = (
+        element("g", _paths(each.reference), id=f"reference-{number}-{place}")
+        for place, each in enumerate(case.slices)
+    )
+    defined = element("defs", strip, *references)
+    return element("svg", defined, class_="store", width=0, height=0, aria_hidden="true")
+
+
+def _panel(shown: Segmentations, case: ShownCase, number: int, network: int | None) -> Markup:
+    """Return one picture of the case: a network's outlines, or the reference's alone."""
+    name = "Reference" if network is None else shown.network_names[network]
+    left, above = EDGES[shown.slice_axis]
+    strip = element(
+        "use",
+        href=f"#strip-{number}",
+        class_="strip",
+        y=-(case.fullest * (case.height + 2) + 1),
+    )
+    picture = element(
+        "svg",
+        strip,
+        *(
+            _outlines(case.slices[place], number, place, network, is_shown=place == case.fullest)
+            for place in range(len(case.slices))
+        ),
+        viewBox=f"0 0 {case.width} {case.height}",
+        role="img",
+        aria_label=f"{case.case}, {name}",
+    )
+    edges = (
+        element("span", left, class_="edge left", aria_hidden="true"),
+        element("span", above, class_="edge above", aria_hidden="true"),
+    )
+    return element(
+        "figure",
+        element("div", picture, *edges, class_="view"),
+        element("figcaption", name),
+        class_="panel truth" if network is None else f"panel network-{network}",
+    )
+
+
+def _outlines(
+    shown: ShownSlice, number: int, place: int, network: int | None, *, is_shown: bool
+) -> Markup:
+    drawn = None if network is None else _paths(shown.predicted[network])
+    lines = (
+        element("use", href=f"#reference-{number}-{place}", class_=kind)
+        for kind in ("reference casing", "reference")
+    )
+    return element("g", drawn, *lines, class_="slice on" if is_shown else "slice")
+
+
+def _paths(paths: Sequence[str]) -> Markup:
+    return fragment(
+        *(
+            element("path", class_=f"class-{number}", d=path)
+            for number, path in enumerate(paths)
+            if path
+        )
+    )
+
+
+def _slider(case: ShownCase) -> Markup:
+    words = [f"slice {each.number} of {case.num_slices}" for each in case.slices]
+    return element(
+        "div",
+        element(
+            "input",
+            type="range",
+            min=0,
+            max=len(case.slices) - 1,
+            value=case.fullest,
+            aria_label=f"Slice of {case.case}",
+            aria_valuetext=words[case.fullest],
+            autocomplete="off",
+            hidden="",
+        ),
+        *(
+            element("span", text, class_="slice on" if place == case.fullest else "slice")
+            for place, text in enumerate(words)
+        ),
+        class_="slider",
+    )

@@ -1,0 +1,306 @@
+"""The report of a study as one page.
+
+Every text is written out here, in Python; the page's script only shows and hides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mbnas.report.charts.search_chart import draw_key, draw_progress
+from mbnas.report.page.citing import citing_section
+from mbnas.report.page.document import Section, render_document, state_line, write_document
+from mbnas.report.page.markup import Content, Markup, element
+from mbnas.report.page.network_panel import Panels
+from mbnas.report.page.racing_section import racing_section
+from mbnas.report.page.repeating_section import repeating_section
+from mbnas.report.page.search_tables import MOST_TROUBLES, evaluations_table, troubles_table
+from mbnas.report.page.segmentations_section import segmentations_section
+from mbnas.report.page.statistics_section import comparison_section, statistics_section
+from mbnas.report.page.timeline_section import timeline_section
+from mbnas.results.comparison import Comparison
+from mbnas.results.search_summary import SearchSummary
+from mbnas.version import __version__
+from mbnas.wording import (
+    count_text,
+    counted,
+    difference_text,
+    duration_text,
+    score_text,
+)
+
+_FEW_TROUBLES = 12
+
+
+def write_report(summary: SearchSummary, path: Path) -> None:
+    """Write the page to ``path``, whole or not at all.
+
+    Raises:
+        StudyError: if it cannot be written.
+    """
+    write_document(render_page(summary), path)
+
+
+def render_page(summary: SearchSummary) -> str:
+    """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
+    panels, compared = Panels(summary), summary.comparison
+    sections = (
+        Section("overview", "Overview", _heading(summary)),
+        Section("search", "Search", _progress(summary)),
+        Section("best", "Best network", _best(summary, panels)),
+        Section("comparison", "Comparison", comparison_section(compared) if compared else None),
+        Section("statistics", "Statistics", statistics_section(compared)),
+        Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
+        Section("racing", "Racing", racing_section(summary.racing)),
+        Section("timeline", "Timeline", _timeline(summary)),
+        Section("troubles", "Troubles", _troubles(summary)),
+        Section("evaluations", "All evaluations", _everything(summary)),
+        Section("repeat", "Repeat it", repeating_section(summary)),
+        Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
+    )
+    templates = map(panels.template, summary.shown)
+    return render_document(summary.study_name, sections, templates=templates)
+
+
+def _heading(summary: SearchSummary) -> Markup:
+    done = len(summary.evaluations)
+    word = {"running": "Running", "finished": "Finished", "stopped": "Stopped"}[summary.state]
+    share = min(1.0, done / max(1, summary.budget))
+    return element(
+        "header",
+        element("p", "mbnas · architecture search", class_="quiet small"),
+        element("h1", summary.study_name),
+        element("p", _description(summary), class_="quiet"),
+        state_line(
+            summary.state,
+            word,
+            f"{done} of {counted(summary.budget, 'evaluation')}",
+            summary.updated_at,
+        ),
+        element("p", _advice(summary), class_="quiet small hint"),
+        _meter(share) if summary.state != "finished" else None,
+        _figures(summary),
+        id="overview",
+    )
+
+
+def _description(summary: SearchSummary) -> str:
+    classes = ", ".join(summary.class_names)
+    return (
+        f"Dataset {summary.dataset_name}" + (f" ({classes})" if classes else "") + f". "
+        f"Space: {summary.space_text}. Searcher: {summary.searcher}. "
+        f"Protocol: {summary.protocol_name}."
+    )
+
+
+def _advice(summary: SearchSummary) -> str | None:
+    if summary.state == "running":
+        return (
+            "The search is running; this page is rewritten as evaluations are completed. "
+            "Reload it to see newer results."
+        )
+    if summary.state == "stopped":
+        return "The search was ended before its budget was spent; the same command resumes it."
+    return None
+
+
+def _meter(share: float) -> Markup:
+    return element("div", element("div", style=f"width:{100 * share:.1f}%"), class_="meter")
+
+
+def _figures(summary: SearchSummary) -> Markup | None:
+    """Return the numbers that one asks for first."""
+    best, unet = summary.best, summary.unet
+    if best is None or best.score is None:
+        return None
+    figures: list[tuple[str, Content, Content]] = [
+        (
+            "Best search score",
+            score_text(best.score),
+            f"± {best.sd:.3f} over trainings" if best.sd else None,
+        )
+    ]
+    if unet is not None and unet.score is not None:
+        difference = difference_text(best.score - unet.score)
+        figures.append(
+            ("Against the U-Net", difference, f"its search score {score_text(unet.score, unet.sd)}")
+        )
+    if summary.comparison is not None and summary.comparison.networks:
+        figures.insert(0, _trained_anew(summary.comparison))  # the headline
+    figures += [
+        ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
+        ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
+    ]
+    spent = sum(evaluation.wall_s or 0.0 for evaluation in summary.evaluations)
+    num_trainings = sum(len(evaluation.trainings) for evaluation in summary.evaluations)
+    figures.append(("Time", duration_text(spent), counted(num_trainings, "training")))
+    return element(
+        "dl",
+        *(
+            element("div", element("dt", name), element("dd", value, element("small", note)))
+            for name, value, note in figures
+        ),
+        class_="figures",
+    )
+
+
+def _trained_anew(comparison: Comparison) -> tuple[str, Content, Content]:
+    """Return the Dice of the comparison's first network, on the patients who decide."""
+    network = comparison.networks[0]
+    measures = comparison.deciding(network)
+    dice = None if measures is None else measures.metrics["dice"].overall.mean
+    patients = "held-out patients" if comparison.is_held_out else "patients of the folds"
+    words = f"{network.name}, trained anew; {patients}, grid of the files"
+    return ("Dice", score_text(dice), words)
+
+
+def _beside(count: int | None) -> str | None:
+    return None if count is None else f"U-Net {count_text(count)}"
+
+
+def _progress(summary: SearchSummary) -> Markup:
+    title = element("h2", "The search")
+    if not summary.evaluations:
+        words = "No network has been evaluated yet."
+        return element("section", title, element("p", words, class_="quiet"), id="search")
+    return element(
+        "section",
+        title,
+        element(
+            "p",
+            "Each mark is one network; its score is the search score: the mean validation Dice of "
+            "its trainings on the prepared grid, over their last epochs.",
+            class_="quiet",
+        ),
+        element(
+            "figure",
+            draw_progress(summary, "broad"),
+            draw_progress(summary, "narrow"),
+            draw_key(summary),
+            element("div", class_="tip", hidden="", role="status"),
+            class_="progress",
+        ),
+        element(
+            "p",
+            "Point at a network to see what was probed; click it to draw it here.",
+            class_="quiet small hint",
+        ),
+        element("div", class_="pinned", hidden=""),
+        id="search",
+    )
+
+
+def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
+    best = summary.best
+    if best is None:
+        return None
+    so_far = "" if summary.state == "finished" else " so far"
+    return element(
+        "section",
+        element(
+            "div",
+            element("h2", f"The best network{so_far}"),
+            element("span", f"evaluation {best.number}", class_="quiet"),
+            class_="title",
+        ),
+        element(
+            "p",
+            "A node stands at the resolution of its output; its colour is the block, its size the "
+            "kernel. An arc brings an earlier node’s output along.",
+            class_="quiet",
+        ),
+        panels.panel(best),
+        element("p", _caution(summary), class_="quiet small"),
+        id="best",
+    )
+
+
+def _caution(summary: SearchSummary) -> str:
+    words = "As the highest of many noisy scores, the search score is optimistic"
+    if summary.comparison is not None:
+        return f"{words}; the comparison below trains it anew."
+    return f"{words}; mbnas compare trains it anew and measures it on the grid of the files."
+
+
+def _timeline(summary: SearchSummary) -> Markup | None:
+    is_finished = summary.state == "finished"
+    return timeline_section(summary.timeline, summary.account, is_finished=is_finished)
+
+
+def _troubles(summary: SearchSummary) -> Markup | None:
+    """Return how many trainings collapsed, failed or missed a class, what that means, and which."""
+    num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
+    num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
+    trainings = [each for evaluation in summary.evaluations for each in evaluation.trainings]
+    num_unpredicted = sum(bool(each.unpredicted) for each in trainings)
+    if not num_collapsed + num_failed + num_unpredicted:
+        return None
+    of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
+    collapsed = (
+        f"{num_collapsed} {of_all} collapsed: a class is predicted on no training slice with it. "
+        "Such a score says more about that training than about its network."
+    )
+    failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
+    unpredicted = (
+        f"{num_unpredicted} {of_all} never predicted a class of their validation patients."
+    )
+    many = num_collapsed + num_failed + num_unpredicted > _FEW_TROUBLES
+    return element(
+        "section",
+        element("h2", "Collapsed and failed trainings"),
+        element("p", collapsed) if num_collapsed else None,
+        element("p", failed) if num_failed else None,
+        element("p", unpredicted) if num_unpredicted else None,
+        element(
+            "details",
+            element("summary", "Which they are"),
+            troubles_table(summary),
+            _more_troubles(sum(bool(each.trouble) for each in trainings)),
+            open=None if many else "",
+        ),
+        id="troubles",
+    )
+
+
+def _more_troubles(number: int) -> Markup | None:
+    if number <= MOST_TROUBLES:
+        return None
+    words = (
+        f"These are the latest {MOST_TROUBLES} of {number}. To list all: mbnas trainings STUDY for "
+        "those that failed, with --all for every training."
+    )
+    return element("p", words, class_="quiet small")
+
+
+def _of_all(summary: SearchSummary) -> str:
+    num_shown, number = len(summary.shown), len(summary.evaluations)
+    return counted(number, "evaluation") if num_shown == number else f"{num_shown} of {number:,}"
+
+
+def _left_out(summary: SearchSummary) -> Markup | None:
+    """Return what of a long search is not shown one by one, and where it is."""
+    if len(summary.shown) == len(summary.evaluations):
+        return None
+    words = (
+        f"Shown one by one are {len(summary.shown)} of {len(summary.evaluations):,} networks: the "
+        "latest, those of the highest scores and the last that were a new best. All counts and the "
+        "chart are of all. To list every network: mbnas status STUDY --json; every training: "
+        "mbnas trainings STUDY --all."
+    )
+    return element("p", words, class_="quiet")
+
+
+def _everything(summary: SearchSummary) -> Markup | None:
+    if not summary.evaluations:
+        return None
+    return element(
+        "section",
+        element("h2", "All evaluations"),
+        _left_out(summary),
+        element(
+            "details",
+            element("summary", f"Show {_of_all(summary)}"),
+            evaluations_table(summary),
+        ),
+        id="evaluations",
+    )

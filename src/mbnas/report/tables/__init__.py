@@ -1,0 +1,1 @@
+"""Comparisons and evaluations as tables: Markdown, LaTeX, CSV and JSON."""

@@ -1,0 +1,106 @@
+"""What stands below the tables of a comparison: conventions, cautions, optimism."""
+
+from __future__ import annotations
+
+from mbnas.results.compared_network import ComparedNetwork
+from mbnas.results.comparison import Comparison
+from mbnas.results.metric_summaries import MetricSummaries
+from mbnas.scoring.class_metrics import TOLERANCE_MM
+from mbnas.scoring.differences import ALPHA
+from mbnas.wording import counted
+
+DEFINITIONS = (
+    "Measured in 3D on the voxel grid of each case's own file, with spacing in mm. Surfaces are "
+    "MONAI's: HD95 is between the centres of edge voxels, the larger of both directions; surface "
+    "Dice (use_subvoxels) is between surface elements weighted by area, within "
+    f"{TOLERANCE_MM:g} mm."
+)
+
+
+def footnotes(comparison: Comparison) -> tuple[str, ...]:
+    """Return by which conventions the tables were made, one sentence or a few each."""
+    notes = [_means(comparison)]
+    if comparison.is_held_out:
+        notes.append(
+            "A held-out patient's value is the mean over the networks of all folds and "
+            "initialisations."
+        )
+    notes += [
+        *([_differences(comparison)] if comparison.differences else []),
+        DEFINITIONS,
+        _empty_cases(comparison),
+        _costs(comparison),
+    ]
+    notes += [f"{each.name} failed: {each.error}" for each in comparison.networks if each.error]
+    return tuple(notes)
+
+
+def sentences(comparison: Comparison) -> tuple[str, ...]:
+    """Return on whom networks are compared, what the conclusions do not cover, and optimism."""
+    if not comparison.num_initialisations:
+        return ()
+    cautions = comparison.cautions if comparison.differences else ()
+    optimism = (comparison.optimism,) if comparison.optimism else ()
+    return (comparison.basis, *cautions, *optimism)
+
+
+def _means(comparison: Comparison) -> str:
+    initialisations = counted(comparison.num_initialisations, "fresh initialisation")
+    over = (
+        f"Mean ± standard deviation over {initialisations}"
+        if comparison.num_initialisations > 1
+        else f"Mean of {initialisations}"
+    )
+    return (
+        f"{over} of the mean over patients, then over classes. Each of the "
+        f"{counted(comparison.num_patients, 'patient')} of "
+        f"{counted(comparison.num_folds, 'fold')} is predicted by the network that had not "
+        "trained on them. In brackets the 95 % interval of the mean over patients (BCa "
+        "bootstrap). The best of a column is bold; lower is better for HD95."
+    )
+
+
+def _differences(comparison: Comparison) -> str:
+    """Return how intervals and p-values of differences are made."""
+    num_pairs = len(comparison.differences)
+    together = f", both adjusted for {num_pairs} comparisons (Bonferroni)" if num_pairs > 1 else ""
+    return (
+        "Differences: the network named first minus the second, mean over patients, of whom each "
+        "has one value a network (mean over volumes, classes and initialisations). Interval and p "
+        f"are of one sign-flip test over patients{together}: the interval excludes 0 exactly "
+        f"where p is below {ALPHA:g}."
+    )
+
+
+def _empty_cases(comparison: Comparison) -> str:
+    found = [
+        (each.name, measures.total)
+        for each in comparison.networks
+        if (measures := _all_patients(each)) is not None
+    ]
+    undefined = ", ".join(f"{name} {total.num_undefined}" for name, total in found)
+    missed = ", ".join(f"{name} {total.num_missed}" for name, total in found)
+    values = max((total.num_values for _, total in found), default=0)
+    return (
+        "A class absent from prediction and reference has no value and is left out "
+        f"({undefined or 'none'}, of {values} each). Absent from one of them alone, its Dice and "
+        "surface Dice are 0 and its HD95 is the diagonal of the volume "
+        f"({missed or 'none'})."
+    )
+
+
+def _all_patients(network: ComparedNetwork) -> MetricSummaries | None:
+    """Return the counts on the patients of the folds and on held-out ones together."""
+    if network.validation is None or network.held_out is None:
+        return network.validation
+    return MetricSummaries(metrics={}, counts=network.validation.counts + network.held_out.counts)
+
+
+def _costs(comparison: Comparison) -> str:
+    size = comparison.slice_size
+    return (
+        f"MACs: multiply-accumulates for one slice, {size}×{size} under this protocol. The "
+        "counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that column. "
+        "Latency: of one slice, in float32 on the study's device, by the fastest of several "
+        "batches; on a busy machine it is too long. Training: the mean duration of one."
+    )

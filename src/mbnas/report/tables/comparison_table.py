@@ -1,0 +1,195 @@
+"""A comparison as tables of words, from which every rendering is made: screen, file and page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mbnas.results.compared_network import ComparedNetwork
+from mbnas.results.comparison import Comparison
+from mbnas.results.metric_summaries import (
+    LOWER_IS_BETTER,
+    METRICS,
+    Metric,
+    MetricSummaries,
+    Quantity,
+)
+from mbnas.scoring.class_metrics import TOLERANCE_MM
+from mbnas.wording import NOTHING, count_text, duration_text
+
+HEADS: dict[Metric, str] = {
+    "dice": "DSC",
+    "hd95_mm": "HD95 (mm)",
+    "surface_dice": f"Surface Dice ({TOLERANCE_MM:g} mm)",
+}
+_DIGITS: dict[Metric, int] = {"dice": 3, "hd95_mm": 2, "surface_dice": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What stands in one place of a table.
+
+    Attributes:
+        text: The words or the number.
+        note: What belongs to it and is less, such as an interval.
+        bold: Whether it is the best of its column.
+    """
+
+    text: str
+    note: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of cells under heads; the first cells of every row are words, the others numbers.
+
+    Attributes:
+        title: What it shows.
+        heads: Of the columns.
+        rows: As many cells each as there are heads.
+        num_words: Columns of words, at the left.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    num_words: int = 1
+
+
+def tables(comparison: Comparison, *, joined: bool = True) -> tuple[Table, ...]:
+    """Return the tables of a comparison, the main one first: of the patients who decide.
+
+    Args:
+        comparison: What to show.
+        joined: Whether the main one holds the costs too, rather than one of their own.
+    """
+    several = len(comparison.class_names) > 1
+    main, *others = [
+        make(comparison, held_out=held_out)
+        for held_out in ((True, False) if comparison.is_held_out else (False,))
+        for make in ((_measures, _classes) if several else (_measures,))
+    ]
+    costs = _costs(comparison)
+    return (_beside(main, costs), *others) if joined else (main, costs, *others)
+
+
+def _title(comparison: Comparison, *, held_out: bool) -> str:
+    if held_out:
+        return "Held-out patients"
+    if comparison.is_held_out:
+        return "Patients of the folds"
+    return "Patients of the folds, selected and compared on the same patients"
+
+
+def _measures(comparison: Comparison, *, held_out: bool) -> Table:
+    """Return a row a network: every metric, mean over the classes."""
+    return Table(
+        title=_title(comparison, held_out=held_out),
+        heads=("Network", *(HEADS[metric] for metric in METRICS)),
+        rows=_rows(
+            [(_name(each),) for each in comparison.networks],
+            comparison.networks,
+            lambda measures, metric: measures.metrics[metric].overall,
+            held_out=held_out,
+        ),
+    )
+
+
+def _classes(comparison: Comparison, *, held_out: bool) -> Table:
+    """Return a row a class and network; the best of each class is bold."""
+    rows: list[tuple[Cell, ...]] = []
+    for k, name in enumerate(comparison.class_names):
+        rows += _rows(
+            [(Cell(text=name), _name(each)) for each in comparison.networks],
+            comparison.networks,
+            _of_class(k),
+            held_out=held_out,
+        )
+    return Table(
+        title=f"{_title(comparison, held_out=held_out)}, by class",
+        heads=("Class", "Network", *(HEADS[metric] for metric in METRICS)),
+        rows=tuple(rows),
+        num_words=2,
+    )
+
+
+def _of_class(k: int) -> Callable[[MetricSummaries, Metric], Quantity]:
+    return lambda measures, metric: measures.metrics[metric].per_class[k]
+
+
+def _rows(
+    words: Sequence[tuple[Cell, ...]],
+    networks: Sequence[ComparedNetwork],
+    quantity: Callable[[MetricSummaries, Metric], Quantity],
+    *,
+    held_out: bool,
+) -> tuple[tuple[Cell, ...], ...]:
+    """Return a row a network: its words, then a quantity of every metric."""
+    found = [each.held_out if held_out else each.validation for each in networks]
+    columns = [
+        _column([None if each is None else quantity(each, metric) for each in found], metric)
+        for metric in METRICS
+    ]
+    return tuple((*words[n], *(column[n] for column in columns)) for n in range(len(networks)))
+
+
+def _column(quantities: Sequence[Quantity | None], metric: Metric) -> list[Cell]:
+    """Return the cells of one metric, those of the best mean bold."""
+    means = [each.mean for each in quantities if each is not None and each.mean is not None]
+    best = (min if metric in LOWER_IS_BETTER else max)(means, default=None)
+    return [
+        quantity_cell(each, metric, bold=each.mean == best)
+        if each is not None and each.mean is not None
+        else Cell(text=NOTHING)
+        for each in quantities
+    ]
+
+
+def quantity_cell(quantity: Quantity, metric: Metric, *, bold: bool = False) -> Cell:
+    """Return a mean with its spread, and its interval as a note.
+
+    >>> quantity_cell(Quantity(mean=0.85661, sd=0.0123), "dice").text
+    '0.857 ± 0.012'
+    """
+    digits = _DIGITS[metric]
+    spread = "" if quantity.sd is None else f" ± {quantity.sd:.{digits}f}"
+    interval = quantity.interval
+    return Cell(
+        text=NOTHING if quantity.mean is None else f"{quantity.mean:.{digits}f}{spread}",
+        note=f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]" if interval else "",
+        bold=bold,
+    )
+
+
+def _costs(comparison: Comparison) -> Table:
+    """Return a row a network: what it costs."""
+    size = comparison.slice_size
+    columns: dict[str, Callable[[ComparedNetwork], str]] = {
+        "Parameters": lambda each: count_text(each.parameters),
+        f"MACs at {size}×{size}": lambda each: count_text(each.macs),
+        "MACs at 32×32": lambda each: count_text(each.macs_32),
+        "Latency": lambda each: NOTHING if each.latency_ms is None else f"{each.latency_ms:.1f} ms",
+        "Training": lambda each: duration_text(each.training_s if each.trainings else None),
+    }
+    return Table(
+        title="Costs",
+        heads=("Network", *columns),
+        rows=tuple(
+            (_name(each), *(Cell(text=text(each)) for text in columns.values()))
+            for each in comparison.networks
+        ),
+    )
+
+
+def _beside(left: Table, right: Table) -> Table:
+    """Return one table of the columns of two with the same rows."""
+    return Table(
+        title=left.title,
+        heads=left.heads + right.heads[1:],
+        rows=tuple(one + other[1:] for one, other in zip(left.rows, right.rows, strict=True)),
+    )
+
+
+def _name(network: ComparedNetwork) -> Cell:
+    return Cell(text=network.name, note="a training failed" if network.error else "")

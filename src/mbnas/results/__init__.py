@@ -1,0 +1,1 @@
+"""What was found, as values: no drawing, no files."""

@@ -1,0 +1,207 @@
+"""What a comparison of networks says, as one value: measures, intervals, tests, words.
+
+Networks are compared on fresh initialisations, which no search has seen. Tables, figures
+and the page only read what is worked out here.
+
+The patient is the unit of every conclusion (`mbnas.scoring.differences`): held-out patients where
+there are any, else those of the folds. The paper's own tests are over blocks, each one
+initialisation on one fold, and conclude nothing.
+
+Shape suffixes: B blocks, N networks, P patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mbnas.results.compared_network import ComparedNetwork, compared_network, patient_means
+from mbnas.results.metric_summaries import MetricSummaries
+from mbnas.scoring.claims import (
+    basis,
+    caution_blocks,
+    caution_training,
+    claim_optimism,
+    claim_pair,
+)
+from mbnas.scoring.differences import ALPHA, Difference, compare_networks
+from mbnas.scoring.paired_tests import PairedTest, compare_all
+from mbnas.scoring.rank_tests import Friedman, critical_difference, friedman
+from mbnas.seeds import generator
+from mbnas.study.progress.contenders import Contender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Networks on fresh initialisations, and what the differences between them are worth.
+
+    Attributes:
+        class_names: Of the foreground classes.
+        networks: In the order of the comparison, the best found first.
+        num_initialisations: That all of them were trained from.
+        num_folds: Of the cross-validation.
+        num_patients: In the folds.
+        num_held_out: Patients in no fold.
+        slice_size: Side of a slice in pixels, for which ``macs`` holds.
+        tested: Numbers of the networks that are compared pairwise: those without a failure.
+        differences: Of every two of them, over patients; numbers refer to ``tested``.
+        blocks: What the paper's tests compare: a tuple a block, the Dice of each tested network
+            in it.
+        friedman: The paper's test over blocks; ``None`` where that is not defined.
+        block_pairs: The paper's test of every two networks over blocks; numbers refer to
+            ``tested``.
+        critical_difference: Of average ranks over blocks, after Nemenyi; ``None`` without
+            ``friedman``.
+        optimism: What the search saw for its best network beside the same score of fresh
+            trainings, in words.
+    """
+
+    class_names: tuple[str, ...]
+    networks: tuple[ComparedNetwork, ...]
+    num_initialisations: int
+    num_folds: int
+    num_patients: int
+    num_held_out: int
+    slice_size: int
+    tested: tuple[int, ...]
+    differences: tuple[Difference, ...]
+    blocks: tuple[tuple[float, ...], ...]
+    friedman: Friedman | None
+    block_pairs: tuple[PairedTest, ...]
+    critical_difference: float | None
+    optimism: str | None
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether held-out patients decide, rather than those of the folds."""
+        return self.num_held_out > 0
+
+    @property
+    def tested_names(self) -> tuple[str, ...]:
+        """Names of the networks that are compared pairwise."""
+        return tuple(self.networks[number].name for number in self.tested)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What each of ``differences`` shows, a sentence each."""
+        names = self.tested_names
+        return tuple(
+            claim_pair(each, names[each.first], names[each.second]) for each in self.differences
+        )
+
+    @property
+    def basis(self) -> str:
+        """On which patients networks are compared, in a sentence."""
+        return basis(self.num_held_out, self.num_patients)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the intervals do not cover, and why the paper's tests conclude nothing."""
+        return (
+            caution_training(self.num_initialisations),
+            *([caution_blocks(len(self.blocks), self.num_folds)] if self.blocks else []),
+        )
+
+    def deciding(self, network: ComparedNetwork) -> MetricSummaries | None:
+        """Return a network's measures on the patients who decide; ``None`` if there are none."""
+        return network.held_out if self.is_held_out else network.validation
+
+
+def compare_contenders(
+    contenders: Sequence[Contender],
+    *,
+    class_names: tuple[str, ...],
+    num_folds: int,
+    slice_size: int,
+    searched: float | None,
+    num_searched: int,
+    seed: int,
+) -> Comparison:
+    """Return what networks trained anew say of one another.
+
+    Only initialisations that all of them were trained from on every fold count.
+
+    Args:
+        contenders: One or more, the best found first.
+        class_names: Of the foreground classes.
+        num_folds: Of the protocol.
+        slice_size: Side of a slice in pixels.
+        searched: The score that the search saw for the first contender; ``None`` if that is
+            not the best it found.
+        num_searched: Networks that the search chose from.
+        seed: The study's, for the bootstrap.
+    """
+    common = _common_initialisations(contenders, num_folds)
+    networks = tuple(compared_network(each, common, seed) for each in contenders)
+    tested = tuple(number for number, each in enumerate(networks) if each.validation is not None)
+    finalists = [networks[number] for number in tested]
+    num_held_out = _num_patients(networks, held_out=True)
+    values_PN = _patient_values(finalists, held_out=num_held_out > 0)
+    scores_BN = _blocks(finalists)
+    is_testable = len(tested) > 1 and len(scores_BN) > 0
+    result = friedman(scores_BN) if is_testable else None
+    fresh = networks[0].search_score.mean if networks else None
+    return Comparison(
+        class_names=class_names,
+        networks=networks,
+        num_initialisations=len(common),
+        num_folds=num_folds,
+        num_patients=_num_patients(networks, held_out=False),
+        num_held_out=num_held_out,
+        slice_size=slice_size,
+        tested=tested,
+        differences=compare_networks(values_PN, rng=generator(seed, "sign flips")),
+        blocks=tuple(map(tuple, scores_BN.tolist())),
+        friedman=result,
+        block_pairs=compare_all(scores_BN) if is_testable else (),
+        critical_difference=(
+            critical_difference(len(tested), len(scores_BN), alpha=ALPHA) if result else None
+        ),
+        optimism=(
+            claim_optimism(searched, fresh, num_networks=num_searched)
+            if searched is not None and fresh is not None
+            else None
+        ),
+    )
+
+
+def _common_initialisations(contenders: Sequence[Contender], num_folds: int) -> tuple[int, ...]:
+    """Return the initialisations from which every network was trained on every fold."""
+    complete = []
+    for contender in contenders:
+        trained = [record.key.initialisation for record in contender.trainings]
+        complete.append({each for each in trained if trained.count(each) == num_folds})
+    return tuple(sorted(set.intersection(*complete))) if complete else ()
+
+
+def _blocks(networks: Sequence[ComparedNetwork]) -> Float[np.ndarray, "B N"]:
+    """Return the Dice of every block in which all networks have one."""
+    blocks = zip(*(each.dice for each in networks), strict=True)
+    defined = [block for block in blocks if None not in block]
+    return np.array(defined, dtype=np.float64).reshape(len(defined), len(networks))
+
+
+def _num_patients(networks: Sequence[ComparedNetwork], *, held_out: bool) -> int:
+    return len(
+        {
+            volume.patient
+            for network in networks
+            for record in network.trainings
+            for volume in record.volumes
+            if volume.held_out == held_out
+        }
+    )
+
+
+def _patient_values(
+    networks: Sequence[ComparedNetwork], *, held_out: bool
+) -> Float[np.ndarray, "P N"]:
+    """Return the Dice of every patient and network; nan where it is not defined."""
+    values = [patient_means(each, "dice", held_out=held_out) for each in networks]
+    patients = sorted(set().union(*values))
+    return np.array(
+        [[each.get(patient, np.nan) for each in values] for patient in patients], dtype=np.float64
+    ).reshape(len(patients), len(networks))

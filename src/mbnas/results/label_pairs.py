@@ -1,0 +1,244 @@
+"""Label maps on disk beside their references, measured pair by pair in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer
+
+from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
+from mbnas.data.images.file_names import (
+    PassedOver,
+    is_hidden,
+    is_nifti,
+    unreadable_images,
+    without_suffix,
+)
+from mbnas.data.images.geometry import aligned
+from mbnas.data.images.integer_labels import scale_remark
+from mbnas.data.images.nifti_reader import read_header, read_label
+from mbnas.errors import DatasetError
+from mbnas.machine.processes import ProgressCallback, map_in_processes
+from mbnas.results.prediction_scores import PredictionScores, prediction_scores
+from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.scoring.surface_distance import measure
+
+_BESIDE = ("_probabilities", "_uncertainty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A prediction and its reference.
+
+    Attributes:
+        case: Their common name, without suffix.
+        prediction: A label map.
+        reference: The truth.
+    """
+
+    case: str
+    prediction: Path
+    reference: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """What two folders hold of one another.
+
+    Attributes:
+        both: Cases in both, sorted by name.
+        missing: Names of references without a prediction.
+        strange: Names of predictions without a reference.
+        passed_over: Files of either that look like images and cannot be read.
+    """
+
+    both: tuple[Pair, ...]
+    missing: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+
+
+def find_pairs(predictions: Path, references: Path) -> Pairs:
+    """Return which predictions and references belong together, by their names.
+
+    Args:
+        predictions: A label map, or a folder of them.
+        references: A label map if the predictions are one, else a folder.
+
+    Raises:
+        DatasetError: if one is absent or a file and the other a folder, or nothing is in both.
+    """
+    for path in (predictions, references):
+        if not path.exists():
+            raise DatasetError(f"{path} does not exist. Give a label map, or a folder of them.")
+    if predictions.is_dir() != references.is_dir():
+        raise DatasetError(
+            f"{predictions} and {references} are a file and a folder: give two files, or two "
+            "folders."
+        )
+    if not predictions.is_dir():
+        case = without_suffix(predictions.name)
+        return Pairs(both=(Pair(case=case, prediction=predictions, reference=references),))
+    (found, unread), (truth, unread_truth) = _label_maps(predictions), _label_maps(references)
+    both = sorted(found.keys() & truth.keys())
+    if not both:
+        raise DatasetError(
+            f"No label map of {predictions} is named like one of {references}: a prediction has "
+            "the name of its reference. Rename them, or give other folders."
+        )
+    strange = sorted(found.keys() - truth.keys())
+    return Pairs(
+        both=tuple(Pair(case=n, prediction=found[n], reference=truth[n]) for n in both),
+        missing=tuple(sorted(truth.keys() - found.keys())),
+        strange=tuple(each for each in strange if not _stands_beside(each, found)),
+        passed_over=unread + unread_truth,
+    )
+
+
+def evaluate_pairs(
+    pairs: Pairs,
+    classes: Sequence[LabelClass] | None = None,
+    *,
+    workers: int = 1,
+    progress: ProgressCallback | None = None,
+) -> PredictionScores:
+    """Return what predictions are worth; a case that cannot be measured stops no other.
+
+    Args:
+        pairs: Predictions with their references.
+        classes: All that there are; by default every label value found is one.
+        workers: How many processes measure.
+        progress: Told of every case measured.
+
+    Raises:
+        DatasetError: if no case can be measured, for the reason of the first.
+    """
+    known = None if classes is None else frozenset(each.value for each in classes)
+    outcomes = map_in_processes(
+        partial(_outcome, known=known), pairs.both, workers=workers, progress=progress
+    )
+    of_cases = {pair.case: found for pair, found in zip(pairs.both, outcomes, strict=True)}
+    failed = {case: found for case, found in of_cases.items() if isinstance(found, str)}
+    if failed and len(failed) == len(of_cases):
+        others = f" None of the {len(failed)} cases can be measured." if len(failed) > 1 else ""
+        raise DatasetError(next(iter(failed.values())) + others)
+    return prediction_scores(
+        {case: found for case, found in of_cases.items() if not isinstance(found, str)},
+        classes,
+        missing=pairs.missing,
+        strange=pairs.strange,
+        failed=failed,
+        passed_over=pairs.passed_over,
+    )
+
+
+def _outcome(pair: Pair, *, known: frozenset[int] | None) -> dict[int, ClassMetrics] | str:
+    """Return a pair's measures, or why there are none."""
+    try:
+        return measure_pair(pair, known=known)
+    except DatasetError as error:
+        return str(error)
+
+
+def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int, ClassMetrics]:
+    """Return the measures of each label value that is in a prediction or its reference.
+
+    Args:
+        pair: The two files.
+        known: Values that there may be, 0 aside; by default any.
+
+    Raises:
+        DatasetError: if a file cannot be read or is no label map, the two are on different
+            grids, or a label is none of the known ones.
+    """
+    prediction_XYZ, grid = read_label(pair.prediction)
+    reference_XYZ, reference_grid = read_label(pair.reference)
+    if difference := grid.difference_from(reference_grid):
+        raise DatasetError(
+            f"{pair.prediction} is not on the grid of {pair.reference}: {difference}. Resample the "
+            "prediction onto its reference, or correct the wrong header."
+        )
+    prediction_XYZ = aligned(prediction_XYZ, grid, reference_grid)
+    in_both = [
+        label_values_of(labels, path, known)
+        for labels, path in ((prediction_XYZ, pair.prediction), (reference_XYZ, pair.reference))
+    ]
+    values = sorted(set().union(*in_both))
+    numbers = {value: number for number, value in enumerate(values, start=1)}
+    measures = measure(
+        _numbered(prediction_XYZ, numbers),
+        _numbered(reference_XYZ, numbers),
+        num_classes=max(2, 1 + len(values)),
+        spacing_mm=reference_grid.spacing_mm,
+    )
+    return dict(zip(values, measures, strict=False))
+
+
+def label_values_of(
+    labels_XYZ: Integer[np.ndarray, "x y z"], path: Path, known: frozenset[int] | None = None
+) -> set[int]:
+    """Return the values but 0 that a label map holds.
+
+    Args:
+        labels_XYZ: The label map.
+        path: Its file, for errors.
+        known: Values that there may be; by default any.
+
+    Raises:
+        DatasetError: if a value is unknown, or there are more than 255.
+    """
+    values: set[int] = set()
+    for plane in labels_XYZ:
+        values.update(np.unique(plane).tolist())
+        if len(values) > MAX_CLASSES + 1:
+            raise DatasetError(
+                f"{path} holds more than {MAX_CLASSES} different values: it looks like an image, "
+                "not a label map. Give label maps."
+            )
+    for value in values:
+        if known is not None and value != 0 and value not in known:
+            raise DatasetError(
+                f"{path} holds label {value}, and the dataset declares "
+                f"{', '.join(map(str, sorted(known)))}. Declare it, or correct the file."
+                + scale_remark(read_header(path).scale)
+            )
+    return values - {0}
+
+
+def _numbered(
+    labels_XYZ: Integer[np.ndarray, "x y z"], numbers: Mapping[int, int]
+) -> Integer[np.ndarray, "x y z"]:
+    """Return labels as consecutive numbers."""
+    numbered = np.zeros(labels_XYZ.shape, np.uint16)
+    for value, number in numbers.items():
+        numbered[labels_XYZ == value] = number
+    return numbered
+
+
+def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
+    """Return a folder's visible NIfTI files by their names without suffix, and what else is there.
+
+    What else is there are other images, which are not read.
+    """
+    found: dict[str, Path] = {}
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        if not is_nifti(path.name) or is_hidden(path.name):
+            continue
+        name = without_suffix(path.name)
+        if name in found:
+            raise DatasetError(
+                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove "
+                "one."
+            )
+        found[name] = path
+    return found, unreadable_images((path.name for path in paths), f"{folder}/")
+
+
+def _stands_beside(name: str, found: Mapping[str, Path]) -> bool:
+    """Say whether a file is no label map, but goes with one that ``mbnas predict`` wrote."""
+    return any(name.removesuffix(each) in found for each in _BESIDE if name.endswith(each))

@@ -1,0 +1,126 @@
+"""Predictions beside their references as one value: every case and class, and what they come to.
+
+A mean is over the cases in which the measure is defined, then over classes; spread and
+interval are over cases. What is measured is told in :mod:`mbnas.scoring.surface_distance`.
+
+Shape suffixes: P cases, K foreground classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.images.file_names import PassedOver
+from mbnas.results.metric_summaries import (
+    METRICS,
+    Metric,
+    MetricSummaries,
+    MetricSummary,
+    Quantity,
+    contributions,
+    counts_of,
+    overall_means,
+)
+from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.scoring.intervals import bootstrap_mean
+from mbnas.seeds import generator
+
+ABSENT = ClassMetrics(
+    dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionScores:
+    """What predictions are worth.
+
+    Attributes:
+        classes: That were measured, by ascending value.
+        cases: Name of every case that has a prediction and a reference.
+        measures: Of every case each class.
+        missing: References without a prediction; they are in no mean.
+        strange: Predictions without a reference, which are not looked at.
+        failed: Why other cases could not be measured, by name; they are in no mean.
+        passed_over: Files that look like images and cannot be read.
+        summary: Every metric over the cases.
+    """
+
+    classes: tuple[LabelClass, ...]
+    cases: tuple[str, ...]
+    measures: tuple[tuple[ClassMetrics, ...], ...]
+    missing: tuple[str, ...]
+    strange: tuple[str, ...]
+    failed: Mapping[str, str]
+    passed_over: tuple[PassedOver, ...]
+    summary: MetricSummaries
+
+
+def prediction_scores(
+    measured: Mapping[str, Mapping[int, ClassMetrics]],
+    classes: Sequence[LabelClass] | None = None,
+    *,
+    missing: Sequence[str] = (),
+    strange: Sequence[str] = (),
+    failed: Mapping[str, str] | None = None,
+    passed_over: Sequence[PassedOver] = (),
+) -> PredictionScores:
+    """Return the evaluation of measured cases.
+
+    Args:
+        measured: For every case, by label value, the classes in prediction or reference.
+        classes: All that there are; by default every value found is one.
+        missing: References without a prediction.
+        strange: Predictions without a reference.
+        failed: Why other cases could not be measured, by name.
+        passed_over: Files that look like images and cannot be read.
+    """
+    if classes is None:
+        values = sorted({value for of_case in measured.values() for value in of_case})
+        classes = [LabelClass(value=value, name=str(value)) for value in values]
+    measures = tuple(
+        tuple(of_case.get(each.value, ABSENT) for each in classes) for of_case in measured.values()
+    )
+    return PredictionScores(
+        classes=tuple(classes),
+        cases=tuple(measured),
+        measures=measures,
+        missing=tuple(missing),
+        strange=tuple(strange),
+        failed=dict(failed or {}),
+        passed_over=tuple(passed_over),
+        summary=_summary(measures, len(classes)),
+    )
+
+
+def _summary(measures: tuple[tuple[ClassMetrics, ...], ...], num_classes: int) -> MetricSummaries:
+    metrics: dict[Metric, MetricSummary] = {}
+    for metric in METRICS:
+        values = [[getattr(each, metric) for each in of_case] for of_case in measures]
+        values_PK = np.array(values, dtype=np.float64).reshape(len(measures), num_classes)
+        metrics[metric] = MetricSummary(
+            overall=_quantity(values_PK),
+            per_class=tuple(_quantity(values_PK[:, k : k + 1]) for k in range(num_classes)),
+        )
+    return MetricSummaries(
+        metrics=metrics,
+        counts=tuple(counts_of([each[k] for each in measures]) for k in range(num_classes)),
+    )
+
+
+def _quantity(values_PK: Float[np.ndarray, "P K"]) -> Quantity:
+    """Return mean, spread and interval over cases; a case stands for its part of the mean."""
+    mean = float(overall_means(values_PK[None])[0])
+    if np.isnan(mean):
+        return Quantity(mean=None)
+    of_cases_P = contributions(values_PK[None])
+    known = of_cases_P[~np.isnan(of_cases_P)]
+    return Quantity(
+        mean=mean,
+        sd=float(known.std(ddof=1)) if known.size > 1 else None,
+        interval=bootstrap_mean(known, rng=generator(0, "bootstrap")),
+    )

@@ -1,0 +1,1 @@
+"""Segmentations worth showing, as values."""

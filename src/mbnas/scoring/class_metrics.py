@@ -1,0 +1,27 @@
+"""What is measured of one class in one volume: values without torch, which the ledger keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TOLERANCE_MM = 2.0
+"""Distance up to which a surface counts as found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMetrics:
+    """How well one class of one volume was found; the first three are ``None`` if nothing is there.
+
+    Attributes:
+        dice: Twice the overlap over the sum of sizes, 0 to 1.
+        hd95_mm: Symmetric 95th percentile of the Hausdorff distance.
+        surface_dice: Part of both surfaces' area that lies within the tolerance, 0 to 1.
+        predicted_voxels: Voxels of the class in the prediction.
+        reference_voxels: Voxels of the class in the reference.
+    """
+
+    dice: float | None
+    hd95_mm: float | None
+    surface_dice: float | None
+    predicted_voxels: int
+    reference_voxels: int

@@ -1,0 +1,1 @@
+"""Which networks exist: genotypes, and the spaces that hold them."""

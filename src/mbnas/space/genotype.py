@@ -1,0 +1,197 @@
+"""A genotype: the architectural choices of one network, and nothing else.
+
+A genotype is a sequence of nodes, each with four categorical genes: level, block,
+kernel and skip. It holds no weights, no score and no identifier.
+
+Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from mbnas.errors import GenotypeError
+from mbnas.space.topology import Topology
+
+Gene = Literal["level", "block", "kernel", "skip"]
+GENES: tuple[Gene, ...] = ("level", "block", "kernel", "skip")
+
+BLOCK_NAME = re.compile(r"[a-z]+")
+MAX_KERNEL = 31
+_NODE = re.compile(r"(?P<level>\d+)(?P<block>[a-z]+)(?P<kernel>\d+)(?:@(?P<skip>\d+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node of a network: a cell and where its input comes from.
+
+    Attributes:
+        level: Resolution level of the node's output; 0 is the input's resolution.
+        block: Name of the block inside the cell, lowercase letters.
+        kernel: Side of the block's convolution kernels, odd.
+        skip: Number (from 1) of the earlier node whose output joins the input of
+            this one, or ``None``.
+
+    Raises:
+        GenotypeError: if a gene's value breaks its rule.
+    """
+
+    level: int
+    block: str = "vgg"
+    kernel: int = 3
+    skip: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.level < 0:
+            raise GenotypeError(f"A node's level (={self.level}) must be 0 or more.")
+        if not BLOCK_NAME.fullmatch(self.block):
+            raise GenotypeError(f"A block's name (={self.block!r}) must be lowercase letters.")
+        if not is_kernel(self.kernel):
+            raise GenotypeError(
+                f"A node's kernel (={self.kernel}) must be odd, from 1 to {MAX_KERNEL}."
+            )
+
+    def __str__(self) -> str:
+        source = "" if self.skip is None else f"@{self.skip}"
+        return f"{self.level}{self.block}{self.kernel}{source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genotype:
+    """A valid sequence of nodes.
+
+    Its text form lists the nodes in order, joined by dashes; a node reads
+    level, block, kernel and, after ``@``, the node that it skips from:
+
+    >>> text = "0vgg3-1dense5-0residual3-0vgg7@1"
+    >>> genotype = Genotype.parse(text)
+    >>> genotype.nodes[3].skip
+    1
+    >>> str(genotype) == text
+    True
+
+    Attributes:
+        nodes: Node ``l`` of the paper is ``nodes[l - 1]``.
+
+    Raises:
+        GenotypeError: if levels jump by more than one, or if a skip comes from a
+            node that is not at least two places back at the level of the node before.
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            raise GenotypeError("A genotype needs at least one node.")
+        for number, node in enumerate(self.nodes, start=1):
+            before = self.level_before(number)
+            if abs(node.level - before) > 1:
+                raise GenotypeError(
+                    f"Node {number} has level {node.level} after level {before}: "
+                    "levels change by at most 1 from node to node, starting from 0."
+                )
+            if node.skip is not None and node.skip not in self.skip_sources(number):
+                raise GenotypeError(
+                    f"Node {number} cannot skip from node {node.skip}: a skip comes from a node "
+                    f"at least two places back whose level is that of node {number - 1} "
+                    f"(={before}); here {list(self.skip_sources(number)) or 'there is none'}."
+                )
+
+    def level_before(self, number: int) -> int:
+        """Return the level at which node ``number`` (from 1) receives its input."""
+        return 0 if number == 1 else self.nodes[number - 2].level
+
+    def skip_sources(self, number: int) -> tuple[int, ...]:
+        """Return the numbers of the nodes from which node ``number`` may skip."""
+        before = self.level_before(number)
+        return tuple(j for j in range(1, number - 1) if self.nodes[j - 1].level == before)
+
+    @property
+    def topology(self) -> Topology:
+        """The levels and skips, without what the cells hold."""
+        return tuple((node.level, node.skip) for node in self.nodes)
+
+    @property
+    def num_levels(self) -> int:
+        """How many levels the network spans; its input is padded to ``2**(num_levels - 1)``."""
+        return 1 + max(node.level for node in self.nodes)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name the network.
+
+        No two genotypes build the same network, so the text's hash serves.
+        """
+        return hashlib.sha256(str(self).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self.nodes))
+
+    @classmethod
+    def parse(cls, text: str) -> Genotype:
+        """Return the genotype that ``text`` spells; the inverse of ``str``.
+
+        Raises:
+            GenotypeError: if a node cannot be read or the nodes make no genotype.
+        """
+        return _parsed(text)
+
+
+@lru_cache(maxsize=2**14)  # a page, a standing and a search parse the same texts again and again
+def _parsed(text: str) -> Genotype:
+    return Genotype(nodes=tuple(_parse_node(part) for part in text.strip().split("-")))
+
+
+def is_kernel(side: int) -> bool:
+    """Whether a kernel can have a side: it is odd, and no larger than :data:`MAX_KERNEL`."""
+    return 1 <= side <= MAX_KERNEL and side % 2 == 1
+
+
+def _parse_node(text: str) -> Node:
+    match = _NODE.fullmatch(text)
+    if match is None:
+        raise GenotypeError(
+            f"Node {text!r} cannot be read: write level, block and kernel, then @ and the "
+            "skip's source if there is one, such as 2vgg3 or 1residual5@2."
+        )
+    skip = match["skip"]
+    return Node(
+        level=int(match["level"]),
+        block=match["block"],
+        kernel=int(match["kernel"]),
+        skip=None if skip is None else int(skip),
+    )
+
+
+def unet_genotype(num_levels: int = 5) -> Genotype:
+    """Return the standard U-Net as a genotype: all VGG 3, one skip per level.
+
+    With five levels: ``0 1 2 3 4 3 2 1 0 0`` and skips 7←4, 8←3, 9←2, 10←1.
+
+    Source: Ronneberger et al. 2015, in the encoding of Bosma et al. 2022.
+    """
+    down = range(num_levels)
+    nodes = [Node(level=level) for level in down]
+    nodes += [Node(level=num_levels - 2)] if num_levels > 1 else []
+    for level in reversed(range(num_levels - 1)):
+        nodes.append(Node(level=max(level - 1, 0), skip=level + 1))
+    return Genotype(nodes=tuple(nodes))
+
+
+def distance(first: Genotype, second: Genotype) -> int:
+    """Return in how many genes two genotypes of equal length differ (Hamming distance).
+
+    Raises:
+        GenotypeError: if the genotypes differ in length.
+    """
+    if len(first.nodes) != len(second.nodes):
+        raise GenotypeError(
+            f"Genotypes of {len(first.nodes)} and {len(second.nodes)} nodes have no distance: "
+            "they must be of equal length."
+        )
+    pairs = zip(first.nodes, second.nodes, strict=True)
+    return sum(getattr(a, gene) != getattr(b, gene) for a, b in pairs for gene in GENES)

@@ -1,0 +1,143 @@
+"""Where a study's trainings run: an executor, how many it runs at a time, and what runs one there.
+
+The seam is the standard library's: any ``concurrent.futures.Executor`` will do, also one of
+Dask or MPI that a user brings along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Protocol, runtime_checkable
+
+from mbnas.study.configuration import Configuration
+from mbnas.study.drive.ray_pool import ray_trainings
+from mbnas.training.device.device_setup import free_memory, take_device, visible_devices
+from mbnas.training.device.processor import num_cores
+from mbnas.training.run_training import run_together, run_training
+from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import TrainingRecord
+from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor
+
+Train = Callable[[TrainingTask], TrainingRecord]
+TrainTogether = Callable[[Sequence[TrainingTask]], Sequence[TrainingRecord]]
+Ended = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
+"""The future of a training, or of several that advanced together."""
+
+
+@runtime_checkable
+class Completions(Protocol):
+    """Where futures that are done wait to be taken, first come, first served."""
+
+    def put(self, item: Ended, /) -> None:
+        """Add one, from whatever thread."""
+
+    def get(self) -> Ended:
+        """Take the first, once there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPool:
+    """An executor and what it is given to run.
+
+    Attributes:
+        executor: Runs calls, in processes: two trainings in threads of one would draw from
+            the same random numbers. Whoever made it ends it.
+        slots: How many trainings it runs at a time, 1 or more.
+        train: What runs a task there: :func:`run_training`, or something around it.
+        train_together: What runs tasks there that advance together.
+        completions: Where its futures go when they are done.
+    """
+
+    executor: Executor
+    slots: int
+    train: Train = run_training
+    train_together: TrainTogether = run_together
+    completions: Completions = field(default_factory=SimpleQueue[Ended])
+
+    def __post_init__(self) -> None:
+        if self.slots < 1:
+            raise ValueError(f"slots (={self.slots}) must be 1 or more.")
+
+
+@contextmanager
+def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
+    """Yield the worker pool that a configuration asks for; what still runs at the end is ended."""
+    run = configuration.run
+    if run.executor == "inline":
+        yield WorkerPool(executor=InlineExecutor(), slots=1)
+        return
+    if run.executor == "ray":
+        with ray_trainings(run, threads=configuration.training.threads) as (on_ray, slots):
+            yield WorkerPool(executor=on_ray, slots=slots)
+        return
+    workers = run.workers or default_workers(configuration)
+    executor = ProcessExecutor(
+        workers,
+        initializer=take_device,
+        slot_arguments=[(run.device, slot) for slot in range(workers)],
+        room_bytes=room_bytes(run.device, workers),
+        demand=demand_of,
+        patience_s=run.patience_s,
+    )
+    try:
+        yield WorkerPool(executor=executor, slots=workers)
+    finally:
+        executor.terminate()  # what still runs was begun ahead of time, and nobody asked for it
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """A task that knows what it needs of its device, such as one training."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """How much memory it is predicted to need, where that is known."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other may run on its device meanwhile."""
+
+
+def demand_of(work: Demanding | tuple[Demanding, ...]) -> Demand:
+    """Return what a task, or several together, need of their device.
+
+    What is not predicted counts as nothing.
+    """
+    tasks = work if isinstance(work, tuple) else (work,)
+    return Demand(
+        memory_bytes=sum(task.memory_bytes or 0 for task in tasks),
+        alone=any(task.alone for task in tasks),
+    )
+
+
+def room_bytes(device: str, workers: int) -> tuple[int | None, ...]:
+    """Return the memory of each device that workers take in turn, as an executor wants it.
+
+    It is what is free now. It is asked for where workers share a device, and from a process that
+    ends at once, for asking takes some of it. The machine's own memory counts as without limit.
+
+    Args:
+        device: As the study names it, resolved.
+        workers: How many there are.
+    """
+    if not device.startswith("cuda"):
+        return (None,)
+    if workers <= (num_devices := _num_devices(device)):
+        return (None,) * num_devices
+    with ProcessExecutor(1) as executor:
+        return executor.submit(free_memory, device).result()
+
+
+def _num_devices(device: str) -> int:
+    return visible_devices() if device == "cuda" else 1
+
+
+def default_workers(configuration: Configuration) -> int:
+    """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
+    if configuration.run.device.startswith("cuda"):
+        return _num_devices(configuration.run.device)
+    return max(1, num_cores() // configuration.training.threads)

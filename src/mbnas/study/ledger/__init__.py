@@ -1,0 +1,1 @@
+"""The ledger: one SQLite file with everything that a study has found."""

@@ -1,0 +1,107 @@
+"""Facts about a study, as its ledger keeps them: one text a key, of which some have a form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mbnas.study.drive.training_mode import WAY_TO_TRAIN
+
+CONFIGURATION = "configuration"
+"""Holds the study's configuration as TOML, as its ``study.toml`` has it."""
+
+ASKED_AGAIN = "asked again"
+"""Counts how often a search asked for a network whose score it had been told."""
+
+RETRYING = "retrying"
+"""Is there while a retry of failed trainings is under way."""
+
+FOLDS, INITIALISATIONS = "folds", "initialisations"
+"""How many of either make the search's score of a network."""
+
+COMPARISON = "comparison"
+"""Says which networks were compared last, and over how many initialisations."""
+
+STATES = ("running", "finished", "stopped")
+
+
+class Facts(dict[str, str]):
+    """The facts of one ledger.
+
+    Args:
+        facts: By key.
+        damaged: Makes the error that says what is wrong with the ledger.
+
+    Raises:
+        StudyError: if a fact does not have its form, and later if one that every study has is
+            asked for and missing.
+    """
+
+    def __init__(self, facts: Mapping[str, str], damaged: Callable[[str], Exception]) -> None:
+        super().__init__(facts)
+        self._damaged = damaged
+        for key, (is_sound, form) in _FORMS.items():
+            if key in facts and not is_sound(facts[key]):
+                raise damaged(f"study, key '{key}': the value must be {form}")
+
+    def __missing__(self, key: str) -> str:
+        raise self._damaged(f"study: the fact '{key}' is missing")
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of foreground classes, ``None`` where the ledger does not know it."""
+        return len(json.loads(self["classes"])) if "classes" in self else None
+
+    @property
+    def num_folds(self) -> int | None:
+        """Number of folds, ``None`` where the ledger does not know it."""
+        return int(self[FOLDS]) if FOLDS in self else None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _is_names(text: str) -> bool:
+    names = _json(text)
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _is_comparison(text: str) -> bool:
+    match _json(text):
+        case {"networks": list(networks), "initialisations": int()}:
+            return all(isinstance(each, str) for each in networks)
+    return False
+
+
+def _is_choice(text: str) -> bool:
+    match _json(text):
+        case {
+            "way": {"precision": str(), "step": str(), "fused": str(), "workers": int()} as way,
+            "seconds": dict(seconds),
+            "device": str(),
+            "cores": int(),
+        }:
+            times = [each for each in seconds.values() if each is not None]
+            return len(way) == 4 and all(type(each) in (int, float) and each > 0 for each in times)
+    return False
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+_FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "state": (STATES.__contains__, f"one of {', '.join(STATES)}"),
+    "budget": (_is_count, "a whole number"),
+    FOLDS: (_is_count, "a whole number"),
+    INITIALISATIONS: (_is_count, "a whole number"),
+    ASKED_AGAIN: (_is_count, "a whole number"),
+    "classes": (_is_names, "a JSON list of names"),
+    COMPARISON: (_is_comparison, "JSON with networks and initialisations"),
+    WAY_TO_TRAIN: (_is_choice, "JSON with a way, seconds, a device and cores"),
+}

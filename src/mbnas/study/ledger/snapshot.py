@@ -1,0 +1,120 @@
+"""What a ledger holds at one moment, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mbnas.network.architecture import Architecture
+from mbnas.space.genotype import Genotype
+from mbnas.study.ledger.facts import Facts
+from mbnas.training.training_record import LostRunRecord, TrainingRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRecord:
+    """One network that the searcher asked for.
+
+    Attributes:
+        number: Place in the order asked for, from 1.
+        genotype: The network.
+        why: What the searcher was doing, such as ``"node 3 level"``.
+        incumbent: The network that this one is to be better than, if any.
+        batch: Number of the batch that it was asked for in, from 1; ``None`` where a network
+            was entered without a search.
+    """
+
+    number: int
+    genotype: Genotype
+    why: str
+    incumbent: Genotype | None = None
+    batch: int | None = None
+
+    @property
+    def network(self) -> str:
+        """Digest of the network."""
+        return self.genotype.digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRecord:
+    """A network and what it costs.
+
+    Attributes:
+        architecture: The network.
+        parameters: Number of weights; ``None`` while unknown.
+        macs: Multiply-accumulates for one slice; ``None`` while unknown.
+        macs_32: Multiply-accumulates for an input of 32 by 32 pixels; ``None`` while unknown.
+        latency_ms: Of one slice, where it was measured.
+    """
+
+    architecture: Architecture
+    parameters: int | None = None
+    macs: int | None = None
+    macs_32: int | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A ledger at one moment: one state, whatever is recorded while it is looked at.
+
+    Attributes:
+        facts: About the study.
+        networks: By digest, evaluated or not.
+        evaluations: In the order asked for.
+        trainings: In the order recorded, without their epochs and volumes.
+        failures: Runs that came to nothing, in the order recorded.
+        fresh: Of the trainings, those on fresh initialisations, with their epochs and with their
+            volumes, but without predictions. Empty unless they were asked for.
+    """
+
+    facts: Facts
+    networks: dict[str, NetworkRecord]
+    evaluations: tuple[EvaluationRecord, ...]
+    trainings: tuple[TrainingRecord, ...]
+    failures: tuple[LostRunRecord, ...]
+    fresh: tuple[TrainingRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestNetwork:
+    """The best network that a search found.
+
+    Attributes:
+        number: Of its evaluation.
+        genotype: The network.
+        score: Mean over its trainings.
+        parameters: Number of weights, ``None`` while unknown.
+        macs: Multiply-accumulates for one slice, ``None`` while unknown.
+    """
+
+    number: int
+    genotype: Genotype
+    score: float
+    parameters: int | None
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingCounts:
+    """Counts of a search.
+
+    Attributes:
+        asked: Networks that it asked for.
+        complete: Of these, the ones whose trainings have all ended.
+        trainings: Of all networks asked for.
+        failed: Trainings that ended with an error.
+        collapsed: Trainings that collapsed.
+        repeated: Trainings that were started again after a collapse.
+        unpredicted: Trainings that predicted a class of their validation patients in no epoch.
+        absent: Trainings whose training patients lack a class.
+    """
+
+    asked: int
+    complete: int
+    trainings: int
+    failed: int
+    collapsed: int
+    repeated: int
+    unpredicted: int
+    absent: int

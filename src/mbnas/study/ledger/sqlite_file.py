@@ -1,0 +1,295 @@
+"""A ledger's SQLite file: its schema, how it is created and opened, what can be wrong with it.
+
+**Why a rollback journal and not a write-ahead log.** A write-ahead log needs memory shared
+between all who have the file open: it fails between machines on a network file system, and
+in a directory that cannot be written even reading fails. And its last commits lie in a second
+file, which a copy of the ledger then misses. The log's one gain, readers that never wait for
+the writer, is worth little here: a search writes for a few milliseconds every few seconds, and
+both sides wait for each other up to ``timeout_s``.
+
+**Why** ``synchronous = EXTRA``: a commit ends with the journal's removal. FULL makes sure of
+the file's contents, EXTRA also of that removal, so that not even a power cut takes back a
+training that was recorded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from mbnas.errors import StudyError
+from mbnas.machine.files import replacing
+from mbnas.study.ledger.facts import FOLDS, INITIALISATIONS
+from mbnas.training.training_record import FIRST_FRESH
+
+APPLICATION_ID = 0x6D626E61  # "mbna"
+SCHEMA_VERSION = 5
+TIMEOUT_S = 30.0
+
+_SEARCHED = f"(initialisation < {FIRST_FRESH})"
+
+# Described for users in docs/ledger.md.
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE study (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE networks (
+    digest TEXT PRIMARY KEY,
+    architecture TEXT NOT NULL UNIQUE,
+    parameters INTEGER,
+    macs INTEGER,
+    macs_32 INTEGER,
+    latency_ms REAL
+);
+CREATE TABLE evaluations (
+    number INTEGER PRIMARY KEY CHECK (number >= 1),
+    network TEXT NOT NULL UNIQUE REFERENCES networks (digest),
+    why TEXT NOT NULL,
+    incumbent TEXT REFERENCES networks (digest),
+    asked_at TEXT NOT NULL,
+    batch INTEGER
+);
+CREATE TABLE trainings (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL REFERENCES networks (digest),
+    protocol TEXT NOT NULL,
+    fold INTEGER NOT NULL,
+    initialisation INTEGER NOT NULL,
+    score REAL,
+    collapsed TEXT NOT NULL,
+    absent TEXT NOT NULL,
+    unpredicted TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    error TEXT,
+    wall_s REAL NOT NULL,
+    slices_per_s REAL,
+    worker TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1)),
+    UNIQUE (network, protocol, fold, initialisation),
+    CHECK ((score IS NULL) <> (error IS NULL))
+);
+CREATE TABLE failures (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL REFERENCES networks (digest),
+    protocol TEXT NOT NULL,
+    fold INTEGER NOT NULL,
+    initialisation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    wall_s REAL NOT NULL,
+    worker TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1))
+);
+CREATE TABLE epochs (
+    training INTEGER NOT NULL REFERENCES trainings (id),
+    epoch INTEGER NOT NULL,
+    learning_rate REAL NOT NULL,
+    loss REAL,
+    class_dice TEXT,
+    PRIMARY KEY (training, epoch)
+) WITHOUT ROWID;
+CREATE TABLE volumes (
+    training INTEGER NOT NULL REFERENCES trainings (id),
+    case_name TEXT NOT NULL,
+    patient TEXT NOT NULL,
+    held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
+    measures TEXT NOT NULL,
+    prediction BLOB,
+    PRIMARY KEY (training, case_name)
+);
+CREATE VIEW search_scores AS
+    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
+    FROM trainings WHERE {_SEARCHED};
+CREATE VIEW fresh_scores AS
+    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
+    FROM trainings WHERE NOT {_SEARCHED};
+CREATE VIEW network_scores AS
+    SELECT number, trainings.network, protocol, architecture, parameters, macs,
+        CASE WHEN count(score) FILTER (WHERE {_SEARCHED}) = (
+            SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
+            FROM study AS folds, study AS initialisations
+            WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
+        ) THEN avg(score) FILTER (WHERE {_SEARCHED}) END AS search_score,
+        count(*) FILTER (WHERE {_SEARCHED}) AS search_trainings,
+        CASE WHEN count(error) FILTER (WHERE NOT {_SEARCHED}) = 0
+            THEN avg(score) FILTER (WHERE NOT {_SEARCHED}) END AS fresh_score,
+        count(*) FILTER (WHERE NOT {_SEARCHED}) AS fresh_trainings
+    FROM trainings JOIN networks ON digest = trainings.network
+        LEFT JOIN evaluations ON evaluations.network = trainings.network
+    GROUP BY trainings.network, protocol;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+
+
+def create_file(path: Path) -> None:
+    """Create an empty ledger at ``path``, whole or not at all.
+
+    Raises:
+        StudyError: if something is there already, or the file cannot be written.
+    """
+    if path.exists():
+        raise StudyError(f"{path} exists already: open it, or choose another study directory.")
+    with (
+        errors_spoken(path),
+        replacing(path) as aside,
+        closing(sqlite3.connect(aside, isolation_level=None)) as connection,
+    ):
+        connection.executescript(_SCHEMA)
+        # The journal of a ledger that was deleted would be played back into this one.
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+
+
+def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> sqlite3.Connection:
+    """Return a connection to the ledger at ``path``, after making sure that it is one.
+
+    Args:
+        path: The file; it must exist.
+        read_only: Whether the connection may only read. (It still rolls back what a killed
+            writer left half-written, if the file can be written.) A connection that may
+            write has shown here, by writing, that it can.
+        timeout_s: How long to wait while another process has the file locked.
+
+    Raises:
+        StudyError: if the file is missing, no ledger, damaged, from another mbnas,
+            locked, or cannot be written though it should.
+    """
+    address = f"{path.absolute().as_uri()}?mode=rw"  # falls back to reading; mode=ro never repairs
+    with errors_spoken(path, read_only=read_only):
+        if not path.is_file():
+            raise StudyError(
+                f"There is no ledger at {path}. Start a study with `mbnas search DATASET STUDY`."
+            )
+        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = EXTRA")
+            _check_version(connection, path)
+            connection.execute(f"PRAGMA query_only = {read_only:d}")
+            if not read_only:
+                _check_writable(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Return if a file is a ledger of this version's schema."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID or version < 1:
+        raise _not_a_ledger(path)
+    if version < SCHEMA_VERSION:
+        raise StudyError(
+            f"{path} was written by an older mbnas (schema {version}; this one reads "
+            f"{SCHEMA_VERSION}). Read it with that mbnas, or search into a new directory."
+        )
+    if version > SCHEMA_VERSION:
+        raise StudyError(
+            f"{path} was written by a newer mbnas (schema {version}; this one reads "
+            f"{SCHEMA_VERSION}). Update mbnas to open it."
+        )
+
+
+def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
+    """Write what is there already, and have every page checked."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise damaged(path, finding)
+
+
+@contextmanager
+def errors_spoken(path: Path, *, read_only: bool = False) -> Iterator[None]:
+    """Turn SQLite's and the system's errors about the file ``path`` into sentences.
+
+    Raises:
+        StudyError: in place of any ``sqlite3.Error``, ``OSError`` or error of decoding.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _spoken(path, error, read_only=read_only) from error
+    except UnicodeDecodeError as error:  # what SQLite quotes in a message from a damaged page
+        raise damaged(path, f"a name or a text in it is not UTF-8: {error}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError(f"{path} cannot be used: {reason}.") from error
+
+
+def _spoken(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StudyError(
+            f"{path} was being written when its search was killed, and cannot be repaired here: "
+            "the file is read-only. Copy it together with its -journal file to a place where you "
+            "may write, and read it there."
+        )
+    match code & 0xFF:  # the rest of the code says more about the cause than users need
+        case sqlite3.SQLITE_FULL:
+            return StudyError(
+                f"The disk is full: {path} could not be written. All that was recorded before "
+                "is safe; free some space and run the same command again."
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StudyError(
+                f"{path} is locked by another process. Close what has it open, such as a "
+                "sqlite3 shell inside a transaction, and run the same command again."
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            if read_only:
+                return StudyError(f"{path} cannot be read: you need permission to read the file.")
+            return StudyError(
+                f"{path} cannot be written: the file or its directory is read-only. Change its "
+                "permissions, or copy the study to a place where you may write."
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return _not_a_ledger(path)
+        case sqlite3.SQLITE_CORRUPT:
+            return damaged(path, str(error))
+        case sqlite3.SQLITE_IOERR:
+            return StudyError(
+                f"{path} could not be read or written ({error}). Check the disk, its quota and "
+                "its network mount, then run the same command again."
+            )
+        case sqlite3.SQLITE_ERROR | sqlite3.SQLITE_MISMATCH | sqlite3.SQLITE_FORMAT:
+            return damaged(path, str(error))  # a table, a column or a text is not what it was
+        case _:
+            return StudyError(f"{path} cannot be used: {error}.")
+
+
+def _not_a_ledger(path: Path) -> StudyError:
+    return StudyError(
+        f"{path} is not a ledger of mbnas. Name a study directory that `mbnas search` made."
+    )
+
+
+def damaged(path: Path, finding: str, *, readable: str | None = None) -> StudyError:
+    """Return the error that says what is wrong with a ledger and what to do about it.
+
+    Args:
+        path: The file.
+        finding: What is wrong.
+        readable: How much can be read all the same; ``None`` if the file as a whole is damaged.
+    """
+    if readable is None:
+        return StudyError(
+            f"{path} is damaged ({finding}). Restore it from a copy, or salvage what is readable "
+            f"with `sqlite3 {path} .recover`."
+        )
+    return StudyError(
+        f"{path} is damaged ({finding.rstrip('.')}). {readable} can be read. Restore the file from "
+        f"a copy, or correct the row with `sqlite3 {path}`; a training that is deleted there is "
+        "run again by the next search."
+    )

@@ -1,0 +1,1 @@
+"""Where a study stands, computed from one snapshot of its ledger."""

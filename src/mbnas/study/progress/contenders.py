@@ -1,0 +1,106 @@
+"""What a ledger says of networks trained anew, on initialisations that no search has seen.
+
+The score by which a search picked a network is optimistic: it is the best of many noisy
+ones. Fresh initialisations, on the same folds, are not picked by anyone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mbnas.network.architecture import Architecture, title_of
+from mbnas.space.genotype import Genotype, unet_genotype
+from mbnas.study.ledger.facts import COMPARISON
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import Snapshot
+from mbnas.study.progress.search_status import SearchStatus
+from mbnas.training.training_record import FIRST_FRESH, TrainingRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One network of a comparison.
+
+    Attributes:
+        name: What to call it.
+        architecture: The network.
+        trainings: On fresh initialisations, by initialisation, then fold.
+        parameters: Of the network.
+        macs: Multiply-accumulates for one slice.
+        macs_32: Multiply-accumulates for an input of 32 by 32 pixels.
+        latency_ms: Of one slice.
+    """
+
+    name: str
+    architecture: Architecture
+    trainings: tuple[TrainingRecord, ...]
+    parameters: int | None
+    macs: int | None
+    macs_32: int | None = None
+    latency_ms: float | None = None
+
+
+def record_comparison(
+    ledger: Ledger, networks: Iterable[Architecture], *, initialisations: int
+) -> None:
+    """Write into a ledger which networks were compared last, and over how many initialisations."""
+    asked = {"networks": [each.digest for each in networks], "initialisations": initialisations}
+    ledger.set_fact(COMPARISON, json.dumps(asked))
+
+
+def read_comparison(ledger: Ledger, standing: SearchStatus) -> tuple[Contender, ...]:
+    """Return the networks that were compared last, as :func:`compared_in` does."""
+    return compared_in(ledger.read(fresh=True), standing)
+
+
+def compared_in(snapshot: Snapshot, standing: SearchStatus) -> tuple[Contender, ...]:
+    """Return the networks that were compared last, the best found first; none if none were.
+
+    Trainings of other networks, or beyond the initialisations that were asked for, stay in the
+    ledger for later comparisons and are no part of this one.
+    """
+    facts = snapshot.facts
+    if COMPARISON not in facts:
+        return ()
+    asked = json.loads(facts[COMPARISON])
+    fresh: dict[str, list[TrainingRecord]] = {digest: [] for digest in asked["networks"]}
+    for record in snapshot.fresh:
+        number = record.key.initialisation - FIRST_FRESH
+        is_asked = record.key.network in fresh and number < asked["initialisations"]
+        if is_asked and record.key.protocol == facts["protocol"]:
+            fresh[record.key.network].append(record)
+    best = standing.best.genotype.digest if standing.best else None
+    networks = snapshot.networks
+    ordered = [networks[digest] for digest in sorted(fresh, key=lambda digest: digest != best)]
+    titles = [
+        _title(each.architecture, is_best=each.architecture.digest == best) for each in ordered
+    ]
+    return tuple(
+        Contender(
+            name=title if titles.count(title) == 1 else str(each.architecture),
+            architecture=each.architecture,
+            trainings=tuple(
+                sorted(
+                    fresh[each.architecture.digest],
+                    key=lambda record: (record.key.initialisation, record.key.fold),
+                )
+            ),
+            parameters=each.parameters,
+            macs=each.macs,
+            macs_32=each.macs_32,
+            latency_ms=each.latency_ms,
+        )
+        for each, title in zip(ordered, titles, strict=True)
+    )
+
+
+def _title(architecture: Architecture, *, is_best: bool) -> str:
+    title = title_of(architecture)
+    if not is_best:
+        return title
+    is_unet = isinstance(architecture, Genotype) and architecture == unet_genotype(
+        architecture.num_levels
+    )
+    return f"{title} (the best found)" if is_unet else "Best found"

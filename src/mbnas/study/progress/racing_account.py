@@ -1,0 +1,120 @@
+"""What racing saves: in a search that raced, and in one that did not but trained everything.
+
+In a search without racing every decision can be held against what a race would have decided on
+the first blocks alone. A race changes the search only where it drops a network that the search
+accepted. What would have followed such a change nobody knows, so decisions are judged one by
+one along the search as it went.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mbnas.search.racing.judge import Judge, Judgement
+from mbnas.search.racing.outcome import Outcome
+from mbnas.space.genotype import Genotype
+from mbnas.study.ledger.snapshot import EvaluationRecord
+from mbnas.study.progress.search_status import ScoredNetwork, in_batches
+
+THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+"""Of the curve of what is saved against what is changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceAccount:
+    """What racing saves in a search, or would have saved.
+
+    Attributes:
+        threshold: The chance below which a network is dropped.
+        num_raced: Networks that had an incumbent to beat.
+        dropped: Numbers of the evaluations whose network is dropped.
+        num_trainings: Trainings that all complete evaluations take without racing.
+        num_saved: Trainings of them that racing saves.
+        saved_s: How long these take, in seconds; where they were not run, as long as the mean
+            of those of the same network that were.
+        num_accepted: Networks that were better than their incumbent and all beside them.
+        changed: Numbers of the evaluations of those that are dropped all the same.
+    """
+
+    threshold: float
+    num_raced: int
+    dropped: tuple[int, ...]
+    num_trainings: int
+    num_saved: int
+    saved_s: float
+    num_accepted: int
+    changed: tuple[int, ...]
+
+
+def account_of_races(
+    evaluations: Iterable[ScoredNetwork], *, num_folds: int, threshold: float
+) -> RaceAccount:
+    """Return what racing at a threshold saves and changes.
+
+    Args:
+        evaluations: Of a search, in order, raced or not.
+        num_folds: Of its protocol.
+        threshold: The chance below which a network is dropped.
+    """
+    complete = [each for each in evaluations if each.complete]
+    by_number = {each.record.number: each for each in complete}
+    outcomes = {each.genotype: _outcomes(each) for each in complete}
+    judge = Judge(num_folds=num_folds, threshold=threshold)
+    dropped_after: dict[int, int] = {}
+    num_raced = 0
+    for batch in in_batches(each.record for each in complete):
+        judged = [(record, _judged(judge, record, outcomes)) for record in batch]
+        judge.learn(judgement for _, judgement in judged)
+        num_raced += sum(judgement.spread is not None for _, judgement in judged)
+        dropped_after |= {
+            record.number: judgement.dropped_after
+            for record, judgement in judged
+            if judgement.dropped_after is not None
+        }
+    saved = [
+        (by_number[number], by_number[number].num_trainings - after)
+        for number, after in dropped_after.items()
+    ]
+    accepted = tuple(_accepted(complete))
+    return RaceAccount(
+        threshold=threshold,
+        num_raced=num_raced,
+        dropped=tuple(dropped_after),
+        num_trainings=sum(each.num_trainings for each in complete),
+        num_saved=sum(number for _, number in saved),
+        saved_s=math.fsum(number * _mean_s(each) for each, number in saved),
+        num_accepted=len(accepted),
+        changed=tuple(number for number in accepted if number in dropped_after),
+    )
+
+
+def _judged(
+    judge: Judge, record: EvaluationRecord, outcomes: Mapping[Genotype, list[Outcome | None]]
+) -> Judgement:
+    incumbent = None if record.incumbent is None else outcomes.get(record.incumbent)
+    return judge.judge(outcomes[record.genotype], incumbent)
+
+
+def _outcomes(evaluation: ScoredNetwork) -> list[Outcome | None]:
+    """Return what became of the trainings, in blocks; those not run come last."""
+    known: list[Outcome | None] = [
+        Outcome(score=each.score, wall_s=each.wall_s) for each in evaluation.trainings
+    ]
+    return known + [None] * (evaluation.num_trainings - len(known))
+
+
+def _mean_s(evaluation: ScoredNetwork) -> float:
+    times = [each.wall_s for each in evaluation.trainings]
+    return math.fsum(times) / len(times) if times else 0.0
+
+
+def _accepted(evaluations: Sequence[ScoredNetwork]) -> Iterator[int]:
+    """Yield the numbers of the evaluations that the search went on from, starts left out."""
+    told = {each.genotype: -math.inf if each.told is None else each.told for each in evaluations}
+    for batch in in_batches(each.record for each in evaluations):
+        best = max(batch, key=lambda record: told[record.genotype])
+        incumbent = best.incumbent
+        if incumbent is not None and told[best.genotype] > told.get(incumbent, math.inf):
+            yield best.number

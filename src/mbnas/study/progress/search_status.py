@@ -1,0 +1,236 @@
+"""Where a study stands, computed from its ledger alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, product
+from typing import Literal
+
+from mbnas.search.racing.judge import Judge, Judgement
+from mbnas.search.racing.outcome import Outcome
+from mbnas.space.genotype import Genotype
+from mbnas.study.configuration import Configuration
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import EvaluationRecord, Snapshot
+from mbnas.training.training_record import LostRunRecord, TrainingRecord
+
+Sequel = Literal["scored", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostRunOutcome:
+    """A run of a training that came to nothing, and what came after it.
+
+    Attributes:
+        record: As the ledger keeps it.
+        sequel: Whether the training was run again and got a score, or an error for good;
+            ``None`` where it was not run again, or is under way.
+    """
+
+    record: LostRunRecord
+    sequel: Sequel | None
+
+
+def failed_trainings(trainings: Iterable[TrainingRecord]) -> tuple[TrainingRecord, ...]:
+    """Return the trainings that ended with an error."""
+    return tuple(each for each in trainings if each.error is not None)
+
+
+def lost_runs(
+    failures: Iterable[LostRunRecord], trainings: Iterable[TrainingRecord]
+) -> tuple[LostRunOutcome, ...]:
+    """Return every run that came to nothing, with what became of its training."""
+    errors = {each.key: each.error for each in trainings}
+
+    def sequel(record: LostRunRecord) -> Sequel | None:
+        if record.key not in errors:
+            return None
+        return "scored" if errors[record.key] is None else "failed"
+
+    return tuple(LostRunOutcome(record=each, sequel=sequel(each)) for each in failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredNetwork:
+    """One network the search asked for, and its trainings so far.
+
+    Attributes:
+        record: As the ledger keeps it.
+        trainings: Those that make its score, by initialisation, then fold; without their epochs.
+        num_trainings: How many make its score once all are done.
+        judgement: What they say of it.
+        parameters: Of the network, ``None`` while unknown.
+        macs: Multiply-accumulates for one slice, ``None`` while unknown.
+    """
+
+    record: EvaluationRecord
+    trainings: tuple[TrainingRecord, ...]
+    num_trainings: int
+    judgement: Judgement
+    parameters: int | None
+    macs: int | None
+
+    @property
+    def genotype(self) -> Genotype:
+        """The network."""
+        return self.record.genotype
+
+    @property
+    def complete(self) -> bool:
+        """Whether the search needs none of its trainings any more."""
+        return self.judgement.score is not None
+
+    @property
+    def dropped_after(self) -> int | None:
+        """After how many trainings it was dropped in a race; ``None`` if it was not."""
+        return self.judgement.dropped_after
+
+    @property
+    def score(self) -> float | None:
+        """Mean over the trainings; ``None`` while some are missing, if one failed or it dropped."""
+        return None if self.dropped_after else self.told
+
+    @property
+    def told(self) -> float | None:
+        """What the search was told of it: its score, or what that was expected to be."""
+        score = self.judgement.score
+        return score if score is not None and math.isfinite(score) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchStatus:
+    """A search at one moment.
+
+    Attributes:
+        budget: Distinct networks it may evaluate.
+        state: ``running``, ``finished`` or ``stopped``, as its driver last wrote.
+        evaluations: Every network asked for, in order.
+    """
+
+    budget: int
+    state: str
+    evaluations: tuple[ScoredNetwork, ...]
+
+    @property
+    def complete(self) -> tuple[ScoredNetwork, ...]:
+        """The evaluations whose trainings have all ended."""
+        return tuple(each for each in self.evaluations if each.complete)
+
+    @property
+    def best(self) -> ScoredNetwork | None:
+        """The evaluation of the highest score, the first of equals."""
+        scored = [each for each in self.evaluations if each.score is not None]
+        return max(scored, key=lambda each: each.score or 0.0, default=None)
+
+    @property
+    def trainings(self) -> tuple[TrainingRecord, ...]:
+        """All trainings of all evaluations."""
+        return tuple(record for each in self.evaluations for record in each.trainings)
+
+    @property
+    def num_dropped(self) -> int:
+        """Networks that racing dropped before all of their trainings were done."""
+        return sum(each.dropped_after is not None for each in self.evaluations)
+
+    @property
+    def num_failed(self) -> int:
+        """Trainings that ended with an error."""
+        return sum(record.error is not None for record in self.trainings)
+
+    @property
+    def num_collapsed(self) -> int:
+        """Trainings that collapsed (:mod:`mbnas.training.collapse`)."""
+        return sum(bool(record.collapsed) for record in self.trainings)
+
+    @property
+    def num_unpredicted(self) -> int:
+        """Trainings that predicted a class of their validation patients in no scored epoch."""
+        return sum(bool(record.unpredicted) for record in self.trainings)
+
+    @property
+    def num_absent(self) -> int:
+        """Trainings whose training patients lack one of the classes."""
+        return sum(bool(record.absent) for record in self.trainings)
+
+    @property
+    def num_repeated(self) -> int:
+        """Trainings that collapsed at first and were repeated."""
+        return sum(record.attempts > 1 for record in self.trainings)
+
+
+def in_batches(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[EvaluationRecord]]:
+    """Yield the evaluations that a searcher asked for together, batch after batch.
+
+    Where a ledger does not know its batches, those in a row are taken for one that have the
+    same incumbent and reason.
+    """
+
+    def batch(record: EvaluationRecord) -> tuple[object, ...]:
+        return record.batch, record.incumbent, record.why
+
+    for _, group in groupby(evaluations, key=batch):
+        yield list(group)
+
+
+def read_status(ledger: Ledger, configuration: Configuration) -> SearchStatus:
+    """Return where the search in a ledger stands.
+
+    Args:
+        ledger: Open, for reading at least.
+        configuration: Of its study.
+    """
+    return status_in(ledger.read(), configuration)
+
+
+def status_in(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
+    """Return where a search stands.
+
+    Args:
+        snapshot: Of its ledger.
+        configuration: Of its study.
+    """
+    facts, networks = snapshot.facts, snapshot.networks
+    protocol, digest = configuration.protocol, facts["protocol"]
+    by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
+    for record in snapshot.trainings:
+        if record.key.protocol == digest and record.key.initialisation < protocol.initialisations:
+            place = record.key.initialisation, record.key.fold
+            by_network.setdefault(record.key.network, {})[place] = record
+    cells = list(product(range(protocol.initialisations), range(protocol.folds)))
+
+    def outcomes(network: str) -> list[Outcome | None]:
+        trainings = map(by_network.get(network, {}).get, cells)
+        return [
+            None if each is None else Outcome(score=each.score, wall_s=each.wall_s)
+            for each in trainings
+        ]
+
+    judge = Judge(num_folds=protocol.folds, threshold=configuration.search.dropped_below)
+    evaluations: list[ScoredNetwork] = []
+    for batch in in_batches(snapshot.evaluations):
+        judgements = [
+            judge.judge(
+                outcomes(record.network),
+                None if record.incumbent is None else outcomes(record.incumbent.digest),
+            )
+            for record in batch
+        ]
+        judge.learn(judgements)
+        evaluations += [
+            ScoredNetwork(
+                record=record,
+                trainings=tuple(
+                    training for _, training in sorted(by_network.get(record.network, {}).items())
+                ),
+                num_trainings=len(cells),
+                judgement=judgement,
+                parameters=networks[record.network].parameters,
+                macs=networks[record.network].macs,
+            )
+            for record, judgement in zip(batch, judgements, strict=True)
+        ]
+    return SearchStatus(
+        budget=int(facts["budget"]), state=facts["state"], evaluations=tuple(evaluations)
+    )

@@ -1,0 +1,92 @@
+"""How fast a search goes, and how long it may still take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mbnas.study.progress.search_status import SearchStatus
+from mbnas.training.training_record import TrainingRecord
+
+_WINDOW_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a search goes.
+
+    Attributes:
+        since_s: From when on trainings were counted, in seconds since 1970.
+        trainings_per_hour: That ended since then.
+        left_s: How long the trainings that are still needed take at that rate.
+    """
+
+    since_s: float
+    trainings_per_hour: float
+    left_s: float
+
+
+def pace_of(
+    standing: SearchStatus, trainings: Iterable[TrainingRecord], *, begun_s: float, now_s: float
+) -> Pace | None:
+    """Return the pace of a search that runs, ``None`` while no training has ended.
+
+    It is that since the search was begun or resumed, or of the last hour if that is shorter.
+
+    Args:
+        standing: Where the search stands.
+        trainings: The study's own and borrowed ones; the latter do not count.
+        begun_s: When the search was begun or resumed, in seconds since 1970.
+        now_s: The time.
+    """
+    since_s = max(begun_s, now_s - _WINDOW_S)
+    ended = sum(
+        since_s < ended_s <= now_s
+        for each in trainings
+        if not each.borrowed and (ended_s := _ended_s(each)) is not None
+    )
+    if not ended:
+        return None
+    per_s = ended / (now_s - since_s)
+    return Pace(
+        since_s=since_s,
+        trainings_per_hour=3600 * per_s,
+        left_s=num_needed(standing) / per_s,
+    )
+
+
+def num_needed(standing: SearchStatus) -> float:
+    """Return how many trainings the rest of a budget needs, as many a network as so far."""
+    complete, evaluations = standing.complete, standing.evaluations
+    if not evaluations:
+        return 0.0
+    a_network = _mean([len(each.trainings) for each in complete]) or max(
+        each.num_trainings for each in evaluations
+    )
+    begun = sum(len(each.trainings) for each in evaluations if not each.complete)
+    return float(max(0, (standing.budget - len(complete)) * a_network - begun))
+
+
+def seconds_of(moment: str) -> float | None:
+    """Return a moment of ISO 8601 in seconds since 1970, ``None`` where it is none.
+
+    A moment without a time zone is in UTC.
+
+    >>> seconds_of("1970-01-01T00:01:00+00:00"), seconds_of("just now")
+    (60.0, None)
+    """
+    try:
+        parsed = datetime.fromisoformat(moment)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _ended_s(training: TrainingRecord) -> float | None:
+    started_s = seconds_of(training.started_at)
+    return None if started_s is None else started_s + training.wall_s
+
+
+def _mean(counts: Sequence[int]) -> float:
+    return sum(counts) / len(counts) if counts else 0.0

@@ -1,0 +1,197 @@
+"""What the searches of an experiment found, and training it anew beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mbnas.data.datasets.dataset import Dataset
+from mbnas.errors import StudyError
+from mbnas.network.architecture import Architecture, title_of
+from mbnas.network.build import build_network, check_logits
+from mbnas.space.four_spaces import SpaceName
+from mbnas.space.genotype import Genotype
+from mbnas.study.configuration import Configuration
+from mbnas.study.drive.dispatcher import Elsewhere
+from mbnas.study.drive.evaluator import Progress, ignore
+from mbnas.study.drive.run import OpenStudy
+from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import EvaluationRecord
+from mbnas.study.progress.contenders import Contender, read_comparison, record_comparison
+from mbnas.study.progress.search_status import SearchStatus
+from mbnas.training.training_record import FIRST_FRESH
+from mbnas.workers.executors import InlineExecutor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A network that one search found best, or several did.
+
+    Attributes:
+        spaces: Whose best it is, in the paper's order.
+        genotype: The network.
+    """
+
+    spaces: tuple[SpaceName, ...]
+    genotype: Genotype
+
+    @property
+    def name(self) -> str:
+        """What to call it: after the spaces that it was found in.
+
+        >>> Found(spaces=("macro", "bilevel"), genotype=Genotype.parse("0vgg3")).name
+        'Macro and Bilevel'
+        """
+        return " and ".join(space.capitalize() for space in self.spaces)
+
+
+def best_found(standings: Mapping[SpaceName, SearchStatus]) -> tuple[Found, ...]:
+    """Return the best network of each search; equal ones are one.
+
+    Raises:
+        StudyError: if no network of a search has a score.
+    """
+    spaces_of: dict[Genotype, list[SpaceName]] = {}
+    for space, standing in standings.items():
+        if standing.best is None:
+            raise StudyError(
+                f"No network of the {space} space has a score: every training of its search "
+                "failed. Its report says why; search into a new directory once that is mended."
+            )
+        spaces_of.setdefault(standing.best.genotype, []).append(space)
+    return tuple(
+        Found(spaces=tuple(spaces), genotype=genotype) for genotype, spaces in spaces_of.items()
+    )
+
+
+def names_of(found: Sequence[Found], baselines: Iterable[Architecture]) -> dict[Architecture, str]:
+    """Return all networks to compare by what to call them, what was found first."""
+    names: dict[Architecture, str] = {each.genotype: each.name for each in found}
+    for baseline in dict.fromkeys(baselines):
+        known = names.get(baseline)
+        title = title_of(baseline)
+        names[baseline] = title if known is None else f"{known} and {title}"
+    return names
+
+
+def check_networks(
+    networks: Iterable[Architecture], dataset: Dataset, configuration: Configuration
+) -> None:
+    """Return if networks can be built for a dataset, before days are spent on searches.
+
+    Raises:
+        ConfigurationError: if one cannot.
+    """
+    for network in networks:
+        num_classes = 1 + len(dataset.classes)
+        check_logits(
+            build_network(
+                network,
+                in_channels=len(dataset.channels),
+                num_classes=num_classes,
+                base_channels=configuration.training.base_channels,
+            ),
+            in_channels=len(dataset.channels),
+            num_classes=num_classes,
+            size=configuration.preparation.slice_size,
+            name=str(network),
+        )
+
+
+def compare_found(
+    held: OpenStudy,
+    found: Sequence[Found],
+    baselines: Sequence[Architecture],
+    *,
+    initialisations: int,
+    elsewhere: Elsewhere,
+    watch: Callable[[Progress], None] = ignore,
+) -> tuple[Contender, ...]:
+    """Train what was found and the baselines on fresh initialisations; return them in order.
+
+    The networks found are entered with the scores that their searches saw, so that the
+    study of the comparison tells them by itself.
+
+    Args:
+        held: The study of the comparison, held by this process.
+        found: The networks found.
+        baselines: Networks to compare them with.
+        initialisations: How many fresh ones.
+        elsewhere: Finds the trainings of the searches.
+        watch: Told after every training.
+    """
+    names = names_of(found, baselines)
+    ledger = held.ledger
+    ledger.set_fact("state", "running")
+    try:
+        _enter(ledger, found)
+        searched = range(held.study.configuration.protocol.initialisations)
+        with InlineExecutor() as executor:
+            here = WorkerPool(executor=executor, slots=1)
+            held.evaluator(here, searched, elsewhere=elsewhere).evaluate(
+                each.genotype for each in found
+            )
+        train_anew(held, names, initialisations=initialisations, watch=watch)
+    except BaseException:
+        ledger.set_fact("state", "stopped")
+        raise
+    ledger.set_fact("state", "finished")
+    return contenders_of(held, names)
+
+
+def contenders_of(held: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
+    """Return networks trained anew under the names given, in their order."""
+    nobody = SearchStatus(budget=0, state="finished", evaluations=())
+    trained = {each.architecture: each for each in read_comparison(held.ledger, nobody)}
+    return tuple(
+        replace(trained[network], name=name)
+        for network, name in names.items()
+        if network in trained
+    )
+
+
+def _enter(ledger: Ledger, found: Sequence[Found]) -> None:
+    """Record as evaluations what was found and is not recorded yet."""
+    known = {record.network for record in ledger.evaluations()}
+    for each in found:
+        if each.genotype.digest not in known:
+            known.add(each.genotype.digest)
+            why = f"best of {' and '.join(each.spaces)}"
+            ledger.record_evaluation(
+                EvaluationRecord(number=len(known), genotype=each.genotype, why=why)
+            )
+    ledger.set_fact("budget", str(len(known)))
+
+
+def train_anew(
+    study: OpenStudy,
+    contenders: Iterable[Architecture],
+    *,
+    initialisations: int,
+    watch: Callable[[Progress], None] = ignore,
+) -> None:
+    """Train networks on fresh initialisations, into the study's ledger.
+
+    All are seen to build and to give logits before any is trained. At the end they are the
+    comparison that the study reports.
+
+    Args:
+        study: Held by this process.
+        contenders: The networks.
+        initialisations: How many fresh ones; those trained before are not trained again.
+        watch: Told after every training.
+
+    Raises:
+        ConfigurationError: if a network cannot be built or gives no logits.
+    """
+    networks = tuple(dict.fromkeys(contenders))
+    for network in networks:
+        study.record_latency(network)  # and sees first whether it can be trained at all
+        study.record_cost(network)
+    with worker_pool_of(study.study.configuration) as worker_pool:
+        evaluator = study.evaluator(
+            worker_pool, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
+        )
+        evaluator.evaluate(networks, watch)
+    record_comparison(study.ledger, networks, initialisations=initialisations)

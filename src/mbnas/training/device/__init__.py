@@ -1,0 +1,1 @@
+"""The training device: its choice, its speed and its memory."""

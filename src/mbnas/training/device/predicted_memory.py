@@ -1,0 +1,83 @@
+"""How much memory of its device a training needs, before it runs."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+
+from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network
+from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
+from mbnas.training.loading.residency import are_resident, slices_bytes, streamed_bytes
+from mbnas.training.loop.losses import make_loss
+from mbnas.training.loop.validation import BATCH
+from mbnas.training.protocol import Protocol
+
+
+@lru_cache(maxsize=1024)
+def training_memory(
+    architecture: Architecture, protocol: Protocol, *, in_channels: int, num_classes: int
+) -> MemoryNeed:
+    """Return what each training of a network needs; its slices lie on the device beside it.
+
+    Args:
+        architecture: The network.
+        protocol: Every choice that matters here, precision resolved.
+        in_channels: Channels of the slices.
+        num_classes: Background included.
+
+    Raises:
+        ConfigurationError: if the network cannot be built.
+    """
+    training = protocol.training
+    return memory_need(
+        lambda: build_network(
+            architecture,
+            in_channels=in_channels,
+            num_classes=num_classes,
+            base_channels=training.base_channels,
+        ),
+        make_loss(training.loss),
+        in_channels=in_channels,
+        size=protocol.preparation.slice_size,
+        batch=training.batch_size,
+        validation_batch=BATCH,
+        dtype=torch.bfloat16 if training.precision == "bfloat16" else torch.float32,
+    )
+
+
+def predicted_bytes(
+    architecture: Architecture,
+    protocol: Protocol,
+    *,
+    in_channels: int,
+    num_classes: int,
+    num_slices: int,
+    device: str,
+    trainings: int = 1,
+) -> int:
+    """Return how many bytes of a CUDA device trainings need together, in a process of their own.
+
+    Args:
+        architecture: The network.
+        protocol: Every choice that matters here, precision resolved.
+        in_channels: Channels of the slices.
+        num_classes: Background included.
+        num_slices: All that are prepared. Each process has them on its device, or where they are
+            streamed a few batches of them.
+        trainings: How many of the network advance together.
+        device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
+    """
+    need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
+    training, size = protocol.training, protocol.preparation.slice_size
+    precision = training.slice_precision
+    of_slices = slices_bytes(num_slices, channels=in_channels, size=size, precision=precision)
+    if not are_resident(of_slices, device):
+        largest = max(trainings * training.batch_size, BATCH)
+        of_slices = streamed_bytes(largest, channels=in_channels, size=size, precision=precision)
+    of_training = need.total - CONTEXT_BYTES
+    if training.step == "graph":  # its memory stays its own, also while slices are predicted
+        of_training += math.ceil(MARGIN * min(need.step, need.validation))
+    return CONTEXT_BYTES + trainings * of_training + of_slices

@@ -1,0 +1,149 @@
+"""How fast a way to train is on this machine: a few steps of it, timed.
+
+What slices show does not matter for that, so they are noise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network
+from mbnas.seeds import generator
+from mbnas.training.device.device_setup import flushing_subnormals, prepare_process
+from mbnas.training.device.out_of_memory import free_caches, memory_errors
+from mbnas.training.loading.resident_slices import ResidentSlices
+from mbnas.training.loop.initialisation import placed_for_training
+from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_step import Step
+from mbnas.training.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What is trained to see how fast that goes.
+
+    Attributes:
+        architecture: The network.
+        protocol: Every choice that matters, resolved; the length of an epoch does not.
+        in_channels: Channels of the slices.
+        num_classes: Background included.
+        trainings: How many advance together.
+        device: Where, as torch names it.
+    """
+
+    architecture: Architecture
+    protocol: Protocol
+    in_channels: int
+    num_classes: int
+    trainings: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a workload goes.
+
+    Attributes:
+        slices_per_s: Training slices per second, of all trainings that advance together.
+        begun_s: How long it took from nothing to the end of the first step: what is compiled
+            or recorded is so by then.
+    """
+
+    slices_per_s: float
+    begun_s: float
+
+    def seconds_for(self, num_slices: float) -> float:
+        """Return how long a network takes whose trainings see so many slices."""
+        return self.begun_s + num_slices / self.slices_per_s
+
+
+def joined(rates: Sequence[Rate]) -> Rate:
+    """Return how fast workloads go all together that went at the same time."""
+    return Rate(
+        slices_per_s=sum(rate.slices_per_s for rate in rates),
+        begun_s=max(rate.begun_s for rate in rates),
+    )
+
+
+def measure_rate(workload: Workload, seconds: float) -> Rate:
+    """Return how fast a workload goes, from a few steps that take some seconds in all.
+
+    Args:
+        workload: What to train.
+        seconds: Steps are made until these have passed.
+
+    Raises:
+        OutOfMemory: if memory runs out.
+    """
+    prepare_process(workload.protocol.training.threads)
+    try:
+        with memory_errors(workload.device), flushing_subnormals():
+            return _measured(workload, seconds)
+    finally:
+        free_caches(workload.device)
+
+
+def _loop(workload: Workload) -> TrainingLoop:
+    """Return a loop whose epochs are single steps, with more of them than anyone waits for."""
+    protocol = workload.protocol
+    training = replace(protocol.training, steps_per_epoch=1, epochs=10**6)
+    augmentation = replace(protocol.augmentation, mirror_pairs=())  # noise has no sides
+    data = _noise(workload)
+    networks = [_network(workload) for _ in range(workload.trainings)]
+    schedules = [
+        Schedule(
+            data,
+            np.arange(len(data.patient_N)),
+            replace(protocol, training=training, augmentation=augmentation),
+            generator(0, "rate", number),
+        )
+        for number in range(workload.trainings)
+    ]
+    return TrainingLoop(Step(networks, training), data, schedules)
+
+
+def _network(workload: Workload) -> nn.Module:
+    network = build_network(
+        workload.architecture,
+        in_channels=workload.in_channels,
+        num_classes=workload.num_classes,
+        base_channels=workload.protocol.training.base_channels,
+    )
+    return placed_for_training(network, workload.device, workload.protocol.training)
+
+
+def _noise(workload: Workload) -> ResidentSlices:
+    num_slices = 2 * workload.protocol.training.batch_size
+    side = workload.protocol.preparation.slice_size
+    rng = generator(0, "noise")
+    images = rng.normal(size=(num_slices, workload.in_channels, side, side))
+    labels = rng.integers(0, workload.num_classes, (num_slices, side, side))
+    return ResidentSlices(
+        images_NCHW=torch.from_numpy(images.astype(np.float32)).to(workload.device),
+        labels_NHW=torch.from_numpy(labels.astype(np.uint8)).to(workload.device),
+        patient_N=np.zeros(num_slices, dtype=np.int64),
+        patient_classes={"noise": frozenset()},
+        num_classes=workload.num_classes,
+        flip_axis_dims={"left-right": 0},
+    )
+
+
+def _measured(workload: Workload, seconds: float) -> Rate:
+    start = time.perf_counter()
+    loop = _loop(workload)
+    loop.advance()
+    begun_s = time.perf_counter() - start
+    start, num_epochs = time.perf_counter(), 0
+    while num_epochs == 0 or time.perf_counter() - start < seconds:
+        loop.advance()  # reads the mean loss, so it waits for the device
+        num_epochs += 1
+    elapsed_s = time.perf_counter() - start
+    num_slices = num_epochs * workload.trainings * workload.protocol.training.batch_size
+    return Rate(slices_per_s=num_slices / elapsed_s, begun_s=begun_s)

@@ -1,0 +1,1 @@
+"""How slices reach the training device."""

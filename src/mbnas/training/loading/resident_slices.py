@@ -1,0 +1,46 @@
+"""All slices of a study, on the training device.
+
+Shape suffixes: N slices, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mbnas.training.loading.slice_source import Batch, SliceSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentSlices(SliceSource):
+    """Prepared slices as tensors on the training device.
+
+    Attributes:
+        images_NCHW: Normalised intensities, in float32 or float16.
+    """
+
+    images_NCHW: Float[Tensor, "slice channel height width"]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the slices are, and their batches."""
+        return self.images_NCHW.device
+
+    @property
+    def in_channels(self) -> int:
+        """Number of image channels."""
+        return int(self.images_NCHW.shape[1])
+
+    def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
+        """Yield the slices of every batch, in order; between two, nothing waits for the device."""
+        known = list(batches)
+        if not known:
+            return
+        together = torch.from_numpy(np.concatenate(known)).to(self.device)
+        for indices in torch.split(together, [len(batch) for batch in known]):
+            yield self.images_NCHW[indices].float(), self.labels_NHW[indices]

@@ -1,0 +1,120 @@
+"""Where a training's slices come from, wherever they lie.
+
+Shape suffixes: N slices, B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int, UInt8
+from torch import Tensor
+
+from mbnas.data.datasets.folds import Fold
+
+Batch = tuple[
+    Float32[Tensor, "batch channels height width"],
+    UInt8[Tensor, "batch height width"],
+]
+"""Normalised intensities and class indices (0 for background) of some slices, on the device."""
+
+
+COUNTED = 256
+"""How many slices are looked at at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceSource(ABC):
+    """All slices of a study as batches on the training device.
+
+    Attributes:
+        labels_NHW: Class indices, 0 for background.
+        patient_N: Whom each slice shows: which of ``patients``, followed by
+            ``held_out_patients``.
+        patient_classes: The classes that each patient of the folds has, by patient, sorted.
+        num_classes: Background included.
+        flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
+            height, 1 is width.
+        held_out_patients: Those that are in no fold, sorted.
+        class_names: Of the foreground classes; empty where no class changes places in flips.
+        absolute_channels: Image channels whose values mean something as they are
+            (``noNorm``): their brightness is not varied.
+    """
+
+    labels_NHW: UInt8[Tensor, "slice height width"]
+    patient_N: Int[np.ndarray, " slice"]
+    patient_classes: Mapping[str, frozenset[int]]
+    num_classes: int
+    flip_axis_dims: dict[str, int]
+    held_out_patients: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    absolute_channels: tuple[int, ...] = ()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Those that folds are made of, sorted."""
+        return tuple(self.patient_classes)
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the batches are."""
+
+    @property
+    @abstractmethod
+    def in_channels(self) -> int:
+        """Number of image channels."""
+
+    @abstractmethod
+    def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
+        """Yield the slices of every batch, in order.
+
+        Knowing what comes next, a source may have it ready in time. A batch is its taker's own:
+        it shares no memory with the source.
+
+        Args:
+            batches: Indices of slices.
+        """
+
+    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
+        """Return how many pixels each class has in each of some slices, background first."""
+        counts = [np.empty((0, self.num_classes), np.int64)]
+        for start in range(0, len(slices), COUNTED):
+            labels_BHW = self.labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
+            of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(self.num_classes)]
+            counts.append(torch.stack(of_each, dim=1).cpu().numpy())
+        return np.concatenate(counts)
+
+    def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
+        """Return how many pixels each class has in some slices together, background first."""
+        counts: np.ndarray = self.class_pixels(slices).sum(axis=0)
+        return counts
+
+    def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
+        """Return the ascending indices of the slices that show some patients.
+
+        Args:
+            patients: Of :attr:`patients` or :attr:`held_out_patients`.
+        """
+        known = self.patients + self.held_out_patients
+        wanted = [known.index(patient) for patient in patients]
+        return np.flatnonzero(np.isin(self.patient_N, wanted))
+
+    def split(
+        self, fold: Fold
+    ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
+        """Return the indices of a fold's training and validation slices."""
+        return self.slices_of(fold.train), self.slices_of(fold.validation)
+
+    def flip_dims(self, axes: tuple[str, ...]) -> tuple[bool, bool]:
+        """Return whether flips across the axes reverse height and width.
+
+        Args:
+            axes: Anatomical axes; one that the slices are cut across reverses neither.
+        """
+        dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
+        return 0 in dims, 1 in dims

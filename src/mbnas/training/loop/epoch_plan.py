@@ -1,0 +1,122 @@
+"""What happens in an epoch, drawn before its first step.
+
+All of it goes to the device at once, so that no step waits for numbers from the processor.
+
+Shape suffixes: S steps, B batch, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+
+from mbnas.data.augmentation.parameters import (
+    AugmentationSettings,
+    draw_augmentation,
+    sampling_matrices,
+)
+
+
+def shuffled_batches(
+    indices: Int[np.ndarray, " slices"], batch_size: int, rng: np.random.Generator
+) -> Iterator[Int[np.ndarray, " batch"]]:
+    """Yield batches without end; every batch is full, so one may span two passes.
+
+    Args:
+        indices: The training slices, at least one.
+        batch_size: Slices per batch.
+        rng: Shuffles every pass.
+    """
+    waiting = np.empty(0, dtype=indices.dtype)
+    while True:
+        while len(waiting) < batch_size:
+            waiting = np.concatenate([waiting, rng.permutation(indices)])
+        yield waiting[:batch_size]
+        waiting = waiting[batch_size:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochPlan:
+    """The batches of an epoch and how their slices are varied.
+
+    Attributes:
+        batches_SB: Indices of slices.
+        matrices_SB23: How each slice is moved, as ``affine_grid`` expects it.
+        brightness_SBC: What is added to each channel.
+        mirrored_SB: Whether each slice is flipped left to right.
+    """
+
+    batches_SB: Int[np.ndarray, "step batch"]
+    matrices_SB23: Float32[np.ndarray, "step batch 2 3"]
+    brightness_SBC: Float32[np.ndarray, "step batch channels"]
+    mirrored_SB: Bool[np.ndarray, "step batch"]
+
+    def part(self, steps: Sequence[int]) -> EpochPlan:
+        """Return some steps of it."""
+        chosen = np.asarray(steps)
+        return EpochPlan(
+            batches_SB=self.batches_SB[chosen],
+            matrices_SB23=self.matrices_SB23[chosen],
+            brightness_SBC=self.brightness_SBC[chosen],
+            mirrored_SB=self.mirrored_SB[chosen],
+        )
+
+
+def draw_epoch(
+    settings: AugmentationSettings,
+    batches: Iterator[Int[np.ndarray, " batch"]],
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    channels: int,
+    flip_dims: tuple[bool, bool],
+    left_right_dim: int | None = None,
+    absolute_channels: tuple[int, ...] = (),
+) -> EpochPlan:
+    """Return the next epoch of a training.
+
+    Args:
+        settings: How far slices are varied.
+        batches: The order of the slices; it draws from the same generator.
+        rng: Where the randomness comes from: for each step its batch, then how that is varied.
+        steps: In the epoch, 1 or more.
+        channels: Of the images.
+        flip_dims: Whether slices may be reversed along height and along width.
+        left_right_dim: Which of the two is the left-right axis, 0 or 1; ``None`` if neither is.
+        absolute_channels: Channels whose brightness is not varied.
+    """
+    indices, matrices, brightness, mirrored = [], [], [], []
+    for _ in range(steps):
+        batch = next(batches)
+        parameters = draw_augmentation(
+            settings, rng, batch=len(batch), channels=channels, flip_dims=flip_dims
+        )
+        indices.append(batch)
+        matrices.append(sampling_matrices(parameters))
+        brightness.append(parameters.brightness)
+        mirrored.append(
+            np.zeros(len(batch), bool)
+            if left_right_dim is None
+            else parameters.flip[:, left_right_dim]
+        )
+    brightness_SBC = np.stack(brightness).astype(np.float32)
+    brightness_SBC[..., list(absolute_channels)] = 0
+    return EpochPlan(
+        batches_SB=np.stack(indices),
+        matrices_SB23=np.stack(matrices).astype(np.float32),
+        brightness_SBC=brightness_SBC,
+        mirrored_SB=np.stack(mirrored),
+    )
+
+
+def side_by_side(plans: Sequence[EpochPlan]) -> EpochPlan:
+    """Return the plan of trainings that advance together, each step's batches one after another."""
+    return EpochPlan(
+        batches_SB=np.concatenate([plan.batches_SB for plan in plans], axis=1),
+        matrices_SB23=np.concatenate([plan.matrices_SB23 for plan in plans], axis=1),
+        brightness_SBC=np.concatenate([plan.brightness_SBC for plan in plans], axis=1),
+        mirrored_SB=np.concatenate([plan.mirrored_SB for plan in plans], axis=1),
+    )

@@ -1,0 +1,151 @@
+"""The course of one training: its epochs as they end, and what they amount to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from mbnas.data.datasets.folds import make_folds
+from mbnas.errors import TrainingError
+from mbnas.scoring.overlap import OverlapCounts, mean_defined
+from mbnas.training.collapse import Collapse, judge_collapse
+from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.validation import count_overlap
+from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import EpochRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One run of the loop from one initialisation.
+
+    Attributes:
+        network: As trained.
+        epochs: One record per epoch.
+        score: Mean Dice over the scored epochs.
+        loss: Mean training loss over the scored epochs.
+        collapse: The classes that the network does not know, judged on the training slices.
+        unpredicted: Classes that validation patients have and that no scored epoch predicted.
+        slices_per_s: Training slices per second, validation left out.
+    """
+
+    network: nn.Module
+    epochs: tuple[EpochRecord, ...]
+    score: float
+    loss: float
+    collapse: Collapse
+    unpredicted: tuple[int, ...]
+    slices_per_s: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """How it compares with other attempts, the least best; validation has no part in it."""
+        return len(self.collapse.collapsed), self.loss
+
+
+class TrainingHistory:
+    """One training from its first epoch to its last, seen from outside of its steps.
+
+    Args:
+        task: What is trained.
+        data: Its slices.
+
+    Attributes:
+        training_slices: Indices of the slices to learn from.
+        validation_slices: Indices of the slices to validate on.
+    """
+
+    def __init__(self, task: TrainingTask, data: SliceSource) -> None:
+        protocol = task.protocol
+        folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
+        self.training_slices, self.validation_slices = data.split(folds[task.fold])
+        self._task = task
+        self._data = data
+        self._epochs: list[EpochRecord] = []
+        self._counts: list[OverlapCounts] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last epoch has ended."""
+        return len(self._epochs) == self._task.protocol.training.epochs
+
+    def end_epoch(self, network: nn.Module, mean_loss: float, learning_rate: float) -> None:
+        """Keep what the next epoch was, and validate the network where that counts.
+
+        Args:
+            network: As it is now.
+            mean_loss: Over the epoch's steps.
+            learning_rate: Of its last step.
+
+        Raises:
+            TrainingError: if the loss stopped being finite.
+        """
+        protocol, settings = self._task.protocol, self._task.protocol.training
+        epoch = len(self._epochs) + 1
+        check_finite(mean_loss, epoch, settings.epochs)
+        class_dice = None
+        if epoch >= protocol.first_scored_epoch:
+            self._counts.append(
+                count_overlap(network, self._data, self.validation_slices, settings.precision)
+            )
+            class_dice = self._counts[-1].class_dice()
+        self._epochs.append(
+            EpochRecord(
+                epoch=epoch, learning_rate=learning_rate, loss=mean_loss, class_dice=class_dice
+            )
+        )
+
+    def attempt(self, network: nn.Module, slices_per_s: float) -> Attempt:
+        """Return the whole training, which is over.
+
+        Raises:
+            TrainingError: if no class of the validation patients has a defined Dice.
+        """
+        precision = self._task.protocol.training.precision
+        return Attempt(
+            network=network,
+            epochs=tuple(self._epochs),
+            score=_score(self._epochs, self._task.fold),
+            loss=float(np.mean([each.loss for each in self._epochs[-len(self._counts) :]])),
+            collapse=judge_collapse(network, self._data, self.training_slices, precision),
+            unpredicted=unpredicted_classes(self._counts),
+            slices_per_s=slices_per_s,
+        )
+
+
+def check_finite(mean_loss: float, epoch: int, num_epochs: int) -> None:
+    """Return if an epoch's mean loss is a finite number.
+
+    Raises:
+        TrainingError: if it is none.
+    """
+    if not math.isfinite(mean_loss):
+        raise TrainingError(
+            f"The loss stopped being finite (={mean_loss}) in epoch {epoch} of {num_epochs}: try a "
+            "smaller training.learning_rate or float32."
+        )
+
+
+def unpredicted_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
+    """Return the classes (from 1) that are in the reference but in no scored prediction.
+
+    Args:
+        scored: Counts of every scored epoch, one or more.
+    """
+    predicted = sum(counts.predicted.sum(axis=0) for counts in scored)
+    reference = sum(counts.reference.sum(axis=0) for counts in scored)
+    return tuple(int(index) + 1 for index in np.flatnonzero((reference > 0) & (predicted == 0)))
+
+
+def _score(epochs: list[EpochRecord], fold: int) -> float:
+    dice = [mean_defined(epoch.class_dice) for epoch in epochs if epoch.class_dice is not None]
+    score = mean_defined(tuple(dice))
+    if score is None:
+        raise TrainingError(
+            f"Fold {fold} has no score: none of its validation patients has a foreground voxel, "
+            "and none was predicted. Use fewer folds or leave such patients out."
+        )
+    return score

@@ -1,0 +1,229 @@
+"""The loop of a training: steps over augmented batches, an epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mbnas.data.augmentation.parameters import LEFT_RIGHT
+from mbnas.data.augmentation.transform import mirror_labels
+from mbnas.data.datasets.laterality import mirrored_classes
+from mbnas.machine.heartbeat import beat
+from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.epoch_plan import EpochPlan, draw_epoch, shuffled_batches, side_by_side
+from mbnas.training.loop.training_step import Step, StepInputs
+from mbnas.training.protocol import Protocol, TrainingSettings
+
+
+class Schedule:
+    """What one training does when: its batches, epoch after epoch, and its learning rates.
+
+    Args:
+        data: Where the slices lie.
+        slices: Indices of the training slices, at least one.
+        protocol: Its training and augmentation sections are read.
+        rng: Draws the batches and their augmentation.
+
+    Attributes:
+        steps_per_epoch: How many steps an epoch has.
+        step: How many steps were made.
+        learning_rate: Of the last of them.
+        mirrored_classes: What the background and each class is in a slice flipped left to
+            right; empty if no class changes places.
+    """
+
+    def __init__(
+        self,
+        data: SliceSource,
+        slices: Int[np.ndarray, " training"],
+        protocol: Protocol,
+        rng: np.random.Generator,
+    ) -> None:
+        self._settings = protocol.training
+        self._augmentation = protocol.augmentation
+        self._channels = data.in_channels
+        self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
+        self._absolute_channels = data.absolute_channels
+        self._left_right_dim = data.flip_axis_dims.get(LEFT_RIGHT)
+        self.mirrored_classes = mirrored_classes(self._augmentation.mirror_pairs, data.class_names)
+        self._rng = rng
+        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
+        per_pass = -(-len(slices) // self._settings.batch_size)
+        self.steps_per_epoch = self._settings.steps_per_epoch or per_pass
+        self.step = 0
+        self.learning_rate = 0.0
+        self._plan: EpochPlan
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps were made."""
+        return self.step >= self._settings.epochs * self.steps_per_epoch
+
+    @property
+    def steps_left(self) -> int:
+        """How many steps the epoch that goes on, or comes next, still has."""
+        return self.steps_per_epoch - self.step % self.steps_per_epoch
+
+    def take(self, num_steps: int) -> EpochPlan:
+        """Return what happens in the next steps, none of them beyond the epoch.
+
+        Of a training that is over it is anything, as nobody looks at it any more.
+        """
+        position = self.step % self.steps_per_epoch
+        if position == 0 and not self.is_over:
+            self._plan = self._draw_epoch()
+        if self.is_over:
+            return self._plan.part([0] * num_steps)
+        return self._plan.part(range(position, position + num_steps))
+
+    def next_rate(self) -> float:
+        """Return the learning rate of the step that comes now, and count it as made."""
+        if self.is_over:
+            return 0.0
+        num_steps = self._settings.epochs * self.steps_per_epoch
+        self.learning_rate = learning_rate_at(self.step, num_steps, self._settings)
+        self.step += 1
+        return self.learning_rate
+
+    def skip(self, epochs: int) -> None:
+        """Draw some epochs from the first on, and count their steps as made."""
+        for _ in range(epochs):
+            self._plan = self._draw_epoch()
+        self.step = epochs * self.steps_per_epoch
+
+    def _draw_epoch(self) -> EpochPlan:
+        return draw_epoch(
+            self._augmentation,
+            self._batches,
+            self._rng,
+            steps=self.steps_per_epoch,
+            channels=self._channels,
+            flip_dims=self._flip_dims,
+            left_right_dim=self._left_right_dim,
+            absolute_channels=self._absolute_channels,
+        )
+
+
+class TrainingLoop:
+    """Steps of Adam in which one or more trainings advance together, each through its own epochs.
+
+    Nothing in an epoch waits for the device; the mean loss is read at its end.
+
+    Args:
+        step: Makes the steps, of as many networks as there are schedules.
+        data: Where the slices lie.
+        schedules: What each training does when; fresh.
+
+    Attributes:
+        step: As given.
+        schedules: As given.
+    """
+
+    def __init__(self, step: Step, data: SliceSource, schedules: Sequence[Schedule]) -> None:
+        if len(step.networks) != len(schedules):
+            raise ValueError(
+                f"schedules (={len(schedules)}) must be as many as networks "
+                f"(={len(step.networks)})."
+            )
+        self.step = step
+        self._data = data
+        self.schedules = tuple(schedules)
+        self._totals_M = torch.zeros(len(schedules), device=data.device)
+
+    def advance(self) -> dict[int, float]:
+        """Make steps until epochs end; return the mean loss of each training whose epoch did.
+
+        Where folds differ in size, so do epochs: a training whose last one has ended goes on
+        beside the others and learns nothing more, but its batch statistics do change.
+
+        Returns:
+            Mean losses by the training's place, from 0; none when all have ended.
+        """
+        going = [index for index, each in enumerate(self.schedules) if not each.is_over]
+        if not going:
+            return {}
+        num_steps = min(self.schedules[index].steps_left for index in going)
+        plan = side_by_side([each.take(num_steps) for each in self.schedules])
+        self.step.train()
+        for inputs in step_inputs(self._data, plan, self.schedules[0].mirrored_classes):
+            self.run_step(inputs)
+            beat()
+        return {index: self._end_epoch(index) for index in going if self._has_ended_epoch(index)}
+
+    def run_step(self, inputs: StepInputs) -> None:
+        """Make one step of every training on its part of a batch."""
+        rates = [each.next_rate() for each in self.schedules]
+        self._totals_M += self.step(inputs, rates)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what Adam remembers of the first training, by parameter."""
+        return self.step.state()
+
+    def resume(self, state: Mapping[str, Tensor], *, epochs: int) -> None:
+        """Go on as if some epochs of the only training had been made, which another process did.
+
+        Batches and augmentations of those epochs are drawn, and nothing is done with them, so
+        that what follows is what would have followed there.
+
+        Args:
+            state: As :meth:`state` gave it there; the network has its weights from there.
+            epochs: How many there were.
+        """
+        self.step.restore(state)
+        (schedule,) = self.schedules
+        schedule.skip(epochs)
+
+    def _has_ended_epoch(self, index: int) -> bool:
+        schedule = self.schedules[index]
+        return schedule.step % schedule.steps_per_epoch == 0
+
+    def _end_epoch(self, index: int) -> float:
+        total = self._totals_M[index].item()
+        self._totals_M[index] = 0.0
+        return total / self.schedules[index].steps_per_epoch
+
+
+def step_inputs(
+    data: SliceSource, plan: EpochPlan, mirrored_classes: Sequence[int] = ()
+) -> Iterator[StepInputs]:
+    """Yield what each step of a plan is given, on the device of the slices.
+
+    The labels of slices that the step will flip left to right are mirrored already.
+
+    Args:
+        data: Where the slices lie.
+        plan: Its numbers go to the device at once, before the first step.
+        mirrored_classes: What the background and each class is in the mirror; empty if no class
+            changes places.
+    """
+    matrices_SB23 = torch.from_numpy(plan.matrices_SB23).to(data.device)
+    brightness_SBC = torch.from_numpy(plan.brightness_SBC).to(data.device)
+    mirrored_SB = torch.from_numpy(plan.mirrored_SB).to(data.device)
+    fetched = data.fetch(plan.batches_SB)
+    for (images_BCHW, labels_BHW), matrices_B23, brightness_BC, mirrored_B in zip(
+        fetched, matrices_SB23, brightness_SBC, mirrored_SB, strict=True
+    ):
+        if mirrored_classes:
+            labels_BHW = mirror_labels(labels_BHW, mirrored_B, mirrored_classes)
+        yield StepInputs(images_BCHW, labels_BHW, matrices_B23, brightness_BC)
+
+
+def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:
+    """Return the learning rate of a step: linear warm-up, polynomial decay.
+
+    Args:
+        step: From 0, below ``num_steps``.
+        num_steps: Of the whole training.
+        settings: Peak, exponent and length of the warm-up.
+
+    >>> settings = TrainingSettings(learning_rate=1.0, decay_exponent=0.5, warmup_steps=2)
+    >>> [round(learning_rate_at(step, 4, settings), 3) for step in range(4)]
+    [0.5, 0.866, 0.707, 0.5]
+    """
+    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    decay = (1.0 - step / num_steps) ** settings.decay_exponent
+    return float(settings.learning_rate * warmup * decay)

@@ -1,0 +1,195 @@
+"""One step of a training: a batch varied, gone through, and learned from.
+
+Shape suffixes: M trainings that advance together, B batch, C channels, K classes, H height,
+W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from mbnas.data.augmentation.transform import augment
+from mbnas.network.fused_networks import SideBySide
+from mbnas.network.operations.memory_layout import channels_last
+from mbnas.training.device.device_setup import autocast
+from mbnas.training.loop.cuda_graph import RecordedCall
+from mbnas.training.loop.losses import make_loss
+from mbnas.training.protocol import TrainingSettings
+
+ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
+"""What torch's Adam remembers of a parameter."""
+
+
+class StepInputs(NamedTuple):
+    """What a step is given, on the device; of several trainings one after another."""
+
+    images_BCHW: Float[Tensor, "batch channels side side"]
+    labels_BHW: UInt8[Tensor, "batch side side"]
+    matrices_B23: Float[Tensor, "batch 2 3"]
+    brightness_BC: Float[Tensor, "batch channels"]
+
+
+class Step:
+    """Augmentation, forward pass, loss, backward pass and Adam, for networks side by side.
+
+    Nothing in it waits for the device. With ``training.step`` ``compiled`` all up to the loss is
+    compiled by torch; with ``graph`` the whole step is recorded once as a CUDA graph, and
+    replayed. Both are made at the first step and serve one training after another.
+
+    Args:
+        networks: On their device; two or more advance together and are of one architecture.
+        settings: Resolved.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], settings: TrainingSettings) -> None:
+        self.networks = tuple(networks)
+        self._settings = settings
+        self._together = SideBySide(networks) if len(networks) > 1 else None
+        self._loss = make_loss(settings.loss)
+        recorded = settings.step == "graph"
+        device = next(self.networks[0].parameters()).device
+        # A recorded step reads its rate from the device.
+        rates = [
+            torch.tensor(settings.learning_rate, device=device)
+            if recorded
+            else settings.learning_rate
+            for _ in networks
+        ]
+        self._optimiser = torch.optim.Adam(
+            [
+                {"params": list(each.parameters()), "lr": rate}
+                for each, rate in zip(networks, rates, strict=True)
+            ],
+            fused=True,
+            capturable=recorded,
+        )
+        self._compiled = (
+            torch.compile(self._losses, dynamic=False) if settings.step == "compiled" else None
+        )
+        self._recorded: RecordedCall | None = None
+
+    def __call__(
+        self, inputs: StepInputs, learning_rates: Sequence[float]
+    ) -> Float[Tensor, " trainings"]:
+        """Make one step and return the loss of each training.
+
+        Args:
+            inputs: As many slices of each training, one training's after another's.
+            learning_rates: Of each training.
+        """
+        for group, rate in zip(self._optimiser.param_groups, learning_rates, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        if self._settings.step != "graph":
+            return self._make(*inputs)
+        if self._recorded is None:
+            self._recorded = RecordedCall(self._make, inputs, self._changing)
+        return self._recorded(*inputs)
+
+    def train(self) -> None:
+        """Have the networks compute as in training from now on."""
+        for network in self.networks:
+            network.train()
+
+    def begin(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
+        """Begin a new training of each network, in place of the one before.
+
+        Args:
+            weights: The parameters and buffers of each.
+        """
+        for network, its_weights in zip(self.networks, weights, strict=True):
+            network.load_state_dict(its_weights)
+        for remembered in self._remembered():
+            remembered.zero_()
+
+    def state(self, index: int = 0) -> dict[str, Tensor]:
+        """Return what Adam remembers of a network, by parameter; empty before the first step."""
+        remembered = self._optimiser.state
+        return {
+            f"{kind}.{name}": remembered[parameter][kind]
+            for name, parameter in self.networks[index].named_parameters()
+            if parameter in remembered
+            for kind in ADAM_STATE
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Let Adam remember of the only network what :meth:`state` gave elsewhere."""
+        (network,) = self.networks
+        for name, parameter in network.named_parameters():
+            if f"step.{name}" in state:
+                self._optimiser.state[parameter] = {
+                    kind: _placed(state[f"{kind}.{name}"], parameter) for kind in ADAM_STATE
+                }
+
+    def _make(
+        self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
+    ) -> Tensor:
+        self._forget_gradients()
+        losses_of = self._compiled or self._losses
+        losses_M = losses_of(images_BCHW, labels_BHW, matrices_B23, brightness_BC)
+        losses_M.sum().backward()  # type: ignore[no-untyped-call]
+        if self._together is not None:
+            self._together.hand_out_gradients()
+        self._optimiser.step()
+        return losses_M.detach()
+
+    def _losses(
+        self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
+    ) -> Tensor:
+        images_BCHW, labels_BHW = augment(matrices_B23, brightness_BC, images_BCHW, labels_BHW)
+        images_BCHW = channels_last(images_BCHW)
+        with autocast(images_BCHW.device.type, self._settings.precision):
+            logits_of_each = self._logits(images_BCHW)
+        labels_of_each = labels_BHW.chunk(len(self.networks))
+        return torch.stack(
+            [
+                self._loss(logits_BKHW.float(), its_labels_BHW)
+                for logits_BKHW, its_labels_BHW in zip(logits_of_each, labels_of_each, strict=True)
+            ]
+        )
+
+    def _logits(self, images_BCHW: Tensor) -> Sequence[Tensor]:
+        if self._together is None:
+            return [self.networks[0](images_BCHW)]
+        images_MBCHW = images_BCHW.reshape(len(self.networks), -1, *images_BCHW.shape[1:])
+        return self._together(images_MBCHW).unbind()
+
+    def _forget_gradients(self) -> None:
+        if self._together is None:
+            self._optimiser.zero_grad(set_to_none=True)
+        else:
+            self._together.forget_gradients()
+
+    def _changing(self) -> list[Tensor]:
+        """Return all that a step changes."""
+        of_networks = [
+            tensor
+            for network in self.networks
+            for tensor in (*network.parameters(), *network.buffers())
+        ]
+        return of_networks + self._remembered()
+
+    def _remembered(self) -> list[Tensor]:
+        return [each for of_one in self._optimiser.state.values() for each in of_one.values()]
+
+
+def is_program(settings: TrainingSettings) -> bool:
+    """Whether a step is made once, at its first call, and serves many trainings after that."""
+    return settings.step in ("compiled", "graph")
+
+
+def _placed(remembered: Tensor, parameter: Tensor) -> Tensor:
+    """Return what Adam remembers on its parameter's device and in its memory layout.
+
+    The fused step goes through memory, not through indices: another layout would mix weights up.
+    """
+    if remembered.shape != parameter.shape:  # the count of steps
+        return remembered.to(parameter.device)
+    return torch.empty_like(parameter, requires_grad=False).copy_(remembered)

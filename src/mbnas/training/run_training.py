@@ -1,0 +1,200 @@
+"""One training as a worker runs it: one network, one fold, one initialisation.
+
+The same task gives the same weights bit for bit on one machine and device, whatever else
+runs there: its seeds follow from its key, its threads and precision are settings, and
+nothing is shared with other trainings but the read-only slices. Seeds do not depend on
+the network, so networks are compared on the same batches and augmentations. Where trainings
+of a network advance together, which ones do is a choice of the protocol, so this holds for
+them as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from torch import nn
+
+from mbnas.data.datasets.folds import make_folds
+from mbnas.data.slices.prepared_slices import PreparedSlices
+from mbnas.errors import OutOfMemory, TrainingError
+from mbnas.machine.heartbeat import beat
+from mbnas.network.architecture import OwnNetwork
+from mbnas.network.others.own_network import cause_of
+from mbnas.training.device.device_setup import prepare_process, worker_name
+from mbnas.training.device.out_of_memory import free_caches, memory_errors
+from mbnas.training.loading.load_slices import load_slices
+from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.fit import forget_programs, train_together
+from mbnas.training.loop.history import Attempt
+from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import TrainingRecord, VolumeRecord
+
+
+def run_training(task: TrainingTask) -> TrainingRecord:
+    """Return a training's record; one that cannot be finished carries its error.
+
+    A collapsed training is repeated from another initialisation as often as the protocol
+    says. The attempt with the fewest collapsed classes counts, then the one with the lowest
+    training loss; one that fails does not undo those before it. But where
+    one fails for want of memory, which others on the device may have had, the whole training
+    does, unless it had the device to itself: what counts must not depend on who else was there.
+
+    Raises:
+        OutOfMemory: if memory ran out. This process can go on with other trainings.
+    """
+    return run_together((task,))[0]
+
+
+def run_together(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
+    """Return the records of trainings of one network that advance together.
+
+    Each is as :func:`run_training` has it. What took time for all of them is shared out evenly
+    between the records, one after another, so that durations add up to the worker's own.
+
+    Args:
+        tasks: One or more, of one network, protocol and device.
+
+    Raises:
+        OutOfMemory: if memory ran out. This process can go on with other trainings.
+    """
+    start = time.monotonic()
+    device = tasks[0].device
+    try:
+        return _run(tasks)
+    except OutOfMemory as error:
+        forget_programs()
+        error.wall_s, error.worker = time.monotonic() - start, worker_name(device)
+        raise
+    finally:
+        free_caches(device)
+
+
+def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
+    started_at = datetime.now(UTC)
+    start = time.perf_counter()
+    device, settings = tasks[0].device, tasks[0].protocol.training
+    prepare_process(settings.threads)
+    attempts: list[list[Attempt]] = [[] for _ in tasks]
+    errors: dict[int, TrainingError] = {}
+    num_started = [0] * len(tasks)
+    going = list(range(len(tasks)))
+    try:
+        with memory_errors(device):
+            data = load_slices(tasks[0].slices, device, settings.slice_precision)
+            beat()
+            for number in range(settings.collapse_repeats + 1):
+                for index in going:
+                    num_started[index] += 1
+                outcomes = _outcomes([tasks[index] for index in going], data, number)
+                for index, outcome in zip(tuple(going), outcomes, strict=True):
+                    if isinstance(outcome, TrainingError):
+                        errors[index] = outcome
+                        going.remove(index)
+                        continue
+                    attempts[index].append(outcome)
+                    if not outcome.collapse.collapsed:
+                        going.remove(index)
+                if not going:
+                    break
+    except OutOfMemory:
+        if not (all(attempts) and tasks[0].alone):
+            raise
+    wall_s = (time.perf_counter() - start) / len(tasks)
+    return tuple(
+        _record(
+            task,
+            data,
+            attempts=attempts[index],
+            error=errors.get(index),
+            num_started=num_started[index],
+            wall_s=wall_s,
+            started_at=(started_at + timedelta(seconds=index * wall_s)).isoformat(
+                timespec="seconds"
+            ),
+        )
+        for index, task in enumerate(tasks)
+    )
+
+
+def _outcomes(
+    tasks: Sequence[TrainingTask], data: SliceSource, attempt: int
+) -> Sequence[Attempt | TrainingError]:
+    """Return what became of trainings; whatever a user's own network raises is their failure."""
+    network = tasks[0].architecture
+    try:
+        with memory_errors(tasks[0].device):
+            return train_together(tasks, data, attempt=attempt)
+    except (KeyboardInterrupt, TrainingError):
+        raise
+    except BaseException as error:
+        if not isinstance(network, OwnNetwork):
+            raise
+        return [TrainingError(f"{network} failed in training: {cause_of(error)}") for _ in tasks]
+
+
+def _record(
+    task: TrainingTask,
+    data: SliceSource,
+    *,
+    attempts: Sequence[Attempt],
+    error: TrainingError | None,
+    num_started: int,
+    wall_s: float,
+    started_at: str,
+) -> TrainingRecord:
+    """Return what is kept of a training: its best attempt, or why there is none."""
+    record = TrainingRecord(
+        key=task.key,
+        score=None,
+        error=str(error),
+        wall_s=wall_s,
+        worker=worker_name(task.device),
+        started_at=started_at,
+    )
+    if not attempts:
+        return record
+    best = min(attempts, key=lambda attempt: attempt.rank)
+    start = time.perf_counter()
+    try:
+        with memory_errors(task.device):
+            volumes = _final_measures(task, data, best.network)
+    except OutOfMemory:
+        raise
+    except TrainingError as unmeasured:
+        return replace(record, error=str(unmeasured))
+    return replace(
+        record,
+        score=best.score,
+        error=None,
+        collapsed=best.collapse.collapsed,
+        absent=best.collapse.absent,
+        unpredicted=best.unpredicted,
+        attempts=num_started,
+        wall_s=wall_s + time.perf_counter() - start,
+        slices_per_s=best.slices_per_s,
+        epochs=best.epochs,
+        volumes=volumes,
+    )
+
+
+def _final_measures(
+    task: TrainingTask, data: SliceSource, network: nn.Module
+) -> tuple[VolumeRecord, ...]:
+    if task.measure == "nothing":
+        return ()
+    protocol = task.protocol
+    folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
+    # MONAI's surface distances are imported by those alone who need them: it takes seconds.
+    from mbnas.training.measure_volumes import measure_volumes
+
+    return measure_volumes(
+        network,
+        PreparedSlices.open(task.slices),
+        data,
+        frozenset(folds[task.fold].validation) | frozenset(data.held_out_patients),
+        precision=protocol.training.precision,
+        keep_predictions=task.measure == "volumes and predictions",
+    )

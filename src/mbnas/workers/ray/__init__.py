@@ -1,0 +1,1 @@
+"""A Ray cluster behind the standard library's `Executor`."""

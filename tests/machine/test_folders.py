@@ -1,0 +1,47 @@
+"""Folders are whole or absent, and nothing that others left beside them is touched."""
+
+import errno
+import os
+
+import pytest
+
+from mbnas.errors import WriteError
+from mbnas.machine.files import name_aside, write_text
+from mbnas.machine.folders import making_folder
+
+
+def names(folder):
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_what_a_killed_process_was_making_is_removed_and_nothing_else(tmp_path):
+    strangers = [".video.partial", ".mbnas", ".out.partial", "out2"]
+    for name in strangers:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").touch()
+    (tmp_path / ".film.mp4.partial").touch()
+    (tmp_path / name_aside("out")).mkdir()
+    with making_folder(tmp_path / "out") as aside:
+        (aside / "a.txt").touch()
+    assert names(tmp_path) == sorted([*strangers, ".film.mp4.partial", "out"])
+    assert names(tmp_path / "out") == ["a.txt"]
+
+
+@pytest.mark.parametrize("through_a_file", [True, False])
+def test_a_refusal_names_the_folder_as_it_was_to_be(through_a_file, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def make():
+        with making_folder(tmp_path / "new/out") as aside:
+            monkeypatch.setattr("os.fsync", refuse)
+            if through_a_file:
+                write_text(aside / "a.txt", "text")
+            (aside / "b.txt").touch()
+
+    with pytest.raises(
+        WriteError, match=r"The disk is full: .*/new/out.* cannot be written"
+    ) as found:
+        make()
+    assert ".mbnas-" not in str(found.value)
+    assert names(tmp_path) == []

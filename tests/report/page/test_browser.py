@@ -1,0 +1,372 @@
+"""The page in a real browser: what a person sees and does, read back from its document."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import escape, unescape
+
+import pytest
+
+from mbnas.report.page.experiment_page import render_reproduction
+from mbnas.report.page.study_page import render_page
+from mbnas.results.experiment_results import ExperimentResults, SearchedSpace
+from mbnas.results.timeline import timeline_of
+from mbnas.study.progress.time_account import draw_up
+from mbnas.training.training_record import TrainingKey, TrainingRecord
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+
+RECORDER = """<script>
+window.told = [];
+addEventListener("error", (event) => told.push(String(event.message)), true);
+addEventListener("unhandledrejection", (event) => told.push(String(event.reason)));
+addEventListener("securitypolicyviolation", (event) => told.push(`refused: ${event.blockedURI}`));
+</script>"""
+
+SCRIPT = """<script>addEventListener("load", () => {
+const one = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const seen = (element) => Boolean(element) && element.getClientRects().length > 0;
+const send = (element, kind, fields) =>
+  element.dispatchEvent(new kind[0](kind[1], { bubbles: true, cancelable: true, ...fields }));
+const result = {};
+try {
+ACTIONS
+} catch (error) { told.push(String(error.stack)); }
+result.told = told;
+result.fetched = performance.getEntriesByType("resource").map((each) => each.name.slice(0, 40));
+const place = document.createElement("script");
+place.type = "application/json";
+place.id = "result";
+place.textContent = JSON.stringify(result).replaceAll("<", "\\\\u003c");
+top.document.body.append(place);
+});</script>"""
+
+
+TRAININGS = [
+    TrainingRecord(
+        key=TrainingKey(network=network, protocol="p", fold=fold, initialisation=0),
+        score=0.8,
+        wall_s=60.0,
+        worker=f"node-of-a-long-name-17:{fold} cuda:{fold}",
+        started_at=started_at,
+    )
+    for network, started_at in (
+        ("a", "2026-03-01T12:00:00+00:00"),
+        ("b", "2026-03-01T12:01:00+00:00"),
+        ("c", "1970-01-01T00:00:00+00:00"),
+    )
+    for fold in (0, 1)
+]
+
+
+@pytest.fixture
+def page(study, evaluation, comparison, segmentations, shown_case):
+    """A page with every section, two evaluations and two cases."""
+    first = evaluation(1, 0.81)
+    summary = study(
+        first,
+        evaluation(2, 0.85, why="node 2 kernel", incumbent=first.genotype),
+        comparison=comparison(0.83, 0.8, 0.7, 0.69),
+        segmentations=segmentations(shown_case("worst"), shown_case("better", dice=(0.9, None))),
+        identity={"Seed": "7"},
+        commands=("mbnas search data again --config study.toml",),
+        timeline=timeline_of(TRAININGS, (), numbers={"a": 1}),
+        account=draw_up(TRAININGS, (), asked={"a"}, evaluated={"a"}),
+    )
+    return render_page(replace(summary, state="finished"))
+
+
+@pytest.fixture
+def browse(page, tmp_path):
+    """Open the page, act on it by script, and return what the script noted in ``result``."""
+
+    def act(actions, *options, width=None):
+        path = tmp_path / "page.html"
+        script = SCRIPT.replace("ACTIONS", actions)
+        html = page.replace("<head>", f"<head>{RECORDER}", 1)
+        html = html.replace("</body>", f"{script}</body>")
+        if width is not None:  # no window is as narrow as a phone, a frame is
+            html = (
+                '<!doctype html><body style="margin:0"><iframe style="border:0" '
+                f'width="{width}" height="800" srcdoc="{escape(html)}"></iframe></body>'
+            )
+        path.write_text(html, encoding="utf-8")
+        done = subprocess.run(
+            [
+                str(BROWSER),
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--disable-dev-shm-usage",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--enable-logging=stderr",
+                "--virtual-time-budget=5000",
+                "--dump-dom",
+                *options,
+                path.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        found = re.search(
+            r'<script type="application/json" id="result">(.*?)</script>', done.stdout
+        )
+        assert found, done.stderr[-2000:]
+        result = json.loads(unescape(found[1]))
+        assert result.pop("told") == []
+        assert result.pop("fetched") == []
+        assert not re.search(r"CONSOLE.*", done.stderr)
+        return result
+
+    return act
+
+
+def test_pointing_at_a_network_and_clicking_it_show_what_it_is(browse):
+    result = browse("""
+      const point = one('.chart.broad .point[data-number="2"]');
+      const chart = point.ownerSVGElement;
+      const { left, top, width } = point.querySelector("path").getBoundingClientRect();
+      const place = { clientX: left + width / 2, clientY: top + width / 2, detail: 1 };
+      result.before = [seen(one(".tip")), seen(one("div.pinned"))];
+      send(chart, [PointerEvent, "pointermove"], place);
+      result.tip = one(".tip").innerText;
+      send(chart, [MouseEvent, "click"], place);
+      result.pinned = one("div.pinned").innerText;
+      result.drawn = seen(one("div.pinned .net"));
+      result.hash = location.hash;
+      send(document, [KeyboardEvent, "keydown"], { key: "Escape" });
+      result.after = [seen(one(".tip")), seen(one("div.pinned"))];
+    """)
+
+    assert result["before"] == result["after"] == [False, False]
+    assert "Evaluation 2" in result["tip"]
+    assert "node 2: kernel 3 → 5" in result["tip"]
+    assert "node 2: kernel 3 → 5" in result["pinned"]
+    assert result["drawn"]
+    assert result["hash"] == "#evaluation-2"
+
+
+def test_every_network_can_be_reached_and_chosen_by_keys(browse):
+    result = browse("""
+      const points = all(".chart.broad .point");
+      const last = points.find((each) => each.getAttribute("tabindex") === "0");
+      last.focus();
+      result.first = one(".tip").innerText;
+      send(last, [KeyboardEvent, "keydown"], { key: "ArrowLeft" });
+      result.then = one(".tip").innerText;
+      document.activeElement.dispatchEvent(
+        new MouseEvent("click", { bubbles: true, cancelable: true, detail: 0 }));
+      result.pinned = one("div.pinned h3").innerText;
+    """)
+
+    assert "Evaluation 2" in result["first"]
+    assert "Evaluation 1" in result["then"]
+    assert result["pinned"] == "Evaluation 1"
+
+
+def test_tables_and_sections_are_filled(browse):
+    result = browse("""
+      for (const details of all("details")) details.open = true;
+      const rows = all("section:not(#statistics) tbody tr");
+      result.rows = rows.filter(seen).map((each) => each.innerText);
+      result.links = all(".contents a").map((each) => seen(one(each.hash)));
+      result.ranked = all(".ranks.broad .ranked").filter(seen).length;
+      result.conclusions = all("#statistics table")[0].rows.length - 1;
+      result.cite = one("#cite").innerText;
+    """)
+
+    assert sum("Best found" in row for row in result["rows"]) == 1 + 2  # over and by class
+    assert sum("node 2 kernel" in row for row in result["rows"]) == 1
+    assert result["links"] == [True] * 10
+    assert result["ranked"] == 4
+    assert result["conclusions"] == 6
+    assert "@inproceedings{bosma2022mixed" in result["cite"]
+
+
+def test_the_slider_goes_through_the_slices_of_its_own_patient(browse):
+    result = browse("""
+      const [moved, other] = all(".case");
+      const slider = moved.querySelector("input[type=range]");
+      const look = (each) => ({
+        words: each.querySelector(".slider .on").textContent,
+        spoken: each.querySelector("input").getAttribute("aria-valuetext"),
+        top: each.querySelector(".strip").getBoundingClientRect().top
+          - each.querySelector(".view").getBoundingClientRect().top,
+        outlines: [...each.querySelectorAll(".panel")].map((panel) =>
+          [...panel.querySelectorAll(".slice")].map((group) => Number(seen(group)))),
+      });
+      result.seen = seen(slider);
+      result.before = look(moved);
+      slider.value = slider.min;
+      send(slider, [Event, "input"]);
+      result.after = look(moved);
+      other.open = true;
+      result.other = look(other);
+    """)
+
+    before, after = result["before"], result["after"]
+    assert result["seen"]
+    assert before["words"] == before["spoken"] == result["other"]["words"] == "slice 4 of 9"
+    assert after["words"] == after["spoken"] == "slice 1 of 9"
+    assert before["top"] < after["top"] < 0
+    assert [[sum(panel) for panel in each["outlines"]] for each in (before, after)] == [[1] * 3] * 2
+    assert all(panel[0] == 1 for panel in after["outlines"])
+
+
+def test_boxes_hide_reference_classes_and_networks(browse):
+    result = browse("""
+      const drawn = () => ({
+        networks: all(".case[open] .panel").filter(seen).length,
+        reference: all(".case[open] .slice.on .reference").filter(seen).length,
+        first: getComputedStyle(one(".panel .slice.on path.class-0")).visibility,
+        second: getComputedStyle(one(".panel .slice.on path.class-1")).visibility,
+      });
+      result.before = drawn();
+      one("#shows-network-1").click();
+      one("#shows-class-0").click();
+      result.some = drawn();
+      one("#shows-reference").click();
+      result.fewer = drawn();
+      for (const box of all(".toggles input")) if (!box.checked) box.click();
+      result.after = drawn();
+    """)
+
+    assert result["before"] == result["after"]
+    assert result["before"]["networks"] == 3
+    assert result["some"]["networks"] == 2
+    assert (result["some"]["first"], result["some"]["second"]) == ("hidden", "visible")
+    assert result["some"]["reference"] > 0
+    assert result["fewer"]["reference"] == 0
+
+
+@pytest.mark.parametrize(("width", "shape"), [(1280, "broad"), (360, "narrow")])
+def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
+    result = browse(
+        """
+      const place = (each) => each.getBoundingClientRect();
+      const chart = all(".chart.timeline").filter(seen);
+      result.shapes = chart.map((each) => each.getAttribute("class"));
+      const bars = [...chart[0].querySelectorAll("rect")];
+      result.said = bars.map((each) => each.textContent);
+      result.lanes = [...new Set(bars.map((each) => Math.round(place(each).top)))].length;
+      result.wide = bars.every((each) => place(each).width > 10);
+      result.inside = bars.every((each) => place(each).right <= innerWidth);
+      result.fills = [...new Set(bars.map((each) => getComputedStyle(each).fill))].length;
+      result.breaks = chart[0].querySelectorAll(".break").length;
+      result.words = one("#timeline").innerText;
+    """,
+        "--window-size=1400,900",
+        width=width,
+    )
+    assert result["shapes"] == [f"chart timeline {shape}"]
+    assert (len(result["said"]), result["lanes"], result["fills"]) == (6, 2, 2)
+    assert "Network 1, fold 0, initialisation 0: search score 0.800, from 1 Mar 12:00:00" in str(
+        result["said"]
+    )
+    assert result["wide"]
+    assert result["inside"]
+    assert result["breaks"] == 1
+    assert "4 trainings, 4 min together, filled idle workers" in result["words"]
+
+
+def test_light_and_dark_differ_and_both_can_be_read(browse):
+    look = """
+      const style = getComputedStyle(document.body);
+      result.look = [style.backgroundColor, style.color];
+    """
+    light, dark = (
+        browse(look, f"--blink-settings=preferredColorScheme={scheme}")["look"] for scheme in (1, 0)
+    )
+
+    def brightness(colour):
+        return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+    assert brightness(light[0]) > 700 > 200 > brightness(light[1])
+    assert brightness(dark[0]) < 100 < 600 < brightness(dark[1])
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_screen(browse, width):
+    result = browse(
+        """
+      for (const details of all("details")) details.open = true;
+      result.screen = innerWidth;
+      result.width = Math.max(...all("main, main section, main header, .case, .panels, .copied")
+        .map((each) => each.getBoundingClientRect().right));
+      result.scrolled = document.documentElement.scrollWidth;
+    """,
+        "--window-size=1400,900",
+        width=width,
+    )
+
+    assert result["scrolled"] <= result["screen"]
+    assert result["screen"] == width
+    assert result["width"] <= width
+
+
+def test_it_can_be_printed_with_all_cases_open(browse):
+    result = browse("""
+      dispatchEvent(new Event("beforeprint"));
+      result.open = all(".case").map((each) => each.open);
+      result.configuration = seen(one("#repeat pre"));
+    """)
+
+    assert result == {"open": [True, True], "configuration": True}
+
+
+@pytest.fixture
+def experiment_page(study, evaluation, comparison, segmentations, shown_case):
+    """The page of an experiment of two searches, all of it done."""
+    summary = study(evaluation(1, 0.81), evaluation(2, 0.85))
+    return render_reproduction(
+        ExperimentResults(
+            name="experiment",
+            updated_at=datetime(2026, 3, 1, tzinfo=UTC),
+            stage=None,
+            searches=tuple(
+                SearchedSpace(name=name, summary=summary, link=f"{name}/report.html")
+                for name in ("mixed", "macro")
+            ),
+            comparison=comparison(0.83, 0.8, 0.7, 0.69),
+            segmentations=segmentations(shown_case("worst"), shown_case("better")),
+        )
+    )
+
+
+class TestExperiment:
+    """The same browser on the page of an experiment."""
+
+    @pytest.fixture
+    def page(self, experiment_page):
+        """In place of a study's page."""
+        return experiment_page
+
+    def test_it_shows_searches_tables_and_segmentations(self, browse):
+        result = browse("""
+          const slider = one(".case input[type=range]");
+          const words = () => one(".case .slider .on").textContent;
+          result.before = words();
+          slider.value = slider.min;
+          send(slider, [Event, "input"]);
+          result.after = words();
+          result.tables = all("table").filter(seen).length;
+          result.copy = all("button.copy").filter(seen).length;
+          result.cite = one("#cite").innerText;
+        """)
+        assert result["before"] != result["after"]
+        assert result["tables"] > 2
+        assert result["copy"] > 0
+        assert "@inproceedings{bosma2022mixed" in result["cite"]
+
+    def test_nothing_is_wider_than_a_phone(self, browse):
+        result = browse("result.width = document.documentElement.scrollWidth;", width=360)
+        assert result["width"] <= 360

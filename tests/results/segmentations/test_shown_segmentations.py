@@ -1,0 +1,137 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from mbnas.data.images.appearance import chosen_slices, class_colour, window
+from mbnas.report.page.segmentations_section import segmentations_section
+from mbnas.results.segmentations.shown_segmentations import (
+    FEWEST_SLICES,
+    MOST_SLICES,
+    chosen_cases,
+    room_for,
+    show_case,
+)
+
+FACTS = {"case": "a", "patient": "a", "held_out": False, "dice": (0.5,), "num_classes": 1}
+
+
+@given(num_cases=st.integers(0, 60), most=st.integers(1, 30))
+def test_the_worst_is_always_shown_and_nobody_twice(num_cases, most):
+    chosen = chosen_cases(num_cases, most)
+
+    assert len(chosen) == len(set(chosen)) == min(num_cases, most)
+    assert chosen == tuple(sorted(chosen))
+    assert num_cases == 0 or chosen[0] == 0
+
+
+@given(num_cases=st.integers(1, 500), side=st.integers(8, 1024))
+def test_some_case_and_enough_slices_always_fit(num_cases, side):
+    cases, slices = room_for(num_cases, side)
+
+    assert 1 <= cases <= num_cases
+    assert FEWEST_SLICES <= slices <= MOST_SLICES
+
+
+COUNTS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
+
+
+@given(foreground=COUNTS, most=st.integers(1, 24))
+def test_chosen_slices_ascend_and_hold_the_fullest(foreground, most):
+    chosen = chosen_slices(foreground, most)
+
+    assert 1 <= len(chosen) <= most
+    assert (np.diff(chosen) > 0).all()
+    if foreground.any():
+        assert foreground.argmax() in chosen
+
+
+def test_slices_stand_as_radiologists_see_them():
+    labels = np.zeros((2, 1, 8, 8), dtype=np.uint8)
+    labels[:, 0, 7, 7] = 1  # to the patient's right, and in front
+
+    shown = show_case(np.zeros((1, 8, 8), np.float32), labels, **FACTS, most_slices=1)
+
+    assert shown.slices[0].reference == ("M0 0h1v1h-1z",)
+    assert shown.slices[0].predicted == (("M0 0h1v1h-1z",),)
+
+
+def test_a_square_around_all_foreground_is_shown_with_its_outlines():
+    reference, predicted = np.zeros((2, 3, 32, 32), dtype=np.uint8)
+    reference[1, 10:14, 12:15] = 1
+    predicted[2, 16, 20] = 1
+    images = np.random.default_rng(0).normal(size=(3, 32, 32)).astype(np.float32)
+
+    shown = show_case(images, np.stack([reference, predicted]), **FACTS, most_slices=24)
+
+    assert shown.height == shown.width == 9 + 2 * 3
+    assert [each.number for each in shown.slices] == [1, 2, 3]
+    assert [bool(each.reference[0]) for each in shown.slices] == [False, True, False]
+    assert [bool(each.predicted[0][0]) for each in shown.slices] == [False, False, True]
+    assert shown.fullest == 1
+    assert shown.slices[1].reference[0].endswith("h4v3h-4z")
+
+
+def test_the_strip_holds_every_slice_between_its_own_edges():
+    images = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((3, 8, 8), np.float32)
+    labels = np.ones((2, 3, 8, 8), dtype=np.uint8)
+
+    shown = show_case(images, labels, **FACTS, most_slices=24)
+
+    pixels = np.asarray(Image.open(io.BytesIO(shown.strip)))
+    assert pixels.shape == (3 * (8 + 2), 8)
+    assert [set(part.ravel()) for part in np.split(pixels, 3)] == [{0}, {128}, {255}]
+
+
+def test_a_constant_image_has_a_window():
+    low, high = window(np.zeros((2, 4, 4), np.float32))
+
+    assert low < high
+
+
+@given(stack=arrays(np.uint8, (2, 3, 6, 6), elements=st.integers(0, 1)))
+def test_any_labels_can_be_shown(stack):
+    shown = show_case(np.zeros((3, 6, 6), np.float32), stack, **FACTS, most_slices=2)
+
+    assert 0 <= shown.fullest < len(shown.slices) <= 2
+
+
+def test_the_section_says_what_is_left_out_and_what_is_missing(segmentations, shown_case):
+    some = segmentations_section(segmentations(shown_case(), num_cases=30))
+    none = segmentations_section(segmentations(missing="The prepared slices are gone."))
+    disjoint = segmentations_section(segmentations())
+
+    assert "1 of 30 cases" in some
+    assert "The prepared slices are gone." in none
+    assert "No case was predicted by all" in disjoint
+    assert "checkbox" not in none
+
+
+def test_a_held_out_case_of_another_patient_is_named_so(segmentations, shown_case):
+    shown = shown_case(patient="Anna", held_out=True)
+
+    assert "patient Anna, held out" in segmentations_section(segmentations(shown))
+
+
+def test_classes_never_share_a_colour():
+    fills = [class_colour(number) for number in range(20)]
+
+    assert len(set(fills)) == 20
+
+
+@pytest.mark.parametrize(("num_cases", "side"), [(32, 64), (32, 128), (40, 320)])
+def test_noisy_patients_stay_within_a_few_megabytes(segmentations, shown_case, num_cases, side):
+    rng = np.random.default_rng(0)
+    cases, slices = room_for(num_cases, side)
+    blobs = rng.random((3, slices, side // 4, side // 4)) > 0.5
+    labels = blobs.repeat(4, axis=2).repeat(4, axis=3).astype(np.uint8)
+    images = rng.normal(size=(slices, side, side)).astype(np.float32)
+    shown = show_case(images, labels, **FACTS | {"dice": (0.5, 0.5)}, most_slices=slices)
+
+    section = segmentations_section(segmentations(*[shown] * cases))
+
+    assert len(section or "") < 6_000_000

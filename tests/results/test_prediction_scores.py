@@ -1,0 +1,231 @@
+"""Label maps beside their references: which belong together, what is measured, what it comes to."""
+
+import json
+from dataclasses import asdict
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.images.nifti_writer import write_image
+from mbnas.errors import DatasetError
+from mbnas.report.tables.prediction_scores_table import (
+    case_rows,
+    scores_notes,
+    scores_table,
+    scores_values,
+)
+from mbnas.results.label_pairs import Pair, evaluate_pairs, find_pairs, measure_pair
+from mbnas.results.prediction_scores import ABSENT, prediction_scores
+from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.scoring.surface_distance import measure
+
+AFFINE = np.diag([0.5, -0.7, 3.0, 1.0])
+
+
+def labels_of(seed, values=(0, 1, 5)):
+    return np.random.default_rng(seed).choice(values, (8, 9, 5)).astype(np.uint8)
+
+
+def write(path, labels, affine=AFFINE):
+    path.parent.mkdir(exist_ok=True)
+    write_image(path, labels[None], affine)
+    return path
+
+
+def test_a_pair_is_measured_as_the_comparison_measures(tmp_path):
+    one, other = labels_of(0), labels_of(1)
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii.gz", one),
+        reference=write(tmp_path / "r.nii", other),
+    )
+    found = measure_pair(pair)
+    prediction, reference = (np.digitize(each, [1, 5])[:, ::-1] for each in (one, other))
+    expected = measure(prediction, reference, num_classes=3, spacing_mm=(0.5, 0.7, 3.0))
+    assert found == {1: expected[0], 5: expected[1]}
+
+
+def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
+    for name in ("a.nii.gz", "a_probabilities.nii.gz", "a_uncertainty.nii.gz", "b.nii", "d.nii"):
+        write(tmp_path / "predictions" / name, labels_of(0))
+    (tmp_path / "predictions/prediction.json").write_text("{}")
+    (tmp_path / "predictions/._a.nii.gz").write_text("")
+    for name in ("a.nii", "b.nii.gz", "c.nii.gz"):
+        write(tmp_path / "references" / name, labels_of(0))
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    assert [each.case for each in pairs.both] == ["a", "b"]
+    assert (pairs.missing, pairs.strange) == (("c",), ("d",))
+    scores = evaluate_pairs(pairs)
+    assert [each.name for each in scores.classes] == ["1", "5"]
+    assert scores.summary.metrics["dice"].overall.mean == 1
+    notes = " ".join(scores_notes(scores))
+    assert "1 reference without a prediction, in no mean: c." in notes
+    assert "1 file without a reference, not looked at: d." in notes
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "words"),
+    [
+        ("absent", "folder", "does not exist"),
+        ("folder", "file.nii", "a file and a folder"),
+        ("folder", "other", "No label map of"),
+        ("twice", "folder", r"holds a as \.nii and as \.nii\.gz"),
+    ],
+)
+def test_what_is_no_pair_is_refused(tmp_path, predictions, references, words):
+    for name in ("folder/a.nii", "other/b.nii", "twice/a.nii", "twice/a.nii.gz", "file.nii"):
+        write(tmp_path / name, labels_of(0))
+    with pytest.raises(DatasetError, match=words):
+        find_pairs(tmp_path / predictions, tmp_path / references)
+
+
+def refused(tmp_path, labels, words, affine=AFFINE, **options):
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii", labels, affine),
+        reference=write(tmp_path / "r.nii", labels_of(0)),
+    )
+    with pytest.raises(DatasetError, match=words):
+        measure_pair(pair, **options)
+
+
+def test_what_is_no_label_map_on_the_references_grid_is_refused(tmp_path):
+    refused(tmp_path, labels_of(0)[:-1], "is not on the grid of")
+    refused(tmp_path, labels_of(0), "is not on the grid of", np.diag([0.5, 0.7, 3.0, 1.0]))
+    shifted = AFFINE.copy()
+    shifted[2, 3] = 1.5
+    refused(tmp_path, labels_of(0), r"corners up to 1\.5 mm or 0\.5 voxels apart", shifted)
+    refused(tmp_path, labels_of(0) + np.float32(0.5), "labels are whole numbers")
+    refused(tmp_path, np.full((8, 9, 5), np.nan, np.float32), "labels are whole numbers")
+    refused(tmp_path, np.arange(360).reshape(8, 9, 5), "looks like an image")
+    refused(
+        tmp_path, labels_of(0), "holds label 5, and the dataset declares 1", known=frozenset({1})
+    )
+
+
+def test_the_order_in_which_voxels_are_stored_does_not_matter(tmp_path):
+    image = nib.Nifti1Image(labels_of(0), AFFINE)
+    turned = image.as_reoriented(nib.orientations.axcodes2ornt(("S", "L", "A")))
+    for name, each in (("p.nii", image), ("r.nii", turned)):
+        nib.save(each, tmp_path / name)
+    pair = Pair(case="a", prediction=tmp_path / "p.nii", reference=tmp_path / "r.nii")
+    assert turned.shape != image.shape
+    assert {each.dice for each in measure_pair(pair).values()} == {1}
+
+
+def test_affines_may_differ_by_a_rounding(tmp_path):
+    rounded = AFFINE.copy()
+    rounded[:3, 3] = 0.005
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii", labels_of(0), rounded),
+        reference=write(tmp_path / "r.nii", labels_of(0)),
+    )
+    assert {each.dice for each in measure_pair(pair).values()} == {1}
+
+
+def test_a_case_that_cannot_be_measured_stops_no_other(tmp_path):
+    for name in ("a", "b", "c"):
+        write(tmp_path / f"references/{name}.nii", labels_of(0))
+        write(tmp_path / f"predictions/{name}.nii", labels_of(0))
+    write(tmp_path / "predictions/b.nii", labels_of(0)[:-1])
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    scores = evaluate_pairs(pairs)
+    assert scores.cases == ("a", "c")
+    assert scores.summary.metrics["dice"].overall.mean == 1
+    assert list(scores.failed) == ["b"]
+    assert "is not on the grid of" in scores.failed["b"]
+    assert scores_values(scores)["failed"] == [
+        {"case": case, "reason": reason} for case, reason in scores.failed.items()
+    ]
+    assert "1 case that could not be measured, in no mean: b." in scores_notes(scores)
+
+
+def test_if_no_case_can_be_measured_there_is_nothing_to_show(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / f"references/{name}.nii", labels_of(0))
+        write(tmp_path / f"predictions/{name}.nii", labels_of(0)[:-1])
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    with pytest.raises(DatasetError, match=r"a\.nii is not on .* None of the 2 cases can be"):
+        evaluate_pairs(pairs)
+
+
+def test_files_that_look_like_images_and_are_not_read_are_named(tmp_path):
+    write(tmp_path / "predictions/a.NII.GZ", labels_of(0))
+    write(tmp_path / "references/a.nii.gz", labels_of(0))
+    for name in ("predictions/b.nii.bz2", "references/c.nrrd", "references/notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
+    assert [each.case for each in pairs.both] == ["a"]
+    assert {each.file.rpartition("/")[2] for each in pairs.passed_over} == {"b.nii.bz2", "c.nrrd"}
+    scores = evaluate_pairs(pairs)
+    assert len(scores_values(scores)["passed_over"]) == 2
+    assert "c.nrrd" in scores_notes(scores)[-1]
+
+
+def test_any_numbers_may_be_labels(tmp_path):
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii", labels_of(0).astype(np.float32) * -300),
+        reference=write(tmp_path / "r.nii", labels_of(0).astype(np.int16) * -300),
+    )
+    found = measure_pair(pair)
+    assert {value: each.dice for value, each in found.items()} == {-1500: 1, -300: 1}
+    empty = write(tmp_path / "e.nii", np.zeros((8, 9, 5), np.uint8))
+    assert measure_pair(Pair(case="a", prediction=empty, reference=empty)) == {}
+
+
+def metric_summaries(dice, predicted=10):
+    return ClassMetrics(
+        dice=dice,
+        hd95_mm=10 - 10 * dice,
+        surface_dice=dice / 2,
+        predicted_voxels=predicted,
+        reference_voxels=10,
+    )
+
+
+CLASSES = (LabelClass(value=1, name="front"), LabelClass(value=4, name="back"))
+MEASURED = {
+    "a": {1: metric_summaries(0.5), 4: metric_summaries(0.9)},
+    "b": {1: metric_summaries(0.7)},
+    "c": {1: metric_summaries(0.0, predicted=0), 4: metric_summaries(0.8)},
+}
+
+
+def test_a_mean_is_over_cases_then_over_classes():
+    scores = prediction_scores(MEASURED, CLASSES, missing=("d",))
+    assert scores.measures[1][1] == ABSENT
+    dice = scores.summary.metrics["dice"]
+    assert_allclose([each.mean for each in dice.per_class], [0.4, 0.85])
+    assert_allclose(dice.overall.mean, (0.4 + 0.85) / 2)
+    assert_allclose(dice.per_class[0].sd, np.std([0.5, 0.7, 0.0], ddof=1))
+    assert dice.overall.interval.low < dice.overall.mean < dice.overall.interval.high
+    counts = [(each.num_undefined, each.num_missed) for each in scores.summary.counts]
+    assert counts == [(0, 1), (1, 0)]
+    table = scores_table(scores)
+    assert [row[0].text for row in table.rows] == ["front", "back", "mean"]
+    assert [row[-1].text for row in table.rows] == ["0 (1)", "1 (0)", "1 (1)"]
+
+
+def test_classes_are_those_found_unless_they_are_given():
+    found = prediction_scores(MEASURED)
+    assert [asdict(each) for each in found.classes] == [
+        {"value": 1, "name": "1"},
+        {"value": 4, "name": "4"},
+    ]
+    assert found.summary == prediction_scores(MEASURED, CLASSES).summary
+
+
+@pytest.mark.parametrize("measured", [{"a": {1: metric_summaries(0.5)}}, {"a": {}, "b": {}}])
+def test_little_is_told_of_little(measured):
+    scores = prediction_scores(measured)
+    values = json.loads(json.dumps(scores_values(scores), allow_nan=False))
+    overall = values["measures"][0]
+    assert (overall["class"], overall["sd"], overall["low"]) == (None, None, None)
+    assert overall["mean"] == (0.5 if measured["a"] else None)
+    assert len(list(case_rows(scores))) == len(measured["a"])
+    assert len(scores_table(scores).rows) == 1

@@ -1,0 +1,87 @@
+"""What a search asks for next is known before it does, where it can be."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mbnas.search.bilevel import bilevel_search
+from mbnas.search.limit import limited
+from mbnas.search.local import local_search
+from mbnas.search.lookahead import Lookahead
+from mbnas.search.random_search import random_search
+from mbnas.space.search_space import Space
+
+SPACE = Space(num_nodes=4, num_levels=3)
+BUDGET = 30
+
+
+def bilevel(space, rng):
+    return bilevel_search(space, rng, num_topologies=10)
+
+
+def begin(searcher, seed=0):
+    return lambda: limited(searcher(SPACE, np.random.default_rng(seed)), BUDGET)
+
+
+def walk(searcher, scores, seed=0):
+    """Yield each batch of a search, its scores and what was foreseen of the one after."""
+    start = begin(searcher, seed)
+    foresight, proposals = Lookahead(start), start()
+    batch = next(proposals)
+    while batch is not None:
+        told = [scores(genotype) for genotype in batch.genotypes]
+        yield batch, told, foresight
+        foresight.learn(told)
+        try:
+            batch = proposals.send(told)
+        except StopIteration:
+            return
+
+
+def by_digest(genotype):
+    return int(genotype.digest, 16) / 2**64
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+def test_once_all_scores_are_known_the_next_batch_is_certain(searcher):
+    expected = None
+    for batch, told, foresight in walk(searcher, by_digest):
+        if expected is not None:
+            assert batch.genotypes == expected
+        expected = foresight.certain(told)
+    assert expected == ()  # the budget is spent
+
+
+def test_random_search_is_certain_whatever_the_scores():
+    for batch, told, foresight in walk(random_search, by_digest):
+        nothing = [None] * len(batch.genotypes)
+        assert foresight.certain(nothing) == foresight.certain(told)
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32), open_places=st.sets(st.integers(0, 7)))
+def test_whatever_comes_is_among_what_was_possible(searcher, seed, open_places):
+    possible = None
+    for batch, told, foresight in walk(searcher, by_digest, seed):
+        if possible is not None:
+            assert set(batch.genotypes) <= possible
+        known = [None if place in open_places else score for place, score in enumerate(told)]
+        possible = set(foresight.possible(known))
+
+
+def test_most_often_nothing_is_better_so_that_comes_first():
+    for _, told, foresight in walk(local_search, lambda genotype: 0.5):
+        nothing = [None] * len(told)
+        after = foresight.certain(told)
+        assert tuple(foresight.possible(nothing))[: len(after)] == after
+
+
+@pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
+def test_nothing_is_foreseen_beyond_the_budget(searcher):
+    seen = set()
+    for batch, told, foresight in walk(searcher, by_digest):
+        seen |= set(batch.genotypes)
+        further = set(foresight.certain(told)) - seen
+        assert len(seen) + len(further) <= BUDGET

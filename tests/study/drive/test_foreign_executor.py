@@ -1,0 +1,55 @@
+"""Trainings on an executor that others wrote."""
+
+import pytest
+
+from mbnas.data.phantom import write_phantom
+from mbnas.study.directory import resolve
+from mbnas.study.drive import run
+from mbnas.study.drive.worker_pool import WorkerPool
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2},
+    "training": {
+        "epochs": 1,
+        "steps_per_epoch": 1,
+        "batch_size": 2,
+        "base_channels": 4,
+        "warmup_steps": 0,
+        "collapse_repeats": 0,
+        "head_bias": "random",
+        "precision": "float32",
+    },
+    "space": {"num_nodes": 2, "num_levels": 2},
+    "search": {"evaluations": 2},
+    "run": {"device": "cpu", "executor": "inline"},
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
+
+
+def searched(path, dataset, worker_pool=None):
+    """Return the networks that a search asked for, each with the scores of its trainings."""
+    study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
+    with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
+        run.search(held, worker_pool=worker_pool)
+        assert held.ledger.facts()["state"] == "finished"
+        scores = {(each.key.network, each.key.fold): each.score for each in held.ledger.trainings()}
+        genotypes = [each.genotype for each in held.ledger.evaluations()]
+    return [
+        (genotype, [scores[genotype.digest, fold] for fold in (0, 1)]) for genotype in genotypes
+    ]
+
+
+@pytest.mark.slow
+def test_dask_s_own_executor_gives_the_scores_that_ours_give(dataset, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    # One thread: trainings draw from random numbers of their whole process.
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
+    with distributed.Client(**options, dashboard_address=None) as client:
+        place = WorkerPool(executor=client.get_executor(), slots=2)
+        found = searched(tmp_path / "dask", dataset, place)
+    assert found == searched(tmp_path / "ours", dataset)

@@ -1,0 +1,203 @@
+"""A search on a Ray cluster of several nodes, one of which is killed in its middle.
+
+All nodes are on this machine, each with a raylet of its own.
+"""
+
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+
+from mbnas.data.phantom import write_phantom
+from mbnas.errors import StudyError, WorkerDied
+from mbnas.study.directory import resolve
+from mbnas.study.drive import run
+from mbnas.study.drive.slices_on_ray import TrainingsOnRay
+from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.training.run_training import run_training
+from mbnas.workers.ray.cluster import connected
+from mbnas.workers.ray.ray_executor import RayExecutor
+
+ray = pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+pytestmark = pytest.mark.slow
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2},
+    "training": {
+        "epochs": 1,
+        "steps_per_epoch": 1,
+        "batch_size": 2,
+        "base_channels": 4,
+        "warmup_steps": 0,
+        "collapse_repeats": 0,
+        "head_bias": "random",
+        "precision": "float32",
+    },
+    "space": {"num_nodes": 2, "num_levels": 2},
+    "search": {"evaluations": 6},
+    "run": {"device": "cpu", "speculate": False},
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_phantom("spleen", tmp_path_factory.mktemp("data") / "spleen", num_patients=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stand_ins_travel():
+    """Send the functions of this module as they are: no worker can import it."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture
+def cluster():
+    """Two nodes of one core each; this process is on the first."""
+    cluster = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"first": 1}}
+    )
+    cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    try:
+        with connected(cluster.address):
+            yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def opened(path, dataset, **options):
+    study = resolve(
+        path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS | options
+    )
+    return run.opened(study, command="mbnas search", warn=pytest.fail)
+
+
+class Outcome(NamedTuple):
+    state: str
+    evaluations: list
+    trainings: list
+
+
+def outcome(held):
+    """Return all that a ledger says of a search but when and where it ran."""
+    facts = held.ledger.facts()
+    trainings = [
+        replace(each, wall_s=0.0, slices_per_s=None, worker="", started_at="")
+        for each in held.ledger.trainings()
+    ]
+    evaluations = [(each.number, each.genotype) for each in held.ledger.evaluations()]
+    trainings.sort(key=lambda each: repr(each.key))
+    return Outcome(facts["state"], evaluations, trainings)
+
+
+def train_and_note(notes, second, task):
+    """Train and leave a note of it; on the second node no training ever ends.
+
+    The search goes only so far on the first node before the second, which may be slow to
+    start, has a training that is stuck.
+    """
+    node = ray.get_runtime_context().get_node_id()
+    name, stuck = name_of(task), notes / "stuck"
+    with (notes / "started").open("a") as file:
+        file.write(f"{name} {node}\n")
+    if node == second:
+        stuck.write_text(name)
+        time.sleep(600)
+    elif (notes / "started").read_text().count(node) > 3:
+        deadline = time.monotonic() + 120
+        while not stuck.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return run_training(task)
+
+
+def name_of(task):
+    return f"{task.architecture.digest}-{task.fold}"
+
+
+@contextmanager
+def node_lost_at(file, cluster, node):
+    """Kill a node as soon as a file is there."""
+    ended = threading.Event()
+
+    def kill():
+        while not file.exists():
+            if ended.wait(0.05):
+                return
+        cluster.remove_node(node, allow_graceful=False)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        killer.join()
+
+
+def test_a_lost_node_costs_only_the_trainings_that_ran_there(cluster, dataset, tmp_path):
+    with opened(
+        tmp_path / "undisturbed", dataset, run=SETTINGS["run"] | {"executor": "inline"}
+    ) as held:
+        run.search(held)
+        expected = outcome(held)
+    first, second = cluster.head_node, next(iter(cluster.worker_nodes))
+    with (
+        opened(tmp_path / "disturbed", dataset) as held,
+        TrainingsOnRay(lambda: 2) as executor,
+        node_lost_at(tmp_path / "stuck", cluster, second),
+    ):
+        train = partial(train_and_note, tmp_path, second.node_id)
+        run.search(held, worker_pool=WorkerPool(executor=executor, slots=2, train=train))
+        assert outcome(held) == expected
+    started = [tuple(line.split()) for line in (tmp_path / "started").read_text().splitlines()]
+    stuck = (tmp_path / "stuck").read_text()
+    once = {name for name, _ in started} - {stuck}
+    assert [node for name, node in started if name == stuck] == [second.node_id, first.node_id]
+    assert len(once) + 2 == len(started) == len(expected.trainings) + 1
+
+
+def block(file):
+    """Leave a file and never end."""
+    file.touch()
+    time.sleep(600)
+
+
+def test_a_node_lost_more_often_than_ray_retries_is_told(cluster, tmp_path):
+    second = next(iter(cluster.worker_nodes))
+    occupied = ray.remote(num_cpus=1, resources={"first": 1})(block).remote(tmp_path / "other")
+    with RayExecutor(lambda: 1, max_retries=0) as executor:
+        with node_lost_at(tmp_path / "stuck", cluster, second):
+            lost = executor.submit(block, tmp_path / "stuck")
+            with pytest.raises(WorkerDied, match=r"node of a training was lost \(once\)"):
+                lost.result(timeout=120)
+        ray.cancel(occupied, force=True)
+        assert executor.submit(abs, -1).result(timeout=120) == 1
+
+
+def test_a_configuration_s_own_cluster_holds_what_its_nodes_hold(cluster, dataset, tmp_path):
+    settings = SETTINGS["run"] | {"executor": "ray", "address": cluster.address}
+    with opened(tmp_path / "study", dataset, run=settings, search={"evaluations": 1}) as held:
+        with worker_pool_of(held.study.configuration) as place:
+            assert place.slots == 2
+        run.search(held)
+        assert outcome(held).state == "finished"
+    assert ray.is_initialized()
+
+
+def test_trainings_that_no_node_can_hold_are_refused(cluster, dataset, tmp_path):
+    training = SETTINGS["training"] | {"threads": 2}
+    settings = SETTINGS["run"] | {"executor": "ray", "address": cluster.address}
+    with (
+        opened(tmp_path / "study", dataset, run=settings, training=training) as held,
+        pytest.raises(StudyError, match="takes 2 cores: lower"),
+    ):
+        run.search(held)

@@ -1,0 +1,80 @@
+"""The account of a study, against sums made by hand."""
+
+from mbnas.study.progress.time_account import Share, draw_up
+from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
+
+
+def key(network, fold=0, initialisation=0):
+    return TrainingKey(network=network, protocol="p", fold=fold, initialisation=initialisation)
+
+
+def training(network, wall_s, *, fold=0, initialisation=0, **changes):
+    values = {
+        "key": key(network, fold, initialisation),
+        "score": 0.8,
+        "wall_s": wall_s,
+        "worker": "host:1 cuda:0",
+        "started_at": "2026-03-01T12:00:00+00:00",
+    }
+    return TrainingRecord(**(values | changes))
+
+
+def failure(network, wall_s, **changes):
+    values = {
+        "key": key(network),
+        "kind": "worker died",
+        "reason": "It was killed.",
+        "wall_s": wall_s,
+        "worker": "host:1 cuda:0",
+        "started_at": "2026-03-01T12:00:00+00:00",
+    }
+    return LostRunRecord(**(values | changes))
+
+
+def test_a_study_without_trainings_cost_nothing():
+    account = draw_up((), (), asked=(), evaluated=(), asked_again=3)
+    assert account.spent == account.borrowed == account.ahead == Share(count=0, seconds=0.0)
+    assert (account.saved_s, account.wasted_s) == (0.0, 0.0)
+
+
+def test_every_second_is_in_its_place():
+    account = draw_up(
+        (
+            training("a", 100.0),
+            training("a", 140.0, fold=1),
+            training("b", 60.0),
+            training("b", 20.0, fold=1, score=None, error="The loss was not finite."),
+            training("c", 50.0, borrowed=True),
+            training("c", 30.0, fold=1, borrowed=True),
+            training("d", 11.0),  # started ahead, and never asked for
+            training("a", 500.0, initialisation=1000),  # of a comparison
+            training("unet", 700.0, initialisation=1000),
+        ),
+        (failure("b", 7.0), failure("a", 0.0), failure("d", 2.5, withdrawn=True)),
+        asked={"a", "b", "c", "e"},
+        evaluated={"a", "b", "c"},
+        asked_again=2,
+        dropped={"b": 4, "never begun": 9},
+    )
+
+    assert account.spent == Share(count=7 + 3, seconds=100 + 140 + 60 + 20 + 11 + 1200 + 9.5)
+    assert account.compared == Share(count=2, seconds=1200.0)
+    assert account.borrowed == Share(count=2, seconds=80.0)
+    assert account.asked_again == Share(count=2, seconds=2 * (100 + 140 + 60 + 20 + 80) / 3)
+    assert account.dropped == Share(count=4, seconds=4 * (60 + 20) / 2)
+    assert account.failed == Share(count=1 + 3, seconds=20 + 9.5)
+    assert account.ahead == Share(count=1, seconds=11.0)
+    assert account.saved_s == 80 + 2 * 400 / 3 + 160
+    assert account.wasted_s == 29.5 + 11.0
+
+
+def test_what_was_started_ahead_and_then_asked_for_is_not_wasted():
+    trainings = (training("a", 10.0), training("b", 5.0))
+    assert draw_up(trainings, (), asked={"a"}, evaluated={"a"}).wasted_s == 5.0
+    assert draw_up(trainings, (), asked={"a", "b"}, evaluated={"a"}).wasted_s == 0.0
+
+
+def test_a_training_that_failed_ahead_is_wasted_once():
+    failed = training("a", 10.0, score=None, error="The loss was not finite.")
+    account = draw_up((failed,), (), asked=(), evaluated=())
+    assert account.wasted_s == account.spent.seconds == 10.0

@@ -1,0 +1,38 @@
+"""What went wrong, and what became of it."""
+
+import pytest
+
+from mbnas.study.progress.search_status import failed_trainings, lost_runs
+from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
+
+KEYS = [TrainingKey(network="n", protocol="p", fold=fold, initialisation=0) for fold in range(3)]
+
+
+def training(key, error=None):
+    return TrainingRecord(
+        key=key,
+        score=None if error else 0.8,
+        error=error,
+        wall_s=1.0,
+        worker="host:1 cpu",
+        started_at="2026-03-01T12:00:00+00:00",
+    )
+
+
+def failure(key):
+    return LostRunRecord(
+        key=key, kind="worker died", reason="It was killed.", wall_s=1.0, worker="host:1 cpu",
+        started_at="2026-03-01T12:00:00+00:00",
+    )  # fmt: skip
+
+
+def test_trainings_with_an_error_are_those_that_failed():
+    sound, failed = training(KEYS[0]), training(KEYS[1], "It was killed.")
+    assert failed_trainings([sound, failed]) == (failed,)
+
+
+@pytest.mark.parametrize(("number", "sequel"), [(0, "scored"), (1, "failed"), (2, None)])
+def test_a_run_that_came_to_nothing_has_a_sequel_or_none(number, sequel):
+    trainings = [training(KEYS[0]), training(KEYS[1], "It was killed.")]
+    (run,) = lost_runs([failure(KEYS[number])], trainings)
+    assert (run.record.key, run.sequel) == (KEYS[number], sequel)

@@ -1,0 +1,185 @@
+"""Looking at a study while another process writes it, and after that was killed."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from mbnas.search.racing.judge import Judge
+from mbnas.search.racing.outcome import Outcome
+from mbnas.space.genotype import Genotype
+from mbnas.study.directory import resolve
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import EvaluationRecord
+from mbnas.study.lock import study_lock
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
+from mbnas.study.progress.time_left import num_needed, pace_of
+from mbnas.study.progress.watch import glances
+from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
+
+NETWORKS = [Genotype.parse(f"0vgg{kernel}") for kernel in (3, 5, 7)]
+NOON = 1_772_366_400.0  # 2026-03-01T12:00:00Z
+
+
+def training(network, fold=0, **changes):
+    key = TrainingKey(network=network.digest, protocol="p", fold=fold, initialisation=0)
+    values = {
+        "key": key,
+        "score": 0.8,
+        "wall_s": 60.0,
+        "worker": "host:1 cpu",
+        "started_at": "2026-03-01T12:00:00+00:00",
+    }
+    return TrainingRecord(**(values | changes))
+
+
+class Writer:
+    """The process that searches: holds a study of two folds and writes its ledger."""
+
+    def __init__(self, path):
+        self.study = resolve(
+            path,
+            path.parent,
+            protocol="quick",
+            default_protocol="quick",
+            options={"protocol": {"folds": 2}},
+        )
+        path.mkdir()
+        self.ledger = Ledger.create(self.study.ledger)
+        self.study.write_configuration()
+        for key, value in {"protocol": "p", "budget": "3", "state": "running"}.items():
+            self.ledger.set_fact(key, value)
+        self.hold = ExitStack()
+        self.hold.enter_context(study_lock(path, "mbnas search"))
+
+    def look(self, *steps):
+        """What is seen, one step of the search in every pause."""
+        left = list(steps)
+        return list(glances(self.study, clock=lambda: NOON + 60, pause=lambda: left.pop(0)()))
+
+
+@pytest.fixture
+def writer(tmp_path):
+    made = Writer(tmp_path / "study")
+    yield made
+    made.hold.close()
+    made.ledger.close()
+
+
+def test_a_search_is_seen_until_it_is_finished(writer):
+    first, ledger = NETWORKS[0], writer.ledger
+    ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
+    seen = writer.look(
+        lambda: ledger.record_training(training(first)),
+        lambda: None,
+        lambda: ledger.record_network(first, parameters=7),
+        lambda: ledger.record_training(training(first, 1, score=0.9)),
+        lambda: ledger.set_fact("state", "finished"),
+    )
+    assert [each.is_new for each in seen] == [True, True, False, False, True, True]
+    assert [each.num_trainings for each in seen] == [0, 1, 1, 1, 2, 2]
+    assert [len(each.standing.complete) for each in seen] == [0, 0, 0, 0, 1, 1]
+    assert [each.standing.state for each in seen] == ["running"] * 5 + ["finished"]
+    assert [each.key.fold for each in seen[-1].last] == [1, 0]
+
+
+def test_what_failed_is_counted_and_what_nobody_asked_for_is_there(writer):
+    first, ahead, _ = NETWORKS
+    writer.ledger.record_network(ahead)
+    writer.ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
+    writer.ledger.record_training(training(first, score=None, error="It was killed."))
+    writer.ledger.record_training(training(ahead))
+    writer.ledger.record_failure(
+        LostRunRecord(
+            key=training(first).key,
+            kind="worker died",
+            reason="It was killed.",
+            wall_s=1.0,
+            worker="host:1 cpu",
+            started_at="2026-03-01T12:00:00+00:00",
+        )
+    )
+    writer.hold.close()
+    (seen,) = writer.look()
+    assert (seen.num_trainings, seen.num_failed, seen.num_runs_failed) == (2, 1, 1)
+
+
+def test_a_search_that_was_killed_is_stopped(writer):
+    seen = writer.look(lambda: None, writer.hold.close)
+    assert [each.standing.state for each in seen] == ["running", "running", "stopped"]
+    assert [each.is_new for each in seen] == [True, False, True]
+    assert seen[-1].pace is None
+
+
+def test_a_study_that_nobody_runs_is_seen_once(writer):
+    writer.hold.close()
+    writer.ledger.set_fact("state", "stopped")
+    (seen,) = writer.look()
+    assert (seen.standing.state, seen.is_new) == ("stopped", True)
+
+
+def test_a_search_that_is_just_being_resumed_is_waited_for(writer):
+    writer.ledger.set_fact("state", "stopped")
+    seen = writer.look(
+        lambda: writer.ledger.set_fact("state", "running"),
+        lambda: writer.ledger.set_fact("state", "finished"),
+    )
+    assert [each.standing.state for each in seen] == ["stopped", "running", "finished"]
+
+
+# Pace
+
+
+def evaluation(number, network, *trainings, num_trainings=2):
+    return ScoredNetwork(
+        record=EvaluationRecord(number=number, genotype=network, why="start 1"),
+        trainings=trainings,
+        num_trainings=num_trainings,
+        judgement=Judge(num_folds=1).judge(
+            [Outcome(score=each.score, wall_s=each.wall_s) for each in trainings]
+            + [None] * (num_trainings - len(trainings))
+        ),
+        parameters=None,
+        macs=None,
+    )
+
+
+def standing(*evaluations, budget=10):
+    return SearchStatus(budget=budget, state="running", evaluations=evaluations)
+
+
+def test_the_pace_is_that_since_the_search_was_resumed():
+    first, second, _ = NETWORKS
+    done = [training(first), training(first, 1)]
+    long_ago = replace(training(second), started_at="2026-02-01T12:00:00+00:00")
+    elsewhere = replace(training(second, 1), borrowed=True)
+    now = standing(evaluation(1, first, *done), evaluation(2, second, long_ago))
+    found = pace_of(now, [*done, long_ago, elsewhere], begun_s=NOON - 60, now_s=NOON + 540)
+    assert found.trainings_per_hour == 12.0
+    assert found.left_s == (9 * 2 - 1) * 300.0
+
+
+def test_the_pace_is_that_of_the_last_hour_at_most():
+    first = NETWORKS[0]
+    done = training(first, started_at="2026-03-01T09:00:00+00:00"), training(first, 1)
+    found = pace_of(
+        standing(evaluation(1, first, *done)), done, begun_s=NOON - 30_000, now_s=NOON + 1800
+    )
+    assert (found.since_s, found.trainings_per_hour) == (NOON - 1800, 1.0)
+
+
+@pytest.mark.parametrize("started_at", ["2027-01-01T00:00:00+00:00", "just now", ""])
+def test_there_is_no_pace_without_a_training_that_has_ended(started_at):
+    ended = training(NETWORKS[0], started_at=started_at)
+    assert pace_of(standing(), [ended], begun_s=NOON - 60, now_s=NOON) is None
+
+
+def test_what_is_needed_is_counted_by_what_networks_took_so_far():
+    first, second, third = NETWORKS
+    short = evaluation(1, first, training(first), num_trainings=1)
+    begun = evaluation(2, second, training(second), num_trainings=15)
+    assert num_needed(standing()) == 0
+    assert num_needed(standing(evaluation(1, third, num_trainings=15))) == 150
+    assert num_needed(standing(begun)) == 149
+    assert num_needed(standing(short, begun, budget=4)) == 3 - 1
+    assert num_needed(standing(short, budget=1)) == 0

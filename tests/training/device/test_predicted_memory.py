@@ -1,0 +1,85 @@
+"""The prediction for a protocol's trainings: what goes into it, and that it is done once."""
+
+from dataclasses import replace
+
+import pytest
+
+from mbnas.errors import ConfigurationError
+from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN
+from mbnas.space.genotype import Genotype
+from mbnas.training.device import predicted_memory as memory
+from mbnas.training.device.predicted_memory import predicted_bytes, training_memory
+from mbnas.training.loop.validation import BATCH
+
+CHANNELS = {"in_channels": 2, "num_classes": 3}
+
+
+def with_training(protocol, **changes):
+    return replace(protocol, training=replace(protocol.training, **changes))
+
+
+def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatch):
+    need = training_memory(task.architecture, task.protocol, **CHANNELS)
+    assert need.step > need.saved > 0
+    side, batch = task.protocol.preparation.slice_size, max(4, BATCH)
+    of_slice = side**2 * (4 * CHANNELS["in_channels"] + 1)
+
+    def predicted():
+        return predicted_bytes(
+            task.architecture, task.protocol, num_slices=1000, device="cuda", **CHANNELS
+        )
+
+    asked = []
+    monkeypatch.setattr(memory, "are_resident", lambda *asked_for: not asked.append(asked_for))
+    assert predicted() == need.total + 1000 * of_slice
+    assert asked == [(1000 * of_slice, "cuda")]
+    monkeypatch.setattr(memory, "are_resident", lambda *_: False)
+    assert predicted() == need.total + 4 * batch * of_slice
+
+
+@pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])
+@pytest.mark.parametrize("text", ["0vgg3", "0dense3", "0residual5", "0inception3"])
+def test_more_of_anything_needs_more(task, loss, text):
+    protocol, genotype = with_training(task.protocol, loss=loss), Genotype.parse(text)
+
+    def need(**changes):
+        return training_memory(genotype, with_training(protocol, **changes), **CHANNELS)
+
+    assert need(batch_size=8).step == pytest.approx(2 * need(batch_size=4).step, rel=0.01)
+    assert need(base_channels=8).kept > need(base_channels=4).kept
+    assert need(precision="bfloat16").step < need(precision="float32").step
+    larger = replace(protocol, preparation=replace(protocol.preparation, slice_size=32))
+    assert training_memory(genotype, larger, **CHANNELS).step > 3.5 * need().step
+
+
+def test_a_network_is_gone_through_once(task, monkeypatch):
+    training_memory(task.architecture, task.protocol, **CHANNELS)
+    monkeypatch.setattr(memory, "memory_need", None)
+    training_memory(task.architecture, task.protocol, **CHANNELS)
+
+
+def test_a_network_that_cannot_be_built_is_told_as_such(task):
+    protocol = with_training(task.protocol, base_channels=6)
+    with pytest.raises(ConfigurationError, match="must be divisible by 4"):
+        training_memory(Genotype.parse("0dense3"), protocol, **CHANNELS)
+
+
+def test_trainings_together_and_recorded_steps_need_their_own(task, monkeypatch):
+    monkeypatch.setattr(memory, "are_resident", lambda *_: True)
+
+    def predicted(protocol, trainings=1):
+        return predicted_bytes(
+            task.architecture,
+            protocol,
+            num_slices=0,
+            device="cuda",
+            trainings=trainings,
+            **CHANNELS,
+        )
+
+    one, three = predicted(task.protocol), predicted(task.protocol, trainings=3)
+    assert three - one == pytest.approx(2 * (one - CONTEXT_BYTES))
+    recorded = with_training(task.protocol, step="graph")
+    need = training_memory(task.architecture, recorded, **CHANNELS)
+    beside = MARGIN * min(need.step, need.validation)
+    assert predicted(recorded) - one == pytest.approx(beside, abs=1)
