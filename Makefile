@@ -1,21 +1,31 @@
-# What a person and continuous integration run. Each target sets up .venv on first use and reuses
-# it after; it is brought up to date when pyproject.toml changes.
+# Commands for people and for continuous integration; `make help` lists them. Each creates .venv on
+# first use, reuses it afterwards, and updates it when pyproject.toml changes.
 PYTHON ?= python3
 BIN := .venv/bin
+# `make demo` needs only mbnas itself; the other targets need its extras and tools in the same .venv.
+DEMO_READY := .venv/.ready-demo
 READY := .venv/.ready
-# Tests run in several processes, a file's in one: many wait for processes of their own.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
+# The tests of one file run in one process, up to four files at once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
-.PHONY: demo test check check-avx2 docs bench clean
+.PHONY: help demo fast test check check-avx2 docs bench clean
 
-demo: $(READY)
+help:  ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name text; do printf 'make %-12s %s\n' "$$name" "$$text"; done
+
+demo: $(DEMO_READY)  ## search and compare networks on synthetic data, in five minutes
 	$(BIN)/mbnas demo mbnas-demo
 
-test: $(READY)
+fast: $(READY)  ## run the tests without the slow ones: for daily work
+	$(PYTEST) -m "not slow"
+
+test: $(READY)  ## run all tests
 	$(PYTEST)
 
-check: $(READY)
+check: $(READY)  ## check format, lint, types and imports, run all tests with coverage, then check-avx2
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -23,34 +33,38 @@ check: $(READY)
 	$(PYTEST) --cov --cov-report=term
 	$(MAKE) check-avx2
 
-# What depends on the processor's instructions, on one without AVX-512. Both are read as torch loads.
-check-avx2: $(READY)
+# torch reads both variables when it is loaded.
+check-avx2: $(READY)  ## run the tests that depend on the processor, restricted to AVX2
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not slow" \
 	  tests/network tests/training/loop/test_training_loop.py tests/training/device/test_device_setup.py \
 	  tests/training/test_run_training.py tests/training/loop/test_validation.py tests/prediction/test_predictor.py
 
-docs: $(READY)
+docs: $(READY)  ## build the documentation into site/
 	$(BIN)/python docs/build.py site
 
-# All benchmarks, on a machine that does nothing else; BENCH=--quick to see that they run.
-bench: $(READY)
+bench: $(READY)  ## run all benchmarks, on an idle machine; BENCH=--quick only shows that they run
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
-# The environment stays: it is slow to make. Remove .venv to begin anew.
-clean:
+clean:  ## remove what was built, except .venv, which is slow to create
 	rm -rf site mbnas-demo .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache
 
-$(READY): pyproject.toml | $(BIN)/pip
+$(DEMO_READY): pyproject.toml | $(BIN)/pip
 	@echo "Installing mbnas into .venv; the first time downloads PyTorch, which takes minutes."
-	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) .
 	@touch $@
 
-# Made last of all that a new environment has, so a half-made one is made again.
+# With everything installed, the demo is ready too.
+$(READY): pyproject.toml | $(BIN)/pip
+	@echo "Installing mbnas with its extras and tools into .venv, which takes minutes."
+	$(INSTALL) '.[dev]'
+	@touch $@ $(DEMO_READY)
+
+# pip is the last thing that a new environment gets, so one without it is incomplete: recreate it.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "mbnas needs Python 3.11 or newer, which $(PYTHON) is not:" \
-	    "name one, as in make test PYTHON=python3.12." >&2; exit 1; }
+	  echo "mbnas needs Python 3.11 or newer, but $(PYTHON) is older or missing:" \
+	    "name another, as in make test PYTHON=python3.12." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venv || { \
-	  echo "$(PYTHON) cannot make virtual environments:" \
+	  echo "$(PYTHON) cannot create virtual environments:" \
 	    "install its venv module, on Debian with apt install python3-venv." >&2; exit 1; }
