@@ -19,14 +19,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from jaxtyping import install_import_hook
+
+from . import shape_checks
 
 settings.register_profile(
     "mbnas", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("mbnas")
 
-install_import_hook("mbnas", "beartype.beartype")
+shape_checks.install("mbnas")
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
