@@ -23,9 +23,9 @@ from mbnas.network.cost.complexity import complexity
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.configuration import Configuration, build, merge, preset_layer
 from mbnas.study.directory import Study
-from mbnas.study.drive.run import opened
 from mbnas.training.protocol import TrainingSettings
 from mbnas.training.run_training import run_training
 from mbnas.training.task import TrainingTask

@@ -21,9 +21,10 @@ from evaluation_parts import ledger_seconds, parts_of_all
 from measuring import described, machine, spread, summary, write
 from studies import Settings, held_study, patients
 
-from mbnas.study.drive import run
 from mbnas.study.drive.driver import Moment
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import worker_pool_of
+from mbnas.study.open_study import OpenStudy
 from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import TrainingRecord
 
@@ -140,7 +141,7 @@ def searched(place: Path, settings: Settings, arguments: argparse.Namespace) -> 
     }
 
 
-def watched_search(held: run.OpenStudy) -> dict[str, float]:
+def watched_search(held: OpenStudy) -> dict[str, float]:
     """Run a study's search and return what it took.
 
     Returns:
@@ -155,13 +156,13 @@ def watched_search(held: run.OpenStudy) -> dict[str, float]:
             starts.setdefault(record.worker, time.perf_counter() - wall - record.wall_s)
 
     wall, cpu = time.perf_counter(), time.process_time()
-    with worker_pool_of(held.study.configuration) as worker_pool:
-        run.search(held, watch=watch, worker_pool=worker_pool)
+    with worker_pool_of(held.configuration) as worker_pool:
+        run_search(held, watch=watch, worker_pool=worker_pool)
         wall_s, driver_s = time.perf_counter() - wall, time.process_time() - cpu
     return {"wall_s": wall_s, "driver_s": driver_s, "start_s": sum(starts.values())}
 
 
-def tasks_of(held: run.OpenStudy, records: Sequence[TrainingRecord]) -> list[TrainingTask]:
+def tasks_of(held: OpenStudy, records: Sequence[TrainingRecord]) -> list[TrainingTask]:
     """Return the trainings behind a study's records."""
     networks = held.ledger.networks()
     return [

@@ -19,7 +19,7 @@ from mbnas.nnunet.plans import CONFIGURATION, export_nnunet, plans_name
 from mbnas.nnunet.raw_dataset import dataset_name, splits, write_raw
 from mbnas.nnunet.schedule import Schedule
 from mbnas.space.genotype import unet_genotype
-from mbnas.study.drive.run import OpenStudy
+from mbnas.study.open_study import OpenStudy
 
 GENOTYPE = unet_genotype()
 BASE_CHANNELS = 8

@@ -17,7 +17,7 @@ from commands import arm, script
 from measuring import described, interleaved, machine, ratios, spread, summary, write
 from studies import TINY, held_study, patients
 
-from mbnas.study.drive import run
+from mbnas.study.drive.run_search import run_search
 
 AIM_S = 0.3
 """Of ``mbnas --help`` on a machine that does nothing else."""
@@ -67,7 +67,7 @@ def searched_study(directory: Path) -> Path:
     """Return a study whose search of two networks has ended."""
     settings = TINY | {"search": {"evaluations": 2}, "run": {"device": "cpu", "executor": "inline"}}
     with held_study(directory / "study", patients(directory, 3), settings) as held:
-        run.search(held)
+        run_search(held)
     return directory / "study"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.data.phantom import write_phantom
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import resolve
-from mbnas.study.drive import run
+from mbnas.study.open_study import OpenStudy
 
 Settings = dict[str, dict[str, Any]]
 """Of a configuration, by section."""
@@ -38,7 +39,7 @@ def patients(directory: Path, number: int) -> Path:
 @contextmanager
 def held_study(
     path: Path, dataset: Path, settings: Mapping[str, Mapping[str, Any]]
-) -> Iterator[run.OpenStudy]:
+) -> Iterator[OpenStudy]:
     """Yield a new study under ``quick``, open for trainings, with settings laid over it.
 
     Args:
@@ -53,5 +54,5 @@ def held_study(
         default_protocol="quick",
         options={section: dict(values) for section, values in settings.items()},
     )
-    with run.opened(study, command="a benchmark") as held:
+    with opened(study, command="a benchmark") as held:
         yield held

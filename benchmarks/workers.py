@@ -24,8 +24,8 @@ from studies import Settings, held_study, patients
 
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive import run
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.open_study import OpenStudy
 from mbnas.training.task import TrainingTask
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     with ExitStack() as stack:
         held = stack.enter_context(study_of(arguments))
         places = {
-            name: stack.enter_context(worker_pool_of(configured(held.study.configuration, place)))
+            name: stack.enter_context(worker_pool_of(configured(held.configuration, place)))
             for name, place in PLACES.items()
         }
         rounds: dict[str, list[float]] = {name: [] for name in PLACES}
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 @contextmanager
-def study_of(arguments: argparse.Namespace) -> Iterator[run.OpenStudy]:
+def study_of(arguments: argparse.Namespace) -> Iterator[OpenStudy]:
     """Yield a study that is open, whose slices have 48 pixels a side, and that is thrown away."""
     settings: Settings = {
         "preparation": {"slice_size": 48},
@@ -105,7 +105,7 @@ def configured(configuration: Configuration, place: Place) -> Configuration:
     )
 
 
-def tasks_of(held: run.OpenStudy, place: Place, trainings: int) -> list[TrainingTask]:
+def tasks_of(held: OpenStudy, place: Place, trainings: int) -> list[TrainingTask]:
     """Return the trainings of a round: the same at all places but for their threads."""
     training = replace(held.protocol.training, threads=place.threads)
     protocol = replace(held.protocol, training=training)
@@ -134,7 +134,7 @@ def timed(place: WorkerPool, tasks: list[TrainingTask]) -> float:
 
 
 def results(
-    held: run.OpenStudy, rounds: dict[str, list[float]], arguments: argparse.Namespace
+    held: OpenStudy, rounds: dict[str, list[float]], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Return all rounds and what they amount to."""
     per_hour = {

@@ -20,8 +20,9 @@ from mbnas.errors import StudyError
 from mbnas.report.page.study_page import render_page
 from mbnas.results.read_search import collect
 from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study, resolve
-from mbnas.study.drive import run
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import read_status
@@ -63,11 +64,11 @@ def whole(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("os.cpu_count", lambda: 1)
-        with run.opened(study, command="mbnas search", warn=lambda text: None) as held:
+        with opened(study, command="mbnas search", warn=lambda text: None) as held:
             worker_pool = WorkerPool(
                 executor=InlineExecutor(), slots=1, train=lambda task: invented(task, held)
             )
-            run.search(held, worker_pool=worker_pool)
+            run_search(held, worker_pool=worker_pool)
             patched.setattr(
                 comparison, "worker_pool_of", lambda configuration: nothing(worker_pool)
             )

@@ -28,6 +28,7 @@ from mbnas.training.protocol import (
     PAPER_DATASETS,
     PRESETS,
     CrossValidationSettings,
+    Protocol,
     TrainingSettings,
 )
 
@@ -127,6 +128,21 @@ class Configuration:
 
     def __post_init__(self) -> None:
         self.search.start_in(self.space)
+
+    def protocol_for(self, data: str) -> Protocol:
+        """Return the protocol of trainings on prepared slices.
+
+        Args:
+            data: Digest of the slices.
+        """
+        return Protocol(
+            evaluation=self.protocol,
+            training=self.training,
+            augmentation=self.augmentation,
+            preparation=self.preparation,
+            seed=self.seed,
+            data=data,
+        )
 
     def to_toml(self) -> str:
         """Return the text of ``study.toml``; keys without a value are left out."""

@@ -3,8 +3,9 @@
 import pytest
 
 from mbnas.data.phantom import write_phantom
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import resolve
-from mbnas.study.drive import run
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
 
 SETTINGS = {
@@ -34,8 +35,8 @@ def dataset(tmp_path_factory):
 def searched(path, dataset, worker_pool=None):
     """Return the networks that a search asked for, each with the scores of its trainings."""
     study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
-    with run.opened(study, command="mbnas search", warn=pytest.fail) as held:
-        run.search(held, worker_pool=worker_pool)
+    with opened(study, command="mbnas search", warn=pytest.fail) as held:
+        run_search(held, worker_pool=worker_pool)
         assert held.ledger.facts()["state"] == "finished"
         scores = {(each.key.network, each.key.fold): each.score for each in held.ledger.trainings()}
         genotypes = [each.genotype for each in held.ledger.evaluations()]

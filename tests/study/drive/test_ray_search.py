@@ -15,8 +15,9 @@ import pytest
 
 from mbnas.data.phantom import write_phantom
 from mbnas.errors import StudyError, WorkerDied
+from mbnas.study import begin_or_resume
 from mbnas.study.directory import resolve
-from mbnas.study.drive import run
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.slices_on_ray import TrainingsOnRay
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.training.run_training import run_training
@@ -78,7 +79,7 @@ def opened(path, dataset, **options):
     study = resolve(
         path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS | options
     )
-    return run.opened(study, command="mbnas search", warn=pytest.fail)
+    return begin_or_resume.opened(study, command="mbnas search", warn=pytest.fail)
 
 
 class Outcome(NamedTuple):
@@ -147,7 +148,7 @@ def test_a_lost_node_costs_only_the_trainings_that_ran_there(cluster, dataset, t
     with opened(
         tmp_path / "undisturbed", dataset, run=SETTINGS["run"] | {"executor": "inline"}
     ) as held:
-        run.search(held)
+        run_search(held)
         expected = outcome(held)
     first, second = cluster.head_node, next(iter(cluster.worker_nodes))
     with (
@@ -156,7 +157,7 @@ def test_a_lost_node_costs_only_the_trainings_that_ran_there(cluster, dataset, t
         node_lost_at(tmp_path / "stuck", cluster, second),
     ):
         train = partial(train_and_note, tmp_path, second.node_id)
-        run.search(held, worker_pool=WorkerPool(executor=executor, slots=2, train=train))
+        run_search(held, worker_pool=WorkerPool(executor=executor, slots=2, train=train))
         assert outcome(held) == expected
     started = [tuple(line.split()) for line in (tmp_path / "started").read_text().splitlines()]
     stuck = (tmp_path / "stuck").read_text()
@@ -188,7 +189,7 @@ def test_a_configuration_s_own_cluster_holds_what_its_nodes_hold(cluster, datase
     with opened(tmp_path / "study", dataset, run=settings, search={"evaluations": 1}) as held:
         with worker_pool_of(held.study.configuration) as place:
             assert place.slots == 2
-        run.search(held)
+        run_search(held)
         assert outcome(held).state == "finished"
     assert ray.is_initialized()
 
@@ -200,4 +201,4 @@ def test_trainings_that_no_node_can_hold_are_refused(cluster, dataset, tmp_path)
         opened(tmp_path / "study", dataset, run=settings, training=training) as held,
         pytest.raises(StudyError, match="takes 2 cores: lower"),
     ):
-        run.search(held)
+        run_search(held)

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from mbnas.data.phantom import write_phantom
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import resolve
-from mbnas.study.drive import retry, run
+from mbnas.study.drive import retry
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.retraining import found_networks as comparison
 from mbnas.study.retraining.found_networks import train_anew
@@ -40,8 +43,8 @@ def _cheap(monkeypatch):
     def costs(study, architecture):
         study.ledger.record_network(architecture, parameters=1, macs=1, latency_ms=1.0)
 
-    monkeypatch.setattr(run.OpenStudy, "record_cost", costs)
-    monkeypatch.setattr(run.OpenStudy, "record_latency", costs)
+    monkeypatch.setattr(OpenStudy, "record_cost", costs)
+    monkeypatch.setattr(OpenStudy, "record_latency", costs)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
@@ -50,7 +53,7 @@ def held(dataset, tmp_path):
     study = resolve(
         tmp_path / "study", dataset, protocol="quick", default_protocol="quick", options=SETTINGS
     )
-    with run.opened(study, command="mbnas search") as held:
+    with opened(study, command="mbnas search") as held:
         yield held
 
 
@@ -67,7 +70,7 @@ def outcome(task, *, score=None, error=None):
 
 def search(held, train):
     worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=train)
-    run.search(held, worker_pool=worker_pool)
+    run_search(held, worker_pool=worker_pool)
 
 
 def retry_with(held, train, monkeypatch):
@@ -170,7 +173,7 @@ def doomed(monkeypatch):
 def astray(dataset, tmp_path, monkeypatch):
     """A finished search, and a comparison, of which some trainings failed."""
     path = tmp_path / "astray"
-    with run.opened(study_at(path, dataset), command="mbnas search") as held:
+    with opened(study_at(path, dataset), command="mbnas search") as held:
 
         def fails(task):
             bad = int(task.architecture.digest, 16) % 3 == 0 and task.fold == 0
@@ -191,7 +194,7 @@ def study_at(path, dataset):
 
 def end_of(path, dataset, monkeypatch, *, repeated=False):
     """What a study holds once its retry and its search have ended."""
-    with run.opened(study_at(path, dataset), command="mbnas search") as held:
+    with opened(study_at(path, dataset), command="mbnas search") as held:
         if repeated:
             retry_with(held, scored, monkeypatch)
         search(held, scored)
@@ -206,7 +209,7 @@ def test_a_retry_that_is_killed_at_any_commit_ends_as_one_that_is_not(
     astray, dataset, tmp_path, monkeypatch, doomed
 ):
     shutil.copytree(astray, tmp_path / "whole")
-    with run.opened(study_at(tmp_path / "whole", dataset), command="mbnas trainings") as held:
+    with opened(study_at(tmp_path / "whole", dataset), command="mbnas trainings") as held:
         state = doomed(math.inf)
         retried = retry_with(held, scored, monkeypatch)
         num_commits = state["done"]
@@ -218,7 +221,7 @@ def test_a_retry_that_is_killed_at_any_commit_ends_as_one_that_is_not(
         shutil.copytree(astray, path)
         with (
             suppress(Killed),
-            run.opened(study_at(path, dataset), command="mbnas trainings") as held,
+            opened(study_at(path, dataset), command="mbnas trainings") as held,
         ):
             doomed(commits)
             retry_with(held, scored, monkeypatch)

@@ -13,12 +13,14 @@ from mbnas.data.phantom import write_phantom
 from mbnas.errors import ConfigurationError, DatasetError, StudyError
 from mbnas.network.architecture import LibraryNetwork
 from mbnas.space.genotype import unet_genotype
+from mbnas.study import begin_or_resume
 from mbnas.study import dataset_source as source
 from mbnas.study.directory import Study, resolve
-from mbnas.study.drive import run
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import WAY_TO_TRAIN, ModeChoice, TrainingMode
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.contenders import read_comparison
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.retraining.found_networks import train_anew
@@ -66,7 +68,7 @@ def resolved(path, dataset, **options):
 
 
 def opened(study, warn=pytest.fail):
-    return run.opened(study, command="mbnas search", warn=warn)
+    return begin_or_resume.opened(study, command="mbnas search", warn=warn)
 
 
 def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
@@ -84,7 +86,7 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
 def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
     way = TrainingMode(precision="float32", step="eager", fused="folds", workers=3)
     choice = ModeChoice(way=way, seconds={"this": 1.0}, device="cpu", cores=num_cores())
-    monkeypatch.setattr(run, "choose", lambda question, tell: choice)
+    monkeypatch.setattr(begin_or_resume, "choose", lambda question, tell: choice)
     training = SETTINGS["training"] | {"precision": "auto"}
     options = {"training": training, "run": {"device": "cpu"}}
     path = tmp_path / "study"
@@ -92,7 +94,9 @@ def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
         assert held.study.configuration.run.workers == 3
         assert held.protocol.training.fused == "folds"
         assert json.loads(held.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
-    monkeypatch.setattr(run, "choose", lambda question, tell: pytest.fail("it was chosen before"))
+    monkeypatch.setattr(
+        begin_or_resume, "choose", lambda question, tell: pytest.fail("it was chosen before")
+    )
     with opened(Study.open(path)) as held:
         assert held.study.configuration.run.workers == 3
         assert held.protocol.training.fused == "folds"
@@ -118,7 +122,7 @@ def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
 
 def test_a_search_ends_finished_with_every_cost_known(study):
     with opened(study) as held:
-        run.search(held)
+        run_search(held)
         standing = read_status(held.ledger, held.study.configuration)
     assert standing.state == "finished"
     assert len(standing.complete) == 2
@@ -131,7 +135,7 @@ def test_the_split_of_a_bilevel_search_is_written_when_its_study_begins(dataset,
     for evaluations in (2, 4):
         study = resolved(path, dataset, **settings, search={"evaluations": evaluations})
         with opened(study) as held:
-            run.search(held)
+            run_search(held)
             asked.append([each.genotype for each in held.ledger.evaluations()])
         assert Study.open(path).configuration.search.topology_evaluations == 1
     few, many = asked
@@ -143,7 +147,7 @@ def test_a_search_starts_where_it_is_told(dataset, tmp_path):
     space = {"num_nodes": 4, "num_levels": 2}
     search = {"evaluations": 1, "start": "unet"}
     with opened(resolved(tmp_path / "study", dataset, space=space, search=search)) as held:
-        run.search(held)
+        run_search(held)
         (record,) = held.ledger.evaluations()
     assert record.genotype == unet_genotype(2)
 
@@ -155,7 +159,7 @@ def test_a_search_that_ends_in_any_other_way_is_stopped(study):
 
     with opened(study) as held:
         with pytest.raises(KeyboardInterrupt):
-            run.search(held, watch=interrupt)
+            run_search(held, watch=interrupt)
         assert held.ledger.facts()["state"] == "stopped"
         assert len(held.ledger.trainings()) == 1
 
@@ -170,9 +174,9 @@ def test_a_search_that_was_killed_is_known_to_be_stopped(study):
 def test_costs_that_a_kill_kept_from_the_ledger_are_entered_later(study, monkeypatch):
     with opened(study) as held:
         with monkeypatch.context() as patch:
-            patch.setattr(run.OpenStudy, "record_cost", lambda held, genotype: None)
-            run.search(held)
-        run.search(held)
+            patch.setattr(OpenStudy, "record_cost", lambda held, genotype: None)
+            run_search(held)
+        run_search(held)
         assert all(each.parameters and each.macs for each in held.ledger.networks().values())
 
 
@@ -202,7 +206,7 @@ def test_networks_trained_before_they_are_asked_for_have_their_cost_too(study):
     executor = LazyExecutor()
     worker_pool = WorkerPool(executor=executor, slots=4, completions=executor)
     with opened(study) as held:
-        run.search(held, worker_pool=worker_pool)
+        run_search(held, worker_pool=worker_pool)
         assert all(each.parameters and each.macs for each in held.ledger.networks().values())
         assert len(held.ledger.evaluations()) == 2
 
@@ -231,7 +235,7 @@ def test_a_ledger_that_cannot_be_made_leaves_nothing(study, monkeypatch):
 def searched(study):
     """A study of two networks, whose study.toml is then deleted; and what it held."""
     with opened(study) as held:
-        run.search(held)
+        run_search(held)
         records = held.ledger.trainings()
     file = study.path / "study.toml"
     text = file.read_text()
@@ -252,7 +256,7 @@ def test_a_study_that_lost_its_configuration_is_read_and_resumed_from_its_ledger
     warnings = []
     again = resolved(study.path, dataset, search={"evaluations": 3})
     with opened(again, warnings.append) as held:
-        run.search(held)
+        run_search(held)
         assert held.ledger.trainings()[: len(records)] == records
         assert len(held.ledger.evaluations()) == 3
     assert (study.path / "study.toml").read_text() == text
@@ -275,7 +279,7 @@ def test_a_search_that_fails_at_once_keeps_the_ledger(searched, dataset, at, mon
         raise DatasetError("It cannot be used.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(run, at, fails)
+        patched.setattr(begin_or_resume, at, fails)
         with pytest.raises(DatasetError), opened(resolved(study.path, dataset), lambda text: None):
             pass
     assert recorded(study) == records
@@ -286,7 +290,7 @@ def test_a_search_that_fails_at_once_keeps_the_ledger(searched, dataset, at, mon
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, DatasetError])
 def test_a_configuration_that_goes_while_a_search_runs_comes_back(study, dataset, error):
     with suppress(KeyboardInterrupt, DatasetError), opened(study, lambda text: None) as held:
-        run.search(held)
+        run_search(held)
         records = held.ledger.trainings()
         text = (study.path / "study.toml").read_text()
         (study.path / "study.toml").unlink()
@@ -410,7 +414,7 @@ def test_holding_out_too_many_patients_is_refused_and_leaves_nothing(dataset, tm
 def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
     unet = unet_genotype(2)
     with opened(study) as held:
-        run.search(held)
+        run_search(held)
         standing = read_status(held.ledger, held.study.configuration)
         for initialisations in (1, 2):
             train_anew(held, [standing.best.genotype, unet], initialisations=initialisations)
@@ -431,7 +435,7 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
 
 def test_what_cannot_be_trained_is_refused_before_anything_is(study):
     with opened(study) as held:
-        run.search(held)
+        run_search(held)
         before = len(held.ledger.trainings())
         nothing = LibraryNetwork(design="Unet", encoder="resnet3")
         with pytest.raises(ConfigurationError, match="no encoder 'resnet3'"):

@@ -24,7 +24,7 @@ from mbnas.report.tables.comparison_values import comparison_values
 from mbnas.results.comparison import Comparison
 from mbnas.results.read_search import collect
 from mbnas.study.directory import Study
-from mbnas.study.drive.run import OpenStudy
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.found_networks import train_anew
 from mbnas.training.training_record import MOST_FRESH
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mbnas.cli.commands.compare import compare_networks
-from mbnas.cli.commands.search import holding, run_search
+from mbnas.cli.commands.search import holding, search_and_report
 from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.cli.show.messages import say
 from mbnas.cli.show.result_tables import console
@@ -40,7 +40,7 @@ def demo(arguments: argparse.Namespace) -> int:
         default_protocol="quick",
         options={"seed": arguments.seed, **SETTINGS},
     )
-    run_search(study)
+    search_and_report(study)
     say("Training the best network and the U-Net anew, on fresh initialisations.", step="3")
     with holding(study) as held:
         comparison = compare_networks(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mbnas.bounds import check_bound
 from mbnas.cli.commands.networks import networks_named
-from mbnas.cli.commands.search import holding, run_search
+from mbnas.cli.commands.search import holding, search_and_report
 from mbnas.cli.configuration_options import (
     announce_preset,
     default_protocol,
@@ -92,7 +92,9 @@ def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName,
             page.show_search(space, summary)
 
         study = experiment.settled().searches[space]
-        standings[space] = run_search(study, elsewhere=experiment.elsewhere(space), show=show)
+        standings[space] = search_and_report(
+            study, elsewhere=experiment.elsewhere(space), show=show
+        )
     return standings
 
 

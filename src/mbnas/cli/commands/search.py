@@ -22,12 +22,14 @@ from mbnas.report.live.rewrite_interval import RewriteInterval
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import collect
 from mbnas.results.search_summary import SearchSummary
+from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study, resolve
-from mbnas.study.drive import run
 from mbnas.study.drive.dispatcher import Elsewhere, nowhere
 from mbnas.study.drive.driver import Moment
+from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import told
 from mbnas.study.drive.worker_pool import default_workers
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
 
@@ -43,7 +45,7 @@ def search(arguments: argparse.Namespace) -> int:
         paper_dataset=paper_dataset,
     )
     announce_preset(study, paper_dataset)
-    standing = run_search(study)
+    standing = search_and_report(study)
     print_status(study, standing, as_json=arguments.json)
     return 0
 
@@ -52,7 +54,7 @@ def show_nothing(summary: SearchSummary) -> None:
     """Show a search nowhere but on its own page."""
 
 
-def run_search(
+def search_and_report(
     study: Study,
     *,
     elsewhere: Elsewhere = nowhere,
@@ -98,26 +100,26 @@ def run_search(
 
         try:
             with logged(held) as log, display:
-                run.search(held, watch=watch, elsewhere=elsewhere, begun=page.write)
+                run_search(held, watch=watch, elsewhere=elsewhere, begun=page.write)
         finally:
             page.write()
         return status_of(held)
 
 
 @contextmanager
-def holding(study: Study) -> Iterator[run.OpenStudy]:
+def holding(study: Study) -> Iterator[OpenStudy]:
     """Hold a study, with the progress of its preparation on standard error."""
     with ExitStack() as stack:
         with counting("Preparing volumes") as progress:
             held = stack.enter_context(
-                run.opened(study, command=command_line(), progress=progress, warn=warn, tell=say)
+                opened(study, command=command_line(), progress=progress, warn=warn, tell=say)
             )
         yield held
 
 
-def status_of(held: run.OpenStudy) -> SearchStatus:
+def status_of(held: OpenStudy) -> SearchStatus:
     """Return where an open study stands."""
-    return read_status(held.ledger, held.study.configuration)
+    return read_status(held.ledger, held.configuration)
 
 
 def command_line() -> str:

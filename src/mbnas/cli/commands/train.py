@@ -33,7 +33,7 @@ def train(arguments: argparse.Namespace) -> int:
     named = _named(arguments.network, study)
     with holding(study) as held:
         network = named or best_network(status_of(held), study.path)
-        configuration = final_configuration(held.study.configuration, network, asked)
+        configuration = final_configuration(held.configuration, network, asked)
         folder = model_folder(study.path, arguments.name or _name(arguments.network, network))
         plan = FinalPlan(
             network=network, configuration=configuration, all_patients=arguments.all_patients

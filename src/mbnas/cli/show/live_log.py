@@ -10,7 +10,7 @@ from mbnas.report.live.event_file import check_installed
 from mbnas.report.live.tensorboard import TensorBoardLog
 from mbnas.study.configuration import Configuration
 from mbnas.study.drive.evaluator import Progress, ignore
-from mbnas.study.drive.run import OpenStudy
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import read_status
 
 

@@ -9,39 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from mbnas.search.searcher import Searcher
-from mbnas.study.directory import Study
 from mbnas.study.drive.driver import first_divergence
-from mbnas.study.drive.evaluator import Evaluator, Watch, ignore
+from mbnas.study.drive.evaluator import Watch, ignore
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
-from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.open_study import OpenStudy
 from mbnas.training.training_record import FIRST_FRESH, TrainingKey
-
-
-@runtime_checkable
-class Held(Protocol):
-    """A study held by this process, as far as a retry needs it."""
-
-    @property
-    def study(self) -> Study:
-        """Its directory and configuration."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """Open for writing."""
-
-    def evaluator(
-        self, worker_pool: WorkerPool, initialisations: range, *, measured: bool = False
-    ) -> Evaluator:
-        """Return what trains networks from some initialisations."""
-
-    def search_evaluator(self, worker_pool: WorkerPool) -> Evaluator:
-        """Return what scores networks as the search has them scored."""
-
-    def begin_search(self) -> Searcher:
-        """Return the searcher, fresh from its seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +34,7 @@ class Retried:
     forgotten_from: int | None
 
 
-def retry_failed(held: Held, watch: Watch = ignore) -> Retried:
+def retry_failed(study: OpenStudy, watch: Watch = ignore) -> Retried:
     """Run every failed training of a study again, those of comparisons too.
 
     A network that had no score may have one now, and may be better than what the search went
@@ -69,30 +42,30 @@ def retry_failed(held: Held, watch: Watch = ignore) -> Retried:
     there when it is resumed.
 
     Args:
-        held: The study, held by this process.
+        study: The study, held by this process.
         watch: Told after every training.
     """
-    held.ledger.withdraw_failed()
-    if not held.ledger.is_retrying():
+    study.ledger.withdraw_failed()
+    if not study.ledger.is_retrying():
         return Retried(num_repeated=0, num_mended=0, forgotten_from=None)
-    with worker_pool_of(held.study.configuration) as worker_pool:
-        return finish_retry(held, worker_pool, watch)
+    with worker_pool_of(study.configuration) as worker_pool:
+        return finish_retry(study, worker_pool, watch)
 
 
-def finish_retry(held: Held, worker_pool: WorkerPool, watch: Watch = ignore) -> Retried:
+def finish_retry(study: OpenStudy, worker_pool: WorkerPool, watch: Watch = ignore) -> Retried:
     """Run what a retry has withdrawn and not yet repeated, and take the search back if need be.
 
     Args:
-        held: The study, whose ledger says that a retry is under way.
+        study: The study, whose ledger says that a retry is under way.
         worker_pool: Where trainings run.
         watch: Told after every training.
     """
-    ledger = held.ledger
+    ledger = study.ledger
     keys = ledger.withdrawn()
-    _repeat(held, keys, worker_pool, watch)
+    _repeat(study, keys, worker_pool, watch)
     forgotten_from = first_divergence(
-        held.begin_search,
-        held.search_evaluator(worker_pool),
+        study.searcher,
+        study.search_evaluator(worker_pool),
         ledger,
         budget=int(ledger.facts()["budget"]),
     )
@@ -102,11 +75,13 @@ def finish_retry(held: Held, worker_pool: WorkerPool, watch: Watch = ignore) -> 
     return Retried(num_repeated=len(keys), num_mended=len(mended), forgotten_from=forgotten_from)
 
 
-def _repeat(held: Held, keys: Sequence[TrainingKey], worker_pool: WorkerPool, watch: Watch) -> None:
-    networks = [record.architecture for record in held.ledger.networks().values()]
+def _repeat(
+    study: OpenStudy, keys: Sequence[TrainingKey], worker_pool: WorkerPool, watch: Watch
+) -> None:
+    networks = [record.architecture for record in study.ledger.networks().values()]
     if fresh := [key for key in keys if key.is_fresh]:
         last = max(key.initialisation for key in fresh)
-        evaluator = held.evaluator(worker_pool, range(FIRST_FRESH, last + 1), measured=True)
+        evaluator = study.evaluator(worker_pool, range(FIRST_FRESH, last + 1), measured=True)
         evaluator.repeat(fresh, networks, watch)
     if searched := [key for key in keys if not key.is_fresh]:
-        held.search_evaluator(worker_pool).repeat(searched, networks, watch)
+        study.search_evaluator(worker_pool).repeat(searched, networks, watch)

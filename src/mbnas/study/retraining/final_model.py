@@ -30,6 +30,7 @@ from mbnas.errors import (
     WorkerDied,
 )
 from mbnas.machine.files import ready_folder, write_text
+from mbnas.machine.processes import ProgressCallback
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.network.build import build_network, check_logits
 from mbnas.prediction.model.find_model import WEIGHTS
@@ -41,6 +42,7 @@ from mbnas.prediction.model.model_card import (
     sha256_of,
     write_card,
 )
+from mbnas.study.begin_or_resume import check_possible
 from mbnas.study.configuration import (
     Configuration,
     Layer,
@@ -51,8 +53,8 @@ from mbnas.study.configuration import (
     read_toml,
     without_none,
 )
-from mbnas.study.drive.run import OpenStudy, Progress, check_possible, versions
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.device_setup import resolve_precision
 from mbnas.training.device.predicted_memory import predicted_bytes
 from mbnas.training.final.learning_curve import read_curve
@@ -60,6 +62,7 @@ from mbnas.training.final.train_final import FINAL, FinalTask, train_final
 from mbnas.training.loading.load_slices import check_precision
 from mbnas.training.protocol import Protocol
 from mbnas.training.task import TrainingTask
+from mbnas.version import versions
 
 PLAN = "final.toml"
 LENGTHENED = 2
@@ -157,7 +160,7 @@ def train_model(
     plan: FinalPlan,
     folder: Path,
     *,
-    preparing: Progress | None = None,
+    preparing: ProgressCallback | None = None,
     watch: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ModelCard:
     """Train a model to the end, from where it stands, and return its card.
@@ -186,14 +189,7 @@ def train_model(
     check_precision(prepared, plan.configuration.training.slice_precision)
     if not is_begun:
         _begin(folder, plan)
-    protocol = Protocol(
-        evaluation=plan.configuration.protocol,
-        training=plan.configuration.training,
-        augmentation=plan.configuration.augmentation,
-        preparation=settings,
-        seed=plan.configuration.seed,
-        data=prepared.digest,
-    )
+    protocol = plan.configuration.protocol_for(prepared.digest)
     tasks = [_task(plan, protocol, prepared, fold, folder) for fold in plan.folds]
     missing = [task for task in tasks if not task.weights.exists()]
     with worker_pool_of(plan.configuration) as worker_pool:

@@ -14,10 +14,10 @@ from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.drive.dispatcher import Elsewhere
 from mbnas.study.drive.evaluator import Progress, ignore
-from mbnas.study.drive.run import OpenStudy
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.contenders import Contender, read_comparison, record_comparison
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import FIRST_FRESH
@@ -126,7 +126,7 @@ def compare_found(
     ledger.set_fact("state", "running")
     try:
         _enter(ledger, found)
-        searched = range(held.study.configuration.protocol.initialisations)
+        searched = range(held.configuration.protocol.initialisations)
         with InlineExecutor() as executor:
             here = WorkerPool(executor=executor, slots=1)
             held.evaluator(here, searched, elsewhere=elsewhere).evaluate(
@@ -189,7 +189,7 @@ def train_anew(
     for network in networks:
         study.record_latency(network)  # and sees first whether it can be trained at all
         study.record_cost(network)
-    with worker_pool_of(study.study.configuration) as worker_pool:
+    with worker_pool_of(study.configuration) as worker_pool:
         evaluator = study.evaluator(
             worker_pool, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
         )

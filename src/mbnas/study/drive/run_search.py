@@ -1,0 +1,64 @@
+"""One run of a study's search, from the state of its ledger to the end of its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+from mbnas.study.drive.dispatcher import Elsewhere, nowhere
+from mbnas.study.drive.driver import Moment, drive
+from mbnas.study.drive.driver import ignore as ignore_moment
+from mbnas.study.drive.retry import finish_retry
+from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.open_study import OpenStudy
+
+
+def run_search(
+    study: OpenStudy,
+    *,
+    watch: Callable[[Moment], None] = ignore_moment,
+    elsewhere: Elsewhere = nowhere,
+    worker_pool: WorkerPool | None = None,
+    begun: Callable[[], None] = lambda: None,
+) -> None:
+    """Run or resume a study's search until its budget is spent.
+
+    However it ends, running trainings end with it and the ledger holds the search's state.
+
+    Args:
+        study: Held by this process.
+        watch: Called at each proposal and after each training.
+        elsewhere: Finds trainings in the ledgers of other studies.
+        worker_pool: Where trainings run; as configured if ``None``.
+        begun: Called once, when the ledger says that the search runs.
+    """
+    configuration, ledger = study.configuration, study.ledger
+    ledger.set_fact("budget", str(configuration.search.evaluations))
+    ledger.set_fact("state", "running")
+
+    def record_cost_and_watch(moment: Moment) -> None:
+        if moment.progress.complete is not None:
+            study.record_cost(moment.progress.complete)
+        watch(moment)
+
+    try:
+        begun()
+        study.record_missing_costs()  # those of a search that was killed before it wrote them
+        pool = worker_pool_of(configuration) if worker_pool is None else nullcontext(worker_pool)
+        with pool as worker_pool:
+            if ledger.is_retrying():
+                finish_retry(study, worker_pool)
+                ledger.set_fact("state", "running")
+            drive(
+                study.searcher,
+                study.search_evaluator(worker_pool, elsewhere=elsewhere),
+                ledger,
+                budget=configuration.search.evaluations,
+                watch=record_cost_and_watch,
+                speculate=configuration.run.speculate,
+            )
+        study.record_missing_costs()  # those of networks trained ahead of their proposal
+    except BaseException:
+        ledger.set_fact("state", "stopped")
+        raise
+    ledger.set_fact("state", "finished")

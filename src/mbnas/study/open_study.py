@@ -1,0 +1,216 @@
+"""A study that this process holds: its ledger, its prepared slices, and what they are used for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from mbnas.data.slices.fingerprint import Fingerprint
+from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
+from mbnas.errors import StudyError
+from mbnas.machine.processes import ProgressCallback
+from mbnas.network.architecture import Architecture
+from mbnas.network.build import build_network, check_logits
+from mbnas.network.cost.complexity import complexity, latency_ms
+from mbnas.search.searcher import Searcher
+from mbnas.search.settings import make_searcher
+from mbnas.seeds import generator
+from mbnas.study.configuration import Configuration
+from mbnas.study.dataset_source import DatasetSource
+from mbnas.study.directory import Study
+from mbnas.study.drive.dispatcher import Elsewhere, nowhere
+from mbnas.study.drive.evaluator import Evaluator
+from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.device.device_setup import prepare_process
+from mbnas.training.device.predicted_memory import predicted_bytes
+from mbnas.training.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStudy:
+    """A study held by this process, with its slices prepared and its ledger open for writing.
+
+    Attributes:
+        study: Its directory and configuration, with everything automatic resolved.
+        source: The cases that take part; ``None`` if the dataset is gone.
+        slices: Directory of the prepared slices.
+        prepared: The prepared slices.
+        ledger: The open ledger.
+        protocol: What all trainings follow.
+    """
+
+    study: Study
+    source: DatasetSource | None
+    slices: Path
+    prepared: PreparedSlices
+    ledger: Ledger
+    protocol: Protocol
+
+    @property
+    def configuration(self) -> Configuration:
+        """Every setting of the study."""
+        return self.study.configuration
+
+    @property
+    def dataset_name(self) -> str:
+        """Name of the dataset when the study began."""
+        return self.ledger.facts()["dataset name"]
+
+    # Trainings
+
+    def searcher(self) -> Searcher:
+        """Return a new searcher, at its beginning and seeded by the study."""
+        configuration = self.configuration
+        rng = generator(configuration.seed, "search")
+        return make_searcher(configuration.search, configuration.space, rng)
+
+    def evaluator(
+        self,
+        worker_pool: WorkerPool,
+        initialisations: range,
+        *,
+        measured: bool = False,
+        elsewhere: Elsewhere = nowhere,
+        racing: float | None = None,
+    ) -> Evaluator:
+        """Return an evaluator that scores networks over some initialisations.
+
+        Args:
+            worker_pool: Where trainings run.
+            initialisations: The initialisations.
+            measured: Whether trained networks are measured on whole volumes.
+            elsewhere: Finds trainings in the ledgers of other studies.
+            racing: As for :class:`Evaluator`.
+        """
+        return Evaluator(
+            self.ledger,
+            worker_pool,
+            protocol=self.protocol,
+            slices=self.slices,
+            device=self.configuration.run.device,
+            initialisations=initialisations,
+            measured=measured,
+            elsewhere=elsewhere,
+            racing=racing,
+            retries=self.configuration.run.retries,
+            memory_of=self.memory_of,
+        )
+
+    def search_evaluator(
+        self, worker_pool: WorkerPool, *, elsewhere: Elsewhere = nowhere
+    ) -> Evaluator:
+        """Return the evaluator of the study's search."""
+        return self.evaluator(
+            worker_pool,
+            range(self.configuration.protocol.initialisations),
+            elsewhere=elsewhere,
+            racing=self.configuration.search.dropped_below,
+        )
+
+    def memory_of(self, architecture: Architecture, trainings: int = 1) -> int | None:
+        """Return the bytes of a GPU that fused trainings of a network need together.
+
+        ``None`` on other devices.
+        """
+        device = self.configuration.run.device
+        if not device.startswith("cuda"):
+            return None
+        return predicted_bytes(
+            architecture,
+            self.protocol,
+            in_channels=len(self.prepared.channels),
+            num_classes=1 + len(self.prepared.classes),
+            num_slices=len(self.prepared.labels),
+            device=device,
+            trainings=trainings,
+        )
+
+    # Slices of another size
+
+    def prepare(self, settings: PreparationSettings, progress: ProgressCallback | None) -> Path:
+        """Return the folder of slices prepared by other settings; prepare them if missing.
+
+        Args:
+            settings: How volumes become slices.
+            progress: Called with the number of volumes prepared and of all volumes.
+
+        Raises:
+            StudyError: if they are missing and the dataset is gone.
+            DatasetError: if the dataset cannot be used.
+        """
+        index = self.prepared.index
+        directory = self.study.slices.resolve()
+        allow_empty_cases = self.configuration.data.allow_empty_cases
+        fingerprint = replace(
+            Fingerprint.of_index(index, allow_empty_cases=allow_empty_cases), settings=settings
+        )
+        if (folder := directory / fingerprint.digest).exists():
+            return folder
+        if self.source is None:
+            raise StudyError(
+                f"Slices of {settings.slice_size} pixels are not prepared yet, and the dataset of "
+                f"{self.study.path} is not at {self.configuration.dataset}. Say where it is "
+                "with --dataset PLACE."
+            )
+        return self.source.prepare(settings, directory, progress, fingerprint)
+
+    # Costs of networks
+
+    def record_cost(self, architecture: Architecture) -> None:
+        """Write a network's parameters and multiply-accumulates into the ledger."""
+        size = self.configuration.preparation.slice_size
+        cost, at_32 = (
+            complexity(
+                lambda: self._build(architecture),
+                in_channels=len(self.prepared.channels),
+                size=side,
+            )
+            for side in (size, 32)
+        )
+        self.ledger.record_network(
+            architecture,
+            parameters=cost.parameters,
+            macs=cost.multiply_accumulates,
+            macs_32=at_32.multiply_accumulates,
+        )
+
+    def record_missing_costs(self) -> None:
+        """Write the costs of all networks of the ledger that have none yet."""
+        for network in self.ledger.networks().values():
+            if network.parameters is None:
+                self.record_cost(network.architecture)
+
+    def record_latency(self, architecture: Architecture) -> None:
+        """Write into the ledger how long a network takes for a slice, unless it is known.
+
+        Raises:
+            ConfigurationError: if the network cannot be built or gives no logits.
+        """
+        if (known := self.ledger.networks().get(architecture.digest)) and known.latency_ms:
+            return
+        configuration, in_channels = self.configuration, len(self.prepared.channels)
+        size = configuration.preparation.slice_size
+        network = self._build(architecture)
+        check_logits(
+            network,
+            in_channels=in_channels,
+            num_classes=1 + len(self.prepared.classes),
+            size=size,
+            name=str(architecture),
+        )
+        prepare_process(configuration.training.threads)
+        milliseconds = latency_ms(
+            network, in_channels=in_channels, size=size, device=configuration.run.device
+        )
+        self.ledger.record_network(architecture, latency_ms=milliseconds)
+
+    def _build(self, architecture: Architecture) -> nn.Module:
+        return build_network(
+            architecture,
+            in_channels=len(self.prepared.channels),
+            num_classes=1 + len(self.prepared.classes),
+            base_channels=self.configuration.training.base_channels,
+        )
