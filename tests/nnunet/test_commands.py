@@ -102,7 +102,7 @@ def test_ctrl_c_ends_the_command_and_what_it_started(place, monkeypatch):
 
 def test_a_command_ends_with_a_parent_that_is_killed():
     child = (
-        "import os, threading, time; from mbnas.nnunet import child; "
+        "import os, threading, time; from mbnas.nnunet import child_process as child; "
         "threading.Thread(target=child._end_with, args=(os.getppid(),), daemon=True).start(); "
         "print(os.getpid(), flush=True); time.sleep(600)"
     )
