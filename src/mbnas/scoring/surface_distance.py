@@ -25,7 +25,6 @@ import warnings
 import numpy as np
 import torch
 from jaxtyping import Bool, Integer
-from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import find_objects
 
 from mbnas.errors import DatasetError, UsageError
@@ -134,6 +133,9 @@ def _compare_surfaces(
     tolerance_mm: float,
 ) -> tuple[float, float]:
     """Return HD95 in mm and surface Dice of two masks of which neither is empty."""
+    # Imported here: importing MONAI takes seconds.
+    from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+
     # One voxel of background on every side closes surfaces at the border of the box.
     masks_BCXYZ = [
         torch.from_numpy(np.pad(mask, 1))[None, None] for mask in (prediction_XYZ, reference_XYZ)
