@@ -21,6 +21,7 @@ import numpy as np
 
 from mbnas.network.cost.complexity import complexity
 from mbnas.network.genotype_network import Network
+from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 from mbnas.study.begin_or_resume import opened
@@ -62,7 +63,9 @@ def _multiply_accumulates(genotype: Genotype) -> int:
     def build_network() -> Network:
         return Network(genotype, in_channels=1, num_classes=3, base_channels=8)
 
-    return complexity(build_network, in_channels=1, size=64).multiply_accumulates
+    return complexity(
+        build_network, Interface(in_channels=1, num_classes=3, size=64)
+    ).multiply_accumulates
 
 
 def main() -> None:

@@ -60,8 +60,7 @@ def parts_of(task: TrainingTask, num_steps: int) -> dict[str, float]:
     training, validation = data.split(fold)
     network = build_network(
         task.architecture,
-        in_channels=data.in_channels,
-        num_classes=data.num_classes,
+        data.interface,
         base_channels=settings.base_channels,
     ).to(memory_format=torch.channels_last)
     ((images_BCHW, labels_BHW),) = data.fetch([training[: settings.batch_size]])

@@ -23,6 +23,7 @@ import torch
 from measuring import described, machine, spread, summary, write
 from workload import MIXED, protocol, unet_genotype
 
+from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype
 from mbnas.training.device.device_setup import resolve_device, resolve_precision, take_device
 from mbnas.training.device.processor import num_cores
@@ -139,8 +140,7 @@ def running(
     workload = Workload(
         architecture=genotype,
         protocol=replace(of, training=replace(of.training, step=way.step)),
-        in_channels=1,
-        num_classes=2,
+        interface=Interface(in_channels=1, num_classes=2, size=arguments.slice_size),
         trainings=way.trainings,
         device=device,
     )

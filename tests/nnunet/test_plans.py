@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mbnas.errors import NNUNetError
+from mbnas.network.interface import Interface
 from mbnas.nnunet.plans import export_nnunet, plans_of
 from mbnas.space.genotype import Genotype, unet_genotype
 
@@ -45,7 +46,9 @@ def test_nnunet_builds_the_network_that_plans_name(own_plans):
 
     from mbnas.nnunet.plan_costs import build_from_plans
 
-    made = build_from_plans(plans_of(SMALL, 8, own_plans), in_channels=1, num_classes=3)
+    made = build_from_plans(
+        plans_of(SMALL, 8, own_plans), Interface(in_channels=1, num_classes=3, size=32)
+    )
     assert str(made.network.genotype) == str(SMALL)
     configuration = PlansManager(plans_of(SMALL, 8, own_plans)).get_configuration("2d")
     assert configuration.data_identifier == "nnUNetPlans_2d"

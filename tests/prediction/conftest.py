@@ -67,7 +67,7 @@ def write_model(folder, card):
 
 def _have_all_classes(network, card):
     """Spread the logits of noise about zero: each class occurs, and few pixels are undecided."""
-    head = output_layer(network, card.num_classes)
+    head = output_layer(network, card.interface.num_classes)
     with torch.no_grad():
         logits = network.eval()(torch.randn(4, len(card.channels), 32, 32))
         scale = 2 / logits.std(dim=(0, 2, 3))

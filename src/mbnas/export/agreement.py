@@ -36,7 +36,7 @@ def check_agreement(run: Run, network: nn.Module, card: ModelCard, name: str) ->
         ModelError: if a logit differs by more than :data:`TOLERANCE`, or there is none.
     """
     rng = np.random.default_rng(0)
-    side, channels = card.slice_size, len(card.channels)
+    side, channels = card.interface.size, card.interface.in_channels
     for shape in (
         (1, channels, side, side),
         (2, channels, side + _ODD[0], side + _ODD[1]),

@@ -89,7 +89,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
     channels = [card.base_channels * 2**node.level for node in genotype.nodes]
     for number, node in enumerate(genotype.nodes, start=1):
         before = genotype.level_before(number)
-        arriving = len(card.channels) if number == 1 else channels[number - 2]
+        arriving = card.interface.in_channels if number == 1 else channels[number - 2]
         arriving += channels[node.skip - 1] if node.skip else 0
         leaving, stem = channels[number - 1], ""
         if number == 1 and node.block in STEMMED:
@@ -116,7 +116,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
 {chr(10).join(cells)}
         ]
         self.cells = nn.ModuleList(cells)
-        self.head = nn.Conv2d({channels[-1]}, {card.num_classes}, 1)
+        self.head = nn.Conv2d({channels[-1]}, {card.interface.num_classes}, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of every class at every pixel."""
@@ -151,11 +151,7 @@ def _library_parts(network: LibraryNetwork, card: ModelCard) -> list[str]:
         build_library_network,  # which takes seconds to import
     )
 
-    built = build_library_network(
-        replace(network, weights=None),
-        in_channels=len(card.channels),
-        num_classes=card.num_classes,
-    )
+    built = build_library_network(replace(network, weights=None), card.interface)
     return [
         definition(pad_to_multiple),
         f'''class Network(nn.Module):
@@ -166,8 +162,8 @@ def _library_parts(network: LibraryNetwork, card: ModelCard) -> list[str]:
         self.network = smp.{network.design}(
             encoder_name="{network.encoder}",
             encoder_weights=None,
-            in_channels={len(card.channels)},
-            classes={card.num_classes},
+            in_channels={card.interface.in_channels},
+            classes={card.interface.num_classes},
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
 
 
 def _onnx_bytes(network: nn.Module, card: ModelCard) -> bytes:
-    program = export_program(network, in_channels=len(card.channels))
+    program = export_program(network, in_channels=card.interface.in_channels)
     try:
         converted = torch.onnx.export(
             program,

@@ -37,10 +37,10 @@ Exported by mbnas {__version__}. The network is `{card.network}`, and there
 
 ## What goes in and comes out
 
-In: float32 images `[batch, {len(card.channels)}, height, width]` of any height and width,
+In: float32 images `[batch, {card.interface.in_channels}, height, width]` of any height and width,
 prepared as below. Channels, in this order: {", ".join(map(in_markdown, card.channels))}.
 
-Out: raw logits `[batch, {card.num_classes}, height, width]`.
+Out: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
 | class | name | value in label maps |
 | --- | --- | --- |

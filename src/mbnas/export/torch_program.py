@@ -44,7 +44,7 @@ def export_torch(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     with exporting(out) as folder:
         for member, name, network in exported_members(model, card, trust_modules=trust_modules):
             path = folder / f"{name}.pt2"
-            program = export_program(network, in_channels=len(card.channels))
+            program = export_program(network, in_channels=card.interface.in_channels)
             content = io.BytesIO()
             torch.export.save(program, content)
             write_bytes(path, content.getvalue())

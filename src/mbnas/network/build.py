@@ -13,19 +13,19 @@ from torch.nn import functional
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import Architecture, LibraryNetwork, OwnNetwork
 from mbnas.network.genotype_network import Network
+from mbnas.network.interface import Interface
 from mbnas.network.others.own_network import cause_of
 from mbnas.space.genotype import Genotype
 
 
 def build_network(
-    architecture: Architecture, *, in_channels: int, num_classes: int, base_channels: int
+    architecture: Architecture, interface: Interface, *, base_channels: int
 ) -> nn.Module:
     """Return a network with random weights that gives raw logits at its input's size.
 
     Args:
         architecture: What to build.
-        in_channels: Channels of the images.
-        num_classes: Channels of the logits, background included.
+        interface: What it must fit.
         base_channels: Channels of a genotype's level 0; networks of other kinds have their
             own widths.
 
@@ -36,21 +36,19 @@ def build_network(
         case Genotype():
             return Network(
                 architecture,
-                in_channels=in_channels,
-                num_classes=num_classes,
+                in_channels=interface.in_channels,
+                num_classes=interface.num_classes,
                 base_channels=base_channels,
             )
         case LibraryNetwork():
             # Imported here: it takes seconds, and most trainings need none of it.
             from mbnas.network.others.library_network import build_library_network
 
-            return build_library_network(
-                architecture, in_channels=in_channels, num_classes=num_classes
-            )
+            return build_library_network(architecture, interface)
         case OwnNetwork():
             from mbnas.network.others.own_network import build_own_network
 
-            return build_own_network(architecture, in_channels=in_channels, num_classes=num_classes)
+            return build_own_network(architecture, interface)
 
 
 def output_layer(network: nn.Module, num_classes: int) -> nn.Conv2d:
@@ -74,14 +72,7 @@ def output_layer(network: nn.Module, num_classes: int) -> nn.Conv2d:
     return found[-1]
 
 
-def check_logits(
-    network: nn.Module,
-    *,
-    in_channels: int,
-    num_classes: int,
-    size: int,
-    name: str = "This network",
-) -> None:
+def check_logits(network: nn.Module, interface: Interface, *, name: str = "This network") -> None:
     """Return if a network gives logits of every class at every pixel, and can be trained.
 
     It is tried in evaluation mode, then in one step as a training makes it: forward pass, loss and
@@ -89,16 +80,16 @@ def check_logits(
 
     Args:
         network: On the meta device or the CPU; it is left in evaluation mode.
-        in_channels: Channels of the images.
-        num_classes: Channels that the logits must have.
-        size: Side of the square input in pixels.
+        interface: What it must fit.
         name: What the message calls the network.
 
     Raises:
         ConfigurationError: if it gives something else, or raises; the message says what.
     """
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
-    shape = (2, in_channels, size, size)
+    size = interface.size
+    shape = (2, interface.in_channels, size, size)
+    expected = (2, interface.num_classes, size, size)
     buffers = {name: each.detach().clone() for name, each in network.named_buffers()}
     try:
         for training in (False, True):
@@ -109,9 +100,7 @@ def check_logits(
                 logits = _tried(
                     partial(network, images_BCHW), f"{name} fails {mode} for an input of {shape}"
                 )
-            _check_output(
-                logits, name=name, mode=mode, given=shape, expected=(2, num_classes, size, size)
-            )
+            _check_output(logits, name=name, mode=mode, given=shape, expected=expected)
         labels_BHW = torch.zeros(2, size, size, dtype=torch.long, device=device)
         _tried(
             lambda: functional.cross_entropy(logits.float(), labels_BHW).backward(),  # type: ignore[no-untyped-call]

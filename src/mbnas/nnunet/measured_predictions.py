@@ -138,7 +138,7 @@ def _predictions(run: HeadToHead, training: Trained) -> list[Prediction]:
             slices=prepared.directory,
             number=number,
             volume=volume,
-            num_classes=1 + len(prepared.classes),
+            num_classes=prepared.num_classes,
         )
         for number, volume in enumerate(prepared.volumes)
         if volume.held_out or volume.patient in validation

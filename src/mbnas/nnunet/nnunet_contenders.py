@@ -7,6 +7,7 @@ import json
 
 from mbnas.machine.processes import ProgressCallback
 from mbnas.network.architecture import Architecture, OwnNetwork
+from mbnas.network.interface import Interface
 from mbnas.nnunet.head_to_head import HeadToHead
 from mbnas.nnunet.measured_predictions import measured_trainings
 from mbnas.nnunet.plan_costs import common_size, costs_of
@@ -67,9 +68,7 @@ def _contender(
 ) -> Contender:
     costs = costs_of(
         plans,
-        in_channels=len(run.prepared.channels),
-        num_classes=1 + len(run.prepared.classes),
-        size=slice_size,
+        Interface.of(run.prepared.channels, run.prepared.classes, slice_size),
         also_32=common_size(run.plans(OWN_PLANS), 32) == 32,
         device=run.place.device,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from mbnas.network.cost.complexity import complexity, latency_ms
+from mbnas.network.interface import Interface
 from mbnas.nnunet.plans import CONFIGURATION, Plans
 
 
@@ -28,7 +29,7 @@ class Costs:
     latency_ms: float
 
 
-def build_from_plans(plans: Plans, *, in_channels: int, num_classes: int) -> nn.Module:
+def build_from_plans(plans: Plans, interface: Interface) -> nn.Module:
     """Return the network that nnU-Net builds from plans, without deep supervision."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
@@ -37,8 +38,8 @@ def build_from_plans(plans: Plans, *, in_channels: int, num_classes: int) -> nn.
         architecture["network_class_name"],
         architecture["arch_kwargs"],
         architecture["_kw_requires_import"],
-        in_channels,
-        num_classes,
+        interface.in_channels,
+        interface.num_classes,
         allow_init=False,  # the meta device has no values to draw
         deep_supervision=False,
     )
@@ -54,30 +55,26 @@ def common_size(plans: Plans, size: int) -> int:
     return max(2, -(-size // multiple)) * multiple
 
 
-def costs_of(
-    plans: Plans, *, in_channels: int, num_classes: int, size: int, also_32: bool, device: str
-) -> Costs:
+def costs_of(plans: Plans, interface: Interface, *, also_32: bool, device: str) -> Costs:
     """Return what the network of some plans costs.
 
     Args:
         plans: With the network.
-        in_channels: Channels of the images.
-        num_classes: Background included.
-        size: Side of the slice, as :func:`common_size` gives it.
+        interface: What the network fits; the size as :func:`common_size` gives it.
         also_32: Whether all networks that are compared take 32×32 pixels.
         device: Where latency is measured, as torch names it.
     """
 
     def build() -> nn.Module:
-        return build_from_plans(plans, in_channels=in_channels, num_classes=num_classes)
+        return build_from_plans(plans, interface)
 
-    found = complexity(build, in_channels=in_channels, size=size)
-    at_32 = complexity(build, in_channels=in_channels, size=32) if also_32 else None
+    found = complexity(build, interface)
+    at_32 = complexity(build, replace(interface, size=32)) if also_32 else None
     return Costs(
         parameters=found.parameters,
         macs=found.multiply_accumulates,
         macs_32=None if at_32 is None else at_32.multiply_accumulates,
-        latency_ms=latency_ms(build(), in_channels=in_channels, size=size, device=device),
+        latency_ms=latency_ms(build(), interface, device=device),
     )
 
 

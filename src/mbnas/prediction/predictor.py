@@ -224,7 +224,7 @@ class Predictor:
             probabilities: Whether to keep those of all classes.
             uncertainty: Whether to keep their entropy.
         """
-        shape, num_classes = geometry.canonical_shape, self.card.num_classes
+        shape, num_classes = geometry.canonical_shape, self.card.interface.num_classes
         classes_XYZ = np.empty(shape, np.uint8)
         probabilities_XYZK = np.empty((*shape, num_classes), np.float32) if probabilities else None
         uncertainty_XYZ = np.empty(shape, np.float32) if uncertainty else None

@@ -17,6 +17,7 @@ from mbnas.errors import ConfigurationError, StudyError
 from mbnas.machine.files import real_path
 from mbnas.machine.processes import ProgressCallback
 from mbnas.network.blocks import block_class
+from mbnas.network.interface import Interface
 from mbnas.study.configuration import Configuration
 from mbnas.study.dataset_source import HELD_OUT, Beginning, DatasetSource, find_source
 from mbnas.study.directory import Study, claimed_directory, say_nothing
@@ -162,8 +163,9 @@ def _training_mode(
         return ModeChoice(way=by_rule(configuration), device=run.device, cores=num_cores())
     question = ModeQuestion(
         configuration=configuration,
-        in_channels=len(prepared.channels),
-        num_classes=1 + len(prepared.classes),
+        interface=Interface.of(
+            prepared.channels, prepared.classes, configuration.preparation.slice_size
+        ),
         num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
     )
     return choose(question, tell)

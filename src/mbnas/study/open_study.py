@@ -14,6 +14,7 @@ from mbnas.machine.processes import ProgressCallback
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.cost.complexity import complexity, latency_ms
+from mbnas.network.interface import Interface
 from mbnas.search.searcher import Searcher
 from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
@@ -53,6 +54,12 @@ class OpenStudy:
     def configuration(self) -> Configuration:
         """Every setting of the study."""
         return self.study.configuration
+
+    @property
+    def interface(self) -> Interface:
+        """What the study's networks must fit."""
+        size = self.configuration.preparation.slice_size
+        return Interface.of(self.prepared.channels, self.prepared.classes, size)
 
     @property
     def dataset_name(self) -> str:
@@ -121,8 +128,7 @@ class OpenStudy:
         return predicted_bytes(
             architecture,
             self.protocol,
-            in_channels=len(self.prepared.channels),
-            num_classes=1 + len(self.prepared.classes),
+            self.interface,
             num_slices=len(self.prepared.labels),
             device=device,
             trainings=trainings,
@@ -161,14 +167,9 @@ class OpenStudy:
 
     def record_cost(self, architecture: Architecture) -> None:
         """Write a network's parameters and multiply-accumulates into the ledger."""
-        size = self.configuration.preparation.slice_size
         cost, at_32 = (
-            complexity(
-                lambda: self._build(architecture),
-                in_channels=len(self.prepared.channels),
-                size=side,
-            )
-            for side in (size, 32)
+            complexity(lambda: self._build(architecture), interface)
+            for interface in (self.interface, replace(self.interface, size=32))
         )
         self.ledger.record_network(
             architecture,
@@ -191,26 +192,15 @@ class OpenStudy:
         """
         if (known := self.ledger.networks().get(architecture.digest)) and known.latency_ms:
             return
-        configuration, in_channels = self.configuration, len(self.prepared.channels)
-        size = configuration.preparation.slice_size
         network = self._build(architecture)
-        check_logits(
-            network,
-            in_channels=in_channels,
-            num_classes=1 + len(self.prepared.classes),
-            size=size,
-            name=str(architecture),
-        )
-        prepare_process(configuration.training.threads)
-        milliseconds = latency_ms(
-            network, in_channels=in_channels, size=size, device=configuration.run.device
-        )
+        check_logits(network, self.interface, name=str(architecture))
+        prepare_process(self.configuration.training.threads)
+        milliseconds = latency_ms(network, self.interface, device=self.configuration.run.device)
         self.ledger.record_network(architecture, latency_ms=milliseconds)
 
     def _build(self, architecture: Architecture) -> nn.Module:
         return build_network(
             architecture,
-            in_channels=len(self.prepared.channels),
-            num_classes=1 + len(self.prepared.classes),
+            self.interface,
             base_channels=self.configuration.training.base_channels,
         )

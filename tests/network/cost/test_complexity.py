@@ -1,11 +1,16 @@
 """Parameters and multiply-accumulates against sums done by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mbnas.network.cost.complexity import complexity, latency_ms
 from mbnas.network.genotype_network import Network
+from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
+
+INTERFACE = Interface(in_channels=2, num_classes=3, size=8)
 
 
 def network_of(text, **changes):
@@ -14,7 +19,7 @@ def network_of(text, **changes):
 
 
 def test_the_sum_by_hand():
-    found = complexity(lambda: network_of("0vgg3-1residual5-0vgg3"), in_channels=2, size=8)
+    found = complexity(lambda: network_of("0vgg3-1residual5-0vgg3"), INTERFACE)
     node_1 = 9 * (2 * 4 + 4 * 4)
     node_2 = 25 * (4 * 8 + 8 * 8) + 4 * 8  # half the size, with a projected shortcut
     node_3 = 9 * (8 * 4 + 4 * 4)  # still half the size: it is upsampled after its block
@@ -26,7 +31,7 @@ def test_the_sum_by_hand():
 
 def test_a_skip_widens_its_node():
     without, with_skip = (
-        complexity(lambda text=text: network_of(text), in_channels=2, size=8)
+        complexity(lambda text=text: network_of(text), INTERFACE)
         for text in ("0vgg3-0vgg3-0vgg3", "0vgg3-0vgg3-0vgg3@1")
     )
     assert with_skip.parameters - without.parameters == 9 * 4 * 4
@@ -37,7 +42,9 @@ def test_four_times_the_pixels_are_four_times_the_work():
     def build():
         return Network(unet_genotype(), in_channels=1, num_classes=2, base_channels=4)
 
-    small, large = (complexity(build, in_channels=1, size=size) for size in (32, 64))
+    small, large = (
+        complexity(build, Interface(in_channels=1, num_classes=2, size=size)) for size in (32, 64)
+    )
     assert large.parameters == small.parameters
     assert large.multiply_accumulates == 4 * small.multiply_accumulates
 
@@ -49,7 +56,7 @@ def test_nothing_is_allocated():
         built.append(network_of("0vgg3"))
         return built[-1]
 
-    complexity(build, in_channels=2, size=4096)
+    complexity(build, replace(INTERFACE, size=4096))
     assert {p.device for p in built[0].parameters()} == {torch.device("meta")}
 
 
@@ -60,7 +67,7 @@ def test_frozen_parameters_do_not_count():
         return network
 
     expected = 9 * (2 * 4 + 4 * 4) + 2 * 2 * 4
-    assert complexity(build, in_channels=2, size=8).parameters == expected
+    assert complexity(build, INTERFACE).parameters == expected
 
 
 @pytest.mark.parametrize("batches", [1, 4])
@@ -68,7 +75,7 @@ def test_latency_times_every_pass_but_the_first_two(batches):
     passes = []
     network = network_of("0vgg3")
     network.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
-    assert latency_ms(network, in_channels=2, size=8, batches=batches, passes=3) > 0
+    assert latency_ms(network, INTERFACE, batches=batches, passes=3) > 0
     assert passes == [False] * (2 + 3 * batches)
     assert not network.training
 
@@ -86,5 +93,5 @@ def test_latency_is_of_the_fastest_batch_whatever_disturbs_the_others():
         calls += 1
         return now
 
-    found = latency_ms(network, in_channels=2, size=8, batches=3, passes=4, clock=clock)
+    found = latency_ms(network, INTERFACE, batches=3, passes=4, clock=clock)
     assert found == pytest.approx(3.0)  # 12 ms over 4 passes

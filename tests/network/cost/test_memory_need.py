@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from mbnas.network.architecture import LibraryNetwork
 from mbnas.network.build import build_network
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
+from mbnas.network.interface import Interface
 from mbnas.network.operations import upsampling
 from mbnas.space.genotype import Genotype, unet_genotype
 
@@ -29,12 +30,11 @@ NETWORKS = {
     "baseline": LibraryNetwork(design="Unet", encoder="resnet18"),
 }
 SIZE, CHANNELS, CLASSES = 32, 2, 3
+INTERFACE = Interface(in_channels=CHANNELS, num_classes=CLASSES, size=SIZE)
 
 
 def builder(name):
-    return lambda: build_network(
-        NETWORKS[name], in_channels=CHANNELS, num_classes=CLASSES, base_channels=8
-    )
+    return lambda: build_network(NETWORKS[name], INTERFACE, base_channels=8)
 
 
 def loss(logits, labels):
@@ -42,9 +42,9 @@ def loss(logits, labels):
 
 
 def need_of(build, batch=4, **changes):
-    settings = {"in_channels": CHANNELS, "size": SIZE, "batch": batch, "validation_batch": 4}
+    settings = {"batch": batch, "validation_batch": 4}
     settings["deterministic"] = False  # on the CPU, where it is measured, it makes no difference
-    return memory_need(build, loss, **settings | changes)
+    return memory_need(build, loss, INTERFACE, **settings | changes)
 
 
 def batch_of(batch, device="cpu"):

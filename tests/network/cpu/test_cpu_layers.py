@@ -16,6 +16,7 @@ from mbnas.network.cpu.weight_gradient import (
     has_slow_weight_gradients,
     weight_gradient_of,
 )
+from mbnas.network.interface import Interface
 from mbnas.network.operations.memory_layout import channels_last
 from mbnas.space.genotype import Genotype, unet_genotype
 
@@ -138,7 +139,9 @@ GENOTYPES = {
 @pytest.mark.parametrize("name", GENOTYPES)
 def test_a_network_computes_and_learns_as_before(name, slow, monkeypatch):
     monkeypatch.setattr(cpu, "has_slow_weight_gradients", lambda: slow)
-    plain = build_network(GENOTYPES[name], in_channels=1, num_classes=3, base_channels=8)
+    plain = build_network(
+        GENOTYPES[name], Interface(in_channels=1, num_classes=3, size=16), base_channels=8
+    )
     plain = plain.double().to(memory_format=torch.channels_last)
     other = with_cpu_layers(copy.deepcopy(plain))
     assert list(other.state_dict()) == list(plain.state_dict())

@@ -6,9 +6,11 @@ from torch import nn
 from torch.nn import functional
 
 from mbnas.network.architecture import LibraryNetwork
+from mbnas.network.interface import Interface
 from mbnas.network.operations.pooling import AveragePooling, averaged, replace_pooling
 from mbnas.network.others.library_network import build_library_network, smp
 
+INTERFACE = Interface(in_channels=1, num_classes=2, size=64)
 SIZES = [(1, 1, 1, 1), (7, 9, 2, 3), (8, 8, 6, 6), (5, 3, 6, 6), (12, 12, 3, 3), (4, 11, 1, 4)]
 
 
@@ -48,7 +50,7 @@ def test_only_pooling_to_more_than_a_pixel_is_replaced():
 def test_designs_that_pool_give_the_library_s_own_logits(design):
     torch.manual_seed(0)
     padded = build_library_network(
-        LibraryNetwork(design=design, encoder="resnet18"), in_channels=1, num_classes=2
+        LibraryNetwork(design=design, encoder="resnet18"), INTERFACE
     ).eval()
     assert any(isinstance(each, AveragePooling) for each in padded.modules())
     own = getattr(smp, design)("resnet18", encoder_weights=None, in_channels=1, classes=2).eval()
@@ -62,6 +64,6 @@ def test_designs_that_pool_give_the_library_s_own_logits(design):
 @pytest.mark.usefixtures("deterministic")
 def test_a_design_that_pools_trains_on_a_gpu():
     network = build_library_network(
-        LibraryNetwork(design="PSPNet", encoder="resnet18"), in_channels=1, num_classes=2
+        LibraryNetwork(design="PSPNet", encoder="resnet18"), INTERFACE
     ).cuda()
     network(torch.randn(2, 1, 64, 64, device="cuda")).sum().backward()

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,10 @@ import torch
 from mbnas.errors import ConfigurationError, UsageError
 from mbnas.network.architecture import parse_architecture
 from mbnas.network.build import build_network, check_logits, output_layer
+from mbnas.network.interface import Interface
 from mbnas.network.others.own_network import find_own_network
+
+INTERFACE = Interface(in_channels=2, num_classes=3, size=8)
 
 SOURCE = """
 import torch
@@ -83,7 +87,7 @@ def named(module, attribute):
 
 
 def build(architecture):
-    return build_network(architecture, in_channels=2, num_classes=3, base_channels=8)
+    return build_network(architecture, INTERFACE, base_channels=8)
 
 
 def test_a_class_is_found_and_built(module):
@@ -91,7 +95,7 @@ def test_a_class_is_found_and_built(module):
     assert parse_architecture(str(architecture)) == architecture
     network = build(architecture)
     assert network(torch.zeros(1, 2, 8, 8)).shape == (1, 3, 8, 8)
-    check_logits(network, in_channels=2, num_classes=3, size=8)
+    check_logits(network, INTERFACE)
     assert output_layer(network, 3) is network[0]
 
 
@@ -123,9 +127,9 @@ def test_what_makes_no_network_is_refused(module, attribute, sentence):
 def test_logits_of_another_size_are_refused(module):
     network = build(named(module, "halved"))
     with pytest.raises(ConfigurationError, match=r"gives \(2, 3, 3, 3\) in eval.* for an input of"):
-        check_logits(network, in_channels=2, num_classes=3, size=8)
+        check_logits(network, INTERFACE)
     with pytest.raises(ConfigurationError, match="fails in evaluation mode for an input of"):
-        check_logits(network, in_channels=1, num_classes=3, size=8)
+        check_logits(network, replace(INTERFACE, in_channels=1))
     with pytest.raises(ConfigurationError, match=r"set training\.head_bias=random"):
         output_layer(network, 3)
 
@@ -154,7 +158,7 @@ def test_what_is_not_there_is_refused(text, error, sentence):
 def test_what_cannot_be_trained_is_refused_before_any_training(module, attribute, sentence):
     network = build(named(module, attribute))
     with pytest.raises(ConfigurationError, match=f"^{attribute} {sentence}"):
-        check_logits(network, in_channels=2, num_classes=3, size=8, name=attribute)
+        check_logits(network, INTERFACE, name=attribute)
 
 
 def test_what_hangs_is_ended(module, monkeypatch):
@@ -181,6 +185,6 @@ def test_an_import_that_fails_or_hangs_is_refused(module, monkeypatch, source, c
 def test_a_network_is_checked_without_a_change_to_it():
     network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), torch.nn.BatchNorm2d(3))
     before = {name: each.clone() for name, each in network.state_dict().items()}
-    check_logits(network, in_channels=2, num_classes=3, size=8)
+    check_logits(network, INTERFACE)
     assert all(torch.equal(before[name], each) for name, each in network.state_dict().items())
     assert all(each.grad is None for each in network.parameters())

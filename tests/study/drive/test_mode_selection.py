@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mbnas.errors import OutOfMemory
+from mbnas.network.interface import Interface
 from mbnas.study.configuration import build, merge, preset_layer
 from mbnas.study.drive import mode_selection as warmup
 from mbnas.study.drive.mode_selection import (
@@ -26,7 +27,9 @@ def question_of(preset="paper", **sections):
     """A study on a GPU unless said otherwise; no device is looked for."""
     layers = {"run": {"device": "cuda:0"}}, sections
     configuration = build(merge({"dataset": ""}, preset_layer(preset), *layers))
-    return ModeQuestion(configuration=configuration, in_channels=1, num_classes=2, num_slices=600)
+    size = configuration.preparation.slice_size
+    interface = Interface(in_channels=1, num_classes=2, size=size)
+    return ModeQuestion(configuration=configuration, interface=interface, num_slices=600)
 
 
 def rates(table, *, begun_s=0.0):

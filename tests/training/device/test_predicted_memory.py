@@ -6,12 +6,13 @@ import pytest
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN
+from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype
 from mbnas.training.device import predicted_memory as memory
 from mbnas.training.device.predicted_memory import predicted_bytes, training_memory
 from mbnas.training.loop.validation import BATCH
 
-CHANNELS = {"in_channels": 2, "num_classes": 3}
+INTERFACE = Interface(in_channels=2, num_classes=3, size=16)
 
 
 def with_training(protocol, **changes):
@@ -19,14 +20,14 @@ def with_training(protocol, **changes):
 
 
 def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatch):
-    need = training_memory(task.architecture, task.protocol, **CHANNELS)
+    need = training_memory(task.architecture, task.protocol, INTERFACE)
     assert need.step > need.saved > 0
     side, batch = task.protocol.preparation.slice_size, max(4, BATCH)
-    of_slice = side**2 * (4 * CHANNELS["in_channels"] + 1)
+    of_slice = side**2 * (4 * INTERFACE.in_channels + 1)
 
     def predicted():
         return predicted_bytes(
-            task.architecture, task.protocol, num_slices=1000, device="cuda", **CHANNELS
+            task.architecture, task.protocol, INTERFACE, num_slices=1000, device="cuda"
         )
 
     asked = []
@@ -43,25 +44,25 @@ def test_more_of_anything_needs_more(task, loss, text):
     protocol, genotype = with_training(task.protocol, loss=loss), Genotype.parse(text)
 
     def need(**changes):
-        return training_memory(genotype, with_training(protocol, **changes), **CHANNELS)
+        return training_memory(genotype, with_training(protocol, **changes), INTERFACE)
 
     assert need(batch_size=8).step == pytest.approx(2 * need(batch_size=4).step, rel=0.01)
     assert need(base_channels=8).kept > need(base_channels=4).kept
     assert need(precision="bfloat16").step < need(precision="float32").step
-    larger = replace(protocol, preparation=replace(protocol.preparation, slice_size=32))
-    assert training_memory(genotype, larger, **CHANNELS).step > 3.5 * need().step
+    larger = replace(INTERFACE, size=32)
+    assert training_memory(genotype, protocol, larger).step > 3.5 * need().step
 
 
 def test_a_network_is_gone_through_once(task, monkeypatch):
-    training_memory(task.architecture, task.protocol, **CHANNELS)
+    training_memory(task.architecture, task.protocol, INTERFACE)
     monkeypatch.setattr(memory, "memory_need", None)
-    training_memory(task.architecture, task.protocol, **CHANNELS)
+    training_memory(task.architecture, task.protocol, INTERFACE)
 
 
 def test_a_network_that_cannot_be_built_is_told_as_such(task):
     protocol = with_training(task.protocol, base_channels=6)
     with pytest.raises(ConfigurationError, match="must be divisible by 4"):
-        training_memory(Genotype.parse("0dense3"), protocol, **CHANNELS)
+        training_memory(Genotype.parse("0dense3"), protocol, INTERFACE)
 
 
 def test_trainings_together_and_recorded_steps_need_their_own(task, monkeypatch):
@@ -71,15 +72,15 @@ def test_trainings_together_and_recorded_steps_need_their_own(task, monkeypatch)
         return predicted_bytes(
             task.architecture,
             protocol,
+            INTERFACE,
             num_slices=0,
             device="cuda",
             trainings=trainings,
-            **CHANNELS,
         )
 
     one, three = predicted(task.protocol), predicted(task.protocol, trainings=3)
     assert three - one == pytest.approx(2 * (one - CONTEXT_BYTES))
     recorded = with_training(task.protocol, step="graph")
-    need = training_memory(task.architecture, recorded, **CHANNELS)
+    need = training_memory(task.architecture, recorded, INTERFACE)
     beside = MARGIN * min(need.step, need.validation)
     assert predicted(recorded) - one == pytest.approx(beside, abs=1)

@@ -72,25 +72,28 @@ def cost(arguments: argparse.Namespace) -> int:
 
     from mbnas.network.build import build_network, check_logits
     from mbnas.network.cost.complexity import LATENCY_BATCHES, complexity, latency_ms
+    from mbnas.network.interface import Interface
     from mbnas.training.device.device_setup import resolve_device
 
     for name, most in _MOST.items():
         check_bound(f"--{name.replace('_', '-')}", getattr(arguments, name), 1, most)
 
+    interface = Interface(
+        in_channels=arguments.in_channels, num_classes=arguments.classes, size=arguments.size
+    )
+
     def build() -> nn.Module:
         return build_network(
             architecture,
-            in_channels=arguments.in_channels,
-            num_classes=arguments.classes,
+            interface,
             base_channels=arguments.base_channels,
         )
 
-    where = {"in_channels": arguments.in_channels, "size": arguments.size}
-    check_logits(build(), num_classes=arguments.classes, name=str(architecture), **where)
-    found = complexity(build, **where)
+    check_logits(build(), interface, name=str(architecture))
+    found = complexity(build, interface)
     device = resolve_device(arguments.device)
     warn_of_load()
-    milliseconds = latency_ms(build(), device=device, **where)
+    milliseconds = latency_ms(build(), interface, device=device)
     if arguments.json:
         print_json(
             {

@@ -227,6 +227,11 @@ class PreparedSlices:
         return self.index.classes
 
     @property
+    def num_classes(self) -> int:
+        """How many classes the labels have, background included."""
+        return 1 + len(self.classes)
+
+    @property
     def volumes(self) -> tuple[PreparedVolume, ...]:
         """In the order of their slices."""
         return self.index.volumes

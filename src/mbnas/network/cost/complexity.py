@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mbnas.network.interface import Interface
+
 LATENCY_BATCHES = 5
 """How many batches of passes are timed; the latency is that of the fastest."""
 
@@ -27,17 +29,16 @@ class Complexity:
     multiply_accumulates: int
 
 
-def complexity(build: Callable[[], nn.Module], *, in_channels: int, size: int) -> Complexity:
+def complexity(build: Callable[[], nn.Module], interface: Interface) -> Complexity:
     """Return parameters and multiply-accumulates without computing anything.
 
     Args:
         build: Builds the network; torch's meta device is the default meanwhile.
-        in_channels: Channels of the input image.
-        size: Height and width of the input image in pixels.
+        interface: What the network fits.
     """
     with torch.device("meta"):
         network = build().eval().to("meta")
-        images_BCHW = torch.empty(1, in_channels, size, size)
+        images_BCHW = torch.empty(1, interface.in_channels, interface.size, interface.size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(images_BCHW)
     return Complexity(
@@ -48,9 +49,8 @@ def complexity(build: Callable[[], nn.Module], *, in_channels: int, size: int) -
 
 def latency_ms(
     network: nn.Module,
+    interface: Interface,
     *,
-    in_channels: int,
-    size: int,
     device: str = "cpu",
     batches: int = LATENCY_BATCHES,
     passes: int = 3,
@@ -63,15 +63,15 @@ def latency_ms(
 
     Args:
         network: The network; it is moved to ``device`` and set to evaluation mode.
-        in_channels: Channels of the input image.
-        size: Height and width of the input image in pixels.
+        interface: What the network fits.
         device: Where to run, as torch names it.
         batches: How many batches are timed, after two passes that are not; 1 or more.
         passes: Of a batch, one after another; 1 or more.
         clock: Tells the time in seconds.
     """
     network = network.to(device).eval()
-    images_BCHW = torch.zeros(1, in_channels, size, size, device=device)
+    shape = (1, interface.in_channels, interface.size, interface.size)
+    images_BCHW = torch.zeros(shape, device=device)
 
     def run(times: int) -> float:
         start = clock()

@@ -27,6 +27,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from mbnas.network.interface import Interface
+
 MARGIN = 1.25
 """What is needed over what is counted: pieces that the allocator cannot use, and workspaces."""
 
@@ -71,9 +73,8 @@ class MemoryNeed:
 def memory_need(
     build: Callable[[], nn.Module],
     loss: Loss,
+    interface: Interface,
     *,
-    in_channels: int,
-    size: int,
     batch: int,
     validation_batch: int,
     dtype: torch.dtype = torch.float32,
@@ -87,8 +88,7 @@ def memory_need(
     Args:
         build: Builds the network.
         loss: Of logits in float32 and class indices.
-        in_channels: Channels of the images.
-        size: Height and width of the slices in pixels.
+        interface: What the network fits.
         batch: Slices in a training step.
         validation_batch: Slices that are predicted at once.
         dtype: In which the network computes; float32 where the CPU has to be asked.
@@ -97,15 +97,14 @@ def memory_need(
             (:mod:`mbnas.network.operations.upsampling`) and those of others by
             gathers, both of which hold more at a time.
     """
-    shape = (in_channels, size)
     with _deterministic_algorithms(deterministic):
         try:
             return _counted(
-                build, loss, shape, batch, validation_batch, torch.device("meta"), dtype
+                build, loss, interface, batch, validation_batch, torch.device("meta"), dtype
             )
         except (NotImplementedError, RuntimeError, ValueError, TypeError):
             few, more = (
-                _counted(build, loss, shape, slices, slices, torch.device("cpu"), torch.float32)
+                _counted(build, loss, interface, slices, slices, torch.device("cpu"), torch.float32)
                 for slices in (2, 3)
             )
     at = partial(_extended, 2, 3)
@@ -139,13 +138,12 @@ def _extended(first: int, second: int, at_first: int, at_second: int, wanted: in
 def _counted(
     build: Callable[[], nn.Module],
     loss: Loss,
-    shape: tuple[int, int],
+    interface: Interface,
     batch: int,
     validation_batch: int,
     device: torch.device,
     dtype: torch.dtype,
 ) -> MemoryNeed:
-    in_channels, size = shape
     with torch.device(device):
         network = build().to(device)
     kept = sum(_bytes_of(each) for each in network.buffers())
@@ -171,21 +169,22 @@ def _counted(
     with _StorageCounter() as counter:
         # Autocast keeps a copy of the weights in its precision during a step.
         start = 0 if dtype == torch.float32 else sum(map(_bytes_of, network.parameters()))
-        images_BCHW, labels_BHW = _batch(batch, in_channels, size, device)
+        images_BCHW, labels_BHW = _batch(batch, interface, device)
         value = loss(network.train()(images_BCHW.to(dtype)).float(), labels_BHW)
         saved = start + counter.bytes
         value.backward()  # type: ignore[no-untyped-call]
         step = start + counter.peak_bytes
         del images_BCHW, labels_BHW, value
     with _StorageCounter() as counter, torch.no_grad():
-        images_BCHW, _ = _batch(validation_batch, in_channels, size, device)
+        images_BCHW, _ = _batch(validation_batch, interface, device)
         network.eval()(images_BCHW.to(dtype)).argmax(dim=1)
         validation = start + counter.peak_bytes
     return MemoryNeed(kept=kept, saved=saved, step=step, validation=validation, workspace=workspace)
 
 
-def _batch(slices: int, in_channels: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    images_BCHW = torch.zeros(slices, in_channels, size, size, device=device)
+def _batch(slices: int, interface: Interface, device: torch.device) -> tuple[Tensor, Tensor]:
+    size = interface.size
+    images_BCHW = torch.zeros(slices, interface.in_channels, size, size, device=device)
     labels_BHW = torch.zeros(slices, size, size, dtype=torch.uint8, device=device)
     return images_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import LibraryNetwork
+from mbnas.network.interface import Interface
 from mbnas.network.operations.padding import Padded
 from mbnas.network.operations.pooling import replace_pooling
 
@@ -22,15 +23,12 @@ with warnings.catch_warnings():  # timm before 1.0.23, which nnU-Net holds to, s
     import segmentation_models_pytorch as smp
 
 
-def build_library_network(
-    architecture: LibraryNetwork, *, in_channels: int, num_classes: int
-) -> Padded:
+def build_library_network(architecture: LibraryNetwork, interface: Interface) -> Padded:
     """Return a library's network with raw logits at the input's size, whatever that is.
 
     Args:
         architecture: By the library's names.
-        in_channels: Channels of the images.
-        num_classes: Channels of the logits, background included.
+        interface: What it must fit.
 
     Raises:
         ConfigurationError: if the library has no such design, encoder or weights, or does
@@ -45,8 +43,8 @@ def build_library_network(
             network: nn.Module = designs[architecture.design](
                 encoder_name=architecture.encoder,
                 encoder_weights=architecture.weights,
-                in_channels=in_channels,
-                classes=num_classes,
+                in_channels=interface.in_channels,
+                classes=interface.num_classes,
             )
     except (ValueError, KeyError, RuntimeError, NotImplementedError, OSError) as error:
         raise ConfigurationError(

@@ -16,6 +16,7 @@ from torch import nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import OwnNetwork
+from mbnas.network.interface import Interface
 
 PATIENCE_S = 60.0
 """How long a user's module may take to be imported, and its network to be made, in seconds."""
@@ -36,7 +37,7 @@ def find_own_network(text: str) -> OwnNetwork:
     return OwnNetwork(module=module, attribute=attribute, fingerprint=_fingerprint(named))
 
 
-def build_own_network(architecture: OwnNetwork, *, in_channels: int, num_classes: int) -> nn.Module:
+def build_own_network(architecture: OwnNetwork, interface: Interface) -> nn.Module:
     """Return a user's network, called with ``in_channels`` and ``num_classes`` by name.
 
     Raises:
@@ -49,6 +50,7 @@ def build_own_network(architecture: OwnNetwork, *, in_channels: int, num_classes
             f"The source of {architecture} has changed since it was named: restore it, or name "
             f"module:{architecture.module}:{architecture.attribute} again to train it anew."
         )
+    in_channels, num_classes = interface.in_channels, interface.num_classes
     called = f"{architecture.attribute}(in_channels={in_channels}, num_classes={num_classes})"
     with _own_code(f"{architecture} cannot be made", f"It is called as {called}."):
         make = getattr(import_module(architecture.module), architecture.attribute)

@@ -20,6 +20,7 @@ from mbnas.data.slices.normalisation import ChannelNormalisation, Normalisation,
 from mbnas.errors import MbnasError, ModelError
 from mbnas.machine.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
+from mbnas.network.interface import Interface
 
 CARD = "model.json"
 FORMAT_VERSION = 3
@@ -125,7 +126,7 @@ class ModelCard:
     def _has_pairs(self) -> bool:
         mirrored = self.mirrored_classes
         return not mirrored or (
-            sorted(mirrored) == list(range(self.num_classes))
+            sorted(mirrored) == list(range(self.interface.num_classes))
             and mirrored[0] == 0
             and all(mirrored[mirrored[index]] == index for index in mirrored)
         )
@@ -136,9 +137,9 @@ class ModelCard:
         return None if self.slice_axis == 0 else 0
 
     @property
-    def num_classes(self) -> int:
-        """Channels of the logits, background included."""
-        return 1 + len(self.classes)
+    def interface(self) -> Interface:
+        """What the networks fit."""
+        return Interface.of(self.channels, self.classes, self.slice_size)
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:

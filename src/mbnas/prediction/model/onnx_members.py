@@ -52,11 +52,12 @@ def _runner(onnxruntime: Any, path: Path, card: ModelCard) -> Run:
     session = _session(onnxruntime, path)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     found = [_dims(each) for each in (*inputs, *outputs)]
-    expected = [(len(card.channels), 4), (card.num_classes, 4)]
+    interface = card.interface
+    expected = [(interface.in_channels, 4), (interface.num_classes, 4)]
     if found != expected:
         raise ModelError(
             f"{path} is another network than the card names: it must take images of "
-            f"{len(card.channels)} channels and give logits of {card.num_classes} classes."
+            f"{interface.in_channels} channels and give logits of {interface.num_classes} classes."
         )
     name = inputs[0].name
 

@@ -53,8 +53,7 @@ def build_empty(card: ModelCard, *, trust_modules: bool = False) -> nn.Module:
     try:
         return build_network(
             _without_download(card.architecture),
-            in_channels=len(card.channels),
-            num_classes=card.num_classes,
+            card.interface,
             base_channels=card.base_channels,
         )
     except MbnasError as error:

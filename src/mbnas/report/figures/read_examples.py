@@ -84,9 +84,8 @@ def _example(
     records = [of_network[volume.case] for of_network in found]
     reference_NSS = np.asarray(prepared.labels[volume.slices])
     number = int((reference_NSS > 0).sum(axis=(1, 2)).argmax())
-    num_classes = 1 + len(prepared.classes)
     predicted = [
-        unpack_prediction(each.prediction or b"", volume, num_classes=num_classes)
+        unpack_prediction(each.prediction or b"", volume, num_classes=prepared.num_classes)
         for each in records
     ]
     return Example(

@@ -114,9 +114,8 @@ def _case(
     *,
     most_slices: int,
 ) -> ShownCase:
-    num_classes = 1 + len(prepared.classes)
     predicted = [
-        unpack_prediction(record.prediction or b"", volume, num_classes=num_classes)
+        unpack_prediction(record.prediction or b"", volume, num_classes=prepared.num_classes)
         for record in records
     ]
     return show_case(

@@ -20,6 +20,7 @@ import torch
 from mbnas.errors import MbnasError
 from mbnas.network.build import build_network
 from mbnas.network.cost.complexity import complexity
+from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
@@ -52,14 +53,12 @@ class ModeQuestion:
 
     Attributes:
         configuration: Of the study; its device is resolved.
-        in_channels: Channels of its slices.
-        num_classes: Background included.
+        interface: What its networks must fit.
         num_slices: In all folds.
     """
 
     configuration: Configuration
-    in_channels: int
-    num_classes: int
+    interface: Interface
     num_slices: int
 
     @property
@@ -90,12 +89,10 @@ class ModeQuestion:
         cost = complexity(
             lambda: build_network(
                 self.architecture,
-                in_channels=self.in_channels,
-                num_classes=self.num_classes,
+                self.interface,
                 base_channels=configuration.training.base_channels,
             ),
-            in_channels=self.in_channels,
-            size=configuration.preparation.slice_size,
+            self.interface,
         )
         slices = self.slices_a_network * configuration.search.evaluations
         return _PASSES * slices * cost.multiply_accumulates / _NOMINAL_MACS_PER_S[self.kind]
@@ -111,8 +108,7 @@ class ModeQuestion:
                 augmentation=configuration.augmentation,
                 preparation=configuration.preparation,
             ),
-            in_channels=self.in_channels,
-            num_classes=self.num_classes,
+            interface=self.interface,
             trainings=num_together(
                 way.fused, folds=evaluation.folds, initialisations=evaluation.initialisations
             ),

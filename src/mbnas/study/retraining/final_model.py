@@ -33,6 +33,7 @@ from mbnas.machine.files import ready_folder, write_text
 from mbnas.machine.processes import ProgressCallback
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.network.build import build_network, check_logits
+from mbnas.network.interface import Interface
 from mbnas.prediction.model.find_model import WEIGHTS
 from mbnas.prediction.model.model_card import (
     CARD,
@@ -244,17 +245,15 @@ def _begin(folder: Path, plan: FinalPlan) -> None:
 
 def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
     """Raise if a network cannot be built or gives no logits, before anything is written."""
-    in_channels, num_classes = len(prepared.channels), 1 + len(prepared.classes)
-    network = build_network(
-        plan.network,
-        in_channels=in_channels,
-        num_classes=num_classes,
-        base_channels=plan.configuration.training.base_channels,
-    )
+    interface = _interface(plan, prepared)
+    base_channels = plan.configuration.training.base_channels
+    network = build_network(plan.network, interface, base_channels=base_channels)
+    check_logits(network, interface, name=str(plan.network))
+
+
+def _interface(plan: FinalPlan, prepared: PreparedSlices) -> Interface:
     size = plan.configuration.preparation.slice_size
-    check_logits(
-        network, in_channels=in_channels, num_classes=num_classes, size=size, name=str(plan.network)
-    )
+    return Interface.of(prepared.channels, prepared.classes, size)
 
 
 def _task(
@@ -265,8 +264,7 @@ def _task(
         memory_bytes = predicted_bytes(
             plan.network,
             protocol,
-            in_channels=len(prepared.channels),
-            num_classes=1 + len(prepared.classes),
+            _interface(plan, prepared),
             num_slices=len(prepared.labels),
             device=device,
         )

@@ -9,6 +9,7 @@ from mbnas.data.datasets.dataset import Dataset
 from mbnas.errors import StudyError
 from mbnas.network.architecture import Architecture, title_of
 from mbnas.network.build import build_network, check_logits
+from mbnas.network.interface import Interface
 from mbnas.space.four_spaces import SpaceName
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
@@ -83,20 +84,13 @@ def check_networks(
     Raises:
         ConfigurationError: if one cannot.
     """
+    size = configuration.preparation.slice_size
+    interface = Interface.of(dataset.channels, dataset.classes, size)
     for network in networks:
-        num_classes = 1 + len(dataset.classes)
-        check_logits(
-            build_network(
-                network,
-                in_channels=len(dataset.channels),
-                num_classes=num_classes,
-                base_channels=configuration.training.base_channels,
-            ),
-            in_channels=len(dataset.channels),
-            num_classes=num_classes,
-            size=configuration.preparation.slice_size,
-            name=str(network),
+        built = build_network(
+            network, interface, base_channels=configuration.training.base_channels
         )
+        check_logits(built, interface, name=str(network))
 
 
 def compare_found(

@@ -10,6 +10,7 @@ import torch
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
+from mbnas.network.interface import Interface
 from mbnas.training.loading.residency import are_resident, slices_bytes, streamed_bytes
 from mbnas.training.loop.losses import make_loss
 from mbnas.training.loop.validation import BATCH
@@ -18,15 +19,14 @@ from mbnas.training.protocol import Protocol
 
 @lru_cache(maxsize=1024)
 def training_memory(
-    architecture: Architecture, protocol: Protocol, *, in_channels: int, num_classes: int
+    architecture: Architecture, protocol: Protocol, interface: Interface
 ) -> MemoryNeed:
     """Return what each training of a network needs; its slices lie on the device beside it.
 
     Args:
         architecture: The network.
         protocol: Every choice that matters here, precision resolved.
-        in_channels: Channels of the slices.
-        num_classes: Background included.
+        interface: What the network fits.
 
     Raises:
         ConfigurationError: if the network cannot be built.
@@ -35,13 +35,11 @@ def training_memory(
     return memory_need(
         lambda: build_network(
             architecture,
-            in_channels=in_channels,
-            num_classes=num_classes,
+            interface,
             base_channels=training.base_channels,
         ),
         make_loss(training.loss),
-        in_channels=in_channels,
-        size=protocol.preparation.slice_size,
+        interface,
         batch=training.batch_size,
         validation_batch=BATCH,
         dtype=torch.bfloat16 if training.precision == "bfloat16" else torch.float32,
@@ -51,9 +49,8 @@ def training_memory(
 def predicted_bytes(
     architecture: Architecture,
     protocol: Protocol,
+    interface: Interface,
     *,
-    in_channels: int,
-    num_classes: int,
     num_slices: int,
     device: str,
     trainings: int = 1,
@@ -63,20 +60,19 @@ def predicted_bytes(
     Args:
         architecture: The network.
         protocol: Every choice that matters here, precision resolved.
-        in_channels: Channels of the slices.
-        num_classes: Background included.
+        interface: What the network fits.
         num_slices: All that are prepared. Each process has them on its device, or where they are
             streamed a few batches of them.
         trainings: How many of the network advance together.
         device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
     """
-    need = training_memory(architecture, protocol, in_channels=in_channels, num_classes=num_classes)
-    training, size = protocol.training, protocol.preparation.slice_size
-    precision = training.slice_precision
-    of_slices = slices_bytes(num_slices, channels=in_channels, size=size, precision=precision)
+    need = training_memory(architecture, protocol, interface)
+    training = protocol.training
+    channels, size, precision = interface.in_channels, interface.size, training.slice_precision
+    of_slices = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
     if not are_resident(of_slices, device):
         largest = max(trainings * training.batch_size, BATCH)
-        of_slices = streamed_bytes(largest, channels=in_channels, size=size, precision=precision)
+        of_slices = streamed_bytes(largest, channels=channels, size=size, precision=precision)
     of_training = need.total - CONTEXT_BYTES
     if training.step == "graph":  # its memory stays its own, also while slices are predicted
         of_training += math.ceil(MARGIN * min(need.step, need.validation))

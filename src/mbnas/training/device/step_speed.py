@@ -15,6 +15,7 @@ from torch import nn
 
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
+from mbnas.network.interface import Interface
 from mbnas.seeds import generator
 from mbnas.training.device.device_setup import flushing_subnormals, prepare_process
 from mbnas.training.device.out_of_memory import free_caches, memory_errors
@@ -32,16 +33,14 @@ class Workload:
     Attributes:
         architecture: The network.
         protocol: Every choice that matters, resolved; the length of an epoch does not.
-        in_channels: Channels of the slices.
-        num_classes: Background included.
+        interface: What the network fits.
         trainings: How many advance together.
         device: Where, as torch names it.
     """
 
     architecture: Architecture
     protocol: Protocol
-    in_channels: int
-    num_classes: int
+    interface: Interface
     trainings: int
     device: str
 
@@ -112,8 +111,7 @@ def _loop(workload: Workload) -> TrainingLoop:
 def _network(workload: Workload) -> nn.Module:
     network = build_network(
         workload.architecture,
-        in_channels=workload.in_channels,
-        num_classes=workload.num_classes,
+        workload.interface,
         base_channels=workload.protocol.training.base_channels,
     )
     return placed_for_training(network, workload.device, workload.protocol.training)
@@ -121,16 +119,16 @@ def _network(workload: Workload) -> nn.Module:
 
 def _noise(workload: Workload) -> ResidentSlices:
     num_slices = 2 * workload.protocol.training.batch_size
-    side = workload.protocol.preparation.slice_size
+    interface, side = workload.interface, workload.interface.size
     rng = generator(0, "noise")
-    images = rng.normal(size=(num_slices, workload.in_channels, side, side))
-    labels = rng.integers(0, workload.num_classes, (num_slices, side, side))
+    images = rng.normal(size=(num_slices, interface.in_channels, side, side))
+    labels = rng.integers(0, interface.num_classes, (num_slices, side, side))
     return ResidentSlices(
         images_NCHW=torch.from_numpy(images.astype(np.float32)).to(workload.device),
         labels_NHW=torch.from_numpy(labels.astype(np.uint8)).to(workload.device),
         patient_N=np.zeros(num_slices, dtype=np.int64),
         patient_classes={"noise": frozenset()},
-        num_classes=workload.num_classes,
+        num_classes=interface.num_classes,
         flip_axis_dims={"left-right": 0},
     )
 

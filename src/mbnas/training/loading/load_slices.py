@@ -138,7 +138,7 @@ def _about(prepared: PreparedSlices) -> _About:
         patient_classes=prepared.patient_classes,
         held_out_patients=held_out,
         class_names=tuple(label.name for label in prepared.classes),
-        num_classes=1 + len(prepared.classes),
+        num_classes=prepared.num_classes,
         flip_axis_dims=dict(prepared.axis_dims),
         absolute_channels=tuple(
             number

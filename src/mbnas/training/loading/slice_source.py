@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
 from mbnas.data.datasets.folds import Fold
+from mbnas.network.interface import Interface
 
 Batch = tuple[
     Float32[Tensor, "batch channels height width"],
@@ -68,6 +69,15 @@ class SliceSource(ABC):
     @abstractmethod
     def in_channels(self) -> int:
         """Number of image channels."""
+
+    @property
+    def interface(self) -> Interface:
+        """What a network for these slices must fit."""
+        return Interface(
+            in_channels=self.in_channels,
+            num_classes=self.num_classes,
+            size=int(self.labels_NHW.shape[-1]),
+        )
 
     @abstractmethod
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:

@@ -128,10 +128,8 @@ def _step(tasks: Sequence[TrainingTask], data: SliceSource, networks: Sequence[n
     key = (
         tasks[0].architecture,
         settings,
-        tasks[0].protocol.preparation.slice_size,
         len(tasks),
-        data.in_channels,
-        data.num_classes,
+        data.interface,
         data.device,
     )
     if (step := _last_made.get(key)) is not None:

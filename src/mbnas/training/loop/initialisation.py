@@ -65,8 +65,7 @@ def initialised_network(task: TrainingTask, data: SliceSource, attempt: int) -> 
         torch.default_generator.manual_seed(derive_seed(seed, "initialisation", *index))
         return build_network(
             task.architecture,
-            in_channels=data.in_channels,
-            num_classes=data.num_classes,
+            data.interface,
             base_channels=task.protocol.training.base_channels,
         )
 

@@ -1,0 +1,18 @@
+"""What a network must fit, and the numbers that it may hold."""
+
+import pytest
+
+from mbnas.errors import ConfigurationError
+from mbnas.network.interface import Interface
+
+
+def test_the_background_is_a_class():
+    expected = Interface(in_channels=2, num_classes=4, size=64)
+    assert Interface.of(("T2", "ADC"), ("a", "b", "c"), 64) == expected
+
+
+@pytest.mark.parametrize("name", ["in_channels", "num_classes", "size"])
+def test_a_number_below_one_is_refused(name):
+    numbers = {"in_channels": 1, "num_classes": 2, "size": 8} | {name: 0}
+    with pytest.raises(ConfigurationError, match=rf"{name} \(=0\) must be 1 or more"):
+        Interface(**numbers)
