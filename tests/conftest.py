@@ -28,6 +28,7 @@ settings.register_profile(
 settings.load_profile("mbnas")
 
 shape_checks.install("mbnas")
+pytest.register_assert_rewrite("tests.workers.executor_contract")
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

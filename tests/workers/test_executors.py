@@ -22,6 +22,8 @@ from mbnas.errors import TrainingError
 from mbnas.workers import worker_process as worker
 from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor, WorkerDied
 
+from .executor_contract import ExecutorContract
+
 EXECUTORS = {
     "inline": InlineExecutor,
     "one process": lambda: ProcessExecutor(1),
@@ -60,55 +62,8 @@ def await_end(pid: int) -> None:
         time.sleep(0.01)
 
 
-# The contract of every executor
-
-
-def test_a_future_gets_the_result(executor):
-    assert executor.submit(operator.truediv, 1, 4).result() == 0.25
-
-
-def test_keyword_arguments_arrive(executor):
-    assert executor.submit(sorted, [1, 3, 2], reverse=True).result() == [3, 2, 1]
-
-
-def test_a_future_gets_the_exception_and_the_next_call_works(executor):
-    failed = executor.submit(operator.truediv, 1, 0)
-    with pytest.raises(ZeroDivisionError, match="division by zero"):
-        failed.result()
-    assert executor.submit(abs, -1).result() == 1
-
-
-def test_many_calls_each_get_their_own_result(executor):
-    futures = [executor.submit(abs, -number) for number in range(200)]
-    assert [future.result() for future in futures] == list(range(200))
-
-
-def test_map_keeps_the_order(executor):
-    assert list(executor.map(abs, range(-20, 0))) == list(range(20, 0, -1))
-
-
-def test_large_arguments_and_results_travel(executor):
-    data = bytes(5_000_000)
-    assert executor.submit(bytes, data).result() == data
-
-
-def test_shutdown_finishes_what_was_accepted(executor):
-    futures = [executor.submit(abs, -number) for number in range(20)]
-    executor.shutdown()
-    assert [future.result(timeout=0) for future in futures] == list(range(20))
-
-
-def test_shutdown_with_cancellation_leaves_no_future_waiting(executor):
-    futures = [executor.submit(time.sleep, 0.05) for _ in range(20)]
-    executor.shutdown(cancel_futures=True)
-    assert not wait(futures, timeout=0).not_done
-
-
-def test_after_shutdown_nothing_is_accepted(executor):
-    executor.shutdown()
-    executor.shutdown()
-    with pytest.raises(RuntimeError, match="accepts no more calls"):
-        executor.submit(abs, 1)
+class TestEveryExecutor(ExecutorContract):
+    pass
 
 
 # Inline alone

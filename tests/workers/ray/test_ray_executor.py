@@ -1,4 +1,4 @@
-"""Ray behind the contract of every executor, and what only Ray can be asked.
+"""The contract of every executor on Ray, and what only Ray does.
 
 The calls are the standard library's own functions, or travel with what they are made of.
 """
@@ -19,6 +19,8 @@ import pytest
 from mbnas.errors import StudyError, TrainingError, UsageError, WorkerDied
 from mbnas.workers.ray.cluster import cluster_slots, connected
 from mbnas.workers.ray.ray_executor import RayExecutor
+
+from ..executor_contract import ExecutorContract
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -42,60 +44,19 @@ def impatient():
         yield executor
 
 
-# The contract of every executor
+class TestRayExecutor(ExecutorContract):
+    pass
 
 
-def test_a_future_gets_the_result(executor):
-    assert executor.submit(operator.truediv, 1, 4).result() == 0.25
+# Ray alone
 
 
-def test_keyword_arguments_arrive(executor):
-    assert executor.submit(sorted, [1, 3, 2], reverse=True).result() == [3, 2, 1]
-
-
-def test_a_future_gets_the_exception_and_the_next_call_works(executor):
+def test_an_exception_has_the_workers_traceback(executor):
     failed = executor.submit(operator.truediv, 1, 0)
     with pytest.raises(ZeroDivisionError, match="division by zero") as caught:
         failed.result()
     assert type(caught.value) is ZeroDivisionError
     assert "In the Ray worker:\nTraceback" in caught.value.__notes__[0]
-    assert executor.submit(abs, -1).result() == 1
-
-
-def test_many_calls_each_get_their_own_result(executor):
-    futures = [executor.submit(abs, -number) for number in range(200)]
-    assert [future.result() for future in futures] == list(range(200))
-
-
-def test_map_keeps_the_order(executor):
-    assert list(executor.map(abs, range(-20, 0))) == list(range(20, 0, -1))
-
-
-def test_large_arguments_and_results_travel(executor):
-    data = bytes(5_000_000)
-    assert executor.submit(bytes, data).result() == data
-
-
-def test_shutdown_finishes_what_was_accepted(executor):
-    futures = [executor.submit(abs, -number) for number in range(20)]
-    executor.shutdown()
-    assert [future.result(timeout=0) for future in futures] == list(range(20))
-
-
-def test_shutdown_with_cancellation_leaves_no_future_waiting(executor):
-    futures = [executor.submit(time.sleep, 0.05) for _ in range(20)]
-    executor.shutdown(cancel_futures=True)
-    assert not wait(futures, timeout=0).not_done
-
-
-def test_after_shutdown_nothing_is_accepted(executor):
-    executor.shutdown()
-    executor.shutdown()
-    with pytest.raises(RuntimeError, match="accepts no more calls"):
-        executor.submit(abs, 1)
-
-
-# Ray alone
 
 
 def test_calls_run_in_processes_of_their_own(executor):
