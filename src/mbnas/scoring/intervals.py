@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 DECIMALS = 12
 """Scores that agree to this many decimals are equal: what differs beyond is rounding."""
@@ -84,6 +83,8 @@ def bootstrap_mean(
         return None
     if np.ptp(values_P) == 0:  # nothing to resample: the acceleration would be 0 / 0
         return Interval(low=float(values_P[0]), high=float(values_P[0]), confidence=confidence)
+    from scipy import stats  # slow to import
+
     low, high = stats.bootstrap(
         (values_P,),
         np.mean,
