@@ -9,9 +9,6 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
 # The tests of one file run in one process, up to four files at once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
-# The tests start hundreds of processes, which would otherwise compile all modules again each.
-export PYTHONDONTWRITEBYTECODE :=
-
 .PHONY: help demo fast test check check-avx2 docs bench clean
 
 help:  ## list these targets

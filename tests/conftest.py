@@ -27,6 +27,10 @@ settings.register_profile(
 )
 settings.load_profile("mbnas")
 
+# The tests start hundreds of processes: without cached bytecode, each compiles all modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 shape_checks.install("mbnas")
 pytest.register_assert_rewrite("tests.workers.executor_contract")
 
