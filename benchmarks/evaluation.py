@@ -21,7 +21,7 @@ from evaluation_parts import ledger_seconds, parts_of_all
 from measuring import described, machine, spread, summary, write
 from studies import Settings, held_study, patients
 
-from mbnas.study.drive.driver import Moment
+from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.study.open_study import OpenStudy
@@ -150,8 +150,8 @@ def watched_search(held: OpenStudy) -> dict[str, float]:
     """
     starts: dict[str, float] = {}
 
-    def watch(moment: Moment) -> None:
-        record = moment.progress.finished
+    def watch(progress: SearchProgress) -> None:
+        record = progress.trainings.finished
         if record is not None:
             starts.setdefault(record.worker, time.perf_counter() - wall - record.wall_s)
 

@@ -23,7 +23,7 @@ from mbnas.search.searcher import Search, Searcher
 from mbnas.seeds import generator
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
-from mbnas.study.drive.driver import Moment, drive
+from mbnas.study.drive.driver import SearchProgress, drive
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
@@ -161,8 +161,8 @@ def driver_costs(
             fill(path, world, search, num_networks)
         stamps: list[tuple[float, float]] = []
 
-        def watch(moment: Moment) -> None:
-            if moment.progress.finished is not None:
+        def watch(progress: SearchProgress) -> None:
+            if progress.trainings.finished is not None:
                 stamps.append((time.perf_counter(), time.process_time()))
 
         executor = VirtualExecutor(workers)

@@ -26,7 +26,7 @@ from mbnas.study.configuration import (
     merge,
 )
 from mbnas.study.directory import SLICES, Study, is_begun, resolve
-from mbnas.study.drive.dispatcher import Elsewhere
+from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
@@ -77,7 +77,7 @@ class Experiment:
             comparison=trained_so(self.comparison),
         )
 
-    def elsewhere(self, name: str) -> Elsewhere:
+    def find_in_others(self, name: str) -> FindTraining:
         """Return what finds trainings of the searches other than the one named."""
         return trainings_in(
             Study(path=self.directory / other, configuration=self.configuration)
@@ -86,7 +86,7 @@ class Experiment:
         )
 
 
-def trainings_in(studies: Iterable[Study]) -> Elsewhere:
+def trainings_in(studies: Iterable[Study]) -> FindTraining:
     """Return what finds a training in the ledgers of some studies, begun or not."""
     searched = tuple(studies)
 

@@ -21,12 +21,12 @@ from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
 from mbnas.study.dataset_source import DatasetSource
 from mbnas.study.directory import Study
-from mbnas.study.drive.dispatcher import Elsewhere, nowhere
+from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluator import Evaluator
+from mbnas.study.drive.training_tasks import memory_prediction
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.training.device.device_setup import prepare_process
-from mbnas.training.device.predicted_memory import predicted_bytes
 from mbnas.training.protocol import Protocol
 
 
@@ -80,7 +80,7 @@ class OpenStudy:
         initialisations: range,
         *,
         measured: bool = False,
-        elsewhere: Elsewhere = nowhere,
+        find_training: FindTraining | None = None,
         racing: float | None = None,
     ) -> Evaluator:
         """Return an evaluator that scores networks over some initialisations.
@@ -89,49 +89,33 @@ class OpenStudy:
             worker_pool: Where trainings run.
             initialisations: The initialisations.
             measured: Whether trained networks are measured on whole volumes.
-            elsewhere: Finds trainings in the ledgers of other studies.
+            find_training: Finds trainings in the ledgers of other studies.
             racing: As for :class:`Evaluator`.
         """
+        device = self.configuration.run.device
         return Evaluator(
             self.ledger,
             worker_pool,
             protocol=self.protocol,
             slices=self.slices,
-            device=self.configuration.run.device,
+            device=device,
             initialisations=initialisations,
             measured=measured,
-            elsewhere=elsewhere,
+            find_training=find_training,
             racing=racing,
             retries=self.configuration.run.retries,
-            memory_of=self.memory_of,
+            predict_memory=memory_prediction(self.protocol, self.prepared, device),
         )
 
     def search_evaluator(
-        self, worker_pool: WorkerPool, *, elsewhere: Elsewhere = nowhere
+        self, worker_pool: WorkerPool, *, find_training: FindTraining | None = None
     ) -> Evaluator:
         """Return the evaluator of the study's search."""
         return self.evaluator(
             worker_pool,
             range(self.configuration.protocol.initialisations),
-            elsewhere=elsewhere,
+            find_training=find_training,
             racing=self.configuration.search.dropped_below,
-        )
-
-    def memory_of(self, architecture: Architecture, trainings: int = 1) -> int | None:
-        """Return the bytes of a GPU that fused trainings of a network need together.
-
-        ``None`` on other devices.
-        """
-        device = self.configuration.run.device
-        if not device.startswith("cuda"):
-            return None
-        return predicted_bytes(
-            architecture,
-            self.protocol,
-            self.interface,
-            num_slices=len(self.prepared.labels),
-            device=device,
-            trainings=trainings,
         )
 
     # Slices of another size

@@ -10,7 +10,7 @@ from mbnas.report.live.event_file import check_installed
 from mbnas.report.live.tensorboard import TensorBoardLog
 from mbnas.search.racing.judge import Judge
 from mbnas.space.genotype import Genotype
-from mbnas.study.drive.evaluator import Progress
+from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus

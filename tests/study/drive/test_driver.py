@@ -21,7 +21,7 @@ from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.space.search_space import Space
-from mbnas.study.drive.driver import drive, ignore
+from mbnas.study.drive.driver import drive
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
@@ -94,7 +94,7 @@ def search(
     searcher=local_search,
     seed=0,
     protocol=PROTOCOL,
-    watch=ignore,
+    watch=None,
     **options,
 ):
     """Run or resume a search and return its evaluator."""
@@ -149,8 +149,8 @@ def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, search
     """By brute force: the highest mean of a network that has all of its trainings."""
     settings = {"function": train_truly, "protocol": RACED, "racing": racing, "budget": 12}
     for _ in ("new", "resumed"):
-        moments = []
-        search(path, searcher=searcher, watch=moments.append, **settings)
+        progress = []
+        search(path, searcher=searcher, watch=progress.append, **settings)
         evaluations, trainings = told(path)
         means = {}
         for each in evaluations:
@@ -160,7 +160,7 @@ def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, search
         before = evaluations[-1].batch  # the last batch is not over when its watch ends
         last = [number for number in means if evaluations[number - 1].batch < before]
         best = max(last, key=means.__getitem__)
-        seen = [(each.best.number, each.best.score) for each in moments if each.best]
+        seen = [(each.best.number, each.best.score) for each in progress if each.best]
         assert max(score for _, score in seen) >= means[best]
         assert all(means[number] == pytest.approx(score) for number, score in seen)
         assert [score for _, score in seen] == sorted(score for _, score in seen)
@@ -442,7 +442,7 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
     _, known = told(path)
     asked = []
 
-    def elsewhere(key):
+    def find_training(key):
         asked.append(key)
         return known.get(key) if key.fold == 0 else None
 
@@ -461,7 +461,7 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
             slices=Path("slices"),
             device="cpu",
             initialisations=range(1),
-            elsewhere=elsewhere,
+            find_training=find_training,
         )
         drive(
             lambda: local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET

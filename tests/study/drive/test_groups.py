@@ -88,7 +88,7 @@ def test_the_protocol_says_which_trainings_run_together(ledger, fused, expected)
     ran = [[each[:2] for each in group] for group in trainer.ran]
     assert ran == expected * len(NETWORKS)
     assert len(ledger.trainings()) == 4 * len(NETWORKS)
-    scores = [record(task).score for task in evaluator.tasks(NETWORKS[0])]
+    scores = [record(task).score for task in evaluator.tasks.all(NETWORKS[0])]
     assert evaluator.score(NETWORKS[0]) == pytest.approx(sum(scores) / 4)
 
 
@@ -100,7 +100,7 @@ def test_networks_of_other_kinds_train_one_by_one(ledger):
 
 def test_a_group_of_which_some_are_known_runs_whole_and_only_the_rest_is_recorded(ledger):
     first = evaluator_of(ledger, Trainer(), "folds")
-    task = first.tasks(NETWORKS[0])[1]
+    task = first.tasks.all(NETWORKS[0])[1]
     ledger.record_network(task.architecture)
     ledger.record_training(replace(record(task), worker="there"))
     trainer = Trainer()
@@ -140,12 +140,12 @@ def test_a_group_that_runs_out_of_memory_is_repeated_alone_and_then_has_failed(l
 def test_the_memory_of_a_group_is_predicted_for_all_of_it(ledger):
     asked = []
 
-    def memory_of(architecture, trainings):
+    def predict_memory(architecture, trainings):
         asked.append(trainings)
         return 100 + 10 * trainings
 
-    evaluator = evaluator_of(ledger, Trainer(), "all", memory_of=memory_of)
-    tasks = evaluator.group(evaluator.tasks(NETWORKS[0])[2])
+    evaluator = evaluator_of(ledger, Trainer(), "all", predict_memory=predict_memory)
+    tasks = evaluator.tasks.group(evaluator.tasks.all(NETWORKS[0])[2])
     assert set(asked) == {4}
     assert demand_of(tasks).memory_bytes == 140
     assert not demand_of(tasks).alone

@@ -153,8 +153,8 @@ def test_a_search_starts_where_it_is_told(dataset, tmp_path):
 
 
 def test_a_search_that_ends_in_any_other_way_is_stopped(study):
-    def interrupt(moment):
-        if moment.progress.finished:
+    def interrupt(progress):
+        if progress.trainings.finished:
             raise KeyboardInterrupt
 
     with opened(study) as held:

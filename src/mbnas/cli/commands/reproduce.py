@@ -93,7 +93,7 @@ def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName,
 
         study = experiment.settled().searches[space]
         standings[space] = search_and_report(
-            study, elsewhere=experiment.elsewhere(space), show=show
+            study, find_training=experiment.find_in_others(space), show=show
         )
     return standings
 
@@ -124,7 +124,7 @@ def _compare(
                     found,
                     tuple(baselines.values()),
                     initialisations=initialisations,
-                    elsewhere=experiment.elsewhere(COMPARISON),
+                    find_training=experiment.find_in_others(COMPARISON),
                     watch=watch,
                 )
         finally:

@@ -24,8 +24,8 @@ from mbnas.results.read_search import collect
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study, resolve
-from mbnas.study.drive.dispatcher import Elsewhere, nowhere
-from mbnas.study.drive.driver import Moment
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import told
 from mbnas.study.drive.worker_pool import default_workers
@@ -50,21 +50,17 @@ def search(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show_nothing(summary: SearchSummary) -> None:
-    """Show a search nowhere but on its own page."""
-
-
 def search_and_report(
     study: Study,
     *,
-    elsewhere: Elsewhere = nowhere,
-    show: Callable[[SearchSummary], None] = show_nothing,
+    find_training: FindTraining | None = None,
+    show: Callable[[SearchSummary], None] | None = None,
 ) -> SearchStatus:
     """Run a search with its progress on standard error; return where it ends.
 
     Args:
         study: To begin or resume.
-        elsewhere: Finds trainings that other studies hold.
+        find_training: Finds trainings that other studies hold.
         show: Given what the search has to tell whenever its page is written, which is as often
             as is cheap.
     """
@@ -82,7 +78,8 @@ def search_and_report(
         def tell() -> None:
             summary = collect(study, held.ledger)
             write_report(summary, study.report)
-            show(summary)
+            if show is not None:
+                show(summary)
 
         page = RewriteInterval(tell)
         configuration = study.configuration
@@ -92,15 +89,16 @@ def search_and_report(
             workers=configuration.run.workers or default_workers(configuration),
         )
 
-        def watch(moment: Moment) -> None:
-            display.watch(moment)
-            log(moment.progress)
-            if moment.progress.complete is not None:
+        def watch(progress: SearchProgress) -> None:
+            display.watch(progress)
+            if log is not None:
+                log(progress.trainings)
+            if progress.trainings.complete is not None:
                 page.write_if_cheap()
 
         try:
             with logged(held) as log, display:
-                run_search(held, watch=watch, elsewhere=elsewhere, begun=page.write)
+                run_search(held, watch=watch, find_training=find_training, begun=page.write)
         finally:
             page.write()
         return status_of(held)

@@ -69,7 +69,7 @@ def retry(study: Study, *, as_json: bool) -> int:
     from mbnas.cli.show.search_display import training_bar
     from mbnas.report.page.study_page import write_report
     from mbnas.results.read_search import collect
-    from mbnas.study.drive.retry import retry_failed
+    from mbnas.study.drive.retry_failed import retry_failed
 
     with holding(study) as held:
         try:

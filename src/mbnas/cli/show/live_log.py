@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mbnas.report.live.event_file import check_installed
 from mbnas.report.live.tensorboard import TensorBoardLog
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive.evaluator import Progress, ignore
+from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import read_status
 
@@ -25,11 +25,11 @@ def check_log(configuration: Configuration) -> None:
 
 
 @contextmanager
-def logged(held: OpenStudy) -> Iterator[Callable[[Progress], None]]:
-    """Keep the log that a study asks for, if any; yields what to tell of its trainings."""
+def logged(held: OpenStudy) -> Iterator[Watch | None]:
+    """Keep the log that a study asks for, if any; yields what to call after each training."""
     study = held.study
     if study.configuration.run.log is None:
-        yield ignore
+        yield None
         return
     with TensorBoardLog(
         study.log,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mbnas.cli.show.messages import counting, progress_bar
-from mbnas.study.drive.driver import Moment
-from mbnas.study.drive.evaluator import Progress, ignore
+from mbnas.study.drive.driver import SearchProgress
+from mbnas.study.drive.evaluation_request import Progress, Watch
 
 
 class SearchDisplay:
@@ -36,23 +36,20 @@ class SearchDisplay:
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
-    def watch(self, moment: Moment) -> None:
-        """Show a moment of the search."""
-        trainings = moment.progress
-        best = moment.best
+    def watch(self, progress: SearchProgress) -> None:
+        """Show how far the search is."""
+        trainings, best = progress.trainings, progress.best
         best_text = "" if best is None else f"best {best.score:.4f} (network {best.number})"
         missing = trainings.total - trainings.done
         self._progress.update(
             self._task,
-            completed=moment.asked * self._per_evaluation - missing,
-            note=f"{min(missing, self._workers)} in flight, {moment.batch.why}; {best_text}",
+            completed=progress.num_asked * self._per_evaluation - missing,
+            note=f"{min(missing, self._workers)} in flight, {progress.proposal.why}; {best_text}",
         )
 
 
 @contextmanager
-def training_bar(
-    label: str, log: Callable[[Progress], None] = ignore
-) -> Iterator[Callable[[Progress], None]]:
+def training_bar(label: str, log: Watch | None = None) -> Iterator[Watch]:
     """Show a bar for the trainings of one request, and tell a log of them as well.
 
     Yields what to give as ``watch``.
@@ -61,6 +58,7 @@ def training_bar(
 
         def watch(trainings: Progress) -> None:
             show(trainings.done, trainings.total)
-            log(trainings)
+            if log is not None:
+                log(trainings)
 
         yield watch

@@ -16,7 +16,7 @@ from mbnas.escaping import visible
 from mbnas.machine.files import writing
 from mbnas.report.live.event_file import EventFile
 from mbnas.study.directory import LOG_ASIDE
-from mbnas.study.drive.evaluator import Progress
+from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import TrainingRecord

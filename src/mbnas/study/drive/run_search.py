@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from mbnas.study.drive.dispatcher import Elsewhere, nowhere
-from mbnas.study.drive.driver import Moment, drive
-from mbnas.study.drive.driver import ignore as ignore_moment
-from mbnas.study.drive.retry import finish_retry
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.driver import SearchProgress, WatchSearch, drive
+from mbnas.study.drive.retry_failed import finish_retry
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.open_study import OpenStudy
 
@@ -16,10 +15,10 @@ from mbnas.study.open_study import OpenStudy
 def run_search(
     study: OpenStudy,
     *,
-    watch: Callable[[Moment], None] = ignore_moment,
-    elsewhere: Elsewhere = nowhere,
+    watch: WatchSearch | None = None,
+    find_training: FindTraining | None = None,
     worker_pool: WorkerPool | None = None,
-    begun: Callable[[], None] = lambda: None,
+    begun: Callable[[], None] | None = None,
 ) -> None:
     """Run or resume a study's search until its budget is spent.
 
@@ -28,7 +27,7 @@ def run_search(
     Args:
         study: Held by this process.
         watch: Called at each proposal and after each training.
-        elsewhere: Finds trainings in the ledgers of other studies.
+        find_training: Finds trainings in the ledgers of other studies.
         worker_pool: Where trainings run; as configured if ``None``.
         begun: Called once, when the ledger says that the search runs.
     """
@@ -36,13 +35,15 @@ def run_search(
     ledger.set_fact("budget", str(configuration.search.evaluations))
     ledger.set_fact("state", "running")
 
-    def record_cost_and_watch(moment: Moment) -> None:
-        if moment.progress.complete is not None:
-            study.record_cost(moment.progress.complete)
-        watch(moment)
+    def record_cost_and_watch(progress: SearchProgress) -> None:
+        if progress.trainings.complete is not None:
+            study.record_cost(progress.trainings.complete)
+        if watch is not None:
+            watch(progress)
 
     try:
-        begun()
+        if begun is not None:
+            begun()
         study.record_missing_costs()  # those of a search that was killed before it wrote them
         pool = worker_pool_of(configuration) if worker_pool is None else nullcontext(worker_pool)
         with pool as worker_pool:
@@ -51,7 +52,7 @@ def run_search(
                 ledger.set_fact("state", "running")
             drive(
                 study.searcher,
-                study.search_evaluator(worker_pool, elsewhere=elsewhere),
+                study.search_evaluator(worker_pool, find_training=find_training),
                 ledger,
                 budget=configuration.search.evaluations,
                 watch=record_cost_and_watch,

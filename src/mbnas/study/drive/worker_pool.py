@@ -24,7 +24,7 @@ from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor
 
 Train = Callable[[TrainingTask], TrainingRecord]
 TrainTogether = Callable[[Sequence[TrainingTask]], Sequence[TrainingRecord]]
-Ended = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
+TrainingFuture = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
 """The future of a training, or of several that advanced together."""
 
 
@@ -32,10 +32,10 @@ Ended = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
 class Completions(Protocol):
     """Where futures that are done wait to be taken, first come, first served."""
 
-    def put(self, item: Ended, /) -> None:
+    def put(self, item: TrainingFuture, /) -> None:
         """Add one, from whatever thread."""
 
-    def get(self) -> Ended:
+    def get(self) -> TrainingFuture:
         """Take the first, once there is one."""
 
 
@@ -56,7 +56,7 @@ class WorkerPool:
     slots: int
     train: Train = run_training
     train_together: TrainTogether = run_together
-    completions: Completions = field(default_factory=SimpleQueue[Ended])
+    completions: Completions = field(default_factory=SimpleQueue[TrainingFuture])
 
     def __post_init__(self) -> None:
         if self.slots < 1:

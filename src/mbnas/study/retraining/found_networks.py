@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mbnas.data.datasets.dataset import Dataset
@@ -13,8 +13,8 @@ from mbnas.network.interface import Interface
 from mbnas.space.four_spaces import SpaceName
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive.dispatcher import Elsewhere
-from mbnas.study.drive.evaluator import Progress, ignore
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
@@ -99,8 +99,8 @@ def compare_found(
     baselines: Sequence[Architecture],
     *,
     initialisations: int,
-    elsewhere: Elsewhere,
-    watch: Callable[[Progress], None] = ignore,
+    find_training: FindTraining,
+    watch: Watch | None = None,
 ) -> tuple[Contender, ...]:
     """Train what was found and the baselines on fresh initialisations; return them in order.
 
@@ -112,7 +112,7 @@ def compare_found(
         found: The networks found.
         baselines: Networks to compare them with.
         initialisations: How many fresh ones.
-        elsewhere: Finds the trainings of the searches.
+        find_training: Finds the trainings of the searches.
         watch: Told after every training.
     """
     names = names_of(found, baselines)
@@ -123,7 +123,7 @@ def compare_found(
         searched = range(held.configuration.protocol.initialisations)
         with InlineExecutor() as executor:
             here = WorkerPool(executor=executor, slots=1)
-            held.evaluator(here, searched, elsewhere=elsewhere).evaluate(
+            held.evaluator(here, searched, find_training=find_training).evaluate(
                 each.genotype for each in found
             )
         train_anew(held, names, initialisations=initialisations, watch=watch)
@@ -163,7 +163,7 @@ def train_anew(
     contenders: Iterable[Architecture],
     *,
     initialisations: int,
-    watch: Callable[[Progress], None] = ignore,
+    watch: Watch | None = None,
 ) -> None:
     """Train networks on fresh initialisations, into the study's ledger.
 

@@ -10,7 +10,7 @@ import pytest
 from mbnas.data.phantom import write_phantom
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import resolve
-from mbnas.study.drive import retry
+from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
@@ -75,8 +75,8 @@ def search(held, train):
 
 def retry_with(held, train, monkeypatch):
     place = WorkerPool(executor=InlineExecutor(), slots=1, train=train)
-    monkeypatch.setattr(retry, "worker_pool_of", lambda configuration: nullcontext(place))
-    return retry.retry_failed(held)
+    monkeypatch.setattr(retry_failed, "worker_pool_of", lambda configuration: nullcontext(place))
+    return retry_failed.retry_failed(held)
 
 
 def test_nothing_failed_so_nothing_is_repeated(held, monkeypatch):
@@ -238,7 +238,7 @@ def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
     with held.ledger._transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
-    keys = [evaluator.tasks(each)[0].key for each in networks[:2]]
+    keys = [evaluator.tasks.all(each)[0].key for each in networks[:2]]
     order = []
 
     def together(tasks):
@@ -249,7 +249,7 @@ def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
     fused = replace(held.protocol, training=replace(held.protocol.training, fused="folds"))
     evaluator = replace(held, protocol=fused).search_evaluator(place)
     keys = [replace(key, protocol=fused.digest) for key in keys]
-    evaluator.repeat(keys, networks)
+    evaluator.run_missing(keys, networks)
     assert order == [2, 2]
     assert set(keys) < set(held.ledger.outcomes())
 
