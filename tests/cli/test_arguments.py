@@ -1,10 +1,11 @@
-"""What can be typed, frozen: a change here is a change to what users and scripts type."""
+"""The command line, frozen: a change here breaks what users and scripts type."""
 
 import contextlib
 import io
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +44,66 @@ COMMANDS = {
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
 }
 
+DEFAULTS = {
+    "demo": {"directory": Path("mbnas-demo"), "seed": 0},
+    "download TASK DIR": {},
+    "check DATASET": {"set": []},
+    "search DATASET STUDY": {"set": []},
+    "status STUDY": {"interval": 2.0},
+    "trainings STUDY": {},
+    "compare STUDY": {"network": [], "initialisations": 5},
+    "reproduce DATASET DIR": {
+        "spaces": "mixed,macro,micro,bilevel",
+        "initialisations": 3,
+        "network": [],
+        "set": [],
+    },
+    "train STUDY": {"network": "best", "set": []},
+    "predict STUDY INPUT OUTPUT": {"device": "auto", "workers": 1},
+    "evaluate PREDICTIONS REFERENCES": {},
+    "nnunet STUDY DIR": {
+        "network": "best",
+        "epochs": 1000,
+        "iterations_per_epoch": 250,
+        "device": "auto",
+    },
+    "export STUDY OUT --to torch": {},
+    "report STUDY": {},
+    "figures STUDY": {"format": "pdf,svg,png", "label": []},
+    "space": {"nodes": 10, "levels": 5, "sample": 1, "seed": 0},
+    "cost NETWORK": {
+        "in_channels": 1,
+        "classes": 2,
+        "size": 128,
+        "base_channels": 32,
+        "device": "cpu",
+    },
+}
+
+CHOICES = {
+    "search DATASET STUDY": {
+        "--space": "mixed macro micro bilevel",
+        "--searcher": "local random",
+        "--racing": "off on shadow",
+        "--preset": "prostate spleen",
+        "--executor": "processes inline ray",
+        "--log": "tensorboard",
+    },
+    "compare STUDY": {"--executor": "processes inline ray", "--log": "tensorboard"},
+    "reproduce DATASET DIR": {
+        "--racing": "off on shadow",
+        "--preset": "prostate spleen",
+        "--executor": "processes inline ray",
+        "--log": "tensorboard",
+    },
+    "train STUDY": {"--executor": "processes inline"},
+    "export STUDY OUT": {"--to": "torch onnx monai nnunet"},
+    "space": {"--space": "mixed macro micro bilevel"},
+}
+
 
 def printed(*arguments):
-    """What a command that only prints says, and its exit status."""
+    """Return what a command prints that exits with status 0."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -64,6 +122,20 @@ def test_the_options_of_a_command_are_these(command):
     places = re.findall(r"^  ([A-Z]+)  ", listed, flags=re.MULTILINE)
     options = re.findall(r"^  (--[a-z-]+)", listed, flags=re.MULTILINE)
     assert [*places, *options] == COMMANDS[command].split()
+
+
+@pytest.mark.parametrize("typed", DEFAULTS)
+def test_the_defaults_of_a_command_are_these(typed):
+    """Those of arguments are what was typed; None and False are defaults of all others."""
+    words = typed.split()
+    defaults = {
+        name: value
+        for name, value in vars(parse(words)).items()
+        if value is not None and value is not False and str(value) not in words
+    }
+    assert callable(defaults.pop("command"))
+    defaults.pop("studies", None)
+    assert defaults == DEFAULTS[typed]
 
 
 def test_every_option_is_explained():
@@ -121,21 +193,23 @@ def refused(capsys, *arguments):
         ),
     ],
 )
-def test_what_cannot_be_typed_is_one_sentence(arguments, sentence, capsys):
+def test_an_error_is_one_sentence(arguments, sentence, capsys):
     known = "".join(f" {each}" for each in arguments[:1] if each in COMMANDS)
     said = f"mbnas: {sentence} See mbnas{known} --help.\n"
     assert refused(capsys, *arguments) == said
 
 
-def test_a_searcher_that_does_not_exist_is_told_those_that_do(capsys):
-    said = refused(capsys, "search", "data", "study", "--searcher", "climb")
-    assert re.search(r"invalid choice: 'climb' \(choose from '?local'?, '?random'?\)", said)
-
-
-@pytest.mark.parametrize("command", [["search", "data", "study"], ["space"]], ids=" ".join)
-def test_a_space_that_does_not_exist_is_told_those_that_do(command, capsys):
-    said = refused(capsys, *command, "--space", "marco").replace("'", "")
-    assert "invalid choice: marco (choose from mixed, macro, micro, bilevel)" in said
+@pytest.mark.parametrize(
+    ("typed", "option", "choices"),
+    [
+        (typed, option, choices)
+        for typed, options in CHOICES.items()
+        for option, choices in options.items()
+    ],
+)
+def test_the_choices_of_an_option_are_these(typed, option, choices, capsys):
+    said = refused(capsys, *typed.split(), option, "nonsense").replace("'", "")
+    assert f"invalid choice: nonsense (choose from {', '.join(choices.split())})" in said
 
 
 @pytest.mark.parametrize(
@@ -172,7 +246,7 @@ def test_spaces_are_counted(typed, lines, capsys):
     assert all(f"\n{line}" in said for line in lines)
 
 
-def test_a_space_that_cannot_be_is_misused(capsys):
+def test_a_space_that_cannot_exist_is_misuse(capsys):
     assert main(["space", "--space", "micro", "--nodes", "5"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -198,7 +272,7 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
     ],
     ids=" ".join,
 )
-def test_commands_that_train_nothing_load_no_torch(arguments, finished, dataset):
+def test_commands_that_do_not_train_do_not_load_torch(arguments, finished, dataset):
     places = {"STUDY": str(finished), "DATA": str(dataset)}
     code = (
         "import sys\nfrom mbnas.cli.main import main\n"

@@ -205,7 +205,7 @@ def test_train_begins_no_model(options, told, finished, tmp_path, capsys):
     [
         (("reproduce", "DATA", "NEW", "--set", 'space.blocks=["vgg", "nope"]'), "no block 'nope'"),
         (("reproduce", "DATA", "NEW", "--initialisations", "99999"), "must be 1000 or less"),
-        (("reproduce", "DATA", "NEW", "--spaces", "wide"), "names no space"),
+        (("reproduce", "DATA", "NEW", "--spaces", "wide"), "which is not a space"),
         (("compare", "STUDY", "--initialisations", "99999"), "must be 1000 or less"),
         (("compare", "STUDY", "--workers", "-1"), "must be 1 or more"),
         (("compare", "STUDY", "--network", "0vgg9999999"), "must be odd, from 1 to 31"),

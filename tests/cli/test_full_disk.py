@@ -164,7 +164,9 @@ def test_compare(study, capsys):
 def test_figures_and_report(study, tmp_path, capsys, monkeypatch):
     from mbnas.report.figures.figure_table import FIGURES
 
-    monkeypatch.setattr("mbnas.cli.commands.figures.FIGURES", {"progress": FIGURES["progress"]})
+    monkeypatch.setattr(
+        "mbnas.cli.commands.searches.figures.FIGURES", {"progress": FIGURES["progress"]}
+    )
     command = ["figures", study, "--output", tmp_path / "drawn"]
     assert refuse_every_write(capsys, tmp_path, command) == 3
     assert len(files(tmp_path / "drawn")) == 3
@@ -218,7 +220,7 @@ def test_one_case_that_cannot_be_written_leaves_the_others(model, images, tmp_pa
     assert status == 1
     assert "case_0 could not be predicted: " in said.err
     assert "larger than a file may be here" in said.err
-    assert said.out.startswith("1 predicted; 1 could not be: ")
+    assert said.out.startswith("1 predicted; 1 failed: ")
 
 
 def test_what_is_printed_to_a_full_disk(finished):

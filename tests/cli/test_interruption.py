@@ -153,7 +153,8 @@ def test_a_killed_search_is_told_to_be_stopped(command, tmp_path, capsys):
 # Starts searches, one after another, in copies of a process that has all modules loaded
 NURSERY = """
 import gc, os, sys
-import mbnas.cli.commands.reproduce, mbnas.study.drive.retry_failed, mbnas.training.run_training
+import mbnas.cli.commands.comparisons.reproduce, mbnas.study.drive.retry_failed
+import mbnas.training.run_training
 import torch._dynamo  # which torch loads with the first optimiser
 from mbnas.cli.main import main
 

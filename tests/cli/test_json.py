@@ -92,7 +92,7 @@ def test_status_watch(capsys, finished):
 
 
 def with_troubles(finished, place):
-    """A copy of a finished study in which a training failed and a run came to nothing."""
+    """A copy of a finished study in which a training failed and a run was lost."""
     study = shutil.copytree(finished, place)
     with Ledger.open(study / "ledger.sqlite") as ledger:
         record = ledger.trainings(course=False)[0]

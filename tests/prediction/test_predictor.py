@@ -241,7 +241,8 @@ def test_memory_grows_by_the_output_alone():
 
 def test_predicting_by_others_than_torch_does_not_load_it(model):
     code = (
-        "import sys; import mbnas; from mbnas import Predictor; import mbnas.cli.commands.predict\n"
+        "import sys; import mbnas; from mbnas import Predictor\n"
+        "import mbnas.cli.commands.models.predict\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

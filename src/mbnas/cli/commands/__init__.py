@@ -1,1 +1,1 @@
-"""The commands, one module each."""
+"""The commands by what they work on; each folder has the options of its commands too."""

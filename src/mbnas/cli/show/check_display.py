@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from mbnas.cli.show.result_tables import console
+from mbnas.cli.show.printing import console
 from mbnas.cli.terminal import Terminal, table, words
 from mbnas.data.datasets.case_rules import Finding, listed
 from mbnas.data.datasets.contents import (

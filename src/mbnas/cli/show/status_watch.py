@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from mbnas.cli.show.result_tables import score_text
+from mbnas.cli.show.printing import score_text
 from mbnas.cli.terminal import Terminal, headed, table, words
 from mbnas.errors import UsageError
 from mbnas.escaping import visible

@@ -1,0 +1,1 @@
+"""Commands that compare networks: in a study, with the paper, with nnU-Net."""

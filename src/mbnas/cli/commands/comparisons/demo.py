@@ -1,0 +1,52 @@
+"""``mbnas demo``: a synthetic study that takes five minutes on two cores."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mbnas.cli.commands.comparisons.compare import compare_networks
+from mbnas.cli.commands.searches.search import search_and_report
+from mbnas.cli.held_study import holding
+from mbnas.cli.show.comparison_display import print_comparison
+from mbnas.cli.show.messages import say
+from mbnas.cli.show.printing import console
+from mbnas.data.phantom.phantom_dataset import write_phantom
+from mbnas.escaping import visible
+from mbnas.study.directory import resolve
+
+NUM_PATIENTS = 12
+NEW_INITIALISATIONS = 2
+SETTINGS = {
+    "preparation": {"slice_size": 32},
+    "protocol": {"folds": 2, "initialisations": 1},
+    "training": {"epochs": 10, "steps_per_epoch": 30, "base_channels": 8},
+    "space": {"num_nodes": 8, "num_levels": 4},
+    "search": {"evaluations": 10},
+}
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Write a phantom dataset, search it, and compare the best network with the U-Net."""
+    directory: Path = arguments.directory
+    dataset, study_path = directory / "prostate", directory / "study"
+    if not dataset.exists():
+        say(f"Writing {NUM_PATIENTS} synthetic patients to {dataset}.", step="1")
+        write_phantom("prostate", dataset, num_patients=NUM_PATIENTS, seed=arguments.seed)
+    say("Searching.", step="2")
+    study = resolve(
+        study_path,
+        dataset,
+        protocol="quick",
+        default_protocol="quick",
+        options={"seed": arguments.seed, **SETTINGS},
+    )
+    search_and_report(study)
+    say("Retraining the best network and the U-Net on new initialisations.", step="3")
+    with holding(study) as held:
+        comparison = compare_networks(
+            held, ("best", "unet-genotype"), initialisations=NEW_INITIALISATIONS
+        )
+        print_comparison(comparison)
+    console().print(f"\nReport: {visible(str(study.report.resolve()))}")
+    return 0

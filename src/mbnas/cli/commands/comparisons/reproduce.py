@@ -1,0 +1,164 @@
+"""``mbnas reproduce``: the paper's whole experiment on one dataset."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from mbnas.bounds import check_bound
+from mbnas.cli.commands.comparisons.experiment_outputs import ExperimentPage, write_outputs
+from mbnas.cli.commands.searches.search import search_and_report
+from mbnas.cli.configuration_options import (
+    announce_preset,
+    default_protocol,
+    options_layer,
+    preset_asked_for,
+)
+from mbnas.cli.held_study import holding
+from mbnas.cli.network_names import networks_named
+from mbnas.cli.show.comparison_display import print_comparison
+from mbnas.cli.show.live_log import check_log, logged
+from mbnas.cli.show.messages import say
+from mbnas.cli.show.printing import console
+from mbnas.cli.show.search_display import training_bar
+from mbnas.data.datasets.dataset import read_dataset
+from mbnas.errors import UsageError
+from mbnas.escaping import visible
+from mbnas.network.architecture import Architecture
+from mbnas.report.page.study_page import write_report
+from mbnas.report.tables.published_table import published_notes
+from mbnas.results.comparison import Comparison, compare_contenders
+from mbnas.results.read_search import collect
+from mbnas.results.search_summary import SearchSummary
+from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
+from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
+from mbnas.study.progress.search_status import SearchStatus
+from mbnas.study.retraining.found_networks import Found, best_found, check_networks, compare_found
+from mbnas.training.training_record import MOST_FRESH
+
+BASELINES = ("unet", "resunet", "unet-genotype")
+"""The default networks with which those found are compared."""
+
+_SEARCHED = {
+    "mixed": "levels, blocks, kernels and skips together",
+    "macro": "levels and skips, with VGG 3 in every node",
+    "micro": "blocks and kernels, on the U-Net's levels and skips",
+    "bilevel": "levels and skips first, then kernels on the best of them",
+}
+
+
+def reproduce(arguments: argparse.Namespace) -> int:
+    """Search the paper's spaces, compare the networks found, and write one report."""
+    _check(arguments)
+    protocol, paper_dataset = preset_asked_for(arguments)
+    experiment = resolve_experiment(
+        arguments.directory,
+        arguments.dataset,
+        spaces=_spaces(arguments.spaces),
+        protocol=protocol,
+        default_protocol=default_protocol(),
+        options=options_layer(arguments),
+        paper_dataset=paper_dataset,
+    )
+    check_log(experiment.configuration)
+    num_levels = experiment.configuration.space.num_levels
+    baselines = networks_named(arguments.network or BASELINES, num_levels=num_levels)
+    check_networks(
+        baselines.values(), read_dataset(arguments.dataset), experiment.configuration
+    )  # before days are spent on searches
+    announce_preset(experiment.comparison, paper_dataset)
+    page = ExperimentPage(experiment, paper_dataset)
+    statuses = _search_all(experiment, page)
+    experiment = experiment.settled()
+    found = best_found(statuses)
+    comparison = _compare(
+        experiment, page, found, baselines, initialisations=arguments.initialisations
+    )
+    published = write_outputs(
+        experiment, page, comparison, found=found, baselines=baselines, statuses=statuses
+    )
+    notes = published_notes(paper_dataset) if paper_dataset else ()
+    print_comparison(comparison, more=published, more_notes=notes)
+    console().print(f"\nReport: {visible(str(page.path.resolve()))}")
+    return 0
+
+
+def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName, SearchStatus]:
+    statuses = {}
+    num_stages = len(experiment.searches) + 1
+    for number, space in enumerate(experiment.searches, start=1):
+        say(f"Searching the {space} space: {_SEARCHED[space]}.", step=f"{number} of {num_stages}")
+        page.begin(f"searching the {space} space")
+
+        def show(summary: SearchSummary, space: SpaceName = space) -> None:
+            page.show_search(space, summary)
+
+        study = experiment.settled().searches[space]
+        statuses[space] = search_and_report(
+            study, find_training=experiment.find_in_others(space), show=show
+        )
+    return statuses
+
+
+def _compare(
+    experiment: Experiment,
+    page: ExperimentPage,
+    found: Sequence[Found],
+    baselines: Mapping[str, Architecture],
+    *,
+    initialisations: int,
+) -> Comparison:
+    """Retrain the networks found and the baselines, and return their comparison."""
+    num_stages = len(experiment.searches) + 1
+    say(
+        "Retraining the networks found and the baselines on new initialisations, because the "
+        "score of a search's best network is optimistic.",
+        step=f"{num_stages} of {num_stages}",
+    )
+    page.begin("retraining the networks found and the baselines")
+    page.write()
+    with holding(experiment.comparison) as held:
+        try:
+            with logged(held) as log, training_bar("Retraining", log) as watch:
+                contenders = compare_found(
+                    held,
+                    found,
+                    tuple(baselines.values()),
+                    initialisations=initialisations,
+                    find_training=experiment.find_in_others(COMPARISON),
+                    watch=watch,
+                )
+        finally:
+            summary = collect(held.study, held.ledger)
+            write_report(summary, held.study.report)
+    configuration = experiment.configuration
+    return compare_contenders(
+        contenders,
+        class_names=summary.class_names,
+        num_folds=configuration.protocol.folds,
+        slice_size=configuration.preparation.slice_size,
+        searched=None,  # each search has such a score; the page shows all
+        num_searched=0,
+        seed=configuration.seed,
+    )
+
+
+def _spaces(text: str) -> tuple[SpaceName, ...]:
+    asked = text.split(",")
+    unknown = [name for name in asked if name not in SPACE_NAMES]
+    if unknown:
+        raise UsageError(
+            f"--spaces (={text}) contains {unknown[0]!r}, which is not a space: use "
+            f"{', '.join(SPACE_NAMES)}, separated by commas."
+        )
+    return tuple(name for name in SPACE_NAMES if name in asked)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    check_bound("--initialisations", arguments.initialisations, 1, MOST_FRESH)
+    for assignment in arguments.set:
+        if assignment.partition("=")[0].strip() == "space.name":
+            raise UsageError(
+                f"--set {assignment} names one space, and reproduce searches several: choose them "
+                "with --spaces."
+            )

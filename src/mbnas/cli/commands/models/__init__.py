@@ -1,0 +1,1 @@
+"""Commands about models: train, predict, evaluate, export."""

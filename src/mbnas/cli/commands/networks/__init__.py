@@ -1,0 +1,1 @@
+"""Commands about the space and single networks."""

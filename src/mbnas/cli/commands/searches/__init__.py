@@ -1,0 +1,1 @@
+"""Commands about a search: run it, watch it, report it."""

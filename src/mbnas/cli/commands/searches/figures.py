@@ -1,0 +1,94 @@
+"""``mbnas figures``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import combinations
+from pathlib import Path
+
+from mbnas.cli.show.messages import warn
+from mbnas.cli.show.printing import print_path
+from mbnas.errors import FigureError, UsageError
+from mbnas.machine.files import ready_folder, real_path
+from mbnas.report.figures.figure_table import FIGURES, read_figure_data
+from mbnas.report.figures.style import FORMATS, save
+from mbnas.study.configuration import differences
+from mbnas.study.directory import Study
+from mbnas.study.ledger.ledger import Ledger
+
+_NOT_OF_SCORES = ("dataset", "data.patient_table", "seed", "search.", "run.")
+
+
+def figures(arguments: argparse.Namespace) -> int:
+    """Draw figures of studies, print their paths, and warn of those that cannot be drawn.
+
+    The searches may be running.
+    """
+    formats = _formats(arguments.format)
+    paths: list[Path] = arguments.studies
+    labels = arguments.label or [real_path(path).name for path in paths]
+    if len(labels) != len(paths):
+        raise UsageError(
+            f"--label was given {len(labels)} times for {len(paths)} studies: give one for each, "
+            "in the same order, or leave it out."
+        )
+    studies = [Study.open(path) for path in paths]
+    _warn_of_differences(studies)
+    folder = arguments.output or studies[0].figures
+    missing = []
+    with ExitStack() as stack:
+        sources = [
+            read_figure_data(
+                study,
+                stack.enter_context(Ledger.open(study.ledger, read_only=True)),
+                label=label,
+            )
+            for study, label in zip(studies, labels, strict=True)
+        ]
+        ready_folder(folder)
+        for name, draw in FIGURES.items():
+            try:
+                figure = draw(sources)
+            except FigureError as error:
+                missing.append(f"No figure of {name}: {error}")
+                continue
+            for kind in formats:
+                path = folder / f"{name}.{kind}"
+                save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")
+                print_path(path)
+    for sentence in missing:
+        warn(sentence)
+    return 1 if len(missing) == len(FIGURES) else 0
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Return the requested formats, each once.
+
+    Raises:
+        UsageError: if a format is unknown or empty.
+    """
+    formats = tuple(dict.fromkeys(each.strip().lower() for each in text.split(",")))
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown:
+        raise UsageError(
+            f"--format (={text}) contains {unknown[0] or 'an empty name'}: choose from "
+            f"{', '.join(FORMATS)}, separated by commas."
+        )
+    return formats
+
+
+def _warn_of_differences(studies: Sequence[Study]) -> None:
+    """Warn if settings differ that the scores depend on."""
+    keys = {
+        key
+        for one, other in combinations(studies, 2)
+        for key in differences(one.configuration, other.configuration)
+        if not key.startswith(_NOT_OF_SCORES)
+    }
+    if keys:
+        warn(
+            f"The studies differ in {', '.join(sorted(keys))}: the figure shows their "
+            "scores side by side, but they are not comparable."
+        )

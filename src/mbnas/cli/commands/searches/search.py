@@ -1,0 +1,98 @@
+"""``mbnas search``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from mbnas.cli.configuration_options import (
+    announce_preset,
+    default_protocol,
+    options_layer,
+    preset_asked_for,
+)
+from mbnas.cli.held_study import holding, status_of
+from mbnas.cli.show.live_log import check_log, logged
+from mbnas.cli.show.messages import say
+from mbnas.cli.show.search_display import SearchDisplay
+from mbnas.cli.show.status_display import print_status
+from mbnas.report.live.rewrite_interval import RewriteInterval
+from mbnas.report.page.study_page import write_report
+from mbnas.results.read_search import collect
+from mbnas.results.search_summary import SearchSummary
+from mbnas.study.directory import Study, resolve
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.driver import SearchProgress
+from mbnas.study.drive.run_search import run_search
+from mbnas.study.drive.training_mode import told
+from mbnas.study.drive.worker_pool import default_workers
+from mbnas.study.progress.search_status import SearchStatus
+
+
+def search(arguments: argparse.Namespace) -> int:
+    """Begin or resume a search, keep its report up to date, and print its final status."""
+    protocol, paper_dataset = preset_asked_for(arguments)
+    study = resolve(
+        arguments.study,
+        arguments.dataset,
+        protocol=protocol,
+        default_protocol=default_protocol(),
+        options=options_layer(arguments),
+        paper_dataset=paper_dataset,
+    )
+    announce_preset(study, paper_dataset)
+    print_status(study, search_and_report(study), as_json=arguments.json)
+    return 0
+
+
+def search_and_report(
+    study: Study,
+    *,
+    find_training: FindTraining | None = None,
+    show: Callable[[SearchSummary], None] | None = None,
+) -> SearchStatus:
+    """Run a search with its progress on standard error, and return its final status.
+
+    Args:
+        study: To begin or resume.
+        find_training: Finds trainings of other studies.
+        show: Called with the search's summary each time its report is written.
+    """
+    protocol = study.configuration.protocol
+    check_log(study.configuration)
+    say(
+        f"Protocol {protocol.name}: {protocol.folds} folds × "
+        f"{protocol.initialisations} initialisations per network."
+    )
+    with holding(study) as held:
+        study = held.study
+        if measured := told(held.ledger.facts()):
+            say(f"Trains with {measured}.")
+
+        def rewrite() -> None:
+            summary = collect(study, held.ledger)
+            write_report(summary, study.report)
+            if show is not None:
+                show(summary)
+
+        page = RewriteInterval(rewrite)
+        configuration = study.configuration
+        display = SearchDisplay(
+            budget=configuration.search.evaluations,
+            per_evaluation=protocol.folds * protocol.initialisations,
+            workers=configuration.run.workers or default_workers(configuration),
+        )
+
+        def watch(progress: SearchProgress) -> None:
+            display.watch(progress)
+            if log is not None:
+                log(progress.trainings)
+            if progress.trainings.complete is not None:
+                page.write_if_cheap()
+
+        try:
+            with logged(held) as log, display:
+                run_search(held, watch=watch, find_training=find_training, begun=page.write)
+        finally:
+            page.write()
+        return status_of(held)

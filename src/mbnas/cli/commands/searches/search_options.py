@@ -1,0 +1,145 @@
+"""The options of the commands about a search."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mbnas.cli.parser import Commands
+from mbnas.cli.shared_options import (
+    SPACES,
+    add_budget,
+    add_dataset,
+    add_json,
+    add_json_or_csv,
+    add_log,
+    add_memory,
+    add_moved_dataset,
+    add_study,
+    add_study_settings,
+)
+
+
+def add_search(commands: Commands) -> None:
+    """Add ``mbnas search``."""
+    parser = commands.add(
+        "search", _search, "Search for a network; run it again on the same STUDY to resume."
+    )
+    add_dataset(parser)
+    add_study(parser, "directory of the study; created if absent")
+    parser.add_argument(
+        "--space", choices=SPACES, help="default mixed, which contains the other three"
+    )
+    parser.add_argument("--searcher", choices=("local", "random"), help="default local")
+    parser.add_argument(
+        "--start",
+        metavar="NETWORK",
+        help="the first network: random, unet or a genotype's text (default random)",
+    )
+    add_budget(parser, "budget of distinct networks (default 150)")
+    add_study_settings(parser)
+    add_log(parser)
+    add_memory(parser)
+    add_json(parser)
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.search import search
+
+    return search(arguments)
+
+
+def add_status(commands: Commands) -> None:
+    """Add ``mbnas status``."""
+    parser = commands.add("status", _status, "Show the progress of a search and its best network.")
+    add_study(parser)
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="keep showing it until the search ends; Ctrl-C does not stop the search",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="seconds between two looks with --watch (default 2)",
+    )
+    add_json_or_csv(parser, "every network that the search proposed")
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.status import status
+
+    return status(arguments)
+
+
+def add_trainings(commands: Commands) -> None:
+    """Add ``mbnas trainings``."""
+    parser = commands.add(
+        "trainings", _trainings, "List failed trainings with their reasons, or all trainings."
+    )
+    add_study(parser)
+    parser.add_argument("--all", action="store_true", help="list every training")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="rerun the failed trainings, and list nothing"
+    )
+    add_moved_dataset(parser)
+    add_json_or_csv(parser, "the trainings listed")
+
+
+def _trainings(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.trainings import trainings
+
+    return trainings(arguments)
+
+
+def add_report(commands: Commands) -> None:
+    """Add ``mbnas report``."""
+    add_study(
+        commands.add("report", _report, "Write the study's report, one self-contained HTML page.")
+    )
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.report import report
+
+    return report(arguments)
+
+
+def add_figures(commands: Commands) -> None:
+    """Add ``mbnas figures``."""
+    parser = commands.add("figures", _figures, "Draw figures for papers as PDF, SVG and PNG files.")
+    parser.add_argument(
+        "studies",
+        nargs="+",
+        type=Path,
+        metavar="STUDY",
+        help="directory of a study; of several, only their progress is drawn, together",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where the files go (default: figures in the first STUDY)",
+    )
+    parser.add_argument(
+        "--format",
+        default="pdf,svg,png",
+        metavar="FORMATS",
+        help="separated by commas (default pdf,svg,png)",
+    )
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="label of a STUDY; give one for each, in order. Studies with the same label are runs "
+        "of one search (default: the directory's name)",
+    )
+
+
+def _figures(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.figures import figures
+
+    return figures(arguments)

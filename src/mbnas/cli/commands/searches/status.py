@@ -1,0 +1,44 @@
+"""``mbnas status``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from mbnas.cli.show.status_display import print_evaluations, print_status, print_status_summary
+from mbnas.cli.show.status_watch import watch
+from mbnas.errors import UsageError
+from mbnas.study.directory import Study
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.lock import holder_of
+from mbnas.study.progress.search_status import read_status
+from mbnas.study.progress.status_summary import read_status_summary
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print the status of a search, once or until it ends; the search may be running."""
+    study = Study.open(arguments.study)
+    if arguments.watch:
+        if arguments.csv:
+            raise UsageError("--csv lists networks once: leave out --watch, or use --json.")
+        return watch(study, interval_s=arguments.interval, as_json=arguments.json)
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        if not (arguments.csv or arguments.json):
+            summary = read_status_summary(ledger, study.configuration)
+            if summary.state == "running" and _was_killed(study):
+                summary = replace(summary, state="stopped")
+            print_status_summary(study, summary)
+            return 0
+        search_status = read_status(ledger, study.configuration)
+    if search_status.state == "running" and _was_killed(study):
+        search_status = replace(search_status, state="stopped")
+    if arguments.csv:
+        print_evaluations(search_status)
+    else:
+        print_status(study, search_status, as_json=arguments.json)
+    return 0
+
+
+def _was_killed(study: Study) -> bool:
+    """Return whether no process holds a study whose search should be running."""
+    return holder_of(study.path) is None

@@ -1,0 +1,204 @@
+"""The whole experiment, small: complete by parts, resumed at any stage, nothing trained twice."""
+
+import re
+import shutil
+from contextlib import suppress
+
+import pytest
+
+from mbnas.cli.main import main
+from mbnas.space.four_spaces import SPACE_NAMES
+from mbnas.study.ledger.ledger import Ledger
+
+STUDIES = (*SPACE_NAMES, "comparison")
+SPACE = ("--set", "space.num_nodes=6", "--set", "space.num_levels=3")  # the U-Net's, for micro
+SMALL = ("--evaluations", "3", "--initialisations", "1", "--network", "unet-genotype")
+
+
+@pytest.fixture(scope="session")
+def reproduce(dataset, options):
+    """Run the experiment in a directory, in this process; return the exit status."""
+
+    def run(directory, *more):
+        inline = ("--set", "run.executor=inline")
+        return main(
+            ["reproduce", str(dataset), str(directory), *options, *SPACE, *inline, *SMALL, *more]
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def reproduced(reproduce, tmp_path_factory):
+    """An experiment run to its end, undisturbed."""
+    directory = tmp_path_factory.mktemp("experiments") / "whole"
+    assert reproduce(directory) == 0
+    return directory
+
+
+def trainings(study):
+    """All trainings of a study by their keys."""
+    if not (study / "study.toml").exists():
+        return {}
+    with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
+        return {each.key: each for each in ledger.trainings()}
+
+
+def ran(record):
+    """What tells one run of a training from another."""
+    return record.started_at, record.worker, record.wall_s
+
+
+def outcomes(directory):
+    """What must be equal, whenever an experiment was interrupted."""
+    return {
+        study: {key: each.score for key, each in trainings(directory / study).items()}
+        for study in STUDIES
+    }
+
+
+def test_every_study_is_complete_by_itself(reproduced, capsys):
+    for study in SPACE_NAMES:
+        assert main(["status", str(reproduced / study)]) == 0
+        assert "3 of 3 networks evaluated" in capsys.readouterr().out
+        assert len(trainings(reproduced / study)) == 6
+        assert (reproduced / study / "report.html").exists()
+
+
+def test_trainings_that_studies_share_were_run_once(reproduced):
+    seen, shared = {}, 0
+    for study in STUDIES:
+        for key, record in trainings(reproduced / study).items():
+            shared += key in seen
+            assert ran(seen.setdefault(key, record)) == ran(record)
+    assert trainings(reproduced / "macro").keys() & trainings(reproduced / "bilevel").keys()
+    assert shared >= 4
+
+
+def test_an_experiment_whose_dataset_and_directory_were_moved_goes_on(
+    reproduced, reproduce, dataset, options, tmp_path, capsys
+):
+    directory = shutil.copytree(reproduced, tmp_path / "elsewhere", symlinks=True)
+    moved = shutil.copytree(dataset, tmp_path / "moved")
+    again = ["reproduce", str(moved), str(directory), *options, *SPACE, *SMALL]
+    assert main([*again, "--set", "run.executor=inline"]) == 0
+    assert outcomes(directory) == outcomes(reproduced)
+    for study in STUDIES:
+        assert f'dataset = "{moved}"' in (directory / study / "study.toml").read_text()
+        assert (directory / study / "slices").resolve() == directory / "slices"
+    shutil.rmtree(moved)
+    network = ("--network", "unet-genotype", "--executor", "inline")
+    assert main(["train", str(directory / "mixed"), *network, "--epochs", "1"]) == 0
+    assert f"is not at {moved}: its prepared slices are used" in capsys.readouterr().err
+
+
+def test_slices_lie_in_one_place(reproduced):
+    assert all((reproduced / study / "slices").is_symlink() for study in STUDIES)
+    assert len(list((reproduced / "slices").iterdir())) == 1
+    assert (reproduced / "mixed/slices").readlink().as_posix() == "../slices"
+
+
+def test_the_comparison_holds_what_was_found_and_the_baselines(reproduced, capsys):
+    assert main(["status", str(reproduced / "comparison")]) == 0
+    assert "finished" in capsys.readouterr().out
+    with Ledger.open(reproduced / "comparison/ledger.sqlite", read_only=True) as ledger:
+        found = {each.network for each in ledger.evaluations()}
+        fresh = {
+            each.key.network
+            for each in ledger.trainings()
+            if each.key.initialisation == 1000 and each.volumes
+        }
+    assert len(fresh - found) <= 1
+    assert found <= fresh
+
+
+def test_one_page_shows_it_all(reproduced):
+    page = (reproduced / "report.html").read_text(encoding="utf-8")
+    for study in STUDIES:
+        assert f'href="{study}/report.html"' in page
+    for part in ("The searches", "The best networks", "Trained anew", "Micro", "U-Net genotype"):
+        assert part in page
+    assert not re.search(r'(src|href)="https?:', page)
+
+
+def test_the_same_command_trains_nothing_again(reproduce, reproduced, monkeypatch):
+    before = {study: trainings(reproduced / study) for study in STUDIES}
+    monkeypatch.setattr(Ledger, "record_training", lambda *_: pytest.fail("trained again"))
+    assert reproduce(reproduced) == 0
+    assert {study: trainings(reproduced / study) for study in STUDIES} == before
+
+
+@pytest.mark.slow
+def test_cut_in_every_stage_it_comes_to_the_same_end(
+    reproduce, reproduced, tmp_path, monkeypatch, capsys
+):
+    directory = tmp_path / "cut"
+    record = Ledger.record_training
+    for study in STUDIES:
+
+        def cut(ledger, training, study=study):
+            record(ledger, training)
+            if ledger.path.parent.name == study and len(trainings(directory / study)) == 3:
+                raise KeyboardInterrupt
+
+        before = {each: trainings(directory / each) for each in STUDIES}
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "record_training", cut)
+            assert reproduce(directory) == 130
+        assert capsys.readouterr().err == "mbnas: Stopped. The same command goes on from here.\n"
+        assert len(trainings(directory / study)) == 3
+        page = (directory / "report.html").read_text(encoding="utf-8")
+        assert "Under way" in page
+        for each in STUDIES:
+            after = trainings(directory / each)
+            assert {key: after[key] for key in before[each]} == before[each]
+    assert reproduce(directory) == 0
+    assert outcomes(directory) == outcomes(reproduced)
+
+
+def test_an_interrupted_preparation_leaves_nothing(reproduce, tmp_path, monkeypatch):
+    def interrupt(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mbnas.study.dataset_source.prepare_slices", interrupt)
+    assert reproduce(tmp_path / "new/experiment") == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_some_of_the_spaces(reproduce, tmp_path, capsys):
+    assert reproduce(tmp_path / "two", "--spaces", "bilevel,macro", "--evaluations", "1") == 0
+    assert not (tmp_path / "two/mixed").exists()
+    assert "Macro and Bilevel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "told"),
+    [
+        (("--spaces", "mixed,macros"), 2, "'macros', which is not a space: use mixed, macro"),
+        (("--initialisations", "0"), 2, "--initialisations (=0) must be 1 or more"),
+        (("--set", "space.name=micro"), 2, "choose them with --spaces"),
+        (("--set", "space.num_nodes=5"), 2, "Set space.num_nodes to 6"),
+        (("--network", "smp:Unet:resnet999"), 2, "resnet999"),
+        (("--preset", "spleen"), 2, "leave one of them out"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_mistakes_are_one_sentence_before_anything_is_made(
+    more, status, told, reproduce, tmp_path, capsys
+):
+    with suppress(SystemExit):
+        assert reproduce(tmp_path / "experiment", *more) == status
+    said = capsys.readouterr()
+    assert (said.out, "Traceback" in said.err) == ("", False)
+    assert told in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_is_no_experiment(reproduce, finished, capsys):
+    assert reproduce(finished) == 1
+    assert "is one study" in capsys.readouterr().err
+
+
+def test_an_experiment_keeps_to_its_settings(reproduce, reproduced, capsys):
+    assert reproduce(reproduced, "--set", "training.epochs=9") == 1
+    assert "training.epochs: 4 in the study, 9 asked for" in capsys.readouterr().err

@@ -1,0 +1,174 @@
+"""``mbnas predict`` and ``mbnas evaluate`` as a person types them."""
+
+import csv
+import io
+import json
+import os
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mbnas.cli.main import main
+
+from ....prediction.conftest import card_of, write_model
+
+IMAGES = ("case_1", "case_2")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A study with one model, and two images."""
+    folder = tmp_path_factory.mktemp("predict")
+    write_model(folder / "study/weights/best", card_of())
+    (folder / "images").mkdir()
+    for number, name in enumerate(IMAGES):
+        voxels = np.random.default_rng(number).normal(100, 30, (20, 24, 6)).astype(np.float32)
+        image = nib.Nifti1Image(voxels, np.diag([1.0, -1.0, 3.0, 1.0]))
+        nib.save(image, folder / f"images/{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def run(places, capsys, monkeypatch):
+    """Run a command among the places; returns its status, what it printed and what it said."""
+    monkeypatch.chdir(places)
+
+    def command(*arguments):
+        capsys.readouterr()
+        status = main(list(arguments))
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return command
+
+
+def test_a_folder_is_predicted_and_scored(run, places):
+    status, out, err = run("predict", "study", "images", "labels", "--tta", "--overlay")
+    assert (status, err) == (0, "")
+    assert out == "2 predicted: labels\nResearch software, not a medical device.\n"
+    assert run("predict", "study", "images", "labels", "--tta", "--overlay")[1].startswith(
+        "2 predicted, 2 of them earlier"
+    )
+    names = {each.name for each in (places / "labels").iterdir()}
+    assert names == {"prediction.json"} | {
+        f"{each}{end}" for each in IMAGES for end in (".nii.gz", "_overlay.png")
+    }
+    evaluate = ("evaluate", "labels", "labels", "--workers", "1")
+    status, out, _ = run(*evaluate, "--markdown", "table.md")
+    assert status == 0
+    assert "2 cases" in out
+    assert "1.000" in out
+    status, out, _ = run(*evaluate, "--csv")
+    assert status == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["case"] for row in rows] == ["case_1", "case_1", "case_2", "case_2"]
+    assert {row["dice"] for row in rows} == {"1.0"}
+    assert "| Class | DSC |" in (places / "table.md").read_text()
+
+
+def test_one_file_by_the_members_of_one_fold(run, places):
+    one = ("predict", "study", "images/case_1.nii.gz")
+    for fold in "01":
+        assert run(*one, f"fold{fold}.nii.gz", "--fold", fold)[0] == 0
+    zero, other = (np.asarray(nib.load(places / f"fold{fold}.nii.gz").dataobj) for fold in "01")
+    assert not np.array_equal(zero, other)
+    status, _, err = run(*one, "fold2.nii.gz", "--fold", "2")
+    assert (status, err) == (1, "mbnas: The model has no member for fold 2: there are 0, 1.\n")
+
+
+def test_missing_predictions_are_named(run, places):
+    run("predict", "study", "images/case_1.nii.gz", "few/case_1.nii.gz")
+    run("predict", "study", "images", "all")
+    command = ("evaluate", "few", "all", "--workers", "1")
+    status, out, err = run(*command)
+    assert status == 1
+    assert "1 of 2 references have no prediction, such as case_2" in err
+    assert "1 reference without a prediction, in no mean: case_2." in " ".join(out.split())
+    status, _, err = run(*command, "--allow-missing")
+    assert (status, err) == (0, "")
+
+
+def test_a_case_on_another_grid_is_named_and_the_others_are_scored(run, places):
+    labels = np.zeros((6, 6, 4), np.uint8)
+    labels[2:4, 2:4, 1:3] = 1
+    for folder in ("truth", "mixed_up"):
+        (places / folder).mkdir()
+        for name in "ab":
+            shift = 1 if (folder, name) == ("mixed_up", "b") else 0
+            affine = np.array([[1.0, 0, 0, shift], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+            nib.save(nib.Nifti1Image(labels, affine), places / folder / f"{name}.nii.gz")
+    (places / "truth/c.mha").write_text("")
+    status, out, err = run("evaluate", "mixed_up", "truth", "--workers", "1", "--json")
+    assert status == 1
+    found = json.loads(out)
+    assert (found["cases"], [each["case"] for each in found["failed"]]) == (["a"], ["b"])
+    assert [each["file"] for each in found["passed_over"]] == ["truth/c.mha"]
+    assert "mbnas: b could not be measured: mixed_up/b.nii.gz is not on the grid of" in err
+    assert "corners up to 1 mm or 1 voxels apart, where 0.1 voxels are allowed" in err
+    status, out, _ = run("evaluate", "mixed_up", "truth", "--workers", "1")
+    text = " ".join(out.split())
+    assert (status, "1.000" in text) == (1, True)
+    assert "1 case that could not be measured, in no mean: b." in text
+
+
+def test_the_memory_that_an_image_may_take_can_be_set(run):
+    one = ("predict", "study", "images/case_1.nii.gz", "tight.nii.gz", "--max-volume-gib")
+    status, _, err = run(*one, "0.00001")
+    assert status == 1
+    assert "images/case_1.nii.gz has shape (20, 24, 6). Reading it takes" in err
+    assert "as --max-volume-gib or MBNAS_MAX_VOLUME_GIB says" in err
+    assert "MBNAS_MAX_VOLUME_GIB" not in os.environ
+    assert run(*one, "1")[0] == 0
+    status, _, err = run(*one, "none")
+    assert (status, "--max-volume-gib (=none) must be a number of GiB" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["predict", "study", "images", "x", "--workers", "0"], 2, "--workers (=0) must be 1"),
+        (["predict", "study", "images", "x.nii.gz"], 2, "predictions of a folder go to a folder"),
+        (["predict", "study", "images", "x", "--onnx"], 1, "export study --to onnx"),
+        (["predict", "study", "images", "x", "--model", "unet"], 1, "there is best"),
+        (["predict", "study", "images", "x", "--device", "gpu9"], 2, "is no device"),
+        (["predict", "study", "study", "x"], 1, "holds no images"),
+        (["predict", "images", "images", "x"], 1, "holds no trained model"),
+        (["predict", "study", "images", "images"], 2, "is an image to be predicted"),
+        (["evaluate", "images", "images", "--workers", "1"], 1, "it looks like an image"),
+        (["evaluate", "images", "images", "--workers", "0"], 2, "--workers (=0) must be 1"),
+        (["evaluate", "images", "absent"], 1, "does not exist"),
+        (["evaluate", "images", "images", "--dataset", "study"], 1, "has no dataset.json"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing(run, places, arguments, status, words):
+    found = run(*arguments)
+    assert (found[0], found[1]) == (status, "")
+    assert words in found[2]
+    assert found[2].count("\n") == 1
+    assert not (places / "x").exists()
+
+
+def test_a_folder_that_is_stopped_says_how_to_go_on(run, places, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mbnas.prediction.cases.predict_cases.write_label", stopped)
+        status, out, err = run("predict", "study", "images", "stopped")
+    assert (status, out, err) == (130, "", "mbnas: Stopped. The same command goes on from here.\n")
+    assert {each.name for each in (places / "stopped").iterdir()} == {"prediction.json"}
+    assert run("predict", "study", "images", "stopped")[0] == 0
+
+
+def test_an_image_that_cannot_be_predicted_is_told_of(run, places):
+    (places / "mixed").mkdir()
+    two = np.ones((8, 8, 4, 2), np.float32)
+    nib.save(nib.Nifti1Image(two, np.diag([1, 1, 9, 1])), places / "mixed/bad.nii.gz")
+    nib.save(nib.Nifti1Image(two[..., 0], np.diag([1, 1, 9, 1])), places / "mixed/good.nii.gz")
+    status, out, err = run("predict", "study", "mixed", "some")
+    assert status == 1
+    assert out.startswith("1 predicted; 1 failed: some\n")
+    warning, failure = err.splitlines()
+    assert warning.startswith("mbnas: warning: good: its voxels are 9 mm apart along the inferior")
+    assert "bad could not be predicted: mixed/bad.nii.gz has 2 where the model takes 1" in failure

@@ -1,0 +1,110 @@
+"""What ``mbnas figures`` writes, prints and says."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from mbnas.cli.main import main
+
+NAMES = ("progress", "networks", "ranks", "pareto", "segmentations")
+
+
+@pytest.fixture(scope="module")
+def searched(finished, tmp_path_factory):
+    """A copy of a finished study, to write figures into."""
+    return shutil.copytree(finished, tmp_path_factory.mktemp("figures") / "searched")
+
+
+@pytest.fixture(scope="module")
+def compared(finished, tmp_path_factory):
+    """A finished study with three retrained networks."""
+    study = shutil.copytree(finished, tmp_path_factory.mktemp("figures") / "compared")
+    networks = ("best", "unet-genotype", "0vgg3-1dense3-1vgg3-0residual3")
+    more = [part for each in networks for part in ("--network", each)]
+    assert main(["compare", str(study), *more, "--initialisations", "1"]) == 0
+    return study
+
+
+def test_a_compared_study_has_every_figure_in_every_format(compared, capsys):
+    assert main(["figures", str(compared)]) == 0
+    said = capsys.readouterr()
+    paths = [str(compared / "figures" / f"{n}.{k}") for n in NAMES for k in ("pdf", "svg", "png")]
+    assert said.out.splitlines() == paths
+    assert said.err == ""
+    assert sorted(map(str, (compared / "figures").iterdir())) == sorted(paths)
+    text = (compared / "figures" / "segmentations.svg").read_text()
+    for words in ("Reference", "Best found", "best", "median", "worst", "peripheral zone"):
+        assert f">{words}<" in text
+
+
+def test_another_process_writes_the_same_bytes(compared, tmp_path):
+    contents = []
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        command = [sys.executable, "-m", "mbnas", "figures", str(compared), "--output", str(folder)]
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True)
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert len(contents[0]) == 15
+    assert contents[0] == contents[1]
+
+
+def test_what_cannot_be_drawn_yet_is_said_and_why(searched, tmp_path, capsys):
+    asked = ["figures", str(searched), "--output", str(tmp_path / "new" / "here")]
+    assert main([*asked, "--format", "svg"]) == 0
+    said = capsys.readouterr()
+    folder = tmp_path / "new" / "here"
+    assert said.out.split() == [str(folder / "progress.svg"), str(folder / "networks.svg")]
+    sentences = [
+        f"mbnas: warning: No figure of {name}: There is no comparison yet. "
+        f"Run: mbnas compare {searched}"
+        for name in ("ranks", "pareto", "segmentations")
+    ]
+    assert said.err.splitlines() == sentences
+
+
+def test_several_studies_have_progress_alone(searched, compared, tmp_path, capsys):
+    asked = ["figures", str(searched), str(compared), "--output", str(tmp_path)]
+    assert main([*asked, "--format", "svg", "--label", "local", "--label", "local"]) == 0
+    said = capsys.readouterr()
+    assert said.out.split() == [str(tmp_path / "progress.svg")]
+    assert said.err.count("It is drawn of one study, not of 2.") == 4
+    assert "local (2 runs: median, range)" in (tmp_path / "progress.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--format", "pdf,eps"], "--format (=pdf,eps) contains eps: choose from"),
+        (["--format", ""], "--format (=) contains an empty name: choose from"),
+        (["--label", "a", "--label", "b"], "--label was given 2 times for 1 studies"),
+    ],
+)
+def test_what_cannot_be_asked_for(searched, options, sentence, capsys):
+    assert main(["figures", str(searched), *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"mbnas: {sentence}")
+
+
+def test_a_missing_folder_of_slices_costs_one_figure(compared, tmp_path, capsys):
+    study = shutil.copytree(compared, tmp_path / "moved")
+    shutil.rmtree(study / "slices")
+    assert main(["figures", str(study), "--format", "svg"]) == 0
+    said = capsys.readouterr()
+    assert len(said.out.split()) == 4
+    assert "No figure of segmentations: The prepared slices are gone." in said.err
+
+
+@pytest.mark.parametrize("arguments", [["status", "STUDY"], ["report", "STUDY"], ["space"]])
+def test_other_commands_load_no_matplotlib(arguments, searched):
+    filled = [str(searched) if each == "STUDY" else each for each in arguments]
+    code = (
+        "import sys\nfrom mbnas.cli.main import main\n"
+        f"status = main({filled!r})\n"
+        "sys.exit(status or ('matplotlib was loaded' if 'matplotlib' in sys.modules else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

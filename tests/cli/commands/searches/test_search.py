@@ -1,0 +1,64 @@
+import json
+import re
+import subprocess
+
+import pytest
+
+from mbnas.cli.commands.searches import search
+from mbnas.cli.main import main
+
+
+def test_a_finished_study_has_all_its_parts(finished, capsys):
+    for part in ("study.toml", "ledger.sqlite", "report.html", "slices"):
+        assert (finished / part).exists()
+    assert main(["status", str(finished), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["state"], status["evaluated"], status["trainings"]) == ("finished", 6, 12)
+    assert main(["status", str(finished)]) == 0
+    assert "6 of 6 networks evaluated" in capsys.readouterr().out
+    assert main(["report", str(finished)]) == 0
+    page = (finished / "report.html").read_text()
+    assert "12 runs, added up" in page
+    assert (
+        len(re.findall(r'<rect class="(?:scored|collapsed)"[^>]*><title>Network \d', page))
+        == 2 * 12
+    )
+
+
+def test_scores_differ_or_comparing_ledgers_would_mean_nothing(finished, content):
+    _, trainings, _ = content(finished)
+    assert len({score for *_, score in trainings}) > 3
+
+
+def test_a_finished_study_trains_nothing_again(finished, dataset, content):
+    before = content(finished)
+    assert main(["search", str(dataset), str(finished), "--set", "run.executor=inline"]) == 0
+    assert content(finished) == before
+
+
+def test_another_configuration_is_refused_with_the_difference(finished, dataset, capsys):
+    assert main(["search", str(dataset), str(finished), "--set", "training.epochs=9"]) == 1
+    error = capsys.readouterr().err
+    assert "training.epochs: 4 in the study, 9 asked for" in error
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_number_of_workers_makes_no_difference(workers, finished, command, content, tmp_path):
+    done = subprocess.run(
+        command(tmp_path / "study", "--workers", workers), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert content(tmp_path / "study") == content(finished)
+
+
+def test_the_page_of_a_search_that_runs_says_so(dataset, options, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr(search, "write_report", lambda summary, path: pages.append(summary))
+    budget = ("--set", "run.executor=inline", "--set", "search.evaluations=1")
+    arguments = [each for each in options if each not in ("--evaluations", "6")]
+    assert main(["search", str(dataset), str(tmp_path / "study"), *arguments, *budget]) == 0
+    states = [page.state for page in pages]
+    assert (states[0], states[-1]) == ("running", "finished")
+    assert set(states[:-1]) == {"running"}
+    trainings = pages[-1].evaluations[0].trainings  # both count from 0, as files and --fold do
+    assert [(each.fold, each.initialisation) for each in trainings] == [(0, 0), (1, 0)]
