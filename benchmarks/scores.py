@@ -64,7 +64,7 @@ def told(path: Path) -> tuple[list[str], dict[tuple[str, int, int], float]]:
         asked = [str(each.genotype) for each in ledger.evaluations()]
         scores = {
             (each.key.network, each.key.fold, each.key.initialisation): each.score
-            for each in ledger.trainings(course=False)
+            for each in ledger.trainings(with_epochs=False)
             if each.score is not None
         }
     return asked, scores

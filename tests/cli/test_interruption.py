@@ -273,4 +273,4 @@ def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
     assert nursery.end() == 0
     assert content(study) == content(tmp_path / "left alone")
     with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
-        assert {each.kind for each in ledger.failures()} == {"worker died"}
+        assert {each.kind for each in ledger.lost_runs()} == {"worker died"}

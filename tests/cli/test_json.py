@@ -95,9 +95,9 @@ def with_troubles(finished, place):
     """A copy of a finished study in which a training failed and a run was lost."""
     study = shutil.copytree(finished, place)
     with Ledger.open(study / "ledger.sqlite") as ledger:
-        record = ledger.trainings(course=False)[0]
+        record = ledger.trainings(with_epochs=False)[0]
         key = record.key
-        ledger.record_failure(
+        ledger.record_lost_run(
             LostRunRecord(
                 key=key,
                 kind="worker died",

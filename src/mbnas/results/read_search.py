@@ -45,7 +45,7 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
     contenders = compared_in(snapshot, standing)
     comparison = _comparison(configuration, standing, contenders, class_names)
     space = configuration.space
-    trainings, failures = snapshot.trainings, snapshot.failures
+    trainings, failures = snapshot.trainings, snapshot.lost_runs
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],

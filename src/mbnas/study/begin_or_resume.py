@@ -19,11 +19,11 @@ from mbnas.machine.processes import ProgressCallback
 from mbnas.network.blocks import block_class
 from mbnas.network.interface import Interface
 from mbnas.study.configuration import Configuration
-from mbnas.study.dataset_source import HELD_OUT, Beginning, DatasetSource, find_source
+from mbnas.study.dataset_source import Beginning, DatasetSource, find_source
 from mbnas.study.directory import Study, claimed_directory, say_nothing
 from mbnas.study.drive.mode_selection import ModeQuestion, by_rule, choose, with_mode
-from mbnas.study.drive.training_mode import WAY_TO_TRAIN, ModeChoice, workers_of
-from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, INITIALISATIONS
+from mbnas.study.drive.training_mode import ModeChoice, workers_of
+from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, HELD_OUT, INITIALISATIONS, WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.device_setup import resolve_device

@@ -27,10 +27,8 @@ from mbnas.machine.processes import ProgressCallback
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
+from mbnas.study.ledger.facts import HELD_OUT
 from mbnas.study.ledger.ledger import Ledger
-
-HELD_OUT = "held out"
-"""The ledger's fact that names the held-out patients."""
 
 Warn = Callable[[str], None]
 

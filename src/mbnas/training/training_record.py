@@ -152,7 +152,7 @@ class TrainingRecord:
             raise ValueError(f"epochs must ascend, not run {numbers}.")
 
 
-FailureKind = Literal["worker died", "out of memory", "error"]
+LostRunKind = Literal["worker died", "out of memory", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ class LostRunRecord:
     """
 
     key: TrainingKey
-    kind: FailureKind
+    kind: LostRunKind
     reason: str
     wall_s: float
     worker: str

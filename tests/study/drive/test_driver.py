@@ -264,8 +264,8 @@ def test_a_training_whose_worker_died_is_run_again(tmp_path):
     assert told(tmp_path / "dying") == told(tmp_path / "living")
     assert sorted(map(len, asked.values())) == [1, 1, 1, 3, 3, 3]
     with Ledger.open(tmp_path / "dying") as ledger:
-        assert [each.kind for each in ledger.failures()] == ["worker died"] * 6
-        assert {each.reason for each in ledger.failures()} == {"A worker process was killed."}
+        assert [each.kind for each in ledger.lost_runs()] == ["worker died"] * 6
+        assert {each.reason for each in ledger.lost_runs()} == {"A worker process was killed."}
 
 
 def test_a_training_whose_worker_dies_again_and_again_has_failed(path):
@@ -292,7 +292,7 @@ def test_deaths_are_counted_across_restarts(path):
     with suppress(Cut):
         search(path, function=dies_with_its_driver, budget=1, retries=2)
     with Ledger.open(path) as ledger:
-        assert len(ledger.failures()) == 1
+        assert len(ledger.lost_runs()) == 1
     search(path, function=dies_with_its_driver, budget=1, retries=2)
     (failed,) = [each for each in told(path)[1].values() if each.error]
     assert failed.error == "Tried 3 times. A worker process was killed."

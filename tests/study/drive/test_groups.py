@@ -114,7 +114,7 @@ def test_a_group_whose_worker_dies_runs_again_whole(ledger):
     trainer = Trainer([WorkerDied("It died.")])
     evaluator_of(ledger, trainer, "folds").evaluate(NETWORKS[:1])
     assert [len(group) for group in trainer.ran] == [2, 2, 2]
-    assert [(each.kind, each.key.fold) for each in ledger.failures()] == [
+    assert [(each.kind, each.key.fold) for each in ledger.lost_runs()] == [
         ("worker died", 0),
         ("worker died", 1),
     ]

@@ -13,7 +13,7 @@ from mbnas.study.directory import resolve
 from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
-from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.ledger_file import LedgerFile
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.retraining import found_networks as comparison
@@ -101,7 +101,7 @@ def test_what_fails_again_leaves_the_search_as_it_was(held, monkeypatch):
     assert retried.forgotten_from is None
     assert held.ledger.evaluations() == before
     assert held.ledger.facts()["state"] == "finished"
-    assert len(held.ledger.failures()) == num_failed
+    assert len(held.ledger.lost_runs()) == num_failed
 
 
 def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeyp
 
 def _begin_anew(held):
     held.ledger.end_retry(forget_from=1)
-    with held.ledger._transaction() as connection:
+    with held.ledger.file.transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
 
@@ -148,7 +148,7 @@ class Killed(BaseException):
 @pytest.fixture
 def doomed(monkeypatch):
     """Returns a function that has this process die once it has committed a number of times."""
-    commit, state = Ledger._transaction, {"left": math.inf, "done": 0}
+    commit, state = LedgerFile.transaction, {"left": math.inf, "done": 0}
 
     @contextmanager
     def transaction(ledger, begin="BEGIN IMMEDIATE"):
@@ -160,7 +160,7 @@ def doomed(monkeypatch):
             state["left"] -= 1
             state["done"] += 1
 
-    monkeypatch.setattr(Ledger, "_transaction", transaction)
+    monkeypatch.setattr(LedgerFile, "transaction", transaction)
 
     def dies_after(commits):
         state["left"], state["done"] = commits, 0
@@ -201,7 +201,7 @@ def end_of(path, dataset, monkeypatch, *, repeated=False):
         ledger = held.ledger
         facts = ledger.facts()
         assert "retrying" not in facts
-        failures = sorted(map(str, ledger.failures()))
+        failures = sorted(map(str, ledger.lost_runs()))
         return ledger.evaluations(), ledger.outcomes(), failures, facts
 
 
@@ -235,7 +235,7 @@ def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
     search(held, scored)
     evaluator = held.search_evaluator(WorkerPool(executor=InlineExecutor(), slots=1, train=scored))
     networks = [each.architecture for each in held.ledger.networks().values()]
-    with held.ledger._transaction() as connection:
+    with held.ledger.file.transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
     keys = [evaluator.tasks.all(each)[0].key for each in networks[:2]]

@@ -23,11 +23,8 @@ from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.search.racing.outcome import Outcome
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.ledger.facts import ASKED_AGAIN, FOLDS, INITIALISATIONS
-from mbnas.study.ledger.ledger import (
-    EvaluationRecord,
-    Ledger,
-    NetworkRecord,
-)
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import EvaluationRecord, NetworkRecord
 from mbnas.training.training_record import (
     EpochRecord,
     LostRunRecord,
@@ -404,8 +401,8 @@ def test_create_in_a_read_only_directory_says_so(open_directory, unprivileged):
 def test_a_full_disk_is_one_sentence_and_loses_nothing(ledger, path):
     ledger.record_network(UNET)
     ledger.record_training(training())
-    (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
-    ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = ledger.file.connection.execute("PRAGMA page_count").fetchone()
+    ledger.file.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StudyError, match="The disk is full"):
         ledger.set_fact("long", "x" * 100_000)
     assert ledger.trainings() == (training(),)
@@ -426,16 +423,16 @@ def failure(kind="worker died", **changes):
 
 def test_failures_are_kept_beside_the_training_that_succeeds_at_last(ledger):
     ledger.record_network(UNET)
-    ledger.record_failure(failure())
-    ledger.record_failure(failure("out of memory"))
+    ledger.record_lost_run(failure())
+    ledger.record_lost_run(failure("out of memory"))
     ledger.record_training(training())
-    assert ledger.failures() == (failure(), failure("out of memory"))
+    assert ledger.lost_runs() == (failure(), failure("out of memory"))
     assert ledger.trainings() == (training(),)
 
 
 def test_withdrawn_trainings_can_be_run_again_and_leave_their_reason(ledger):
     ledger.record_network(UNET)
-    ledger.record_failure(failure())
+    ledger.record_lost_run(failure())
     ledger.record_training(failed())
     other = replace(training().key, fold=1)
     ledger.record_training(training(key=other))
@@ -444,7 +441,7 @@ def test_withdrawn_trainings_can_be_run_again_and_leave_their_reason(ledger):
     assert ledger.is_retrying()
     assert ledger.withdrawn() == (training().key,)
     assert [each.key for each in ledger.trainings()] == [other]
-    killed, ended = ledger.failures()
+    killed, ended = ledger.lost_runs()
     assert killed == failure(withdrawn=True)
     assert (ended.kind, ended.reason, ended.withdrawn) == ("error", failed().error, True)
     ledger.record_training(training())
@@ -610,11 +607,11 @@ def test_the_documented_queries_answer(ledger, path):
 
 def test_every_table_and_column_is_documented(ledger):
     page = (Path(__file__).parents[3] / "docs" / "ledger.md").read_text(encoding="utf-8")
-    for (table,) in ledger._connection.execute(
+    for (table,) in ledger.file.connection.execute(
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
     ):
         assert f"**`{table}`**" in page
-        for column in ledger._connection.execute(f"PRAGMA table_info({table})"):
+        for column in ledger.file.connection.execute(f"PRAGMA table_info({table})"):
             assert f"`{column['name']}`" in page
 
 
@@ -646,7 +643,7 @@ def test_views_keep_scores_of_the_search_apart_from_fresh_ones(ledger):
         ledger.record_training(training(key=key, score=score, error=error))
 
     def rows(query):
-        return {tuple(row) for row in ledger._connection.execute(query)}
+        return {tuple(row) for row in ledger.file.connection.execute(query)}
 
     assert rows(
         "SELECT number, architecture, search_score, search_trainings, fresh_score, fresh_trainings "
@@ -672,9 +669,9 @@ def test_trainings_can_be_read_without_their_course(ledger):
     ledger.record_network(UNET)
     record = training()
     ledger.record_training(record)
-    (bare,) = ledger.trainings(course=False)
+    (bare,) = ledger.trainings(with_epochs=False)
     assert bare == replace(record, epochs=())
-    assert ledger.trainings("another", course=False) == ()
+    assert ledger.trainings("another", with_epochs=False) == ()
 
 
 def test_a_reader_is_told_that_another_process_has_written(ledger, path):

@@ -89,7 +89,7 @@ def test_what_failed_is_counted_and_what_nobody_asked_for_is_there(writer):
     writer.ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
     writer.ledger.record_training(training(first, score=None, error="It was killed."))
     writer.ledger.record_training(training(ahead))
-    writer.ledger.record_failure(
+    writer.ledger.record_lost_run(
         LostRunRecord(
             key=training(first).key,
             kind="worker died",

@@ -54,7 +54,7 @@ class TensorBoardLog:
         self._search: EventFile | None = None
 
     def __enter__(self) -> TensorBoardLog:
-        for brief in self._ledger.trainings(course=False):
+        for brief in self._ledger.trainings(with_epochs=False):
             if not self._folder_of(brief).exists():
                 record = self._ledger.training(brief.key)
                 assert record is not None

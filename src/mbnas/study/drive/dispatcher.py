@@ -22,7 +22,7 @@ from mbnas.study.drive.rerun_policy import RerunPolicy, kind_of
 from mbnas.study.drive.worker_pool import TrainingFuture, WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.training.task import TrainingTask
-from mbnas.training.training_record import FailureKind, LostRunRecord, TrainingKey, TrainingRecord
+from mbnas.training.training_record import LostRunKind, LostRunRecord, TrainingKey, TrainingRecord
 
 Group = Callable[[TrainingTask], tuple[TrainingTask, ...]]
 """Returns the tasks that are fused with one, itself included."""
@@ -59,8 +59,8 @@ class Dispatcher:
         self._group = group
         self._outcomes = ledger.outcomes()
         self._networks = set(ledger.networks())
-        self._lost: defaultdict[TrainingKey, list[FailureKind]] = defaultdict(list)
-        for lost_run in ledger.failures():
+        self._lost: defaultdict[TrainingKey, list[LostRunKind]] = defaultdict(list)
+        for lost_run in ledger.lost_runs():
             if not lost_run.withdrawn:
                 self._lost[lost_run.key].append(lost_run.kind)
         self._running: set[TrainingKey] = set()
@@ -152,7 +152,7 @@ class Dispatcher:
             if task.key not in self._outcomes  # the others were run again as part of the group
         ]
         for lost_run in lost_runs:
-            self._ledger.record_failure(lost_run)
+            self._ledger.record_lost_run(lost_run)
             self._lost[lost_run.key].append(lost_run.kind)
         if all(self._policy.reruns(self._lost[lost_run.key]) for lost_run in lost_runs):
             self._submit(tasks)

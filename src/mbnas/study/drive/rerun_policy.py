@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mbnas.errors import LostRun, OutOfMemory
-from mbnas.training.training_record import FailureKind
+from mbnas.training.training_record import LostRunKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class RerunPolicy:
 
     retries: int = 2
 
-    def reruns(self, lost: Sequence[FailureKind]) -> bool:
+    def reruns(self, lost: Sequence[LostRunKind]) -> bool:
         """Whether a training is rerun after its last lost run.
 
         Args:
@@ -31,7 +31,7 @@ class RerunPolicy:
         limit = self.retries if lost[-1] == "worker died" else 1
         return lost.count(lost[-1]) <= limit
 
-    def alone(self, lost: Sequence[FailureKind]) -> bool:
+    def alone(self, lost: Sequence[LostRunKind]) -> bool:
         """Whether the next run of a training has its device to itself.
 
         Args:
@@ -40,6 +40,6 @@ class RerunPolicy:
         return "out of memory" in lost
 
 
-def kind_of(error: LostRun) -> FailureKind:
+def kind_of(error: LostRun) -> LostRunKind:
     """Return how a run was lost."""
     return "out of memory" if isinstance(error, OutOfMemory) else "worker died"

@@ -6,10 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.training.protocol import Fusion, Precision, StepMode
-
-WAY_TO_TRAIN = "way to train"
-"""The fact of a ledger that holds a study's :class:`ModeChoice`, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,11 +82,11 @@ COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
 """The types that every column may hold, by table."""
 
 
-class UnsoundRow(Exception):  # noqa: N818  (it is a finding, spoken of by whoever reads)
+class InvalidRow(Exception):  # noqa: N818  (it is a finding, spoken of by whoever reads)
     """A row that cannot be what mbnas wrote; the message names it and what is wrong with it."""
 
 
-def sound(
+def valid_values(
     table: str, rows: Iterable[sqlite3.Row], convert: Callable[[sqlite3.Row], Value]
 ) -> Iterator[Value]:
     """Yield the values of rows.
@@ -97,7 +97,7 @@ def sound(
         convert: Makes a value of a row whose columns have the right types.
 
     Raises:
-        UnsoundRow: at the first row that makes no value.
+        InvalidRow: at the first row that makes no value.
     """
     seen: set[tuple[type, ...]] = set()
     for row in rows:
@@ -108,7 +108,7 @@ def sound(
         try:
             yield convert(row)
         except (ValueError, TypeError, ArithmeticError, RecursionError, UsageError) as error:
-            raise UnsoundRow(f"{_place(table, row)}: {error}") from error
+            raise InvalidRow(f"{_place(table, row)}: {error}") from error
 
 
 def _check_types(table: str, row: sqlite3.Row) -> None:
@@ -116,7 +116,7 @@ def _check_types(table: str, row: sqlite3.Row) -> None:
         allowed = COLUMNS[table][column]
         if type(row[column]) not in allowed:
             names = " or ".join(dict.fromkeys(_NAMES[each] for each in allowed))
-            raise UnsoundRow(
+            raise InvalidRow(
                 f"{_place(table, row)}: {column} (={_shown(row[column])}) must be {names}."
             )
 

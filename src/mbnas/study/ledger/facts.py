@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mbnas.study.drive.training_mode import WAY_TO_TRAIN
-
 CONFIGURATION = "configuration"
 """Holds the study's configuration as TOML, as its ``study.toml`` has it."""
 
@@ -22,6 +20,12 @@ FOLDS, INITIALISATIONS = "folds", "initialisations"
 
 COMPARISON = "comparison"
 """Says which networks were compared last, and over how many initialisations."""
+
+HELD_OUT = "held out"
+"""Names the held-out patients."""
+
+WAY_TO_TRAIN = "way to train"
+"""Holds the study's training mode and how it was chosen, as JSON."""
 
 STATES = ("running", "finished", "stopped")
 

@@ -11,17 +11,19 @@ from typing import Any, get_args
 
 from mbnas.network.architecture import Architecture, parse_architecture
 from mbnas.scoring.class_metrics import ClassMetrics
+from mbnas.search.racing.outcome import Outcome
 from mbnas.study.ledger.columns import at_least, json_list, share
+from mbnas.study.ledger.snapshot import NetworkRecord
 from mbnas.training.training_record import (
     EpochRecord,
-    FailureKind,
+    LostRunKind,
     LostRunRecord,
     TrainingKey,
     TrainingRecord,
     VolumeRecord,
 )
 
-_KINDS = get_args(FailureKind)
+_KINDS = get_args(LostRunKind)
 _MEASURES = set(ClassMetrics.__dataclass_fields__)
 
 
@@ -43,7 +45,7 @@ def training_values(record: TrainingRecord) -> dict[str, object]:
     }
 
 
-def failure_values(record: LostRunRecord) -> dict[str, object]:
+def lost_run_values(record: LostRunRecord) -> dict[str, object]:
     """Return a failure's row by column."""
     row = asdict(record) | asdict(record.key)
     del row["key"]
@@ -55,13 +57,24 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def architecture_of(row: sqlite3.Row) -> Architecture:
-    """Return the network of a row of ``networks``.
+def network_record(row: sqlite3.Row) -> tuple[str, NetworkRecord]:
+    """Return the digest and the network of a row of ``networks``.
 
     Raises:
-        ValueError: if its digest is another's.
-        UsageError: if its text spells no network.
+        ValueError: if the digest is not the network's.
+        UsageError: if the text is not a network.
     """
+    record = NetworkRecord(
+        architecture=_architecture(row),
+        parameters=row["parameters"],
+        macs=row["macs"],
+        macs_32=row["macs_32"],
+        latency_ms=row["latency_ms"],
+    )
+    return row["digest"], record
+
+
+def _architecture(row: sqlite3.Row) -> Architecture:
     architecture = parse_architecture(row["architecture"])
     if architecture.digest != row["digest"]:
         raise ValueError(
@@ -83,7 +96,7 @@ def key_of(row: sqlite3.Row) -> TrainingKey:
     )
 
 
-def failure_record(row: sqlite3.Row) -> LostRunRecord:
+def lost_run_record(row: sqlite3.Row) -> LostRunRecord:
     """Return the failure that a row tells of.
 
     Raises:
@@ -101,6 +114,11 @@ def failure_record(row: sqlite3.Row) -> LostRunRecord:
         started_at=row["started_at"],
         withdrawn=bool(row["withdrawn"]),
     )
+
+
+def outcome(row: sqlite3.Row) -> tuple[TrainingKey, Outcome]:
+    """Return a training and its outcome from a row of ``trainings``."""
+    return key_of(row), Outcome(score=share("score", row["score"]), wall_s=row["wall_s"])
 
 
 def training_record(

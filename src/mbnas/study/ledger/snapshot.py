@@ -63,7 +63,7 @@ class Snapshot:
         networks: By digest, evaluated or not.
         evaluations: In the order asked for.
         trainings: In the order recorded, without their epochs and volumes.
-        failures: Runs that came to nothing, in the order recorded.
+        lost_runs: In the order recorded.
         fresh: Of the trainings, those on fresh initialisations, with their epochs and with their
             volumes, but without predictions. Empty unless they were asked for.
     """
@@ -72,7 +72,7 @@ class Snapshot:
     networks: dict[str, NetworkRecord]
     evaluations: tuple[EvaluationRecord, ...]
     trainings: tuple[TrainingRecord, ...]
-    failures: tuple[LostRunRecord, ...]
+    lost_runs: tuple[LostRunRecord, ...]
     fresh: tuple[TrainingRecord, ...] = ()
 
 

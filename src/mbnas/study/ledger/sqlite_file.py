@@ -1,15 +1,15 @@
-"""A ledger's SQLite file: its schema, how it is created and opened, what can be wrong with it.
+"""A ledger's SQLite file: how it is created and opened, and its errors as sentences.
 
-**Why a rollback journal and not a write-ahead log.** A write-ahead log needs memory shared
-between all who have the file open: it fails between machines on a network file system, and
-in a directory that cannot be written even reading fails. And its last commits lie in a second
-file, which a copy of the ledger then misses. The log's one gain, readers that never wait for
-the writer, is worth little here: a search writes for a few milliseconds every few seconds, and
-both sides wait for each other up to ``timeout_s``.
+**Why a rollback journal and not a write-ahead log.** A write-ahead log needs memory shared by
+all processes that have the file open: it fails between machines on a network file system, and
+in a read-only directory even reading fails. Its last commits are in a second file, which a copy
+of the ledger lacks. Its one gain, readers that never wait for the writer, is small here: a search
+writes for a few milliseconds every few seconds, and both sides wait for each other up to
+``timeout_s``.
 
-**Why** ``synchronous = EXTRA``: a commit ends with the journal's removal. FULL makes sure of
-the file's contents, EXTRA also of that removal, so that not even a power cut takes back a
-training that was recorded.
+**Why** ``synchronous = EXTRA``: a commit ends with the removal of the journal. FULL makes the
+file's contents durable, EXTRA also that removal, so that not even a power cut undoes a training
+that was recorded.
 """
 
 from __future__ import annotations
@@ -21,112 +21,9 @@ from pathlib import Path
 
 from mbnas.errors import StudyError
 from mbnas.machine.files import replacing
-from mbnas.study.ledger.facts import FOLDS, INITIALISATIONS
-from mbnas.training.training_record import FIRST_FRESH
+from mbnas.study.ledger.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
-APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 5
 TIMEOUT_S = 30.0
-
-_SEARCHED = f"(initialisation < {FIRST_FRESH})"
-
-# Described for users in docs/ledger.md.
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE study (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-);
-CREATE TABLE networks (
-    digest TEXT PRIMARY KEY,
-    architecture TEXT NOT NULL UNIQUE,
-    parameters INTEGER,
-    macs INTEGER,
-    macs_32 INTEGER,
-    latency_ms REAL
-);
-CREATE TABLE evaluations (
-    number INTEGER PRIMARY KEY CHECK (number >= 1),
-    network TEXT NOT NULL UNIQUE REFERENCES networks (digest),
-    why TEXT NOT NULL,
-    incumbent TEXT REFERENCES networks (digest),
-    asked_at TEXT NOT NULL,
-    batch INTEGER
-);
-CREATE TABLE trainings (
-    id INTEGER PRIMARY KEY,
-    network TEXT NOT NULL REFERENCES networks (digest),
-    protocol TEXT NOT NULL,
-    fold INTEGER NOT NULL,
-    initialisation INTEGER NOT NULL,
-    score REAL,
-    collapsed TEXT NOT NULL,
-    absent TEXT NOT NULL,
-    unpredicted TEXT NOT NULL,
-    attempts INTEGER NOT NULL,
-    error TEXT,
-    wall_s REAL NOT NULL,
-    slices_per_s REAL,
-    worker TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    borrowed INTEGER NOT NULL DEFAULT 0 CHECK (borrowed IN (0, 1)),
-    UNIQUE (network, protocol, fold, initialisation),
-    CHECK ((score IS NULL) <> (error IS NULL))
-);
-CREATE TABLE failures (
-    id INTEGER PRIMARY KEY,
-    network TEXT NOT NULL REFERENCES networks (digest),
-    protocol TEXT NOT NULL,
-    fold INTEGER NOT NULL,
-    initialisation INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    wall_s REAL NOT NULL,
-    worker TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1))
-);
-CREATE TABLE epochs (
-    training INTEGER NOT NULL REFERENCES trainings (id),
-    epoch INTEGER NOT NULL,
-    learning_rate REAL NOT NULL,
-    loss REAL,
-    class_dice TEXT,
-    PRIMARY KEY (training, epoch)
-) WITHOUT ROWID;
-CREATE TABLE volumes (
-    training INTEGER NOT NULL REFERENCES trainings (id),
-    case_name TEXT NOT NULL,
-    patient TEXT NOT NULL,
-    held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
-    measures TEXT NOT NULL,
-    prediction BLOB,
-    PRIMARY KEY (training, case_name)
-);
-CREATE VIEW search_scores AS
-    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE {_SEARCHED};
-CREATE VIEW fresh_scores AS
-    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE NOT {_SEARCHED};
-CREATE VIEW network_scores AS
-    SELECT number, trainings.network, protocol, architecture, parameters, macs,
-        CASE WHEN count(score) FILTER (WHERE {_SEARCHED}) = (
-            SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
-            FROM study AS folds, study AS initialisations
-            WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
-        ) THEN avg(score) FILTER (WHERE {_SEARCHED}) END AS search_score,
-        count(*) FILTER (WHERE {_SEARCHED}) AS search_trainings,
-        CASE WHEN count(error) FILTER (WHERE NOT {_SEARCHED}) = 0
-            THEN avg(score) FILTER (WHERE NOT {_SEARCHED}) END AS fresh_score,
-        count(*) FILTER (WHERE NOT {_SEARCHED}) AS fresh_trainings
-    FROM trainings JOIN networks ON digest = trainings.network
-        LEFT JOIN evaluations ON evaluations.network = trainings.network
-    GROUP BY trainings.network, protocol;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
 
 
 def create_file(path: Path) -> None:
@@ -138,11 +35,11 @@ def create_file(path: Path) -> None:
     if path.exists():
         raise StudyError(f"{path} exists already: open it, or choose another study directory.")
     with (
-        errors_spoken(path),
+        readable_errors(path),
         replacing(path) as aside,
         closing(sqlite3.connect(aside, isolation_level=None)) as connection,
     ):
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         # The journal of a ledger that was deleted would be played back into this one.
         path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
@@ -162,7 +59,7 @@ def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> s
             locked, or cannot be written though it should.
     """
     address = f"{path.absolute().as_uri()}?mode=rw"  # falls back to reading; mode=ro never repairs
-    with errors_spoken(path, read_only=read_only):
+    with readable_errors(path, read_only=read_only):
         if not path.is_file():
             raise StudyError(
                 f"There is no ledger at {path}. Start a study with `mbnas search DATASET STUDY`."
@@ -211,7 +108,7 @@ def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def errors_spoken(path: Path, *, read_only: bool = False) -> Iterator[None]:
+def readable_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
     """Turn SQLite's and the system's errors about the file ``path`` into sentences.
 
     Raises:
@@ -220,7 +117,7 @@ def errors_spoken(path: Path, *, read_only: bool = False) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _spoken(path, error, read_only=read_only) from error
+        raise _readable(path, error, read_only=read_only) from error
     except UnicodeDecodeError as error:  # what SQLite quotes in a message from a damaged page
         raise damaged(path, f"a name or a text in it is not UTF-8: {error}") from error
     except OSError as error:
@@ -228,7 +125,7 @@ def errors_spoken(path: Path, *, read_only: bool = False) -> Iterator[None]:
         raise StudyError(f"{path} cannot be used: {reason}.") from error
 
 
-def _spoken(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyError:
+def _readable(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code == sqlite3.SQLITE_READONLY_ROLLBACK:
         return StudyError(

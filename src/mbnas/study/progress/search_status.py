@@ -38,8 +38,8 @@ def failed_trainings(trainings: Iterable[TrainingRecord]) -> tuple[TrainingRecor
     return tuple(each for each in trainings if each.error is not None)
 
 
-def lost_runs(
-    failures: Iterable[LostRunRecord], trainings: Iterable[TrainingRecord]
+def lost_run_outcomes(
+    runs: Iterable[LostRunRecord], trainings: Iterable[TrainingRecord]
 ) -> tuple[LostRunOutcome, ...]:
     """Return every run that came to nothing, with what became of its training."""
     errors = {each.key: each.error for each in trainings}
@@ -49,7 +49,7 @@ def lost_runs(
             return None
         return "scored" if errors[record.key] is None else "failed"
 
-    return tuple(LostRunOutcome(record=each, sequel=sequel(each)) for each in failures)
+    return tuple(LostRunOutcome(record=each, sequel=sequel(each)) for each in runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

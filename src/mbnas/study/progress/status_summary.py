@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.search_counts import count_search, has_invalid_rows
 from mbnas.study.ledger.snapshot import BestNetwork, TrainingCounts
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
@@ -71,10 +72,12 @@ def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusS
     """
     protocol = configuration.protocol
     with ledger.one_state():
-        if configuration.search.dropped_below is not None or ledger.has_unsound_rows():
+        if configuration.search.dropped_below is not None or has_invalid_rows(ledger):
             return status_summary_of(read_status(ledger, configuration))
         facts = ledger.facts()
-        tally, best = ledger.tally(folds=protocol.folds, initialisations=protocol.initialisations)
+        tally, best = count_search(
+            ledger, folds=protocol.folds, initialisations=protocol.initialisations
+        )
         return StatusSummary(
             state=facts["state"],
             budget=int(facts["budget"]),

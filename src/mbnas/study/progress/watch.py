@@ -90,7 +90,7 @@ class _Seen:
         return cls(
             standing=status_in(snapshot, study.configuration),
             trainings=snapshot.trainings,
-            num_runs_failed=len(snapshot.failures),
+            num_runs_failed=len(snapshot.lost_runs),
         )
 
 

@@ -43,9 +43,9 @@ def test_a_study_without_a_training_says_so(finished, listed, tmp_path):
 def test_what_failed_is_listed_with_its_reason_and_sequel(finished, listed, tmp_path):
     study = shutil.copytree(finished, tmp_path / "study")
     with Ledger.open(study / "ledger.sqlite") as ledger:
-        record = ledger.trainings(course=False)[0]
+        record = ledger.trainings(with_epochs=False)[0]
         for kind in ("worker died", "out of memory"):
-            ledger.record_failure(
+            ledger.record_lost_run(
                 LostRunRecord(
                     key=record.key, kind=kind, reason="It was killed [9].", wall_s=3.0,
                     worker="host:1 cpu", started_at=record.started_at,

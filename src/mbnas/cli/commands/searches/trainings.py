@@ -12,7 +12,7 @@ from mbnas.cli.terminal import headed, table, words
 from mbnas.errors import UsageError
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.search_status import LostRunOutcome, failed_trainings, lost_runs
+from mbnas.study.progress.search_status import LostRunOutcome, failed_trainings, lost_run_outcomes
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
 from mbnas.wording import counted, duration_text
 
@@ -103,7 +103,7 @@ def _read(study: Study, *, every: bool) -> _Listed:
     found = snapshot.trainings
     return _Listed(
         trainings=found if every else failed_trainings(found),
-        runs=lost_runs(snapshot.failures, found),
+        runs=lost_run_outcomes(snapshot.lost_runs, found),
         numbers={each.network: each.number for each in snapshot.evaluations},
         architectures={
             digest: str(each.architecture) for digest, each in snapshot.networks.items()

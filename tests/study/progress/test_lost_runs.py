@@ -2,7 +2,7 @@
 
 import pytest
 
-from mbnas.study.progress.search_status import failed_trainings, lost_runs
+from mbnas.study.progress.search_status import failed_trainings, lost_run_outcomes
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
 KEYS = [TrainingKey(network="n", protocol="p", fold=fold, initialisation=0) for fold in range(3)]
@@ -34,5 +34,5 @@ def test_trainings_with_an_error_are_those_that_failed():
 @pytest.mark.parametrize(("number", "sequel"), [(0, "scored"), (1, "failed"), (2, None)])
 def test_a_run_that_came_to_nothing_has_a_sequel_or_none(number, sequel):
     trainings = [training(KEYS[0]), training(KEYS[1], "It was killed.")]
-    (run,) = lost_runs([failure(KEYS[number])], trainings)
+    (run,) = lost_run_outcomes([failure(KEYS[number])], trainings)
     assert (run.record.key, run.sequel) == (KEYS[number], sequel)
