@@ -7,6 +7,7 @@ Pages become HTML at the paths they have in the repository, so that links betwee
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import re
 import shutil
@@ -21,8 +22,20 @@ import pdoc
 import mbnas
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
+SOURCE = ROOT / "src"
+PAGES = sorted(
+    [
+        *(
+            ROOT / name
+            for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+        ),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "benchmarks").rglob("*.md"),
+        *SOURCE.rglob("mbnas/**/*.md"),
+    ]
+)
 EXTRAS = ["tables", "fenced-code-blocks", "header-ids"]
+HREF = re.compile(r'href="(?!\w+:)([^"#]+)(#[^"]*)?"')
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 STYLE = (
     ":root{color-scheme:light dark}"
@@ -38,12 +51,12 @@ def main(site: Path) -> None:
         setattr(mbnas, name, getattr(mbnas, name))
     pdoc.render.configure(docformat="google", template_directory=ROOT / "docs" / "theme")
     pdoc.pdoc(*modules(), output_directory=site)
-    for page in [ROOT / page for page in PAGES] + sorted((ROOT / "docs").rglob("*.md")):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        place_of(page.with_suffix(".html"), site).write_text(render(text), encoding="utf-8")
+        place_of(page.with_suffix(".html"), site).write_text(render(text, page), encoding="utf-8")
         for link in LINK.findall(text):
             linked = (page.parent / link).resolve()
-            if linked.is_file() and linked.suffix != ".md":
+            if linked.is_file() and linked.suffix != ".md" and SOURCE not in linked.parents:
                 shutil.copy(linked, place_of(linked, site))
 
 
@@ -67,17 +80,31 @@ def parent_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def render(text: str) -> str:
-    """Return a page of the site for a page of Markdown."""
+def render(text: str, page: Path) -> str:
+    """Return the HTML of a page of Markdown."""
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     body = markdown2.markdown(text, extras=EXTRAS)
-    body = re.sub(r'href="(?!\w+:)([^"#]+)\.md(#[^"]*)?"', r'href="\1.html\2"', body)
+    body = HREF.sub(lambda match: f'href="{target(match[1], page)}{match[2] or ""}"', body)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title[1] if title else 'mbnas')}</title><style>{STYLE}</style>"
         f"{body}</html>\n"
     )
+
+
+def target(link: str, page: Path) -> str:
+    """Return where a page's relative link leads in the site.
+
+    A module or package leads to its page of the API, and a page of Markdown to its HTML.
+    """
+    linked = (page.parent / link).resolve()
+    if linked.suffix == ".md":
+        return str(Path(link).with_suffix(".html"))
+    if SOURCE not in linked.parents:
+        return link
+    api = ROOT / linked.relative_to(SOURCE).with_suffix(".html")
+    return os.path.relpath(api, page.parent)
 
 
 if __name__ == "__main__":

@@ -587,7 +587,7 @@ def test_a_ledger_that_may_not_be_read_says_so(open_directory, unprivileged):
 
 
 def documented_queries() -> list[str]:
-    page = Path(__file__).parents[3] / "docs" / "ledger.md"
+    page = Path(__file__).parents[3] / "docs/internals/ledger.md"
     return re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -606,7 +606,7 @@ def test_the_documented_queries_answer(ledger, path):
 
 
 def test_every_table_and_column_is_documented(ledger):
-    page = (Path(__file__).parents[3] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/internals/ledger.md").read_text(encoding="utf-8")
     for (table,) in ledger.file.connection.execute(
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
     ):

@@ -1,8 +1,8 @@
 """The ledger: every network, evaluation, training, epoch and final prediction of a study.
 
 It is the only record of a study's progress. Constraints of the file keep a training from being
-recorded twice, and transactions keep it from being recorded in part. ``docs/ledger.md`` describes
-its schema.
+recorded twice, and transactions keep it from being recorded in part.
+``docs/internals/ledger.md`` describes its schema.
 
 One process writes, which :mod:`mbnas.study.lock` ensures; any number may read meanwhile.
 :mod:`mbnas.study.ledger.sqlite_file` says how the file survives crashes.

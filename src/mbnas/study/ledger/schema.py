@@ -1,4 +1,4 @@
-"""The schema of a ledger; ``docs/ledger.md`` describes it for users."""
+"""The schema of a ledger; ``docs/internals/ledger.md`` describes it for users."""
 
 from __future__ import annotations
 
