@@ -35,4 +35,3 @@ def test_the_readme_shows_commands():
 @pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "bench", "clean"])
 def test_the_makefile_has_the_targets_that_pages_name(target):
     assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
-
