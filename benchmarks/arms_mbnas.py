@@ -16,6 +16,7 @@ from workload import Arm, Case
 from mbnas.network.operations.memory_layout import channels_last
 from mbnas.training.loop.initialisation import placed_for_training
 from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_plan import augmentation_of
 from mbnas.training.loop.training_step import Step
 from mbnas.training.protocol import StepMode
 
@@ -30,7 +31,8 @@ def mbnas(case: Case) -> Iterator[Arm]:
     settings = replace(case.protocol.training, step=mode, fused="off")
     step = Step([placed_for_training(case.network(), case.device, settings)], settings)
     slices = np.arange(len(case.data.labels_NHW))
-    schedule = Schedule(case.data, slices, case.protocol, np.random.default_rng(0))
+    augmentation = augmentation_of(case.data, case.protocol.augmentation)
+    schedule = Schedule(slices, settings, augmentation, np.random.default_rng(0))
     yield TrainingLoop(step, case.data, [schedule]).advance
 
 

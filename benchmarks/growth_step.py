@@ -23,6 +23,7 @@ from mbnas.training.device.device_setup import (
     resolve_precision,
 )
 from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_plan import augmentation_of
 from mbnas.training.loop.training_step import Step
 
 BATCH = 8
@@ -51,7 +52,8 @@ def main() -> None:
     data = noise_slices(arguments.slices, arguments.side)
     network = network_of(unet_genotype(), data, settings)
     rng = np.random.default_rng(0)
-    schedule = Schedule(data, np.arange(arguments.slices), settings, rng)
+    augmentation = augmentation_of(data, settings.augmentation)
+    schedule = Schedule(np.arange(arguments.slices), settings.training, augmentation, rng)
     loop = TrainingLoop(Step([network], settings.training), data, [schedule])
     with flushing_subnormals():
         loop.advance()

@@ -16,20 +16,22 @@ from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.machine.heartbeat import listening
+from mbnas.network.head import bias_head_to_frequencies
 from mbnas.network.others.own_network import find_own_network
 from mbnas.scoring.overlap import OverlapCounts, mean_defined
 from mbnas.space.genotype import Genotype
 from mbnas.training import run_training as train
-from mbnas.training.collapse import Collapse
 from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.loading.load_slices import resident_slices
 from mbnas.training.loop import history as course
 from mbnas.training.loop import initialisation
 from mbnas.training.loop import training_loop as loop
 from mbnas.training.loop import training_step as step
+from mbnas.training.loop.collapse import Collapse
 from mbnas.training.loop.fit import train_once
 from mbnas.training.loop.history import Attempt, unpredicted_classes
-from mbnas.training.loop.initialisation import bias_head_to_frequencies, initialised_network
+from mbnas.training.loop.initialisation import random_network
+from mbnas.training.loop.training_plan import plan_training
 from mbnas.training.run_training import run_training
 from mbnas.workers.executors import ProcessExecutor
 
@@ -185,8 +187,8 @@ def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, w
     assert (type(again), str(again)) == (OutOfMemory, str(raised.value))
 
 
-def test_memory_that_runs_out_in_the_final_measures_is_raised_too(task, monkeypatch):
-    monkeypatch.setattr(train, "_final_measures", failing(SHORTAGES["device"]))
+def test_memory_that_runs_out_in_the_measured_volumes_is_raised_too(task, monkeypatch):
+    monkeypatch.setattr(train, "_measured_volumes", failing(SHORTAGES["device"]))
     for alone in (False, True):
         with pytest.raises(OutOfMemory, match="Memory ran out on cpu"):
             run_training(replace(task, alone=alone))
@@ -358,11 +360,18 @@ def test_a_class_is_unpredicted_if_no_scored_epoch_predicts_it():
     assert unpredicted_classes(epochs) == (2,)
 
 
+def begun(task, data, attempt):
+    """The network with which an attempt starts."""
+    seed = plan_training(task, data, attempt=attempt).weights_seed
+    base_channels = task.protocol.training.base_channels
+    return random_network(task.architecture, base_channels, data.interface, seed=seed)
+
+
 def test_every_initialisation_and_attempt_has_weights_of_its_own(task, data):
     tasks = [(task, 0), (task, 1), (replace(task, initialisation=1), 0), (replace(task, fold=1), 0)]
-    weights = {initialised_network(one, data, n).head.weight.sum().item() for one, n in tasks}
+    weights = {begun(one, data, n).head.weight.sum().item() for one, n in tasks}
     assert len(weights) == len(tasks)
-    again = initialised_network(task, data, 0).head.weight.sum().item()
+    again = begun(task, data, 0).head.weight.sum().item()
     assert again in weights
 
 
@@ -370,7 +379,7 @@ def test_initialising_leaves_the_random_state_alone(task, data):
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    initialised_network(task, data, 0)
+    begun(task, data, 0)
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -381,13 +390,13 @@ def test_initialising_does_not_touch_the_devices_of_the_machine(task, data, monk
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        initialised_network(task, data, 0)
+        begun(task, data, 0)
     assert seeded == []
 
 
 def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
-    network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network.head, data.class_counts(np.arange(len(data.patient_N))))
+    network = begun(task, data, 0)
+    bias_head_to_frequencies(network, data.class_counts(np.arange(len(data.patient_N))))
     counts = np.bincount(data.labels_NHW.numpy().ravel(), minlength=data.num_classes)
     frequencies = counts / counts.sum()
     torch.nn.init.zeros_(network.head.weight)
@@ -397,8 +406,8 @@ def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
 
 
 def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
-    network = initialised_network(task, data, 0)
-    bias_head_to_frequencies(network.head, np.array([1000, 0, 0]))
+    network = begun(task, data, 0)
+    bias_head_to_frequencies(network, np.array([1000, 0, 0]))
     assert all(math.isfinite(bias) for bias in network.head.bias.tolist())
 
 

@@ -51,27 +51,6 @@ def build_network(
             return build_own_network(architecture, interface)
 
 
-def output_layer(network: nn.Module, num_classes: int) -> nn.Conv2d:
-    """Return the convolution that gives a network's logits: its last one to so many channels.
-
-    Raises:
-        ConfigurationError: if there is none with a bias.
-    """
-    found = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
-        and module.out_channels == num_classes
-        and module.bias is not None
-    ]
-    if not found:
-        raise ConfigurationError(
-            f"No convolution of this network gives {num_classes} channels with a bias, so it "
-            "cannot start at the class frequencies: set training.head_bias=random."
-        )
-    return found[-1]
-
-
 def check_logits(network: nn.Module, interface: Interface, *, name: str = "This network") -> None:
     """Return if a network gives logits of every class at every pixel, and can be trained.
 

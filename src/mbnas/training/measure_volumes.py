@@ -1,9 +1,9 @@
-"""Final measures: what a trained network makes of volumes that it never learned from.
+"""The metrics of a trained network on volumes that it was not trained on.
 
-Its predictions are brought back to the voxel grid of each case's own file, and measured
-there in three dimensions, in millimetres.
+Predictions are brought back to the voxel grid of each case's file and measured there in three
+dimensions, in millimetres.
 
-Shape suffixes: N slices, S side of a slice, B batch, C channels, H height, W width.
+Shape suffixes: N slices, S side of a slice, B batch, H height, W width.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from torch import nn
 
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.machine.heartbeat import beat
-from mbnas.network.operations.memory_layout import channels_last
 from mbnas.scoring.surface_distance import measure
-from mbnas.training.device.device_setup import autocast
 from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.validation import predicted_batches
 from mbnas.training.packed_predictions import pack_prediction
 from mbnas.training.protocol import Precision
 from mbnas.training.training_record import VolumeRecord
-
-BATCH = 64
 
 
 def measure_volumes(
@@ -35,11 +32,11 @@ def measure_volumes(
     precision: Precision,
     keep_predictions: bool,
 ) -> tuple[VolumeRecord, ...]:
-    """Return what a network made of every volume of some patients, in the slices' order.
+    """Return the metrics of every volume of some patients, in the order of their slices.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
-        prepared: The slices, their references, and the way back to the cases' files.
+        prepared: The slices, their references and the grids of the cases' files.
         data: The same slices on the network's device.
         patients: Whose volumes to predict.
         precision: In which the network computes, resolved.
@@ -71,18 +68,10 @@ def measure_volumes(
     return tuple(records)
 
 
-@torch.no_grad()
 def predict_slices(
     network: nn.Module, data: SliceSource, volume: PreparedVolume, precision: Precision
 ) -> UInt8[np.ndarray, "slice side side"]:
     """Return the class indices that a network gives the slices of one volume."""
-    network.eval()
     slices = np.arange(volume.slices.start, volume.slices.stop)
-    starts = range(0, len(slices), BATCH)
-    parts = []
-    for images_BCHW, _ in data.fetch(slices[start : start + BATCH] for start in starts):
-        with autocast(data.device.type, precision):
-            logits = network(channels_last(images_BCHW))
-        parts.append(logits.argmax(dim=1).to(torch.uint8).cpu().numpy())
-        beat()
-    return np.concatenate(parts)
+    batches = predicted_batches(network, data, slices, precision)
+    return np.concatenate([batch.to(torch.uint8).cpu().numpy() for batch, _ in batches])

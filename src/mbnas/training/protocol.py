@@ -81,7 +81,7 @@ class TrainingSettings:
         head_bias: How the head's bias starts: as torch draws it, or at the logarithm of how
             frequent each class is. The latter keeps a network from switching its last
             features off to say "background", after which a class can stay unlearnt.
-        collapse_repeats: How often a collapsed training (:mod:`mbnas.training.collapse`) is
+        collapse_repeats: How often a collapsed training (:mod:`mbnas.training.loop.collapse`) is
             repeated from another initialisation before its result stands.
         precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
             once for its device.

@@ -15,9 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from torch import nn
-
-from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.machine.heartbeat import beat
@@ -160,7 +157,7 @@ def _record(
     start = time.perf_counter()
     try:
         with memory_errors(task.device):
-            volumes = _final_measures(task, data, best.network)
+            volumes = _measured_volumes(task, data, best)
     except OutOfMemory:
         raise
     except TrainingError as unmeasured:
@@ -180,21 +177,19 @@ def _record(
     )
 
 
-def _final_measures(
-    task: TrainingTask, data: SliceSource, network: nn.Module
+def _measured_volumes(
+    task: TrainingTask, data: SliceSource, attempt: Attempt
 ) -> tuple[VolumeRecord, ...]:
     if task.measure == "nothing":
         return ()
-    protocol = task.protocol
-    folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
-    # MONAI's surface distances are imported by those alone who need them: it takes seconds.
+    # Imported here: MONAI's surface distances take seconds to import.
     from mbnas.training.measure_volumes import measure_volumes
 
     return measure_volumes(
-        network,
+        attempt.network,
         PreparedSlices.open(task.slices),
         data,
-        frozenset(folds[task.fold].validation) | frozenset(data.held_out_patients),
-        precision=protocol.training.precision,
+        frozenset(attempt.validation_patients + data.held_out_patients),
+        precision=task.protocol.training.precision,
         keep_predictions=task.measure == "volumes and predictions",
     )

@@ -9,7 +9,8 @@ import torch
 
 from mbnas.errors import ConfigurationError, UsageError
 from mbnas.network.architecture import parse_architecture
-from mbnas.network.build import build_network, check_logits, output_layer
+from mbnas.network.build import build_network, check_logits
+from mbnas.network.head import output_layer
 from mbnas.network.interface import Interface
 from mbnas.network.others.own_network import find_own_network
 

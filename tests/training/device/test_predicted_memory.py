@@ -10,7 +10,7 @@ from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype
 from mbnas.training.device import predicted_memory as memory
 from mbnas.training.device.predicted_memory import predicted_bytes, training_memory
-from mbnas.training.loop.validation import BATCH
+from mbnas.training.loop.validation import PREDICTED_AT_ONCE
 
 INTERFACE = Interface(in_channels=2, num_classes=3, size=16)
 
@@ -22,7 +22,7 @@ def with_training(protocol, **changes):
 def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatch):
     need = training_memory(task.architecture, task.protocol, INTERFACE)
     assert need.step > need.saved > 0
-    side, batch = task.protocol.preparation.slice_size, max(4, BATCH)
+    side, batch = task.protocol.preparation.slice_size, max(4, PREDICTED_AT_ONCE)
     of_slice = side**2 * (4 * INTERFACE.in_channels + 1)
 
     def predicted():

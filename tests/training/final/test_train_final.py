@@ -89,9 +89,9 @@ def test_a_fold_beyond_the_last_learns_from_all_patients(to_train, monkeypatch, 
     seen = set()
     begin = final.begin_training
 
-    def spying(task, data, learned, **options):
-        seen.update(data.patients[number] for number in data.patient_N[learned])
-        return begin(task, data, learned, **options)
+    def spying(task, data, plan):
+        seen.update(data.patients[number] for number in data.patient_N[plan.training_slices])
+        return begin(task, data, plan)
 
     monkeypatch.setattr(final, "begin_training", spying)
     folds = make_folds(load_slices(slices, "cpu").patient_classes, 2, seed=0)

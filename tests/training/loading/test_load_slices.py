@@ -16,8 +16,8 @@ from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.training.loading import load_slices as loading
 from mbnas.training.loading.load_slices import load_slices, resident_slices, streamed_slices
-from mbnas.training.loading.residency import slices_bytes
 from mbnas.training.loading.resident_slices import ResidentSlices
+from mbnas.training.loading.slice_source import slices_bytes
 from mbnas.training.loading.streamed_slices import StreamedSlices
 
 
@@ -98,9 +98,9 @@ def test_on_the_cpu_slices_are_the_files_which_processes_share(slices):
 
 def test_a_device_that_others_fill_has_slices_streamed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10, 100))
-    assert loading._has_room("cuda:0", 5)
-    assert not loading._has_room("cuda:0", 6)
-    assert loading._has_room("cpu", 6)
+    assert loading._fit_now(5, "cuda:0")
+    assert not loading._fit_now(6, "cuda:0")
+    assert loading._fit_now(6, "cpu")
 
 
 def test_slices_in_half_take_half_of_the_memory(slices):

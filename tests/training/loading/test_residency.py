@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mbnas.training.loading import residency
-from mbnas.training.loading.residency import are_resident, slices_bytes, streamed_bytes
+from mbnas.training.loading import load_slices as loading
+from mbnas.training.loading.load_slices import are_resident
+from mbnas.training.loading.slice_source import slices_bytes
+from mbnas.training.loading.streamed_slices import streamed_bytes
 
 GIB = 2**30
 
@@ -20,7 +22,7 @@ def test_bytes_by_hand():
 
 @pytest.mark.parametrize(("available_gib", "resident"), [(4, True), (3.9, False)])
 def test_on_the_host_half_of_what_is_available_is_the_limit(monkeypatch, available_gib, resident):
-    monkeypatch.setattr(residency, "available_bytes", lambda: available_gib * GIB)
+    monkeypatch.setattr(loading, "available_bytes", lambda: available_gib * GIB)
     assert are_resident(2 * GIB, "cpu") is resident
 
 

@@ -10,7 +10,7 @@ import torch
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.training.loading.load_slices import streamed_slices
 from mbnas.training.loading.read_ahead import ReadAhead
-from mbnas.training.loading.residency import AHEAD
+from mbnas.training.loading.streamed_slices import AHEAD
 
 
 @dataclass
@@ -73,7 +73,7 @@ def test_a_slot_is_filled_again_only_when_its_copy_has_arrived(slices, slow_devi
 
     with Watched(fill, len(batches), slots) as filled:
         for batch, (images, labels) in zip(
-            batches, source._sent_aside(filled, sizes, AHEAD), strict=True
+            batches, source._sent_by_stream(filled, sizes, AHEAD), strict=True
         ):
             assert np.array_equal(images, prepared.images[batch])
             assert np.array_equal(labels, prepared.labels[batch])

@@ -9,11 +9,12 @@ import torch
 
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.training import run_training as train
-from mbnas.training.collapse import Collapse
 from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.loop import fit as together
 from mbnas.training.loop import history as course
+from mbnas.training.loop.collapse import Collapse
 from mbnas.training.loop.fit import forget_programs, train_once, train_together
+from mbnas.training.loop.training_plan import plan_training
 from mbnas.training.run_training import run_together, run_training
 from mbnas.workers.executors import ProcessExecutor
 
@@ -66,7 +67,7 @@ def test_trainings_together_are_the_same_bit_for_bit_again(task, data):
 def test_folds_of_different_size_end_their_epochs_each_in_its_own_time(task, data):
     uneven = replace(data, patient_N=np.array([0] * 30 + [1] * 8 + [2] * 8 + [3] * 4))
     tasks = group_of(with_training(task, steps_per_epoch=None, epochs=3), initialisations=1)
-    steps = [-(-len(course.TrainingHistory(each, uneven).training_slices) // 4) for each in tasks]
+    steps = [-(-len(plan_training(each, uneven).training_slices) // 4) for each in tasks]
     assert steps[0] != steps[1]
     for task_, of_group in zip(tasks, train_together(tasks, uneven), strict=True):
         alone = train_once(task_, uneven)
@@ -78,9 +79,11 @@ def test_folds_of_different_size_end_their_epochs_each_in_its_own_time(task, dat
 def test_one_that_fails_leaves_the_others_alone(task, data, monkeypatch):
     spoiled = together.initial_network
 
-    def first_is_spoiled(task, *arguments, **options):
-        network = spoiled(task, *arguments, **options)
-        if task.fold == 0:
+    first = plan_training(task, data).weights_seed
+
+    def first_is_spoiled(*arguments, seed, **options):
+        network = spoiled(*arguments, seed=seed, **options)
+        if seed == first:
             torch.nn.init.constant_(network.head.bias, torch.nan)
         return network
 

@@ -16,6 +16,7 @@ from mbnas.training.loading.streamed_slices import StreamedSlices
 from mbnas.training.loop.epoch_plan import side_by_side
 from mbnas.training.loop.fit import train_once
 from mbnas.training.loop.training_loop import Schedule, step_inputs
+from mbnas.training.loop.training_plan import augmentation_of
 
 NAMES = ("left kidney", "right kidney")
 FLIPS_ALONE = AugmentationSettings(
@@ -44,24 +45,20 @@ def kidneys(source=ResidentSlices, num_slices=48, names=NAMES):
     )
 
 
-def varied(protocol, augmentation):
-    return replace(protocol, augmentation=augmentation)
-
-
 @pytest.mark.parametrize("source", [ResidentSlices, StreamedSlices])
 @pytest.mark.parametrize("trainings", [1, 2])
 def test_a_flipped_slice_comes_with_swapped_labels_wherever_it_lies(task, source, trainings):
     data = kidneys(source)
-    protocol = varied(task.protocol, FLIPS_ALONE)
+    settings, augmentation = task.protocol.training, augmentation_of(data, FLIPS_ALONE)
     schedules = [
-        Schedule(data, np.arange(48), protocol, generator(number, "batches"))
+        Schedule(np.arange(48), settings, augmentation, generator(number, "batches"))
         for number in range(trainings)
     ]
-    assert schedules[0].mirrored_classes == (0, 2, 1)
+    assert augmentation.mirrored_classes == (0, 2, 1)
     plan = side_by_side([each.take(2) for each in schedules])
     num_flipped = 0
     for inputs, batch, mirrored in zip(
-        step_inputs(data, plan, schedules[0].mirrored_classes),
+        step_inputs(data, plan, augmentation.mirrored_classes),
         plan.batches_SB,
         plan.mirrored_SB,
         strict=True,
@@ -81,9 +78,10 @@ def test_a_flipped_slice_comes_with_swapped_labels_wherever_it_lies(task, source
 
 
 def test_a_flip_along_another_axis_swaps_nothing(task):
-    augmentation = replace(FLIPS_ALONE, flip_axes=("posterior-anterior",))
+    flips = replace(FLIPS_ALONE, flip_axes=("posterior-anterior",))
+    augmentation = augmentation_of(kidneys(), flips)
     schedule = Schedule(
-        kidneys(), np.arange(48), varied(task.protocol, augmentation), generator(0, "batches")
+        np.arange(48), task.protocol.training, augmentation, generator(0, "batches")
     )
     assert not schedule.take(2).mirrored_SB.any()
 

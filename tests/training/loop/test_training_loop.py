@@ -16,8 +16,9 @@ from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loop import epoch_plan as plan
 from mbnas.training.loop.fit import train_once
-from mbnas.training.loop.initialisation import initialised_network
+from mbnas.training.loop.initialisation import random_network
 from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_plan import augmentation_of, plan_training
 from mbnas.training.loop.training_step import Step
 
 GENOTYPES = {
@@ -60,11 +61,12 @@ def losses_of(task, data, genotype="0vgg3"):
     task = replace(task, architecture=Genotype.parse(genotype))
     prepare_process(1)
     slices = np.arange(len(data.patient_N))
-    loop = TrainingLoop(
-        Step([initialised_network(task, data, 0)], task.protocol.training),
-        data,
-        [Schedule(data, slices, task.protocol, generator(0, "golden"))],
-    )
+    settings = task.protocol.training
+    seed = plan_training(task, data).weights_seed
+    network = random_network(task.architecture, settings.base_channels, data.interface, seed=seed)
+    augmentation = augmentation_of(data, task.protocol.augmentation)
+    schedule = Schedule(slices, settings, augmentation, generator(0, "golden"))
+    loop = TrainingLoop(Step([network], settings), data, [schedule])
     return [loop.advance()[0] for _ in range(task.protocol.training.epochs)]
 
 
@@ -121,13 +123,12 @@ def test_the_brightness_of_absolute_channels_is_not_varied():
     settings = AugmentationSettings(probability=1.0)
     drawn = [
         plan.draw_epoch(
-            settings,
+            plan.SliceAugmentation(
+                settings=settings, channels=3, flip_dims=(True, False), absolute_channels=absolute
+            ),
             itertools.repeat(np.arange(4)),
             generator(0, "brightness"),
             steps=3,
-            channels=3,
-            flip_dims=(True, False),
-            absolute_channels=absolute,
         )
         for absolute in ((), (1,))
     ]

@@ -8,14 +8,14 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from mbnas.training.loading.resident_slices import ResidentSlices
-from mbnas.training.loop.validation import BATCH, count_overlap
+from mbnas.training.loop.validation import PREDICTED_AT_ONCE, count_overlap
 
 
 @pytest.fixture
 def noisy():
     """Slices of three patients, more than one batch, whose images are the logits."""
     rng = np.random.default_rng(0)
-    num_slices = BATCH + 30
+    num_slices = PREDICTED_AT_ONCE + 30
     labels = rng.integers(0, 3, (num_slices, 8, 8)).astype(np.uint8)
     images = rng.normal(size=(num_slices, 3, 8, 8)) + np.moveaxis(np.eye(3)[labels], -1, 1)
     return ResidentSlices(

@@ -141,7 +141,7 @@ class SearchStatus:
 
     @property
     def num_collapsed(self) -> int:
-        """Trainings that collapsed (:mod:`mbnas.training.collapse`)."""
+        """Trainings that collapsed (:mod:`mbnas.training.loop.collapse`)."""
         return sum(bool(record.collapsed) for record in self.trainings)
 
     @property

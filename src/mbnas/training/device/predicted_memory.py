@@ -11,9 +11,11 @@ from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
 from mbnas.network.interface import Interface
-from mbnas.training.loading.residency import are_resident, slices_bytes, streamed_bytes
+from mbnas.training.loading.load_slices import are_resident
+from mbnas.training.loading.slice_source import slices_bytes
+from mbnas.training.loading.streamed_slices import streamed_bytes
 from mbnas.training.loop.losses import make_loss
-from mbnas.training.loop.validation import BATCH
+from mbnas.training.loop.validation import PREDICTED_AT_ONCE
 from mbnas.training.protocol import Protocol
 
 
@@ -41,7 +43,7 @@ def training_memory(
         make_loss(training.loss),
         interface,
         batch=training.batch_size,
-        validation_batch=BATCH,
+        validation_batch=PREDICTED_AT_ONCE,
         dtype=torch.bfloat16 if training.precision == "bfloat16" else torch.float32,
     )
 
@@ -71,7 +73,7 @@ def predicted_bytes(
     channels, size, precision = interface.in_channels, interface.size, training.slice_precision
     of_slices = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
     if not are_resident(of_slices, device):
-        largest = max(trainings * training.batch_size, BATCH)
+        largest = max(trainings * training.batch_size, PREDICTED_AT_ONCE)
         of_slices = streamed_bytes(largest, channels=channels, size=size, precision=precision)
     of_training = need.total - CONTEXT_BYTES
     if training.step == "graph":  # its memory stays its own, also while slices are predicted

@@ -22,6 +22,7 @@ from mbnas.training.device.out_of_memory import free_caches, memory_errors
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loop.initialisation import placed_for_training
 from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_plan import augmentation_of
 from mbnas.training.loop.training_step import Step
 from mbnas.training.protocol import Protocol
 
@@ -93,15 +94,13 @@ def _loop(workload: Workload) -> TrainingLoop:
     """Return a loop whose epochs are single steps, with more of them than anyone waits for."""
     protocol = workload.protocol
     training = replace(protocol.training, steps_per_epoch=1, epochs=10**6)
-    augmentation = replace(protocol.augmentation, mirror_pairs=())  # noise has no sides
     data = _noise(workload)
+    without_sides = replace(protocol.augmentation, mirror_pairs=())  # noise has no sides
+    augmentation = augmentation_of(data, without_sides)
     networks = [_network(workload) for _ in range(workload.trainings)]
     schedules = [
         Schedule(
-            data,
-            np.arange(len(data.patient_N)),
-            replace(protocol, training=training, augmentation=augmentation),
-            generator(0, "rate", number),
+            np.arange(len(data.patient_N)), training, augmentation, generator(0, "rate", number)
         )
         for number in range(workload.trainings)
     ]

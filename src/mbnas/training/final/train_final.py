@@ -11,11 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int
 from torch import nn
 
-from mbnas.data.datasets.folds import make_folds
 from mbnas.errors import ModelError
 from mbnas.machine.files import writing
 from mbnas.machine.heartbeat import beat
@@ -28,6 +25,7 @@ from mbnas.training.loading.load_slices import load_slices
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.loop.fit import begin_training
 from mbnas.training.loop.history import check_finite
+from mbnas.training.loop.training_plan import plan_training
 from mbnas.training.loop.validation import count_overlap
 from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import EpochRecord
@@ -103,8 +101,9 @@ def train_final(task: FinalTask) -> None:
 def _train(task: FinalTask, data: SliceSource) -> nn.Module:
     protocol = task.training.protocol
     num_epochs = protocol.training.epochs
-    learned, validated = _slices_of(task.training, data)
-    network, loop = begin_training(task.training, data, learned)
+    plan = plan_training(task.training, data, all_after_folds=True)
+    validated = plan.validation_slices
+    network, loop = begin_training(task.training, data, plan)
     name = str(task.training.key)
     epochs: list[EpochRecord] = []
     if (before := Checkpoint.read(task.checkpoint, name)) is not None:
@@ -154,14 +153,3 @@ def is_validated(epoch: int, num_epochs: int) -> bool:
     [90, 95, 100]
     """
     return epoch == num_epochs or epoch % max(1, num_epochs // _VALIDATIONS) == 0
-
-
-def _slices_of(
-    task: TrainingTask, data: SliceSource
-) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
-    """Return the slices to learn from and to validate on: none of the latter without a fold."""
-    evaluation = task.protocol.evaluation
-    folds = make_folds(data.patient_classes, evaluation.folds, seed=task.protocol.seed)
-    if task.fold < len(folds):
-        return data.split(folds[task.fold])
-    return data.slices_of(data.patients), np.empty(0, dtype=np.int64)

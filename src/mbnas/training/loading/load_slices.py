@@ -1,4 +1,8 @@
-"""Prepared slices as a training takes them: on its device where they fit, else streamed there."""
+"""Load prepared slices for a training: into its device's memory if they fit, else streamed.
+
+A training gives the same result either way. The prediction of its memory uses the same rule,
+:func:`are_resident`.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,22 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from mbnas.data.slices.prepared_slices import IMAGES, LABELS, PreparedSlices
+from mbnas.machine.host_memory import available_bytes
 from mbnas.training.loading.half_precision import check_half_precision, in_half_precision
-from mbnas.training.loading.residency import are_resident, slices_bytes
 from mbnas.training.loading.resident_slices import ResidentSlices
-from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loading.slice_source import SliceSource, slices_bytes
 from mbnas.training.loading.streamed_slices import StreamedSlices
 from mbnas.training.protocol import SlicePrecision
 
-_ROOM = 0.5
-"""The most that slices may take of what is free on a CUDA device when they are loaded."""
+_HOST_SHARE, _DEVICE_SHARE = 0.5, 0.25
+_FREE_SHARE = 0.5
+"""The largest share of a CUDA device's free memory that slices may take when they are loaded."""
 
 
-class _About(TypedDict):
-    """What every source knows of the slices."""
+class _Contents(TypedDict):
+    """What every source knows about the slices."""
 
+    labels_NHW: Tensor
     patient_N: np.ndarray
     patient_classes: dict[str, frozenset[int]]
     held_out_patients: tuple[str, ...]
@@ -43,7 +49,7 @@ def load_slices(directory: Path, device: str, precision: SlicePrecision = "float
     """Return the slices of a directory for a device; a process loads them once.
 
     Args:
-        directory: Of prepared slices, named by their digest: it never changes.
+        directory: Directory of prepared slices. It never changes, as its name is their digest.
         device: As torch names it.
         precision: In which images are kept in memory.
 
@@ -55,9 +61,39 @@ def load_slices(directory: Path, device: str, precision: SlicePrecision = "float
     check_precision(prepared, precision)
     num_slices, channels, size, _ = prepared.images.shape
     num_bytes = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
-    if are_resident(num_bytes, device) and _has_room(device, num_bytes):
+    if are_resident(num_bytes, device) and _fit_now(num_bytes, device):
         return resident_slices(prepared, device, precision)
     return streamed_slices(prepared, device, precision)
+
+
+def are_resident(num_bytes: int, device: str) -> bool:
+    """Return whether slices of some size are kept in a device's memory as a whole.
+
+    They are if they take a quarter of a CUDA device's memory or less. What is free at the moment
+    does not count: it changes with other trainings, and a prediction would not hold. On other
+    devices they are if they take half of the host's available memory or less. If this process
+    sees no CUDA device, they count as resident, which needs the most memory.
+
+    Args:
+        num_bytes: Size of all slices and labels on the device.
+        device: As torch names it; ``cuda`` is any of the machine's.
+    """
+    if torch.device(device).type != "cuda":
+        return num_bytes <= _HOST_SHARE * available_bytes()
+    if not torch.cuda.is_available():
+        return True
+    index = torch.device(device).index
+    asked = range(torch.cuda.device_count()) if index is None else [index]
+    largest = max(torch.cuda.get_device_properties(each).total_memory for each in asked)
+    return num_bytes <= _DEVICE_SHARE * largest
+
+
+def _fit_now(num_bytes: int, device: str) -> bool:
+    """Whether slices fit into the memory that is free on a device now."""
+    if torch.device(device).type != "cuda":
+        return True
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return num_bytes <= _FREE_SHARE * free_bytes
 
 
 def check_precision(prepared: PreparedSlices, precision: SlicePrecision) -> None:
@@ -73,23 +109,18 @@ def check_precision(prepared: PreparedSlices, precision: SlicePrecision) -> None
 def resident_slices(
     prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32"
 ) -> ResidentSlices:
-    """Return prepared slices on a device as a whole.
+    """Return all prepared slices in a device's memory.
 
-    On the CPU and in float32 they are the files themselves, mapped into memory, which all
-    processes of a machine have once.
+    On the CPU and in float32 they are the mapped files, which all processes of a machine share.
     """
-    images_NCHW = _mapped(prepared.images)
     for name in (IMAGES, LABELS):
         _read_soon(prepared.directory / name)
-    return ResidentSlices(
-        images_NCHW=(
-            in_half_precision(images_NCHW, device)
-            if precision == "float16"
-            else images_NCHW.to(device)
-        ),
-        labels_NHW=_mapped(prepared.labels).to(device),
-        **_about(prepared),
-    )
+    contents = _contents(prepared)
+    contents["labels_NHW"] = contents["labels_NHW"].to(device)
+    images_NCHW = _mapped(prepared.images)
+    if precision == "float16":
+        return ResidentSlices(images_NCHW=in_half_precision(images_NCHW, device), **contents)
+    return ResidentSlices(images_NCHW=images_NCHW.to(device), **contents)
 
 
 def streamed_slices(
@@ -98,42 +129,34 @@ def streamed_slices(
     """Return prepared slices that are read when they are fetched."""
     return StreamedSlices(
         images_NCHW=_mapped(prepared.images),
-        labels_NHW=_mapped(prepared.labels),
         target=torch.empty(0, device=device).device,
         precision=precision,
-        **_about(prepared),
+        **_contents(prepared),
     )
 
 
-def _has_room(device: str, num_bytes: int) -> bool:
-    """Whether slices fit beside what lies on a device already, whoever it belongs to."""
-    if torch.device(device).type != "cuda":
-        return True
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return num_bytes <= _ROOM * free_bytes
-
-
 def _read_soon(path: Path) -> None:
-    """Have the kernel read a file from its beginning to its end, not in the order of batches."""
+    """Have the kernel read a file sequentially now, not in the order of batches later."""
     if sys.platform.startswith("linux"):
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _mapped(array: Shaped[np.ndarray, " *shape"]) -> Shaped[Tensor, " *shape"]:
-    """Return a mapped file as a tensor, which must not be written to."""
+    """Return a mapped file as a tensor, which must not be written."""
     with warnings.catch_warnings():  # torch knows no tensors that are read-only
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
-def _about(prepared: PreparedSlices) -> _About:
+def _contents(prepared: PreparedSlices) -> _Contents:
     patients, held_out = prepared.patients, prepared.held_out_patients
     known = patients + held_out
     patient_N = np.empty(len(prepared.images), dtype=np.int64)
     for volume in prepared.volumes:
         patient_N[volume.slices] = known.index(volume.patient)
-    return _About(
+    return _Contents(
+        labels_NHW=_mapped(prepared.labels),
         patient_N=patient_N,
         patient_classes=prepared.patient_classes,
         held_out_patients=held_out,

@@ -1,4 +1,4 @@
-"""All slices of a study, on the training device.
+"""All slices of a study in the training device's memory.
 
 Shape suffixes: N slices, C channels, H height, W width.
 """
@@ -28,7 +28,7 @@ class ResidentSlices(SliceSource):
 
     @property
     def device(self) -> torch.device:
-        """Where the slices are, and their batches."""
+        """The device of the slices and their batches."""
         return self.images_NCHW.device
 
     @property
@@ -37,7 +37,7 @@ class ResidentSlices(SliceSource):
         return int(self.images_NCHW.shape[1])
 
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
-        """Yield the slices of every batch, in order; between two, nothing waits for the device."""
+        """Yield the slices of every batch, in order, without waiting for the device."""
         known = list(batches)
         if not known:
             return

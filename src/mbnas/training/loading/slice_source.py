@@ -1,4 +1,4 @@
-"""Where a training's slices come from, wherever they lie.
+"""A training's slices as batches on its device, wherever they are stored.
 
 Shape suffixes: N slices, B batch, C channels, H height, W width.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mbnas.data.datasets.folds import Fold
 from mbnas.network.interface import Interface
+from mbnas.training.protocol import SlicePrecision
 
 Batch = tuple[
     Float32[Tensor, "batch channels height width"],
@@ -25,7 +26,22 @@ Batch = tuple[
 
 
 COUNTED = 256
-"""How many slices are looked at at a time."""
+"""How many slices are counted at once."""
+
+
+def slices_bytes(
+    num_slices: int, *, channels: int, size: int, precision: SlicePrecision = "float32"
+) -> int:
+    """Return how many bytes slices and their labels take.
+
+    Args:
+        num_slices: Number of slices.
+        channels: Number of image channels; labels take one byte per pixel.
+        size: Height and width in pixels.
+        precision: In which images are kept.
+    """
+    bytes_per_value = {"float32": 4, "float16": 2}[precision]
+    return num_slices * size**2 * (bytes_per_value * channels + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +50,14 @@ class SliceSource(ABC):
 
     Attributes:
         labels_NHW: Class indices, 0 for background.
-        patient_N: Whom each slice shows: which of ``patients``, followed by
+        patient_N: The patient of each slice, as an index into ``patients`` followed by
             ``held_out_patients``.
-        patient_classes: The classes that each patient of the folds has, by patient, sorted.
+        patient_classes: The classes of each patient of the folds, sorted by patient.
         num_classes: Background included.
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
-        held_out_patients: Those that are in no fold, sorted.
-        class_names: Of the foreground classes; empty where no class changes places in flips.
+        held_out_patients: The patients that are in no fold, sorted.
+        class_names: Names of the foreground classes; empty if no class changes places in flips.
         absolute_channels: Image channels whose values mean something as they are
             (``noNorm``): their brightness is not varied.
     """
@@ -57,13 +73,13 @@ class SliceSource(ABC):
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """Those that folds are made of, sorted."""
+        """The patients of the folds, sorted."""
         return tuple(self.patient_classes)
 
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """Where the batches are."""
+        """The device of the batches."""
 
     @property
     @abstractmethod
@@ -83,15 +99,14 @@ class SliceSource(ABC):
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
         """Yield the slices of every batch, in order.
 
-        Knowing what comes next, a source may have it ready in time. A batch is its taker's own:
-        it shares no memory with the source.
+        A source may read ahead, as it knows all batches. A batch shares no memory with the source.
 
         Args:
             batches: Indices of slices.
         """
 
     def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
-        """Return how many pixels each class has in each of some slices, background first."""
+        """Return how many pixels each class has in each slice, background first."""
         counts = [np.empty((0, self.num_classes), np.int64)]
         for start in range(0, len(slices), COUNTED):
             labels_BHW = self.labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
@@ -100,12 +115,12 @@ class SliceSource(ABC):
         return np.concatenate(counts)
 
     def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
-        """Return how many pixels each class has in some slices together, background first."""
+        """Return how many pixels each class has in all slices together, background first."""
         counts: np.ndarray = self.class_pixels(slices).sum(axis=0)
         return counts
 
     def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
-        """Return the ascending indices of the slices that show some patients.
+        """Return the ascending indices of some patients' slices.
 
         Args:
             patients: Of :attr:`patients` or :attr:`held_out_patients`.
@@ -124,7 +139,7 @@ class SliceSource(ABC):
         """Return whether flips across the axes reverse height and width.
 
         Args:
-            axes: Anatomical axes; one that the slices are cut across reverses neither.
+            axes: Anatomical axes; an axis across which the slices are cut reverses neither.
         """
         dims = {self.flip_axis_dims[axis] for axis in axes if axis in self.flip_axis_dims}
         return 0 in dims, 1 in dims

@@ -1,7 +1,7 @@
 """Slices that stay on disk: the next batches are read while the device computes.
 
-A thread reads them into a few batches of host memory, which lie pinned beside a CUDA device and go
-there on a stream of their own.
+A thread reads them into a few batches of host memory. For a CUDA device that memory is pinned, and
+a separate stream copies it to the device.
 
 Shape suffixes: N slices, B batch, C channels, H height, W width.
 """
@@ -19,9 +19,25 @@ from jaxtyping import Float32, Int
 from torch import Tensor
 
 from mbnas.training.loading.read_ahead import ReadAhead
-from mbnas.training.loading.residency import AHEAD
-from mbnas.training.loading.slice_source import Batch, SliceSource
+from mbnas.training.loading.slice_source import Batch, SliceSource, slices_bytes
 from mbnas.training.protocol import SlicePrecision
+
+AHEAD = 4
+"""How many batches of streamed slices are read before they are asked for."""
+
+
+def streamed_bytes(
+    batch: int, *, channels: int, size: int, precision: SlicePrecision = "float32"
+) -> int:
+    """Return how many bytes of a device streamed slices take at most, in batches being copied.
+
+    Args:
+        batch: Slices in the largest batch.
+        channels: Number of image channels.
+        size: Height and width in pixels.
+        precision: In which images are sent.
+    """
+    return AHEAD * slices_bytes(batch, channels=channels, size=size, precision=precision)
 
 
 class _Slot(NamedTuple):
@@ -39,10 +55,9 @@ class StreamedSlices(SliceSource):
     """Prepared slices in files, and the device that batches of them go to.
 
     Attributes:
-        images_NCHW: Normalised intensities, in host memory: mapped from their file, read-only,
-            as the labels are.
-        target: Where batches go, with its index where it has one.
-        precision: In which images are sent there.
+        images_NCHW: Normalised intensities, mapped from their file read-only, like the labels.
+        target: The device that batches go to, with its index if it has one.
+        precision: In which images are sent to the device.
     """
 
     images_NCHW: Float32[Tensor, "slice channel height width"]
@@ -51,7 +66,7 @@ class StreamedSlices(SliceSource):
 
     @property
     def device(self) -> torch.device:
-        """Where the batches are."""
+        """The device of the batches."""
         return self.target
 
     @property
@@ -60,9 +75,9 @@ class StreamedSlices(SliceSource):
         return int(self.images_NCHW.shape[1])
 
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
-        """Yield the slices of every batch, in order; the next ones are read meanwhile.
+        """Yield the slices of every batch, in order, while the next batches are read.
 
-        The thread that reads them ends with the iterator, wherever that is left.
+        The reading thread ends with the iterator, even if that is left early.
         """
         known = list(batches)
         if not known:
@@ -76,7 +91,7 @@ class StreamedSlices(SliceSource):
         sizes = [len(batch) for batch in known]
         with ReadAhead(fill, len(known), slots) as filled:
             if self.target.type == "cuda":
-                yield from self._sent_aside(filled, sizes, len(slots))
+                yield from self._sent_by_stream(filled, sizes, len(slots))
             else:
                 yield from self._copied(filled, sizes)
 
@@ -90,7 +105,7 @@ class StreamedSlices(SliceSource):
         )
 
     def _read(self, indices: Int[np.ndarray, " batch"], slot: _Slot) -> None:
-        """Read slices into host memory, in the order in which they lie in their files."""
+        """Read slices into host memory, in the order of their files."""
         for place in np.argsort(indices).tolist():
             index = int(indices[place])
             slot.images_BCHW[place] = self.images_NCHW[index]
@@ -103,28 +118,28 @@ class StreamedSlices(SliceSource):
             filled.give_back(slot)
             yield images_BCHW.float(), labels_BHW
 
-    def _sent_aside(
+    def _sent_by_stream(
         self, filled: ReadAhead[_Slot], sizes: list[int], num_slots: int
     ) -> Iterator[Batch]:
-        """Yield batches that a stream of their own copies, beside what is computed meanwhile."""
+        """Yield batches that a separate stream copies while the device computes."""
         aside = torch.cuda.Stream(self.target)  # type: ignore[no-untyped-call]
-        on_their_way: deque[tuple[torch.cuda.Event, _Slot]] = deque()
+        in_transit: deque[tuple[torch.cuda.Event, _Slot]] = deque()
         for size in sizes:
-            while on_their_way:
-                arrived, slot = on_their_way[0]
+            while in_transit:
+                arrived, slot = in_transit[0]
                 if not arrived.query():  # type: ignore[no-untyped-call]
-                    if len(on_their_way) < num_slots:
+                    if len(in_transit) < num_slots:
                         break
                     arrived.synchronize()  # no slot is left to read into
                 filled.give_back(slot)
-                on_their_way.popleft()
+                in_transit.popleft()
             slot = filled.take()
             with torch.cuda.stream(aside):
                 images_BCHW, labels_BHW = (
                     each.to(self.target, non_blocking=True) for each in slot.first(size)
                 )
                 arrived = aside.record_event()
-            on_their_way.append((arrived, slot))
+            in_transit.append((arrived, slot))
             computing = torch.cuda.current_stream(self.target)
             computing.wait_event(arrived)
             for each in (images_BCHW, labels_BHW):

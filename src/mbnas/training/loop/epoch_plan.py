@@ -39,6 +39,28 @@ def shuffled_batches(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceAugmentation:
+    """How the training slices of a dataset are varied.
+
+    Attributes:
+        settings: How far slices are varied.
+        channels: Number of image channels.
+        flip_dims: Whether slices may be reversed along height and along width.
+        left_right_dim: Which of the two is the left-right axis, 0 or 1; ``None`` if neither is.
+        absolute_channels: Channels whose brightness is not varied.
+        mirrored_classes: What the background and each class becomes in a slice flipped left to
+            right; empty if no class changes places.
+    """
+
+    settings: AugmentationSettings
+    channels: int
+    flip_dims: tuple[bool, bool]
+    left_right_dim: int | None = None
+    absolute_channels: tuple[int, ...] = ()
+    mirrored_classes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochPlan:
     """The batches of an epoch and how their slices are varied.
 
@@ -66,33 +88,30 @@ class EpochPlan:
 
 
 def draw_epoch(
-    settings: AugmentationSettings,
+    augmentation: SliceAugmentation,
     batches: Iterator[Int[np.ndarray, " batch"]],
     rng: np.random.Generator,
     *,
     steps: int,
-    channels: int,
-    flip_dims: tuple[bool, bool],
-    left_right_dim: int | None = None,
-    absolute_channels: tuple[int, ...] = (),
 ) -> EpochPlan:
     """Return the next epoch of a training.
 
     Args:
-        settings: How far slices are varied.
+        augmentation: How slices are varied.
         batches: The order of the slices; it draws from the same generator.
-        rng: Where the randomness comes from: for each step its batch, then how that is varied.
-        steps: In the epoch, 1 or more.
-        channels: Of the images.
-        flip_dims: Whether slices may be reversed along height and along width.
-        left_right_dim: Which of the two is the left-right axis, 0 or 1; ``None`` if neither is.
-        absolute_channels: Channels whose brightness is not varied.
+        rng: Draws, for each step, its batch and then how that is varied.
+        steps: Steps in the epoch, 1 or more.
     """
+    left_right_dim = augmentation.left_right_dim
     indices, matrices, brightness, mirrored = [], [], [], []
     for _ in range(steps):
         batch = next(batches)
         parameters = draw_augmentation(
-            settings, rng, batch=len(batch), channels=channels, flip_dims=flip_dims
+            augmentation.settings,
+            rng,
+            batch=len(batch),
+            channels=augmentation.channels,
+            flip_dims=augmentation.flip_dims,
         )
         indices.append(batch)
         matrices.append(sampling_matrices(parameters))
@@ -103,7 +122,7 @@ def draw_epoch(
             else parameters.flip[:, left_right_dim]
         )
     brightness_SBC = np.stack(brightness).astype(np.float32)
-    brightness_SBC[..., list(absolute_channels)] = 0
+    brightness_SBC[..., list(augmentation.absolute_channels)] = 0
     return EpochPlan(
         batches_SB=np.stack(indices),
         matrices_SB23=np.stack(matrices).astype(np.float32),

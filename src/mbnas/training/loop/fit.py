@@ -1,22 +1,20 @@
-"""Trainings from their initialisations to the end: one alone, or those of a network together."""
+"""Trainings from initialisation to the last epoch: a single one, or several of one network."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Sequence
 
-import numpy as np
-from jaxtyping import Int
 from torch import nn
 
 from mbnas.errors import TrainingError
 from mbnas.network.operations.memory_layout import placed
-from mbnas.seeds import generator
 from mbnas.training.device.device_setup import flushing_subnormals
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.loop.history import Attempt, TrainingHistory
-from mbnas.training.loop.initialisation import initial_network, initialised_network
+from mbnas.training.loop.initialisation import initial_network, random_network
 from mbnas.training.loop.training_loop import Schedule, TrainingLoop
+from mbnas.training.loop.training_plan import TrainingPlan, plan_training
 from mbnas.training.loop.training_step import Step, is_program
 from mbnas.training.task import TrainingTask
 
@@ -25,20 +23,22 @@ from mbnas.training.task import TrainingTask
 def train_together(
     tasks: Sequence[TrainingTask], data: SliceSource, *, attempt: int = 0
 ) -> list[Attempt | TrainingError]:
-    """Train from one initialisation each, to the end; return what became of each task.
+    """Train each task from one initialisation to the end; return its attempt or its error.
 
-    Each has batches, augmentation, batch statistics and an optimiser of its own, and ends as it
-    would alone, but for rounding.
+    Each training has its own batches, augmentation, batch statistics and optimiser. It ends as it
+    would without the others, except for rounding.
 
     Args:
         tasks: What to train: one, or several of one network under one protocol.
         data: Their slices, on their device.
-        attempt: Which attempt, from 0; each has an initialisation and batches of its own.
+        attempt: Number of the attempt, from 0. Each has its own initial weights and batches.
     """
-    courses = [TrainingHistory(task, data) for task in tasks]
-    loop = _loop(tasks, data, [course.training_slices for course in courses], attempt)
+    protocol = tasks[0].protocol
+    plans = [plan_training(task, data, attempt=attempt) for task in tasks]
+    histories = [TrainingHistory(plan, protocol, data) for plan in plans]
+    loop = _loop(tasks[0], data, plans)
     outcomes: dict[int, Attempt | TrainingError] = {}
-    batch_size = tasks[0].protocol.training.batch_size
+    batch_size = protocol.training.batch_size
     steps_s, start = 0.0, time.perf_counter()
     while len(outcomes) < len(tasks) and (mean_losses := loop.advance()):
         steps_s += time.perf_counter() - start
@@ -46,12 +46,13 @@ def train_together(
         for index, mean_loss in mean_losses.items():
             if index in outcomes:  # it failed before
                 continue
-            course, network = courses[index], loop.step.networks[index]
+            history, network = histories[index], loop.step.networks[index]
             try:
-                course.end_epoch(network, mean_loss, loop.schedules[index].learning_rate)
-                if course.is_over:
-                    network = _own(network, tasks[index], data, shared=len(tasks) > 1)
-                    outcomes[index] = course.attempt(network, num_slices / steps_s)
+                history.end_epoch(network, mean_loss, loop.schedules[index].learning_rate)
+                if history.is_over:
+                    if len(tasks) > 1 or is_program(protocol.training):
+                        network = _copy(network, tasks[index], data, plans[index].weights_seed)
+                    outcomes[index] = history.attempt(network, num_slices / steps_s)
             except TrainingError as error:
                 outcomes[index] = error
         start = time.perf_counter()
@@ -59,12 +60,12 @@ def train_together(
 
 
 def train_once(task: TrainingTask, data: SliceSource, *, attempt: int = 0) -> Attempt:
-    """Train one task alone from one initialisation, to the end.
+    """Train one task from one initialisation to the end.
 
     Args:
         task: What to train.
         data: Its slices, on its device.
-        attempt: Which attempt, from 0.
+        attempt: Number of the attempt, from 0.
 
     Raises:
         TrainingError: if the loss stops being finite, or no class of the validation patients
@@ -77,58 +78,56 @@ def train_once(task: TrainingTask, data: SliceSource, *, attempt: int = 0) -> At
 
 
 def begin_training(
-    task: TrainingTask, data: SliceSource, training_slices: Int[np.ndarray, " training"]
+    task: TrainingTask, data: SliceSource, plan: TrainingPlan
 ) -> tuple[nn.Module, TrainingLoop]:
     """Return a task's network with random weights, on its device, and the loop that trains it.
 
     Args:
         task: What to train.
         data: Its slices, on its device.
-        training_slices: Indices of those to learn from.
+        plan: Its slices, augmentation and seeds.
     """
-    loop = _loop([task], data, [training_slices], attempt=0)
+    loop = _loop(task, data, [plan])
     return loop.step.networks[0], loop
 
 
 def forget_programs() -> None:
-    """Give up the step that was compiled or recorded last, and the memory that it has."""
+    """Drop the step that was compiled or recorded last, and free its memory."""
     _last_made.clear()
 
 
-def _loop(
-    tasks: Sequence[TrainingTask],
-    data: SliceSource,
-    training_slices: Sequence[np.ndarray],
-    attempt: int,
-) -> TrainingLoop:
+def _loop(task: TrainingTask, data: SliceSource, plans: Sequence[TrainingPlan]) -> TrainingLoop:
+    """Return the loop of one or more trainings of the task's network under its protocol."""
+    settings = task.protocol.training
     networks = [
-        initial_network(task, data, slices, attempt=attempt)
-        for task, slices in zip(tasks, training_slices, strict=True)
+        initial_network(
+            task.architecture,
+            settings,
+            data.interface,
+            seed=plan.weights_seed,
+            class_counts=plan.class_counts,
+            device=task.device,
+        )
+        for plan in plans
     ]
     schedules = [
-        Schedule(
-            data,
-            slices,
-            task.protocol,
-            generator(task.protocol.seed, "batches", task.fold, task.initialisation, attempt),
-        )
-        for task, slices in zip(tasks, training_slices, strict=True)
+        Schedule(plan.training_slices, settings, plan.augmentation, plan.rng) for plan in plans
     ]
-    return TrainingLoop(_step(tasks, data, networks), data, schedules)
+    return TrainingLoop(_step(task, data, networks), data, schedules)
 
 
 _last_made: dict[Hashable, Step] = {}
-"""The step that was compiled or recorded last, which serves all trainings of its network."""
+"""The step that was compiled or recorded last; all trainings of its network use it."""
 
 
-def _step(tasks: Sequence[TrainingTask], data: SliceSource, networks: Sequence[nn.Module]) -> Step:
-    settings = tasks[0].protocol.training
+def _step(task: TrainingTask, data: SliceSource, networks: Sequence[nn.Module]) -> Step:
+    settings = task.protocol.training
     if not is_program(settings):
         return Step(networks, settings)
     key = (
-        tasks[0].architecture,
+        task.architecture,
         settings,
-        len(tasks),
+        len(networks),
         data.interface,
         data.device,
     )
@@ -140,10 +139,10 @@ def _step(tasks: Sequence[TrainingTask], data: SliceSource, networks: Sequence[n
     return _last_made[key]
 
 
-def _own(network: nn.Module, task: TrainingTask, data: SliceSource, *, shared: bool) -> nn.Module:
-    """Return a trained network that nothing which comes after it changes."""
-    if not shared and not is_program(task.protocol.training):
-        return network
-    copy = placed(initialised_network(task, data, 0), task.device)
+def _copy(network: nn.Module, task: TrainingTask, data: SliceSource, seed: int) -> nn.Module:
+    """Return a copy of a trained network, in torch's own layers, that no later step changes."""
+    base_channels = task.protocol.training.base_channels
+    copy = random_network(task.architecture, base_channels, data.interface, seed=seed)
+    copy = placed(copy, task.device)
     copy.load_state_dict(network.state_dict())
     return copy

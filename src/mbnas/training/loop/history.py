@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from mbnas.data.datasets.folds import make_folds
 from mbnas.errors import TrainingError
 from mbnas.scoring.overlap import OverlapCounts, mean_defined
-from mbnas.training.collapse import Collapse, judge_collapse
 from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.collapse import Collapse, judge_collapse
+from mbnas.training.loop.training_plan import TrainingPlan
 from mbnas.training.loop.validation import count_overlap
-from mbnas.training.task import TrainingTask
+from mbnas.training.protocol import Protocol
 from mbnas.training.training_record import EpochRecord
 
 
@@ -29,7 +29,8 @@ class Attempt:
         loss: Mean training loss over the scored epochs.
         collapse: The classes that the network does not know, judged on the training slices.
         unpredicted: Classes that validation patients have and that no scored epoch predicted.
-        slices_per_s: Training slices per second, validation left out.
+        slices_per_s: Training slices per second, without validation.
+        validation_patients: The patients that it was validated on.
     """
 
     network: nn.Module
@@ -39,6 +40,7 @@ class Attempt:
     collapse: Collapse
     unpredicted: tuple[int, ...]
     slices_per_s: float
+    validation_patients: tuple[str, ...] = ()
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -50,19 +52,14 @@ class TrainingHistory:
     """One training from its first epoch to its last, seen from outside of its steps.
 
     Args:
-        task: What is trained.
+        plan: The attempt's plan.
+        protocol: How it is trained and scored.
         data: Its slices.
-
-    Attributes:
-        training_slices: Indices of the slices to learn from.
-        validation_slices: Indices of the slices to validate on.
     """
 
-    def __init__(self, task: TrainingTask, data: SliceSource) -> None:
-        protocol = task.protocol
-        folds = make_folds(data.patient_classes, protocol.evaluation.folds, seed=protocol.seed)
-        self.training_slices, self.validation_slices = data.split(folds[task.fold])
-        self._task = task
+    def __init__(self, plan: TrainingPlan, protocol: Protocol, data: SliceSource) -> None:
+        self._plan = plan
+        self._protocol = protocol
         self._data = data
         self._epochs: list[EpochRecord] = []
         self._counts: list[OverlapCounts] = []
@@ -70,7 +67,7 @@ class TrainingHistory:
     @property
     def is_over(self) -> bool:
         """Whether the last epoch has ended."""
-        return len(self._epochs) == self._task.protocol.training.epochs
+        return len(self._epochs) == self._protocol.training.epochs
 
     def end_epoch(self, network: nn.Module, mean_loss: float, learning_rate: float) -> None:
         """Keep what the next epoch was, and validate the network where that counts.
@@ -83,13 +80,13 @@ class TrainingHistory:
         Raises:
             TrainingError: if the loss stopped being finite.
         """
-        protocol, settings = self._task.protocol, self._task.protocol.training
+        protocol, settings = self._protocol, self._protocol.training
         epoch = len(self._epochs) + 1
         check_finite(mean_loss, epoch, settings.epochs)
         class_dice = None
         if epoch >= protocol.first_scored_epoch:
             self._counts.append(
-                count_overlap(network, self._data, self.validation_slices, settings.precision)
+                count_overlap(network, self._data, self._plan.validation_slices, settings.precision)
             )
             class_dice = self._counts[-1].class_dice()
         self._epochs.append(
@@ -104,15 +101,16 @@ class TrainingHistory:
         Raises:
             TrainingError: if no class of the validation patients has a defined Dice.
         """
-        precision = self._task.protocol.training.precision
+        precision = self._protocol.training.precision
         return Attempt(
             network=network,
             epochs=tuple(self._epochs),
-            score=_score(self._epochs, self._task.fold),
+            score=_score(self._epochs, self._plan.fold),
             loss=float(np.mean([each.loss for each in self._epochs[-len(self._counts) :]])),
-            collapse=judge_collapse(network, self._data, self.training_slices, precision),
+            collapse=judge_collapse(network, self._data, self._plan.training_slices, precision),
             unpredicted=unpredicted_classes(self._counts),
             slices_per_s=slices_per_s,
+            validation_patients=self._plan.validation_patients,
         )
 
 

@@ -9,51 +9,49 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from mbnas.data.augmentation.parameters import LEFT_RIGHT
 from mbnas.data.augmentation.transform import mirror_labels
-from mbnas.data.datasets.laterality import mirrored_classes
 from mbnas.machine.heartbeat import beat
 from mbnas.training.loading.slice_source import SliceSource
-from mbnas.training.loop.epoch_plan import EpochPlan, draw_epoch, shuffled_batches, side_by_side
+from mbnas.training.loop.epoch_plan import (
+    EpochPlan,
+    SliceAugmentation,
+    draw_epoch,
+    shuffled_batches,
+    side_by_side,
+)
 from mbnas.training.loop.training_step import Step, StepInputs
-from mbnas.training.protocol import Protocol, TrainingSettings
+from mbnas.training.protocol import TrainingSettings
 
 
 class Schedule:
     """What one training does when: its batches, epoch after epoch, and its learning rates.
 
     Args:
-        data: Where the slices lie.
         slices: Indices of the training slices, at least one.
-        protocol: Its training and augmentation sections are read.
+        settings: Lengths and learning rates.
+        augmentation: How the slices are varied.
         rng: Draws the batches and their augmentation.
 
     Attributes:
         steps_per_epoch: How many steps an epoch has.
         step: How many steps were made.
         learning_rate: Of the last of them.
-        mirrored_classes: What the background and each class is in a slice flipped left to
-            right; empty if no class changes places.
+        augmentation: As given.
     """
 
     def __init__(
         self,
-        data: SliceSource,
         slices: Int[np.ndarray, " training"],
-        protocol: Protocol,
+        settings: TrainingSettings,
+        augmentation: SliceAugmentation,
         rng: np.random.Generator,
     ) -> None:
-        self._settings = protocol.training
-        self._augmentation = protocol.augmentation
-        self._channels = data.in_channels
-        self._flip_dims = data.flip_dims(self._augmentation.flip_axes)
-        self._absolute_channels = data.absolute_channels
-        self._left_right_dim = data.flip_axis_dims.get(LEFT_RIGHT)
-        self.mirrored_classes = mirrored_classes(self._augmentation.mirror_pairs, data.class_names)
+        self._settings = settings
+        self.augmentation = augmentation
         self._rng = rng
-        self._batches = shuffled_batches(slices, self._settings.batch_size, rng)
-        per_pass = -(-len(slices) // self._settings.batch_size)
-        self.steps_per_epoch = self._settings.steps_per_epoch or per_pass
+        self._batches = shuffled_batches(slices, settings.batch_size, rng)
+        per_pass = -(-len(slices) // settings.batch_size)
+        self.steps_per_epoch = settings.steps_per_epoch or per_pass
         self.step = 0
         self.learning_rate = 0.0
         self._plan: EpochPlan
@@ -96,16 +94,7 @@ class Schedule:
         self.step = epochs * self.steps_per_epoch
 
     def _draw_epoch(self) -> EpochPlan:
-        return draw_epoch(
-            self._augmentation,
-            self._batches,
-            self._rng,
-            steps=self.steps_per_epoch,
-            channels=self._channels,
-            flip_dims=self._flip_dims,
-            left_right_dim=self._left_right_dim,
-            absolute_channels=self._absolute_channels,
-        )
+        return draw_epoch(self.augmentation, self._batches, self._rng, steps=self.steps_per_epoch)
 
 
 class TrainingLoop:
@@ -149,7 +138,9 @@ class TrainingLoop:
         num_steps = min(self.schedules[index].steps_left for index in going)
         plan = side_by_side([each.take(num_steps) for each in self.schedules])
         self.step.train()
-        for inputs in step_inputs(self._data, plan, self.schedules[0].mirrored_classes):
+        for inputs in step_inputs(
+            self._data, plan, self.schedules[0].augmentation.mirrored_classes
+        ):
             self.run_step(inputs)
             beat()
         return {index: self._end_epoch(index) for index in going if self._has_ended_epoch(index)}

@@ -1,14 +1,16 @@
-"""Predictions for validation slices, counted per patient.
+"""Predictions of a network in training, and their overlap with the references.
 
-Shape suffixes: B batch, C channels, H height, W width.
+Shape suffixes: B batch, K classes, H height, W width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
-from jaxtyping import Int
-from torch import nn
+from jaxtyping import Int, UInt8
+from torch import Tensor, nn
 
 from mbnas.machine.heartbeat import beat
 from mbnas.network.operations.memory_layout import channels_last
@@ -17,39 +19,62 @@ from mbnas.training.device.device_setup import autocast
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.protocol import Precision
 
-BATCH = 64
+PREDICTED_AT_ONCE = 64
+"""How many slices a network in training predicts at once."""
+
+PredictedBatch = tuple[Int[Tensor, "batch height width"], UInt8[Tensor, "batch height width"]]
+"""Predicted and reference class indices of some slices, on the device."""
 
 
-@torch.no_grad()
+def predicted_batches(
+    network: nn.Module,
+    data: SliceSource,
+    slices: Int[np.ndarray, " chosen"],
+    precision: Precision,
+) -> Iterator[PredictedBatch]:
+    """Yield predictions of slices in their order, at most :data:`PREDICTED_AT_ONCE` at once.
+
+    Args:
+        network: Gives logits; it is left in evaluation mode.
+        data: The source of the slices.
+        slices: Indices of the slices to predict.
+        precision: In which the network computes, resolved.
+    """
+    network.eval()
+    starts = range(0, len(slices), PREDICTED_AT_ONCE)
+    fetched = data.fetch(slices[start : start + PREDICTED_AT_ONCE] for start in starts)
+    for images_BCHW, reference_BHW in fetched:
+        with torch.no_grad(), autocast(data.device.type, precision):
+            logits_BKHW = network(channels_last(images_BCHW))
+        yield logits_BKHW.argmax(dim=1), reference_BHW
+        beat()
+
+
 def count_overlap(
     network: nn.Module,
     data: SliceSource,
     slices: Int[np.ndarray, " chosen"],
     precision: Precision,
 ) -> OverlapCounts:
-    """Return the voxel counts of a network's predictions over whole volumes.
+    """Return the voxel counts of a network's predictions, by patient and class.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
-        data: Where the slices lie.
-        slices: Indices of the slices to predict, all those of their patients.
+        data: The source of the slices.
+        slices: Indices of the slices to predict: all slices of their patients.
         precision: In which the network computes, resolved.
     """
-    network.eval()
     patients, row_of_slice = np.unique(data.patient_N[slices], return_inverse=True)
     num_classes, device = data.num_classes, data.device
     counts = torch.zeros(3, len(patients), num_classes - 1, dtype=torch.int64, device=device)
-    starts = range(0, len(slices), BATCH)
-    fetched = data.fetch(slices[start : start + BATCH] for start in starts)
-    for start, (images_BCHW, reference_BHW) in zip(starts, fetched, strict=True):
-        rows = torch.from_numpy(row_of_slice[start : start + BATCH]).to(device)
-        with autocast(device.type, precision):
-            predicted_BHW = network(channels_last(images_BCHW)).argmax(dim=1)
+    start = 0
+    for predicted_BHW, reference_BHW in predicted_batches(network, data, slices, precision):
+        rows = torch.from_numpy(row_of_slice[start : start + len(predicted_BHW)]).to(device)
+        start += len(predicted_BHW)
         for foreground in range(num_classes - 1):
             predicted = predicted_BHW == foreground + 1
             reference = reference_BHW == foreground + 1
             of_slice = torch.stack([predicted & reference, predicted, reference]).sum(dim=(2, 3))
             counts[:, :, foreground].index_add_(1, rows, of_slice)
-        beat()
     overlap, predicted_size, reference_size = counts.cpu().numpy()
     return OverlapCounts(overlap=overlap, predicted=predicted_size, reference=reference_size)

@@ -1,7 +1,7 @@
-"""Has a trained network collapsed? Judged on what it learned from, never on what it is scored on.
+"""Whether a trained network has collapsed, judged on training slices, never on validation slices.
 
-A collapsed training may be repeated, and then one of its attempts is chosen. If validation took
-part in that choice, the score of the chosen attempt would be an optimistic one.
+A collapsed training may be repeated, and then one of its attempts is chosen. If validation
+influenced that choice, the score of the chosen attempt would be optimistic.
 
 Shape suffixes: N slices (training slices), B batch, K classes, background first, H height, W width.
 """
@@ -15,18 +15,14 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
-from mbnas.machine.heartbeat import beat
-from mbnas.network.operations.memory_layout import channels_last
-from mbnas.training.device.device_setup import autocast
 from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loop.validation import PREDICTED_AT_ONCE, predicted_batches
 from mbnas.training.protocol import Precision
-
-_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collapse:
-    """The classes that a trained network does not know, as indices (0 is background), ascending.
+    """The classes that a trained network did not learn: ascending indices, 0 is background.
 
     Attributes:
         collapsed: Classes that it predicts on none of the training slices that show them.
@@ -37,25 +33,23 @@ class Collapse:
     absent: tuple[int, ...]
 
 
-@torch.no_grad()
 def judge_collapse(
     network: nn.Module,
     data: SliceSource,
     training_slices: Int[np.ndarray, " training"],
     precision: Precision,
 ) -> Collapse:
-    """Return which classes a trained network does not know.
+    """Return which classes a trained network did not learn.
 
-    Slices are predicted until every class was predicted on a slice that shows it, those first that
-    show the most of each class. A sound network is judged by a batch or two.
+    Slices are predicted until every class has been predicted on a slice that shows it. The slices
+    that show most of a class come first, so a sound network is judged by a batch or two.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
-        data: Where the slices lie.
-        training_slices: Indices of the slices that it learned from.
+        data: The source of the slices.
+        training_slices: Indices of the slices that it was trained on.
         precision: In which the network computes, resolved.
     """
-    network.eval()
     pixels_NK = data.class_pixels(training_slices)
     is_shown_K: np.ndarray = pixels_NK.sum(axis=0) > 0
     waiting = [index for index in range(1, data.num_classes) if is_shown_K[index]]
@@ -67,14 +61,14 @@ def judge_collapse(
     while waiting:
         place_N = place_NK[:, waiting].min(axis=1)
         chosen_B = np.argsort(place_N, kind="stable")[
-            : min(_BATCH, np.count_nonzero(place_N < never))
+            : min(PREDICTED_AT_ONCE, np.count_nonzero(place_N < never))
         ]
         if not len(chosen_B):
             break
         place_NK[chosen_B] = never
-        ((images_BCHW, labels_BHW),) = data.fetch([training_slices[chosen_B]])
-        with autocast(images_BCHW.device.type, precision):
-            predicted_BHW = network(channels_last(images_BCHW)).argmax(dim=1)
+        ((predicted_BHW, labels_BHW),) = predicted_batches(
+            network, data, training_slices[chosen_B], precision
+        )
         found = torch.stack(
             [
                 (
@@ -85,5 +79,4 @@ def judge_collapse(
             ]
         ).tolist()
         waiting = [index for index, is_found in zip(waiting, found, strict=True) if not is_found]
-        beat()
     return Collapse(collapsed=tuple(waiting), absent=absent)

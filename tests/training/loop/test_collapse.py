@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mbnas.training import collapse
-from mbnas.training.collapse import judge_collapse
 from mbnas.training.loading.resident_slices import ResidentSlices
+from mbnas.training.loop import collapse, validation
+from mbnas.training.loop.collapse import judge_collapse
 
 NUM_CLASSES = 4
 
@@ -64,7 +64,8 @@ def test_it_is_what_a_look_at_all_training_slices_finds(seed, number, rarity, ba
     predicted = [{*predicted_NHW[index].flat} for index in chosen]
     foreground = range(1, NUM_CLASSES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collapse, "_BATCH", batch)
+        for module in (collapse, validation):
+            patch.setattr(module, "PREDICTED_AT_ONCE", batch)
         found = judged(labels_NHW, predicted_NHW, chosen)
     absent = [each for each in foreground if not any(each in one for one in shown)]
     assert found.absent == tuple(absent)
