@@ -7,11 +7,11 @@ Pages become HTML at the paths they have in the repository, so that links betwee
 
 from __future__ import annotations
 
+import argparse
 import os
 import pkgutil
 import re
 import shutil
-import sys
 from html import escape
 from importlib import import_module
 from pathlib import Path
@@ -108,4 +108,6 @@ def target(link: str, page: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Build the documentation site.")
+    parser.add_argument("site", type=Path, help="folder to write into")
+    main(parser.parse_args().site)
