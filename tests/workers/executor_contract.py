@@ -1,6 +1,6 @@
-"""What every executor does: a suite that each implementation inherits.
+"""What every executor does. A test class inherits it and has a fixture ``executor``.
 
-The calls are the standard library's own functions, which every process can unpickle.
+The calls are functions of the standard library, which every process can unpickle.
 """
 
 import operator
@@ -11,7 +11,7 @@ import pytest
 
 
 class ExecutorContract:
-    """Tests of the fixture ``executor`` of the module that inherits them."""
+    """The behaviour of an executor with one slot or more."""
 
     def test_a_future_gets_the_result(self, executor):
         assert executor.submit(operator.truediv, 1, 4).result() == 0.25
@@ -21,8 +21,9 @@ class ExecutorContract:
 
     def test_a_future_gets_the_exception_and_the_next_call_works(self, executor):
         failed = executor.submit(operator.truediv, 1, 0)
-        with pytest.raises(ZeroDivisionError, match="division by zero"):
+        with pytest.raises(ZeroDivisionError, match="division by zero") as caught:
             failed.result()
+        assert type(caught.value) is ZeroDivisionError
         assert executor.submit(abs, -1).result() == 1
 
     def test_many_calls_each_get_their_own_result(self, executor):
@@ -36,17 +37,17 @@ class ExecutorContract:
         data = bytes(5_000_000)
         assert executor.submit(bytes, data).result() == data
 
-    def test_shutdown_finishes_what_was_accepted(self, executor):
+    def test_shutdown_finishes_the_accepted_calls(self, executor):
         futures = [executor.submit(abs, -number) for number in range(20)]
         executor.shutdown()
         assert [future.result(timeout=0) for future in futures] == list(range(20))
 
-    def test_shutdown_with_cancellation_leaves_no_future_waiting(self, executor):
+    def test_shutdown_with_cancellation_leaves_no_future_unfinished(self, executor):
         futures = [executor.submit(time.sleep, 0.05) for _ in range(20)]
         executor.shutdown(cancel_futures=True)
         assert not wait(futures, timeout=0).not_done
 
-    def test_after_shutdown_nothing_is_accepted(self, executor):
+    def test_no_call_is_accepted_after_shutdown(self, executor):
         executor.shutdown()
         executor.shutdown()
         with pytest.raises(RuntimeError, match="accepts no more calls"):

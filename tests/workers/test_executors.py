@@ -1,6 +1,6 @@
-"""What every executor does, and what only those with processes can.
+"""The contract of every executor, and what only process executors do.
 
-The calls are the standard library's own functions, which every process can unpickle.
+The calls are functions of the standard library, which every process can unpickle.
 """
 
 import math
@@ -19,7 +19,7 @@ from types import MappingProxyType
 import pytest
 
 from mbnas.errors import TrainingError
-from mbnas.workers import worker_process as worker
+from mbnas.workers import worker_process
 from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor, WorkerDied
 
 from .executor_contract import ExecutorContract
@@ -31,12 +31,6 @@ EXECUTORS = {
 }
 
 
-@pytest.fixture(params=EXECUTORS)
-def executor(request):
-    with EXECUTORS[request.param]() as executor:
-        yield executor
-
-
 @pytest.fixture
 def process():
     with ProcessExecutor(1) as executor:
@@ -44,29 +38,32 @@ def process():
 
 
 def is_alive(pid: int) -> bool:
-    """Whether any thread of a process runs; one that only waits to be reaped does not."""
+    """Return whether any thread of a process runs; a zombie does not."""
     try:
         states = [
             (task / "stat").read_text().rpartition(")")[2].split()[0]
             for task in Path(f"/proc/{pid}/task").iterdir()
         ]
     except (FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}").exists()  # else a thread went while we looked
+        return Path(f"/proc/{pid}").exists()  # if it exists, a thread ended meanwhile
     return len(states) > 1 or any(state not in "ZX" for state in states)
 
 
-def await_end(pid: int) -> None:
+def wait_for_end(pid: int) -> None:
     deadline = time.monotonic() + 30
     while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
+        assert time.monotonic() < deadline, f"process {pid} still runs"
         time.sleep(0.01)
 
 
-class TestEveryExecutor(ExecutorContract):
-    pass
+class TestContract(ExecutorContract):
+    @pytest.fixture(params=EXECUTORS)
+    def executor(self, request):
+        with EXECUTORS[request.param]() as executor:
+            yield executor
 
 
-# Inline alone
+# InlineExecutor only
 
 
 def test_ctrl_c_passes_through_a_call_that_runs_inline():
@@ -74,7 +71,7 @@ def test_ctrl_c_passes_through_a_call_that_runs_inline():
         executor.submit(signal.raise_signal, signal.SIGINT)
 
 
-# Processes alone
+# ProcessExecutor only
 
 
 def test_a_slot_keeps_its_worker(process):
@@ -116,7 +113,7 @@ def test_there_must_be_a_slot():
 
 @contextmanager
 def sharing(slots, **arguments):
-    """An executor of calls that demand memory; where the test fails, they end."""
+    """An executor of calls that demand memory; if the test fails, they are terminated."""
     with ProcessExecutor(slots, demand=demand_of_code, **arguments) as executor:
         try:
             yield executor
@@ -126,12 +123,12 @@ def sharing(slots, **arguments):
 
 
 def demand_of_code(_=None, names=MappingProxyType({})):
-    """What a call of :func:`hold` demands, and other calls do not."""
+    """The demand of a call of :func:`hold`; other calls have none."""
     return Demand(memory_bytes=names.get("memory_bytes", 0), alone=names.get("alone", False))
 
 
 def hold(executor, folder, name, **demand):
-    """Submit a call that notes when it starts and ends, and that ends once it is let go."""
+    """Submit a call that logs when it starts and ends, and that ends after :func:`let_go`."""
     os.mkfifo(folder / f"{name} may end")
     code = (
         "(folder / 'log').open('a').write(f'{name} starts\\n'), "
@@ -142,13 +139,13 @@ def hold(executor, folder, name, **demand):
 
 
 def let_go(folder, *names):
-    """Let calls end, in this order; each must have started, or do so soon."""
+    """Let calls end, in this order; wait for each to start."""
     for name in names:
-        os.close(await_start(folder, name))
+        os.close(wait_for_start(folder, name))
 
 
-def await_start(folder, name):
-    """Return the open end of a pipe at whose other end a call waits."""
+def wait_for_start(folder, name):
+    """Wait for a call to start, and return the open pipe that it reads from."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -163,23 +160,23 @@ def log(folder):
 
 
 def test_calls_share_the_memory_of_a_device(tmp_path):
-    with sharing(3, room_bytes=[10]) as executor:
+    with sharing(3, device_memory_bytes=[10]) as executor:
         for name, memory_bytes in {"a": 6, "b": 6, "c": 4}.items():
             hold(executor, tmp_path, name, memory_bytes=memory_bytes)
-        let_go(tmp_path, "c", "a", "b")  # c runs beside a, for b does not fit there
+        let_go(tmp_path, "c", "a", "b")  # c runs next to a, as b does not fit there
     lines = log(tmp_path)
     assert lines.index("c starts") < lines.index("a ends") < lines.index("b starts")
 
 
 def test_a_call_larger_than_the_device_runs_by_itself(tmp_path):
-    with sharing(2, room_bytes=[10]) as executor:
+    with sharing(2, device_memory_bytes=[10]) as executor:
         for name, memory_bytes in {"a": 11, "b": 1}.items():
             hold(executor, tmp_path, name, memory_bytes=memory_bytes)
         let_go(tmp_path, "a", "b")
     assert log(tmp_path) == ["a starts", "a ends", "b starts", "b ends"]
 
 
-def test_a_call_that_wants_to_be_alone_has_the_device_to_itself_in_a_new_process(tmp_path):
+def test_a_call_that_must_run_alone_has_the_device_to_itself_in_a_new_process(tmp_path):
     with sharing(3) as executor:
         first, second = (hold(executor, tmp_path, name) for name in "ab")
         let_go(tmp_path, "b", "a")
@@ -189,23 +186,21 @@ def test_a_call_that_wants_to_be_alone_has_the_device_to_itself_in_a_new_process
         hold(executor, tmp_path, "d", alone=True)
         hold(executor, tmp_path, "e")
         let_go(tmp_path, "c", "e")  # e passed d over
-        end = await_start(tmp_path, "d")
+        end = wait_for_start(tmp_path, "d")
         assert not any(map(is_alive, idle))
         os.close(end)
     lines = log(tmp_path)
     assert lines.index("d ends") == lines.index("d starts") + 1
 
 
-def test_slots_take_devices_in_turn_and_one_that_is_waited_for_keeps_no_other_from_working(
-    tmp_path,
-):
-    with sharing(4, room_bytes=[10, 10]) as executor:
+def test_slots_use_devices_in_turn_and_a_waiting_call_blocks_one_device_only(tmp_path):
+    with sharing(4, device_memory_bytes=[10, 10]) as executor:
         for name in "ab":
             hold(executor, tmp_path, name, memory_bytes=9)
         hold(executor, tmp_path, "alone", alone=True)
         for name in "cd":
             hold(executor, tmp_path, name, memory_bytes=1)
-        let_go(tmp_path, "c")  # it passed over the one that waits for either device
+        let_go(tmp_path, "c")  # it overtook the call that waits for an empty device
         let_go(tmp_path, "a", "b", "alone", "d")
     lines = log(tmp_path)
     assert lines.index("c ends") < lines.index("alone starts")
@@ -213,7 +208,7 @@ def test_slots_take_devices_in_turn_and_one_that_is_waited_for_keeps_no_other_fr
 
 
 def test_cancelling_the_call_that_is_next_lets_others_run(tmp_path):
-    with sharing(2, room_bytes=[10]) as executor:
+    with sharing(2, device_memory_bytes=[10]) as executor:
         hold(executor, tmp_path, "a", memory_bytes=6)
         waiting = hold(executor, tmp_path, "b", memory_bytes=6)
         hold(executor, tmp_path, "c", memory_bytes=4)
@@ -225,7 +220,7 @@ def test_cancelling_the_call_that_is_next_lets_others_run(tmp_path):
     assert "b starts" not in log(tmp_path)
 
 
-def test_a_demand_that_cannot_be_told_submits_nothing():
+def test_a_call_whose_demand_raises_is_not_submitted():
     with (
         ProcessExecutor(1, demand=operator.truediv) as executor,
         pytest.raises(ZeroDivisionError),
@@ -235,7 +230,7 @@ def test_a_demand_that_cannot_be_told_submits_nothing():
 
 def test_there_must_be_a_device():
     with pytest.raises(ValueError, match="memory of one device or more"):
-        ProcessExecutor(1, room_bytes=[])
+        ProcessExecutor(1, device_memory_bytes=[])
 
 
 def test_an_initializer_that_fails_fails_the_call(tmp_path):
@@ -247,19 +242,19 @@ def test_an_initializer_that_fails_fails_the_call(tmp_path):
         assert executor.submit(os.getcwd).result() == str(place)
 
 
-def test_an_initializer_that_cannot_be_pickled_never_lets_a_call_run():
+def test_an_initializer_that_cannot_be_pickled_fails_every_call():
     with ProcessExecutor(1, initializer=lambda: None) as executor:
         for _ in range(2):
             with pytest.raises(Exception, match="pickle"):
                 executor.submit(os.getcwd).result()
 
 
-def test_an_exception_tells_where_in_the_worker_it_arose(process):
+def test_an_exception_has_the_traceback_of_the_worker_as_a_note(process):
     error = process.submit(operator.truediv, 1, 0).exception()
     assert "In the worker process:\nTraceback" in error.__notes__[0]
 
 
-def test_what_cannot_be_pickled_fails_its_own_call_alone(process):
+def test_a_call_that_cannot_be_pickled_fails_only_itself(process):
     argument = process.submit(abs, lambda: None)
     result = process.submit(open, os.devnull)
     with pytest.raises(Exception, match="pickle"):
@@ -269,7 +264,7 @@ def test_what_cannot_be_pickled_fails_its_own_call_alone(process):
     assert process.submit(abs, -1).result() == 1
 
 
-def test_an_exception_that_cannot_be_made_again_is_told_in_words(process):
+def test_an_exception_that_cannot_be_unpickled_becomes_a_training_error(process):
     code = "class Odd(Exception): pass\nraise Odd('odd')"
     with pytest.raises(TrainingError, match="Odd: odd"):
         process.submit(exec, code, {"__name__": "nowhere"}).result()
@@ -293,24 +288,24 @@ def test_a_worker_that_dies_fails_its_own_call_and_is_replaced(process, how, cau
     assert after.result() != before.result()
 
 
-def test_a_worker_killed_while_idle_fails_no_call(process):
+def test_a_worker_that_is_killed_while_idle_fails_no_call(process):
     pid = process.submit(os.getpid).result()
     os.kill(pid, signal.SIGKILL)
-    await_end(pid)
+    wait_for_end(pid)
     assert process.submit(os.getpid).result() != pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_of_the_run_do_not_touch_a_worker(process, number):
+def test_a_worker_ignores_signals_meant_for_the_run(process, number):
     assert process.submit(signal.raise_signal, number).result() is None
     assert process.submit(abs, -1).result() == 1
 
 
-def test_a_call_that_ends_before_its_watch_begins_is_watched_no_more():
-    watch = worker._Watch(lambda: None)
+def test_a_watchdog_that_starts_after_its_call_has_ended_ends_at_once():
+    watch = worker_process._Watchdog(lambda: None)
     watch.set(math.inf)
     watch.end()
-    late = threading.Thread(target=watch.keep, daemon=True)
+    late = threading.Thread(target=watch.run, daemon=True)
     late.start()
     late.join(timeout=60)
     assert not late.is_alive()
@@ -328,7 +323,7 @@ def test_terminate_ends_running_and_queued_calls_at_once():
     assert not any(map(is_alive, pids))
 
 
-def test_terminate_in_the_middle_of_starting_leaves_nothing():
+def test_terminate_while_workers_start_cancels_the_call():
     executor = ProcessExecutor(2)
     future = executor.submit(time.sleep, 600)
     executor.terminate()
@@ -364,7 +359,7 @@ def test_no_worker_outlives_its_parent(end):
             parent.send_signal(signal.SIGKILL)
         parent.wait(30)
     for pid in pids:
-        await_end(pid)
+        wait_for_end(pid)
 
 
 INTERRUPTED = f"""{IMPORTS}
@@ -379,7 +374,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.02, 0.05, 0.1, 0.5])
-def test_ctrl_c_at_any_moment_is_the_parents_alone(delay_s):
+def test_ctrl_c_at_any_moment_reaches_only_the_parent(delay_s):
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         stdout=subprocess.PIPE,
@@ -388,7 +383,7 @@ def test_ctrl_c_at_any_moment_is_the_parents_alone(delay_s):
         process_group=0,
     ) as parent:
         assert parent.stdout.readline() == "started\n"
-        time.sleep(0.02 + delay_s)  # the parent itself must have come to its `try`
+        time.sleep(0.02 + delay_s)  # the parent must have reached its `try`
         os.killpg(parent.pid, signal.SIGINT)
         assert parent.communicate(timeout=30) == ("", "")
         assert parent.returncode == 0

@@ -1,4 +1,4 @@
-"""Who is let into which room: what fits, what is next, and that every call's turn comes."""
+"""Which call gets the memory of which device, and that every call gets its turn."""
 
 import pytest
 from hypothesis import given
@@ -11,21 +11,21 @@ def demand(memory_bytes=0, *, alone=False):
     return Demand(memory_bytes=memory_bytes, alone=alone)
 
 
-def line_of(room_bytes, *demands):
-    """A line of calls that are named by letters, in their order."""
-    line = MemoryQueue(room_bytes)
+def queue_of(device_memory_bytes, *demands):
+    """A queue of calls that are named by letters, in order."""
+    queue = MemoryQueue(device_memory_bytes)
     for name, needed in zip("abcdefghij", demands, strict=False):
-        line.append(name, needed)
-    return line
+        queue.append(name, needed)
+    return queue
 
 
-def test_a_demand_is_not_less_than_nothing():
+def test_a_demand_is_not_negative():
     with pytest.raises(ValueError, match=r"memory_bytes \(=-1\) must be 0 or more"):
         demand(-1)
 
 
 @pytest.mark.parametrize(
-    ("room", "inside", "further", "fits"),
+    ("memory_bytes", "running", "further", "fits"),
     [
         (10, [], demand(11), True),
         (10, [], demand(3, alone=True), True),
@@ -38,116 +38,116 @@ def test_a_demand_is_not_less_than_nothing():
         (None, [demand(0)], demand(0, alone=True), False),
     ],
 )
-def test_what_fits_beside_what_runs(room, inside, further, fits):
-    room = DeviceMemory(room)
-    for each in inside:
-        room.enter(each)
-    assert room.holds(further) is fits
+def test_which_calls_fit_next_to_running_ones(memory_bytes, running, further, fits):
+    memory = DeviceMemory(memory_bytes)
+    for each in running:
+        memory.acquire(each)
+    assert memory.fits(further) is fits
 
 
-def test_what_a_call_had_is_given_back():
-    room = DeviceMemory(10)
-    room.enter(demand(6))
-    room.enter(demand(4))
-    assert not room.holds(demand(5))
-    room.leave(demand(6))
-    assert room.holds(demand(6))
+def test_memory_is_released():
+    memory = DeviceMemory(10)
+    memory.acquire(demand(6))
+    memory.acquire(demand(4))
+    assert not memory.fits(demand(5))
+    memory.release(demand(6))
+    assert memory.fits(demand(6))
 
 
-def test_calls_that_fit_enter_in_their_order():
-    line = line_of([10], demand(4), demand(4), demand(4))
-    assert [line.take(0) for _ in range(3)] == ["a", "b", None]
-    line.leave(0, demand(4))
-    assert (line.take(0), len(line)) == ("c", 0)
+def test_calls_that_fit_start_in_order():
+    queue = queue_of([10], demand(4), demand(4), demand(4))
+    assert [queue.take(0) for _ in range(3)] == ["a", "b", None]
+    queue.release(0, demand(4))
+    assert (queue.take(0), len(queue)) == ("c", 0)
 
 
-def test_a_call_that_was_passed_over_is_next_and_keeps_later_ones_out():
-    line = line_of([10], demand(4), demand(8), demand(4), demand(1))
-    assert [line.take(0) for _ in range(2)] == ["a", "c"]  # c passed b over
-    assert line.take(0) is None  # d would fit, but b is next
-    line.leave(0, demand(4))
-    assert line.take(0) is None
-    line.leave(0, demand(4))
-    assert [line.take(0) for _ in range(2)] == ["b", "d"]
+def test_a_call_that_was_passed_over_is_next_and_blocks_later_ones():
+    queue = queue_of([10], demand(4), demand(8), demand(4), demand(1))
+    assert [queue.take(0) for _ in range(2)] == ["a", "c"]  # c passed b over
+    assert queue.take(0) is None  # d would fit, but b is next
+    queue.release(0, demand(4))
+    assert queue.take(0) is None
+    queue.release(0, demand(4))
+    assert [queue.take(0) for _ in range(2)] == ["b", "d"]
 
 
-def test_a_call_that_wants_to_be_alone_waits_for_an_empty_room_and_keeps_it():
+def test_a_call_that_must_run_alone_waits_for_an_empty_device_and_keeps_it():
     alone = demand(1, alone=True)
-    line = line_of([10], demand(4), alone, demand(4), demand(1))
-    assert [line.take(0) for _ in range(3)] == ["a", "c", None]
-    line.leave(0, demand(4))
-    line.leave(0, demand(4))
-    assert [line.take(0) for _ in range(2)] == ["b", None]
-    line.leave(0, alone)
-    assert line.take(0) == "d"
+    queue = queue_of([10], demand(4), alone, demand(4), demand(1))
+    assert [queue.take(0) for _ in range(3)] == ["a", "c", None]
+    queue.release(0, demand(4))
+    queue.release(0, demand(4))
+    assert [queue.take(0) for _ in range(2)] == ["b", None]
+    queue.release(0, alone)
+    assert queue.take(0) == "d"
 
 
-def test_a_call_that_is_next_in_one_room_keeps_no_other_from_working():
-    line = line_of([10, 10], demand(4), demand(4), demand(8), *[demand(4)] * 4)
-    assert [line.take(0), line.take(1)] == ["a", "b"]
-    assert [line.take(0), line.take(0)] == ["d", None]  # c is next in room 0
-    assert [line.take(1), line.take(1)] == ["e", None]  # and only there
-    line.leave(1, demand(4))
-    assert line.take(1) == "f"
-    assert line.take(0) is None
+def test_a_call_that_is_next_on_one_device_blocks_no_other_device():
+    queue = queue_of([10, 10], demand(4), demand(4), demand(8), *[demand(4)] * 4)
+    assert [queue.take(0), queue.take(1)] == ["a", "b"]
+    assert [queue.take(0), queue.take(0)] == ["d", None]  # c is next on device 0
+    assert [queue.take(1), queue.take(1)] == ["e", None]  # and only there
+    queue.release(1, demand(4))
+    assert queue.take(1) == "f"
+    assert queue.take(0) is None
 
 
-def test_a_call_that_is_next_in_one_room_may_enter_another_that_it_fits_into():
-    line = line_of([10, 10], demand(4), demand(8), demand(4), demand(2))
-    assert [line.take(0), line.take(0)] == ["a", "c"]  # b is next in room 0
-    assert line.take(1) == "b"
-    assert line.take(0) == "d"
+def test_a_call_that_is_next_on_one_device_may_start_on_another():
+    queue = queue_of([10, 10], demand(4), demand(8), demand(4), demand(2))
+    assert [queue.take(0), queue.take(0)] == ["a", "c"]  # b is next on device 0
+    assert queue.take(1) == "b"
+    assert queue.take(0) == "d"
 
 
-def test_a_call_that_is_withdrawn_is_next_no_more():
-    line = line_of([10], demand(4), demand(8), demand(4), demand(2))
-    assert [line.take(0), line.take(0), line.take(0)] == ["a", "c", None]
-    assert line.withdraw(lambda name: name == "b") == ["b"]
-    assert line.take(0) == "d"
+def test_a_withdrawn_call_is_no_longer_next():
+    queue = queue_of([10], demand(4), demand(8), demand(4), demand(2))
+    assert [queue.take(0), queue.take(0), queue.take(0)] == ["a", "c", None]
+    assert queue.withdraw(lambda name: name == "b") == ["b"]
+    assert queue.take(0) == "d"
 
 
 DEMANDS = st.builds(Demand, memory_bytes=st.integers(0, 12), alone=st.booleans())
 
 
 @given(
-    room_bytes=st.lists(st.one_of(st.none(), st.integers(1, 10)), min_size=1, max_size=3),
+    device_memory_bytes=st.lists(st.one_of(st.none(), st.integers(1, 10)), min_size=1, max_size=3),
     demands=st.lists(DEMANDS, max_size=25),
     slots=st.integers(1, 4),
     moves=st.randoms(use_true_random=False),
 )
-def test_every_call_runs_once_no_room_overflows_and_every_turn_comes(
-    room_bytes, demands, slots, moves
+def test_every_call_runs_once_within_the_memory_and_none_waits_forever(
+    device_memory_bytes, demands, slots, moves
 ):
-    rooms = range(len(room_bytes))
-    line, inside = MemoryQueue(room_bytes), {room: [] for room in rooms}
+    devices = range(len(device_memory_bytes))
+    queue, running = MemoryQueue(device_memory_bytes), {device: [] for device in devices}
     for number, needed in enumerate(demands):
-        line.append(number, needed)
+        queue.append(number, needed)
     started = []
-    while len(started) < len(demands) or any(inside.values()):
-        room = moves.choice(rooms)
-        if inside[room] and moves.random() < 0.5:
-            line.leave(room, demands[inside[room].pop(0)])
-        elif len(inside[room]) < slots and (call := line.take(room)) is not None:
-            started.append((room, call))
-            inside[room].append(call)
-        else:  # there is always a call that runs and may end, or none is left
-            assert any(inside.values()) or len(started) == len(demands)
-        assert_within(room_bytes[room], [demands[number] for number in inside[room]])
+    while len(started) < len(demands) or any(running.values()):
+        device = moves.choice(devices)
+        if running[device] and moves.random() < 0.5:
+            queue.release(device, demands[running[device].pop(0)])
+        elif len(running[device]) < slots and (call := queue.take(device)) is not None:
+            started.append((device, call))
+            running[device].append(call)
+        else:  # some call runs and may end, or no call is left
+            assert any(running.values()) or len(started) == len(demands)
+        assert_within(device_memory_bytes[device], [demands[number] for number in running[device]])
     assert sorted(call for _, call in started) == list(range(len(demands)))
-    assert len(line) == 0
+    assert len(queue) == 0
     for call in range(len(demands)):
-        assert min(later_calls_before(call, started, room) for room in rooms) <= 2
+        assert min(later_calls_before(call, started, device) for device in devices) <= 2
 
 
-def assert_within(room_bytes, demands):
-    """Whether calls may be in a room together; a single one always may."""
+def assert_within(memory_bytes, demands):
+    """Calls may run together on a device; a single one always may."""
     if len(demands) > 1:
         assert not any(each.alone for each in demands)
-        assert room_bytes is None or sum(each.memory_bytes for each in demands) <= room_bytes
+        assert memory_bytes is None or sum(each.memory_bytes for each in demands) <= memory_bytes
 
 
-def later_calls_before(call, started, room):
-    """How many calls a room let in before an earlier one that was the first of the line."""
+def later_calls_before(call, started, device):
+    """Count the calls that a device started before an earlier one that was the first to wait."""
     order = [number for _, number in started]
     first = max((order.index(earlier) + 1 for earlier in range(call)), default=0)
-    return sum(where == room for where, _ in started[first : order.index(call)])
+    return sum(where == device for where, _ in started[first : order.index(call)])

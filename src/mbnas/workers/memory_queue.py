@@ -1,12 +1,13 @@
-"""Who may run where: calls that wait in line for rooms, which are the memory of devices.
+"""Calls that wait for memory of a device, and the rule by which they get it.
 
-A room holds calls as long as the bytes they ask for fit into it. A call that asks to be alone,
-or for more than the room has, gets the room to itself.
+A device runs calls as long as the bytes that they need fit into its memory. A call that must run
+alone, or that needs more than the device has, gets the device to itself.
 
-The rule of the line: a room takes the first call that fits into what is left of it. The first
-call that was passed over for that is next in this room: until it runs, here or in another room
-that it fits into, this room takes no other. A call is next in one room at most, so it keeps no
-other room from working; and as an empty room holds any call, its turn comes.
+The rule: a device takes the first waiting call that fits into its free memory. The first call
+that was passed over for this is then the next of this device: until it runs, on this device or
+on another that it fits, this device takes no other call. A call is the next of at most one
+device, so that it blocks no other; and since an empty device takes any call, no call waits
+forever.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class Demand:
     """What a call needs of the device that it runs on.
 
     Attributes:
-        memory_bytes: How much memory, 0 or more.
+        memory_bytes: Memory, 0 or more.
         alone: Whether no other call may run on the device meanwhile.
 
     Raises:
-        ValueError: if the memory is less than nothing.
+        ValueError: if the memory is negative.
     """
 
     memory_bytes: int = 0
@@ -42,94 +43,94 @@ class DeviceMemory:
     """The memory of one device, and the demands of the calls that run there.
 
     Args:
-        memory_bytes: How much there is; ``None`` is no limit.
+        memory_bytes: The device's memory; ``None`` is no limit.
     """
 
     def __init__(self, memory_bytes: int | None) -> None:
         self._memory_bytes = memory_bytes
-        self._inside: list[Demand] = []
+        self._running: list[Demand] = []
 
-    def holds(self, demand: Demand) -> bool:
-        """Whether a further call fits beside those that run here."""
-        if not self._inside:
+    def fits(self, demand: Demand) -> bool:
+        """Return whether a call can run next to those that run now."""
+        if not self._running:
             return True
-        if demand.alone or any(inside.alone for inside in self._inside):
+        if demand.alone or any(each.alone for each in self._running):
             return False
-        needed = demand.memory_bytes + sum(inside.memory_bytes for inside in self._inside)
+        needed = demand.memory_bytes + sum(each.memory_bytes for each in self._running)
         return self._memory_bytes is None or needed <= self._memory_bytes
 
-    def enter(self, demand: Demand) -> None:
-        """Let a call in."""
-        self._inside.append(demand)
+    def acquire(self, demand: Demand) -> None:
+        """Count a call as running."""
+        self._running.append(demand)
 
-    def leave(self, demand: Demand) -> None:
-        """Give back what a call had."""
-        self._inside.remove(demand)
+    def release(self, demand: Demand) -> None:
+        """Free what a call has acquired."""
+        self._running.remove(demand)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place(Generic[T]):
-    """A call's place in the line; each is equal to itself alone."""
+class _Entry(Generic[T]):
+    """A waiting call; entries are compared by identity."""
 
     call: T
     demand: Demand
 
 
 class MemoryQueue(Generic[T]):
-    """Calls that wait for a room, first come first, but for those that do not fit yet.
+    """Calls that wait for memory: first come, first served, except those that do not fit yet.
 
     Args:
-        room_bytes: Memory of each room, ``None`` for one without limit; one room or more.
+        device_memory_bytes: Memory of each device, ``None`` for no limit; one device or more.
     """
 
-    def __init__(self, room_bytes: Sequence[int | None]) -> None:
-        self._rooms = [DeviceMemory(memory_bytes) for memory_bytes in room_bytes]
-        self._places: list[_Place[T]] = []
-        self._next: dict[int, _Place[T]] = {}
+    def __init__(self, device_memory_bytes: Sequence[int | None]) -> None:
+        self._devices = [DeviceMemory(memory_bytes) for memory_bytes in device_memory_bytes]
+        self._entries: list[_Entry[T]] = []
+        self._next: dict[int, _Entry[T]] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._entries)
 
     def append(self, call: T, demand: Demand) -> None:
-        """Add a call at the line's end."""
-        self._places.append(_Place(call, demand))
+        """Add a call at the end."""
+        self._entries.append(_Entry(call, demand))
 
-    def take(self, room: int) -> T | None:
-        """Let the call into a room whose turn it is, or ``None`` if none may enter now.
+    def take(self, device: int) -> T | None:
+        """Remove and return the call to run on a device now, or ``None`` if there is none.
 
-        It is in the line no more, and in the room until :meth:`leave`.
+        The call holds its memory until :meth:`release`.
         """
-        if (place := self._chosen(room)) is None:
+        if (entry := self._choose(device)) is None:
             return None
-        self._remove(place)
-        self._rooms[room].enter(place.demand)
-        return place.call
+        self._remove(entry)
+        self._devices[device].acquire(entry.demand)
+        return entry.call
 
-    def _chosen(self, room: int) -> _Place[T] | None:
-        inside = self._rooms[room]
-        if (place := self._next.get(room)) is not None:
-            return place if inside.holds(place.demand) else None
+    def _choose(self, device: int) -> _Entry[T] | None:
+        memory = self._devices[device]
+        if (entry := self._next.get(device)) is not None:
+            return entry if memory.fits(entry.demand) else None
         passed_over = None
-        for place in self._places:
-            if inside.holds(place.demand):
+        for entry in self._entries:
+            if memory.fits(entry.demand):
                 if passed_over is not None:
-                    self._next[room] = passed_over
-                return place
-            if passed_over is None and place not in self._next.values():
-                passed_over = place
+                    self._next[device] = passed_over
+                return entry
+            if passed_over is None and entry not in self._next.values():
+                passed_over = entry
         return None
 
-    def leave(self, room: int, demand: Demand) -> None:
-        """Give back what a call had of a room, with the demand that it entered with."""
-        self._rooms[room].leave(demand)
+    def release(self, device: int, demand: Demand) -> None:
+        """Free what a call held of a device; the demand is the one it was appended with."""
+        self._devices[device].release(demand)
 
     def withdraw(self, is_unwanted: Callable[[T], bool]) -> list[T]:
-        """Take the calls of a kind out of the line, and return them in their order."""
-        unwanted = [place for place in self._places if is_unwanted(place.call)]
-        for place in unwanted:
-            self._remove(place)
-        return [place.call for place in unwanted]
+        """Remove the waiting calls that a predicate selects, and return them in order."""
+        unwanted = [entry for entry in self._entries if is_unwanted(entry.call)]
+        for entry in unwanted:
+            self._remove(entry)
+        return [entry.call for entry in unwanted]
 
-    def _remove(self, place: _Place[T]) -> None:
-        self._places.remove(place)
-        self._next = {room: next_ for room, next_ in self._next.items() if next_ is not place}
+    def _remove(self, entry: _Entry[T]) -> None:
+        self._entries.remove(entry)
+        self._next = {device: next_ for device, next_ in self._next.items() if next_ is not entry}

@@ -1,9 +1,9 @@
-"""One worker process: spawned, told what to call, and outlived by nobody's mistake.
+"""One worker process: spawned, given calls over a pipe, and ended with its parent.
 
 A worker leaves signals meant for the whole run (Ctrl-C, a batch system's warning, a closed
-terminal) to its parent, and ends itself when its parent is gone, by whatever end. Functions,
-arguments and results travel pickled, over a pipe that also tells the parent of the work's beats
-(:mod:`mbnas.machine.heartbeat`): a worker that is silent for too long hangs, and is killed.
+terminal) to its parent, and ends itself when its parent has ended, for any reason. Functions,
+arguments and results travel pickled over a pipe. So do the worker's heartbeats
+(:mod:`mbnas.machine.heartbeat`): a worker without one for too long hangs, and is killed.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from mbnas.errors import TrainingError, WorkerDied
-from mbnas.machine import heartbeat as pulse
+from mbnas.errors import WorkerDied
+from mbnas.machine import heartbeat
+from mbnas.workers.call import portable_error
 
-# Sent to every process of a run, and answered by the parent alone.
-SIGNALS_OF_THE_RUN = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+# Sent to every process of a run, and handled only by the parent.
+RUN_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 _BEAT = b""  # no pickle is empty
-# Python itself may take its time to start, on a busy machine or from a slow disk.
+# Python itself may start slowly, on a busy machine or from a slow disk.
 _STARTING_S = 60.0
 _ENDING_S = 10.0
-# multiprocessing looks after all children at once, unguarded, whenever one starts.
+# Whenever a process starts, multiprocessing reaps all children, without a lock.
 _children_lock = threading.Lock()
 
 
 class Worker:
-    """A worker process, seen from its parent; it runs until :meth:`stop` or :meth:`kill`.
+    """A worker process as its parent sees it; it runs until :meth:`stop` or :meth:`kill`.
 
-    Start it in a thread that blocks :data:`SIGNALS_OF_THE_RUN`: the process inherits that,
+    Start it in a thread that blocks :data:`RUN_SIGNALS`: the process inherits the mask,
     so that no signal can reach it while it starts.
 
     Args:
-        patience_s: A call in which the process is silent for so many seconds has hung, and
-            ends with it; a new process has a minute at least for its first sign of life.
+        patience_s: The process hangs if it sends no heartbeat during a call for this many
+            seconds, and is killed; a new process has at least a minute for its first one.
     """
 
     def __init__(self, patience_s: float = math.inf) -> None:
@@ -57,15 +57,15 @@ class Worker:
         self._patience_s = patience_s
         self._allowed_s = max(patience_s, _STARTING_S)
         self._killed = self._hung = False
-        self._lock = threading.Lock()  # of the connection's end
+        self._lock = threading.Lock()  # held while the connection is closed or shut down
 
     @property
     def name(self) -> str:
-        """Which process it is: host and number."""
+        """Host and process number."""
         return f"{socket.gethostname()}:{self._process.pid}"
 
     def has_died(self) -> bool:
-        """Whether the process has ended, or was killed and is about to."""
+        """Return whether the process has ended, or was killed and is about to."""
         return self._killed or bool(wait([self._process.sentinel], 0))
 
     def call(
@@ -74,8 +74,8 @@ class Worker:
         """Return whether the call succeeded, and its result or exception.
 
         Raises:
-            WorkerDied: if the process ends first, or hangs. It is then of no more use.
-            Exception: if the call cannot be pickled or its outcome not unpickled.
+            WorkerDied: if the process ends first, or hangs. This worker is then of no more use.
+            Exception: if the call cannot be pickled, or its outcome cannot be unpickled.
         """
         request = pickle.dumps((function, args, kwargs))
         with self._watched() as watch:
@@ -83,12 +83,12 @@ class Worker:
         if answer is None:
             exit_code = self.stop()
             raise WorkerDied(
-                _hanging(self._allowed_s) if self._hung else _cause_of_death(exit_code)
+                _hang_message(self._allowed_s) if self._hung else _death_message(exit_code)
             )
         succeeded, outcome = pickle.loads(answer)
         return succeeded, outcome
 
-    def _exchange(self, request: bytes, watch: _Watch) -> bytes | None:
+    def _exchange(self, request: bytes, watch: _Watchdog) -> bytes | None:
         """Send a request and return the answer, or ``None`` if the process ends first."""
         with suppress(EOFError, OSError):
             self._connection.send_bytes(request)
@@ -104,11 +104,11 @@ class Worker:
         return None
 
     @contextmanager
-    def _watched(self) -> Iterator[_Watch]:
-        """Kill the process if it falls silent meanwhile."""
-        watch = _Watch(self._kill_hanging)
+    def _watched(self) -> Iterator[_Watchdog]:
+        """Kill the process if its heartbeats stop meanwhile."""
+        watch = _Watchdog(self._kill_hanging)
         watch.set(self._allowed_s)
-        thread = threading.Thread(target=watch.keep, daemon=True)
+        thread = threading.Thread(target=watch.run, daemon=True)
         thread.start()
         try:
             yield watch
@@ -140,65 +140,65 @@ class Worker:
         self._process.kill()
         with (
             self._lock,
-            suppress(OSError),  # as it is closed, or the process has hung up
+            suppress(OSError),  # it is closed, at either end
             socket.socket(fileno=os.dup(self._connection.fileno())) as end,
         ):
             end.shutdown(socket.SHUT_RDWR)
 
 
-class _Watch:
-    """Looks whether time runs out, which can be set anew, and does something if it does.
+class _Watchdog:
+    """Calls a function once a deadline has passed that was not set again before.
 
-    It runs in a thread of its own, so that it can end a call whose thread is stuck in sending to
-    a worker that does not read, or in reading an answer that does not go on.
+    It runs in its own thread, so that it can end a call whose thread is stuck in sending to a
+    worker that does not read, or in reading an answer that does not continue.
     """
 
-    def __init__(self, run_out: Callable[[], None]) -> None:
-        self._run_out = run_out
+    def __init__(self, on_timeout: Callable[[], None]) -> None:
+        self._on_timeout = on_timeout
         self._deadline_s = math.inf
         self._ended = False
         self._changed = threading.Condition()
 
     def set(self, seconds: float) -> None:
-        """Let time run out so many seconds from now."""
+        """Set the deadline to this many seconds from now."""
         with self._changed:
             self._deadline_s = time.monotonic() + seconds
             self._changed.notify()
 
-    def keep(self) -> None:
-        """Watch until :meth:`end`, or until time has run out."""
+    def run(self) -> None:
+        """Wait for :meth:`end` or for the deadline."""
         with self._changed:
-            # It may have ended before this thread first runs, as nobody waits for it to begin.
+            # It may have ended before this thread runs; the caller does not wait for it.
             while not self._ended and (left_s := self._deadline_s - time.monotonic()) > 0:
-                self._changed.wait(min(left_s, pulse.LONGEST_S))
+                self._changed.wait(min(left_s, heartbeat.LONGEST_S))
             if self._ended:
                 return
-        self._run_out()
+        self._on_timeout()
 
     def end(self) -> None:
-        """Watch no more."""
+        """Stop waiting."""
         with self._changed:
             self._ended = True
             self._changed.notify()
 
 
-def _hanging(patience_s: float) -> str:
-    """Say that a worker hung, and what may help.
+def _hang_message(patience_s: float) -> str:
+    """Return that a worker hung, and what may help.
 
-    >>> _hanging(600.0)[:74]
-    'A worker process hung: it gave no sign of life for 600 seconds (run.patien'
+    >>> _hang_message(600.0)[:68]
+    'A worker process hung: it sent no heartbeat for 600 seconds (run.pat'
     """
     return (
-        f"A worker process hung: it gave no sign of life for {patience_s:g} seconds "
+        f"A worker process hung: it sent no heartbeat for {patience_s:g} seconds "
         "(run.patience_s), and was killed. If a single step can take that long, raise "
-        "run.patience_s; else look for a driver or library that does not fit."
+        "run.patience_s; otherwise look for an incompatible driver or library."
     )
 
 
-def _cause_of_death(exit_code: int | None) -> str:
-    """Say what ended a worker, and what may help.
+def _death_message(exit_code: int | None) -> str:
+    """Return what ended a worker, and what may help.
 
-    >>> _cause_of_death(3)
+    >>> _death_message(3)
     'A worker process ended itself with status 3 in the middle of a training.'
     """
     if exit_code is None or exit_code >= 0:
@@ -211,22 +211,22 @@ def _cause_of_death(exit_code: int | None) -> str:
         )
     return (
         f"A worker process crashed (signal {-exit_code}, {name}). If it happens again, try "
-        "--workers 1, and look for a driver or library that does not fit."
+        "--workers 1, and look for an incompatible driver or library."
     )
 
 
 def _work(connection: Connection) -> None:
-    """Serve one call after another until the parent hangs up: the process's main function."""
-    for number in SIGNALS_OF_THE_RUN:
+    """Serve calls until the parent closes the pipe: the main function of the process."""
+    for number in RUN_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    def tell() -> None:
-        with suppress(OSError):  # the parent is gone, and this process about to be
+    def send_beat() -> None:
+        with suppress(OSError):  # the parent has ended, and this process is about to
             connection.send_bytes(_BEAT)
 
-    with pulse.listening(tell), suppress(EOFError, OSError):  # the parent hung up
-        pulse.beat()
+    with heartbeat.listening(send_beat), suppress(EOFError, OSError):  # the parent closed the pipe
+        heartbeat.beat()
         while True:
             connection.send_bytes(_answer(connection.recv_bytes()))
 
@@ -236,16 +236,7 @@ def _answer(request: bytes) -> bytes:
         function, args, kwargs = pickle.loads(request)
         return pickle.dumps((True, function(*args, **kwargs)))
     except Exception as error:
-        note = f"In the worker process:\n{traceback.format_exc()}"
-        error.add_note(note)
-        try:
-            answer = pickle.dumps((False, error))
-            pickle.loads(answer)  # many exceptions can be pickled, yet not made again
-        except Exception:
-            substitute = TrainingError(f"{type(error).__name__}: {error}")
-            substitute.add_note(note)
-            answer = pickle.dumps((False, substitute))
-        return answer
+        return pickle.dumps((False, portable_error(error, "the worker process")))
 
 
 def _end_with_parent() -> None:

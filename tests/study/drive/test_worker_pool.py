@@ -14,7 +14,7 @@ from mbnas.study.drive.worker_pool import (
     WorkerPool,
     default_workers,
     demand_of,
-    room_bytes,
+    device_memory_bytes,
     worker_pool_of,
 )
 from mbnas.training.final.train_final import FinalTask
@@ -98,7 +98,7 @@ def test_a_training_demands_what_is_predicted(task, memory_bytes, alone, demand)
     ],
 )
 def test_devices_that_are_shared_have_the_memory_that_is_free(two_gpus, device, workers, rooms):
-    assert room_bytes(device, workers) == rooms
+    assert device_memory_bytes(device, workers) == rooms
 
 
 @pytest.mark.parametrize(("device", "workers"), [("cuda", 2), ("cuda:0", 1)])
@@ -110,7 +110,7 @@ def test_more_workers_than_gpus_share_them(two_gpus):
     with worker_pool_of(configuration(device="cuda", workers=4, patience_s=9.0)) as place:
         assert (place.slots, place.executor.num_slots) == (4, 4)
         arguments = place.executor.arguments
-    assert arguments["room_bytes"] == (70, 80)
+    assert arguments["device_memory_bytes"] == (70, 80)
     assert arguments["slot_arguments"] == [("cuda", slot) for slot in range(4)]
     assert (arguments["demand"], arguments["patience_s"]) == (demand_of, 9.0)
 

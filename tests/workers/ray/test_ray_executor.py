@@ -1,6 +1,6 @@
-"""The contract of every executor on Ray, and what only Ray does.
+"""The contract of every executor with Ray, and what only the Ray executor does.
 
-The calls are the standard library's own functions, or travel with what they are made of.
+The calls are functions of the standard library, or travel as source code.
 """
 
 import operator
@@ -44,26 +44,23 @@ def impatient():
         yield executor
 
 
-class TestRayExecutor(ExecutorContract):
+class TestContract(ExecutorContract):
     pass
 
 
-# Ray alone
+# RayExecutor only
 
 
-def test_an_exception_has_the_workers_traceback(executor):
-    failed = executor.submit(operator.truediv, 1, 0)
-    with pytest.raises(ZeroDivisionError, match="division by zero") as caught:
-        failed.result()
-    assert type(caught.value) is ZeroDivisionError
-    assert "In the Ray worker:\nTraceback" in caught.value.__notes__[0]
+def test_an_exception_has_the_traceback_of_the_worker_as_a_note(executor):
+    error = executor.submit(operator.truediv, 1, 0).exception()
+    assert "In the Ray worker:\nTraceback" in error.__notes__[0]
 
 
-def test_calls_run_in_processes_of_their_own(executor):
+def test_calls_run_in_other_processes(executor):
     assert executor.submit(os.getpid).result() != os.getpid()
 
 
-def test_what_cannot_be_pickled_fails_its_own_call_alone(executor):
+def test_a_call_that_cannot_be_pickled_fails_only_itself(executor):
     argument = executor.submit(abs, threading.Lock())
     result = executor.submit(threading.Lock)
     with pytest.raises(TypeError, match=r"pickle|serialize"):
@@ -73,13 +70,13 @@ def test_what_cannot_be_pickled_fails_its_own_call_alone(executor):
     assert executor.submit(abs, -1).result() == 1
 
 
-def test_an_exception_that_cannot_be_made_again_is_told_in_words(executor):
+def test_an_exception_that_cannot_be_unpickled_becomes_a_training_error(executor):
     code = "class Odd(Exception): pass\nraise Odd('odd')"
     with pytest.raises(TrainingError, match="Odd: odd"):
         executor.submit(exec, code, {"__name__": "nowhere"}).result()
 
 
-def test_a_call_that_waits_can_be_cancelled_and_never_runs(impatient, tmp_path):
+def test_a_waiting_call_can_be_cancelled_and_never_runs(impatient, tmp_path):
     running = impatient.submit(time.sleep, 0.5)
     waiting = impatient.submit(os.mkdir, tmp_path / "made")
     assert waiting.cancel()
@@ -88,14 +85,14 @@ def test_a_call_that_waits_can_be_cancelled_and_never_runs(impatient, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_a_worker_that_dies_fails_its_own_call(impatient):
+def test_a_worker_that_dies_fails_only_its_own_call(impatient):
     died = impatient.submit(os._exit, 3)
     with pytest.raises(WorkerDied, match=r"died in the middle of a training \(once\)"):
         died.result()
     assert impatient.submit(abs, -1).result() == 1
 
 
-def test_a_call_whose_worker_dies_is_run_again(executor, tmp_path):
+def test_a_call_whose_worker_dies_is_rerun(executor, tmp_path):
     place = tmp_path / "been here"
     code = (
         f"import os\nif not os.path.exists({str(place)!r}): os.mkdir({str(place)!r}); os._exit(1)"
@@ -119,16 +116,16 @@ def test_terminate_ends_running_and_waiting_calls_at_once(tmp_path):
         assert executor.submit(abs, -1).result(timeout=60) == 1
 
 
-def test_calls_outlive_a_lifeline_that_dies_of_itself(tmp_path):
+def test_calls_survive_the_death_of_the_cancellation_actor(tmp_path):
     with RayExecutor(lambda: 2) as executor:
         os.mkfifo(tmp_path / "pipe")
         lasting = executor.submit(eval, f"open({str(tmp_path / 'pipe')!r}).read()")
         with (tmp_path / "pipe").open("w") as pipe:  # opens when the call does
-            living = anchors()  # one of an executor before may still be about to end
+            living = cancellation_actors()  # that of an earlier executor may still be about to end
             assert living
-            for anchor in living:
+            for actor in living:
                 with suppress(ProcessLookupError):
-                    os.kill(anchor, signal.SIGKILL)
+                    os.kill(actor, signal.SIGKILL)
             assert executor.submit(abs, -1).result(timeout=60) == 1
             pipe.write("lived on")
         assert lasting.result(timeout=60) == "lived on"
@@ -136,17 +133,17 @@ def test_calls_outlive_a_lifeline_that_dies_of_itself(tmp_path):
         executor.terminate()
         assert sleeping.done()
     end_s = time.monotonic() + 30
-    while anchors() and time.monotonic() < end_s:
+    while cancellation_actors() and time.monotonic() < end_s:
         time.sleep(0.05)
-    assert not anchors()
+    assert not cancellation_actors()
 
 
-def anchors():
-    """The living actors of this process's own cluster, whose raylet is its child."""
+def cancellation_actors():
+    """The live actors of this process's own cluster, whose raylet is its child."""
     found = []
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if command.read_bytes().startswith(b"ray::_Anchor"):
+            if command.read_bytes().startswith(b"ray::_CancellationActor"):
                 number = int(command.parent.name)
                 if parent(parent(number)) == os.getpid():
                     found.append(number)
@@ -159,7 +156,7 @@ def parent(number):
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def test_no_more_calls_are_given_to_ray_than_there_are_slots(tmp_path):
+def test_no_more_calls_are_submitted_to_ray_than_there_are_slots(tmp_path):
     slots = 1
     with RayExecutor(lambda: slots) as executor:
         first = executor.submit(time.sleep, 0.3)
@@ -177,36 +174,36 @@ def test_the_share_of_a_gpu_follows_from_the_arguments():
         executor.terminate()
 
 
-def test_ray_s_memory_monitor_is_told_from_other_ends(impatient):
-    told = impatient._explained(ray.exceptions.OutOfMemoryError("full"))
-    assert isinstance(told, WorkerDied)
-    assert "ran out of memory" in str(told)
+def test_a_call_ended_by_rays_memory_monitor_is_a_lost_worker(impatient):
+    error = impatient._explained(ray.exceptions.OutOfMemoryError("full"))
+    assert isinstance(error, WorkerDied)
+    assert "ran out of memory" in str(error)
 
 
-def test_other_failures_of_ray_stop_the_search(impatient):
-    told = impatient._explained(ray.exceptions.RaySystemError("No module named 'mbnas'"))
-    assert isinstance(told, StudyError)
-    assert "No module named 'mbnas'" in str(told)
+def test_other_errors_of_ray_are_study_errors(impatient):
+    error = impatient._explained(ray.exceptions.RaySystemError("No module named 'mbnas'"))
+    assert isinstance(error, StudyError)
+    assert "No module named 'mbnas'" in str(error)
 
 
 # Clusters
 
 
-def test_a_cluster_holds_as_many_calls_as_its_cores():
+def test_a_cluster_has_as_many_slots_as_its_cores_hold():
     assert cluster_slots(cpus=1, gpus=0.0) == 2
     assert cluster_slots(cpus=2, gpus=0.0) == 1
     assert cluster_slots(cpus=3, gpus=0.0) == 0
     assert cluster_slots(cpus=1, gpus=0.5) == 0
 
 
-def test_who_is_connected_stays_so():
+def test_an_existing_connection_is_used_and_kept():
     with connected("nowhere:1"):
         pass
     assert ray.is_initialized()
 
 
-def elsewhere(code):
-    """Run Python code in a process of its own that is not connected to Ray yet."""
+def run_python(code):
+    """Run Python code in a new process that is not connected to Ray."""
     lines = "from mbnas.workers.ray.cluster import connected\n" + code
     environment = {name: text for name, text in os.environ.items() if name != "RAY_ADDRESS"}
     return subprocess.run(
@@ -221,16 +218,16 @@ def elsewhere(code):
         ("127.0.0.1:1", StudyError, "cannot be joined"),
     ],
 )
-def test_a_cluster_that_cannot_be_joined_is_a_sentence(address, error, message):
+def test_a_cluster_that_cannot_be_joined_is_explained(address, error, message):
     code = f"with connected({address!r}): pass"
-    answer = elsewhere(code)
-    assert f"{error.__module__}.{error.__name__}: " in answer.stderr
-    assert message in answer.stderr.splitlines()[-1]
+    process = run_python(code)
+    assert f"{error.__module__}.{error.__name__}: " in process.stderr
+    assert message in process.stderr.splitlines()[-1]
 
 
-def test_without_ray_the_remedy_is_a_sentence():
-    answer = elsewhere("import sys; sys.modules['ray'] = None\nwith connected(None): pass")
-    assert "pip install 'mbnas[ray]'" in answer.stderr.splitlines()[-1]
+def test_without_ray_the_error_says_how_to_install_it():
+    process = run_python("import sys; sys.modules['ray'] = None\nwith connected(None): pass")
+    assert "pip install 'mbnas[ray]'" in process.stderr.splitlines()[-1]
 
 
 LOCAL = """
@@ -246,12 +243,12 @@ with connected("local", local_cpus=1), RayExecutor(lambda: 1, max_retries=1) as 
 """
 
 
-def test_ray_writes_nothing_and_leaves_signals_alone():
-    answer = elsewhere(LOCAL)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "mine\n")
+def test_ray_writes_no_output_and_keeps_signal_handlers():
+    process = run_python(LOCAL)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "mine\n")
 
 
-# Where Ray is asked to cancel a task that finishes at that moment, it aborts the driver.
+# If Ray is asked to cancel a task that finishes at that moment, it aborts the driver.
 TERMINATING = """
 import random, time
 from concurrent.futures import wait
@@ -269,8 +266,8 @@ with connected("local", local_cpus=2):
 
 
 def test_terminating_while_calls_finish_leaves_the_driver_alive():
-    answer = elsewhere(TERMINATING)
-    assert answer.returncode == 0, answer.stderr
+    process = run_python(TERMINATING)
+    assert process.returncode == 0, process.stderr
 
 
 def test_importing_the_executor_does_not_import_ray():

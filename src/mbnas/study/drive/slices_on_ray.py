@@ -26,7 +26,7 @@ from mbnas.machine.heartbeat import ending_if_silent
 from mbnas.training.task import TrainingTask
 from mbnas.version import __version__
 from mbnas.workers.ray.cluster import MAX_RETRIES, import_ray
-from mbnas.workers.ray.ray_executor import RayExecutor, no_gpu
+from mbnas.workers.ray.ray_executor import RayExecutor
 
 Files = Mapping[str, UInt8[np.ndarray, " byte"]]
 """The files of a folder and of those in it, by their path from it."""
@@ -50,7 +50,7 @@ class TrainingsOnRay(RayExecutor):
         slots: Callable[[], int],
         *,
         cpus: int = 1,
-        gpus: Callable[..., float] = no_gpu,
+        gpus: Callable[..., float] | None = None,
         max_retries: int = MAX_RETRIES,
         patience_s: float = math.inf,
     ) -> None:
@@ -58,7 +58,7 @@ class TrainingsOnRay(RayExecutor):
         self._patience_s = patience_s
         self._stored: dict[Path, Any] = {}
 
-    def _sent(
+    def _to_send(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         sent = tuple(map(self._travelling, args))

@@ -79,7 +79,7 @@ def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
         workers,
         initializer=take_device,
         slot_arguments=[(run.device, slot) for slot in range(workers)],
-        room_bytes=room_bytes(run.device, workers),
+        device_memory_bytes=device_memory_bytes(run.device, workers),
         demand=demand_of,
         patience_s=run.patience_s,
     )
@@ -114,7 +114,7 @@ def demand_of(work: Demanding | tuple[Demanding, ...]) -> Demand:
     )
 
 
-def room_bytes(device: str, workers: int) -> tuple[int | None, ...]:
+def device_memory_bytes(device: str, workers: int) -> tuple[int | None, ...]:
     """Return the memory of each device that workers take in turn, as an executor wants it.
 
     It is what is free now. It is asked for where workers share a device, and from a process that

@@ -1,1 +1,1 @@
-"""A Ray cluster behind the standard library's `Executor`."""
+"""An executor whose calls run on a Ray cluster."""

@@ -1,9 +1,9 @@
-"""What ties calls on a Ray cluster to the executor that gave them: when it is cut, they end.
+"""Ends the calls of an executor that run on a Ray cluster.
 
-Ray's own way to end a task that runs, ``ray.cancel``, ends the driver too where the task
-finishes at that moment: a check in Ray finds the task gone and aborts the process (seen in Ray
-2.60; https://github.com/ray-project/ray/pull/54798 mended a part of it). So a task ends itself:
-its process waits, aside, for the end of an actor that stands for the executor.
+Ray's own ``ray.cancel`` also ends the driver if the task finishes at that moment: a check in Ray
+does not find the task and aborts the process (seen in Ray 2.60;
+https://github.com/ray-project/ray/pull/54798 fixed a part of it). Therefore a task ends itself:
+a thread of its process waits until an actor is killed that belongs to the executor.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 
 from mbnas.workers.ray.cluster import import_ray
 
-_MOST_PROCESSES = 100_000
-"""How many processes can hold a lifeline at the same time."""
+_MAX_PROCESSES = 100_000
+"""How many processes can wait for one actor at the same time."""
 
 
-class _Anchor:
-    """The actor: it does nothing, and is there until it is killed."""
+class _CancellationActor:
+    """The actor: it does nothing, and lives until it is killed."""
 
-    async def is_there(self) -> bool:
+    async def ping(self) -> bool:
         return True
 
     async def wait_for_end(self) -> None:
@@ -35,85 +35,86 @@ class _Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifeline:
-    """Holds calls on a Ray cluster; it travels to them as an argument.
+class Cancellation:
+    """Cancels calls on a Ray cluster; it travels to them as an argument.
 
     Attributes:
-        anchor: Ray's handle of the actor.
+        actor: Ray's handle of the actor.
     """
 
-    anchor: Any
+    actor: Any
 
-    def cut(self) -> None:
-        """End the processes of all calls that are tied to it, and itself, at once."""
-        import_ray().kill(self.anchor)
+    def cancel(self) -> None:
+        """End the processes of all calls that are cancellable by it, and its actor, at once."""
+        import_ray().kill(self.actor)
 
     @contextmanager
-    def tied(self) -> Iterator[None]:
-        """End this process, with status 1, if the lifeline is cut meanwhile.
+    def cancellable(self) -> Iterator[None]:
+        """End this process, with status 1, if the calls are cancelled meanwhile.
 
         Raises:
-            CancelledError: if it was cut before.
+            CancelledError: if they were cancelled before.
         """
-        tie = _tie(self)
-        tie.num_calls += 1  # before the look, as the thread looks the other way round
+        watcher = _watcher(self)
+        watcher.num_calls += 1  # before `cancelled` is read: the thread uses the reverse order
         try:
-            if tie.cut.is_set():
+            if watcher.cancelled.is_set():
                 raise CancelledError
             yield
         finally:
-            tie.num_calls -= 1
+            watcher.num_calls -= 1
 
 
-def hold_lifeline() -> Lifeline:
-    """Return a new lifeline, whose actor is on this machine: it is lost with the driver alone.
+def start_cancellation() -> Cancellation:
+    """Start an actor on this machine, so that it is lost only with the driver.
 
-    The actor takes no core. Where it dies of itself Ray starts it again, and no call notices.
+    The actor takes no core. If it dies without being killed by us, Ray restarts it, and no call
+    is affected.
     """
     ray = import_ray()
     here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
         ray.get_runtime_context().get_node_id(), soft=False
     )
-    actor = ray.remote(_Anchor).options(
+    actor = ray.remote(_CancellationActor).options(
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=-1,
-        max_concurrency=_MOST_PROCESSES,
+        max_concurrency=_MAX_PROCESSES,
         scheduling_strategy=here,
     )
-    return Lifeline(actor.remote())
+    return Cancellation(actor.remote())
 
 
-class _Tie:
-    """A process's end of a lifeline: one thread that waits, for all its calls one after another.
+class _Watcher:
+    """A thread of this process that waits for the end of an actor, for all calls in turn.
 
     Attributes:
-        cut: Set once the lifeline is cut.
-        num_calls: How many calls are tied now.
+        cancelled: Set once the actor was killed.
+        num_calls: How many cancellable calls run now.
     """
 
-    def __init__(self, anchor: Any) -> None:
-        self.cut = threading.Event()
+    def __init__(self, actor: Any) -> None:
+        self.cancelled = threading.Event()
         self.num_calls = 0
-        if _answers(anchor.is_there):
-            threading.Thread(target=self._wait, args=(anchor,), daemon=True).start()
+        if _answers(actor.ping):
+            threading.Thread(target=self._wait, args=(actor,), daemon=True).start()
         else:
-            self.cut.set()
+            self.cancelled.set()
 
-    def _wait(self, anchor: Any) -> None:
-        _answers(anchor.wait_for_end)
-        self.cut.set()
+    def _wait(self, actor: Any) -> None:
+        _answers(actor.wait_for_end)
+        self.cancelled.set()
         if self.num_calls:
             os._exit(1)
 
 
 def _answers(method: Any) -> bool:
-    """Call a method of an actor, and return whether that lived until the method returned."""
+    """Call a method of an actor, and return whether the actor lived until it returned."""
     ray = import_ray()
     while True:
         try:
             ray.get(method.remote())
-        except ray.exceptions.ActorUnavailableError:  # out of reach, not dead
+        except ray.exceptions.ActorUnavailableError:  # unreachable, not dead
             time.sleep(1)
         except ray.exceptions.RayError:
             return False
@@ -121,13 +122,13 @@ def _answers(method: Any) -> bool:
             return True
 
 
-_ties: dict[Any, _Tie] = {}
+_watchers: dict[Any, _Watcher] = {}
 
 
-def _tie(lifeline: Lifeline) -> _Tie:
-    """Return this process's end of a lifeline; those that were cut before are let go."""
-    for anchor in [each for each, tie in _ties.items() if tie.cut.is_set()]:
-        del _ties[anchor]
-    if lifeline.anchor not in _ties:
-        _ties[lifeline.anchor] = _Tie(lifeline.anchor)
-    return _ties[lifeline.anchor]
+def _watcher(cancellation: Cancellation) -> _Watcher:
+    """Return this process's watcher of an actor, and drop those of killed actors."""
+    for actor in [each for each, watcher in _watchers.items() if watcher.cancelled.is_set()]:
+        del _watchers[actor]
+    if cancellation.actor not in _watchers:
+        _watchers[cancellation.actor] = _Watcher(cancellation.actor)
+    return _watchers[cancellation.actor]

@@ -1,6 +1,6 @@
-"""A Ray cluster to train on: joined or started, quiet, and how many trainings it holds.
+"""A Ray cluster to train on: how to join or start it, and how many calls run there at a time.
 
-Ray is imported when it is first asked for: it takes half a second, and most runs do not need it.
+Ray is imported on first use: the import takes half a second, and most runs do not need it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from mbnas.errors import StudyError, UsageError
 
 _LOGGER = logging.getLogger(__name__)
 _CLIENT = "ray://"
-_PATIENCE_S = 10.0
+_CONNECT_TIMEOUT_S = 10.0
 
 MAX_RETRIES = 3
-"""How often Ray runs a call again whose worker or node was lost."""
+"""How often Ray reruns a call whose worker or node was lost."""
 
 
 def import_ray() -> Any:
-    """Return the module ``ray``, set to send no statistics and to give up on full memory.
+    """Return the module ``ray``, set to send no usage statistics and to limit reruns.
 
     Raises:
         UsageError: if it is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray counts these apart: a training that is too large for every node must end some time.
+    # Ray counts reruns for lack of memory separately, by default without limit.
     os.environ.setdefault("RAY_task_oom_retries", str(MAX_RETRIES))
     try:
         return import_module("ray")
@@ -46,13 +46,13 @@ def import_ray() -> Any:
 
 @contextmanager
 def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator[None]:
-    """Be connected to a Ray cluster meanwhile; who was connected before stays so after.
+    """Connect to a Ray cluster meanwhile; a connection that exists already is used and kept.
 
     Args:
-        address: ``auto`` for the cluster that this machine is part of, or ``host:port``; without
-            one it is ``RAY_ADDRESS`` of the environment, or else a cluster of this machine
-            alone that starts here and ends with it.
-        local_cpus: Cores of a cluster that starts here; as many as there are if ``None``.
+        address: ``auto`` for the cluster that this machine is part of, or ``host:port``. By
+            default the environment variable ``RAY_ADDRESS``; without it, a new cluster on this
+            machine, which ends with the context.
+        local_cpus: Cores of a new cluster; by default all.
 
     Raises:
         UsageError: if Ray is not installed.
@@ -65,46 +65,46 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     if address.startswith(_CLIENT):
         raise UsageError(
-            f"The address {address} is of Ray's client, which is not supported: run mbnas on a "
-            "machine of the cluster, with --address auto."
+            f"The address {address} belongs to the Ray client, which is not supported: run mbnas "
+            "on a machine of the cluster, with --address auto."
         )
     settings = {"num_cpus": local_cpus, "include_dashboard": False} if address == "local" else {}
-    with _signals_kept():
+    with _sigterm_handler_kept():
         try:
-            _check_answers(address)
+            _check_reachable(address)
             ray.init(
                 address=address, log_to_driver=False, logging_level=logging.CRITICAL, **settings
             )
         except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-            raise StudyError(_unreachable(address, error)) from error
-    _keep_reports_from_standard_output()
+            raise StudyError(_unreachable_message(address, error)) from error
+    _log_node_reports()
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
-    """Raise an ``OSError`` if nothing listens at ``host:port``: Ray would wait for minutes."""
+def _check_reachable(address: str) -> None:
+    """Raise an ``OSError`` if nothing listens at ``host:port``; Ray would wait for minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
 
 
-def _unreachable(address: str, error: Exception) -> str:
+def _unreachable_message(address: str, error: Exception) -> str:
     reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
     if address == "local":
         return f"No Ray cluster could be started on this machine: {reason}."
     return (
-        f"The Ray cluster at {address} cannot be joined: {reason}. It takes a machine on which "
-        "ray start has run, the versions of Ray and Python of its head, and where its head asks "
-        "for one, RAY_AUTH_MODE=token and its token."
+        f"The Ray cluster at {address} cannot be joined: {reason}. Run ray start on this "
+        "machine first, use the same versions of Ray and Python as the head node, and if the head "
+        "node requires a token, set RAY_AUTH_MODE=token and the token."
     )
 
 
 @contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Keep what this process does on SIGTERM: Ray would exit, with everything left as it is."""
+def _sigterm_handler_kept() -> Iterator[None]:
+    """Restore this process's SIGTERM handler; Ray installs one that exits without clean-up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -115,8 +115,8 @@ def _signals_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _keep_reports_from_standard_output() -> None:
-    """Log what Ray's nodes report of themselves; Ray prints it where results go, unasked."""
+def _log_node_reports() -> None:
+    """Log the messages of Ray's nodes; by default Ray prints them to standard output."""
     module: Any = sys.modules["ray._private.worker"]
     module.print_to_stdstream = _log_report
 
@@ -127,18 +127,18 @@ def _log_report(data: dict[str, Any], *_: object, **__: object) -> None:
 
 
 def cluster_slots(*, cpus: int, gpus: float) -> int:
-    """Return how many calls the connected cluster holds at the same time, 0 or more.
+    """Return how many calls can run on the connected cluster at the same time, 0 or more.
 
     Args:
-        cpus: What a call takes of a node's cores, 1 or more.
-        gpus: What it takes of a node's GPUs, whole ones or a share of one.
+        cpus: Cores of a node that a call takes, 1 or more.
+        gpus: GPUs of a node that a call takes, whole ones or a share of one.
     """
     nodes = [node["Resources"] for node in import_ray().nodes() if node["Alive"]]
     return sum(_slots_of_node(node, cpus, gpus) for node in nodes)
 
 
 def _slots_of_node(resources: dict[str, float], cpus: int, gpus: float) -> int:
-    """Return how many calls a node holds; a share of a GPU comes from one GPU alone.
+    """Return how many calls can run on a node; a share of a GPU is always of a single GPU.
 
     >>> _slots_of_node({"CPU": 8.0, "GPU": 2.0}, cpus=1, gpus=0.4)
     4

@@ -1,55 +1,49 @@
-"""Calls as Ray tasks behind the standard library's ``Executor``: futures in, outcomes out.
+"""An ``Executor`` of the standard library whose calls run as Ray tasks.
 
-Ray sees to where a call runs, and runs it again where its worker or node is lost. What the
-call itself raises is its outcome and is raised as it is.
+Ray decides where a call runs, and reruns it if its worker or node is lost. An exception that the
+call itself raises is its outcome, and is raised unchanged.
 
-One thread does all that concerns Ray, one thing after another; other threads post to it.
+One thread does everything that concerns Ray; other threads post functions for it to call.
 """
 
 from __future__ import annotations
 
-import pickle
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
-from mbnas.errors import StudyError, TrainingError, WorkerDied
-from mbnas.workers.ray.cancellation import Lifeline, hold_lifeline
+from mbnas.errors import StudyError, WorkerDied
+from mbnas.workers.call import Call, check_open, portable_error
+from mbnas.workers.ray.cancellation import Cancellation, start_cancellation
 from mbnas.workers.ray.cluster import MAX_RETRIES, import_ray
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _GRACE_S = 2.0
-"""How long Ray may take to notice that calls have ended; a process that is stuck takes longer."""
-
-
-def no_gpu(*args: object, **kwargs: object) -> float:
-    """Ask for no GPU, whatever the call."""
-    return 0.0
+"""How long to wait for Ray to notice that calls have ended; a stuck process takes longer."""
 
 
 class RayExecutor(Executor):
     """Runs calls on the Ray cluster that this process is connected to, first come, first served.
 
-    A call that Ray has been given runs or is about to; the others wait here, and can be
-    cancelled. Functions, arguments and results travel pickled, and what they import must be
-    installed on every node.
+    A call that was submitted to Ray runs or is about to. The others wait here, and can be
+    cancelled. Functions, arguments and results travel pickled, and the modules that they import
+    must be installed on every node.
 
     Args:
-        slots: Says how many calls Ray is given at a time, 1 or more. It is asked again
-            whenever a call comes or goes, as nodes may join.
+        slots: Returns how many calls may be submitted to Ray at a time, 1 or more. It is called
+            whenever a call starts or ends, since nodes may join.
         cpus: Cores of a node that a call takes.
-        gpus: Given a call's arguments, says what it takes of a node's GPUs.
-        max_retries: How often Ray runs a call again whose worker or node was lost.
+        gpus: Called with the arguments of a call, returns what it takes of a node's GPUs; by
+            default nothing.
+        max_retries: How often Ray reruns a call whose worker or node was lost.
     """
 
     def __init__(
@@ -57,7 +51,7 @@ class RayExecutor(Executor):
         slots: Callable[[], int],
         *,
         cpus: int = 1,
-        gpus: Callable[..., float] = no_gpu,
+        gpus: Callable[..., float] | None = None,
         max_retries: int = MAX_RETRIES,
     ) -> None:
         self._ray = import_ray()
@@ -66,11 +60,11 @@ class RayExecutor(Executor):
         self._lock = threading.Lock()
         self._closed = False
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        # What follows belongs to the thread.
+        # Only the thread uses the following attributes.
         self._ending = False
-        self._waiting: deque[_Call] = deque()
-        self._given: dict[Any, _Call] = {}
-        self._lifeline: Lifeline | None = None
+        self._waiting: deque[Call] = deque()
+        self._submitted: dict[Any, Call] = {}
+        self._cancellation: Cancellation | None = None
         self._thread = threading.Thread(target=self._serve, name="ray-executor", daemon=True)
         self._thread.start()
 
@@ -78,26 +72,25 @@ class RayExecutor(Executor):
         """Queue a call and return the future that gets its outcome.
 
         The future raises what the call raised, with the worker's traceback as a note;
-        :class:`WorkerDied` if worker or node was lost more often than Ray retries;
+        :class:`WorkerDied` if worker or node was lost more often than Ray reruns it;
         ``CancelledError`` after :meth:`terminate`.
 
         Raises:
             RuntimeError: after shutdown.
         """
         with self._lock:
-            if self._closed:
-                raise RuntimeError("This executor was shut down: it accepts no more calls.")
+            check_open(self._closed)
             future: Future[T] = Future()
-            call = _Call(future=future, function=fn, args=args, kwargs=kwargs)
+            call = Call(future=future, function=fn, args=args, kwargs=kwargs)
             self._posted.put(partial(self._waiting.append, call))
             return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Accept no more calls, and let those accepted finish; the connection to Ray stays.
+        """Accept no more calls, and finish the accepted ones; the connection to Ray stays.
 
         Args:
             wait: Whether to return only when all is done.
-            cancel_futures: Whether to cancel the calls that Ray has not been given.
+            cancel_futures: Whether to cancel the calls that were not submitted to Ray.
         """
         with self._lock:
             self._closed = True
@@ -106,97 +99,93 @@ class RayExecutor(Executor):
             self._thread.join()
 
     def terminate(self) -> None:
-        """End everything at once, running calls included; no future is left waiting."""
+        """End all calls at once, running ones included; no future is left unfinished."""
         with self._lock:
             self._closed = True
-            self._posted.put(self._end_given)
+            self._posted.put(self._end_submitted)
         self.shutdown(wait=True, cancel_futures=True)
 
-    def _sent(
+    def _to_send(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Return what travels for a function and its arguments: here, themselves."""
+        """Return what travels in place of a function and its arguments: here, they themselves."""
         return function, args
 
     def _serve(self) -> None:
-        while not (self._ending and not self._waiting and not self._given):
+        while not (self._ending and not self._waiting and not self._submitted):
             self._posted.get()()
-            while self._waiting and self._has_room():
-                self._give(self._waiting.popleft())
-        self._cut_lifeline()
+            while self._waiting and self._has_free_slot():
+                self._submit_to_ray(self._waiting.popleft())
+        self._cancel_submitted()
 
-    def _has_room(self) -> bool:
+    def _has_free_slot(self) -> bool:
         try:
-            return not self._given or len(self._given) < self._slots()
+            return not self._submitted or len(self._submitted) < self._slots()
         except Exception:
-            return True  # Ray is gone: giving it a call tells why
+            return True  # the connection to Ray is lost: submitting a call raises the reason
 
-    def _give(self, call: _Call) -> None:
+    def _submit_to_ray(self, call: Call) -> None:
         if not call.future.set_running_or_notify_cancel():
             return
         try:
             task = self._remote.options(
                 num_cpus=self._cpus,
-                num_gpus=self._gpus(*call.args, **call.kwargs),
+                num_gpus=0.0 if self._gpus is None else self._gpus(*call.args, **call.kwargs),
                 max_retries=self._max_retries,
                 retry_exceptions=False,
             )
-            if self._lifeline is None:
-                self._lifeline = hold_lifeline()
-            sent = self._sent(call.function, call.args)
-            reference = task.remote(self._lifeline, *sent, call.kwargs)
-        except Exception as error:  # what cannot be pickled, or Ray is gone
+            if self._cancellation is None:
+                self._cancellation = start_cancellation()
+            sent = self._to_send(call.function, call.args)
+            reference = task.remote(self._cancellation, *sent, call.kwargs)
+        except Exception as error:  # the call cannot be pickled, or the connection is lost
             call.future.set_exception(error)
             return
-        self._given[reference] = call
+        self._submitted[reference] = call
         reference.future().add_done_callback(
-            # on a thread of Ray's that must not be kept
-            lambda outcome: self._posted.put(partial(self._take_back, reference, outcome))
+            # called on a thread of Ray, which must not be blocked
+            lambda outcome: self._posted.put(partial(self._receive, reference, outcome))
         )
 
-    def _take_back(self, reference: Any, outcome: Future[Any]) -> None:
-        call = self._given.pop(reference, None)
+    def _receive(self, reference: Any, outcome: Future[Any]) -> None:
+        call = self._submitted.pop(reference, None)
         if call is None or call.future.done():  # ended by `terminate`
             return
         try:
             succeeded, result = outcome.result()
         except Exception as error:
             succeeded, result = False, self._explained(error)
-        if succeeded:
-            call.future.set_result(result)
-        else:
-            call.future.set_exception(result)
+        call.finish(succeeded, result)
 
     def _end(self, *, cancel_waiting: bool) -> None:
         self._ending = True
         if cancel_waiting:
             self._cancel_waiting()
 
-    def _end_given(self) -> None:
+    def _end_submitted(self) -> None:
         self._cancel_waiting()
-        self._cut_lifeline()
-        for call in self._given.values():
+        self._cancel_submitted()
+        for call in self._submitted.values():
             call.future.set_exception(CancelledError())
         end_s = time.monotonic() + _GRACE_S
-        while self._given and (left_s := end_s - time.monotonic()) > 0:
+        while self._submitted and (left_s := end_s - time.monotonic()) > 0:
             with suppress(Empty):
                 self._posted.get(timeout=left_s)()
-        self._given.clear()
+        self._submitted.clear()
 
-    def _cut_lifeline(self) -> None:
-        if self._lifeline is not None:
-            with suppress(Exception):  # the cluster may be gone, and all that runs on it
-                self._lifeline.cut()
-            self._lifeline = None
+    def _cancel_submitted(self) -> None:
+        if self._cancellation is not None:
+            with suppress(Exception):  # the cluster may have ended, with all its calls
+                self._cancellation.cancel()
+            self._cancellation = None
 
     def _cancel_waiting(self) -> None:
         for call in self._waiting:
-            call.future.cancel()
-            call.future.set_running_or_notify_cancel()  # tells those who wait for it
+            call.cancel()
         self._waiting.clear()
 
     def _explained(self, error: Exception) -> Exception:
-        """Return what an error of Ray's means for the call."""
+        """Return the exception of a call for an error of Ray."""
         exceptions = self._ray.exceptions
         times = f"{self._max_retries + 1} times" if self._max_retries else "once"
         match error:
@@ -211,15 +200,16 @@ class RayExecutor(Executor):
                 return WorkerDied(
                     f"A Ray worker died in the middle of a training ({times}), most likely killed "
                     "because its node ran out of memory. Use fewer workers, or a smaller batch; "
-                    "else look for a driver or library that does not fit."
+                    "otherwise look for an incompatible driver or library."
                 )
             case exceptions.NodeDiedError() | exceptions.ObjectLostError():
                 return WorkerDied(
-                    f"The node of a training was lost ({times}). Run the same command again where "
-                    "nodes stay longer, and look for what ends them."
+                    f"The node of a training was lost ({times}). Find out what ends the nodes, and "
+                    "run the same command again where they run longer."
                 )
-            case exceptions.RayTaskError(cause=Exception() as cause):  # beyond the call itself
-                return _noted(cause, str(error))
+            case exceptions.RayTaskError(cause=Exception() as cause):  # outside the call itself
+                cause.add_note(str(error))
+                return cause
             case exceptions.RayError():
                 return StudyError(
                     f"Ray could not run a training: {_first_line(error)}. Every node needs the "
@@ -229,38 +219,18 @@ class RayExecutor(Executor):
                 return error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """A call that was accepted, and the future that gets its outcome."""
-
-    future: Future[Any]
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
 def _answer(
-    lifeline: Lifeline,
+    cancellation: Cancellation,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> tuple[bool, Any]:
-    """Return whether a call succeeded, and its result or exception: this runs as a Ray task."""
+    """Return whether a call succeeded, and its result or exception: the Ray task."""
     try:
-        with lifeline.tied():
+        with cancellation.cancellable():
             return True, function(*args, **kwargs)
     except Exception as error:
-        place = f"In the Ray worker:\n{traceback.format_exc()}"
-        try:
-            pickle.loads(pickle.dumps(error))  # many exceptions can be pickled, yet not made again
-        except Exception:
-            error = TrainingError(f"{type(error).__name__}: {error}")
-        return False, _noted(error, place)
-
-
-def _noted(error: Exception, note: str) -> Exception:
-    error.add_note(note)
-    return error
+        return False, portable_error(error, "the Ray worker")
 
 
 def _first_line(error: Exception) -> str:

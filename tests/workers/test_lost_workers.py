@@ -1,6 +1,6 @@
-"""Workers that are killed, stopped and stuck, at random moments and many times.
+"""Workers that are killed, stopped or stuck, many times and at random moments.
 
-Whatever happens to its worker, a call ends: with its own result, or as one whose worker died.
+Every call ends, with its own result or with :class:`WorkerDied`.
 """
 
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from mbnas.machine import heartbeat as pulse
-from mbnas.workers import worker_process as worker
+from mbnas.machine import heartbeat
+from mbnas.workers import worker_process
 from mbnas.workers.executors import Demand, ProcessExecutor, WorkerDied
 
 CALLS = 50
-PATIENCE_S = 2.0  # longer than a busy machine lets a worker wait
+PATIENCE_S = 2.0  # longer than a worker waits on a busy machine
 
 STUCK = "import ctypes; ctypes.PyDLL(None).sleep(600)"
 
@@ -38,7 +38,7 @@ connection.Connection._send.__defaults__ = (write_some,)
 
 
 def children():
-    """The living processes that this one started, but for Python's own resource tracker."""
+    """The live worker processes that this process started."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -52,40 +52,40 @@ def children():
     return found
 
 
-class Fire:
-    """Sends a signal to one of this process's workers at random moments, until put out.
+class RandomSignals:
+    """Sends a signal to a random worker of this process, at random moments.
 
     Attributes:
-        pause_s: The longest time between two shots.
-        shots: How many were fired.
+        pause_s: The longest time between two signals.
+        sent: How many signals were sent.
     """
 
     def __init__(self, number, *, seed, pause_s):
         self._number, self._random, self.pause_s = number, random.Random(seed), pause_s
-        self._out = threading.Event()
-        self._thread = threading.Thread(target=self._burn)
-        self.shots = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.sent = 0
 
-    def _burn(self):
-        while not self._out.wait(self._random.uniform(0, self.pause_s)):
+    def _run(self):
+        while not self._ended.wait(self._random.uniform(0, self.pause_s)):
             if targets := children():
                 try:
                     os.kill(self._random.choice(targets), self._number)
                 except ProcessLookupError:
                     continue
-                self.shots += 1
+                self.sent += 1
 
     def __enter__(self):
         self._thread.start()
         return self
 
     def __exit__(self, *_):
-        self._out.set()
+        self._ended.set()
         self._thread.join()
 
 
 def outcomes(futures, expected):
-    """Return how many calls have their own result; all others must have lost their worker."""
+    """Return how many calls have their own result; all others must have raised WorkerDied."""
     assert not wait(futures, timeout=240).not_done
     survived = 0
     for future, value in zip(futures, expected, strict=True):
@@ -97,22 +97,22 @@ def outcomes(futures, expected):
     return survived
 
 
-def assert_some_come_through(executor, fire, values):
-    """Both ends are met: calls that come through the fire, and calls that lose their worker.
+def assert_some_calls_survive(executor, signals, values):
+    """Some calls have a result, and some have lost their worker.
 
-    Where workers start so slowly that none lives long enough, the fire abates.
+    If workers start so slowly that no call survives, the signals become rarer.
     """
     survived = 0
     while not survived:
         futures = [executor.submit(eval, *echo_after(0.1, value)) for value in values]
         survived = outcomes(futures, values)
         assert survived < len(values)
-        fire.pause_s *= 2
-    assert fire.shots > 0
+        signals.pause_s *= 2
+    assert signals.sent > 0
 
 
-def assert_all_is_well_again(executor):
-    """The executor still works in every slot, and ends without leaving a process behind."""
+def assert_executor_works_again(executor):
+    """The executor works in every slot, and leaves no process behind when it ends."""
     results = [executor.submit(abs, -number) for number in range(10)]
     assert [future.result(timeout=240) for future in results] == list(range(10))
     executor.shutdown()
@@ -120,7 +120,7 @@ def assert_all_is_well_again(executor):
 
 
 def echo_after(seconds, value):
-    """Code, as a test's own functions cannot be unpickled elsewhere, that waits and gives back."""
+    """Return arguments of ``eval``, as the functions of a test cannot be unpickled."""
     return "__import__('time').sleep(seconds) or value", {"seconds": seconds, "value": value}
 
 
@@ -128,28 +128,28 @@ def echo_after(seconds, value):
 def test_workers_killed_at_random_moments(size):
     values = [bytes([number]) * size for number in range(CALLS)]
     with ProcessExecutor(2) as executor:
-        with Fire(signal.SIGKILL, seed=size, pause_s=0.4) as fire:
-            assert_some_come_through(executor, fire, values)
-        assert_all_is_well_again(executor)
+        with RandomSignals(signal.SIGKILL, seed=size, pause_s=0.4) as signals:
+            assert_some_calls_survive(executor, signals, values)
+        assert_executor_works_again(executor)
 
 
 def test_workers_stopped_at_random_moments():
     values = list(range(CALLS))
     with ProcessExecutor(2, patience_s=PATIENCE_S) as executor:
-        with Fire(signal.SIGSTOP, seed=0, pause_s=2.0) as fire:
-            assert_some_come_through(executor, fire, values)
+        with RandomSignals(signal.SIGSTOP, seed=0, pause_s=2.0) as signals:
+            assert_some_calls_survive(executor, signals, values)
         for pid in children():  # one may be stopped while it idles
             os.kill(pid, signal.SIGCONT)
-        assert_all_is_well_again(executor)
+        assert_executor_works_again(executor)
 
 
-def test_workers_killed_at_random_moments_while_calls_share_rooms():
+def test_workers_killed_at_random_moments_while_calls_share_devices():
     values = list(range(CALLS))
     demands = [Demand(memory_bytes=value % 7, alone=value % 11 == 0) for value in values]
     with ProcessExecutor(
-        4, room_bytes=(10, 6), demand=lambda _, given: demands[given["value"]]
+        4, device_memory_bytes=(10, 6), demand=lambda _, given: demands[given["value"]]
     ) as (executor):
-        with Fire(signal.SIGKILL, seed=0, pause_s=0.4):
+        with RandomSignals(signal.SIGKILL, seed=0, pause_s=0.4):
             futures = [executor.submit(eval, *echo_after(0.05, value)) for value in values]
             outcomes(futures, values)
         futures = [executor.submit(eval, *echo_after(0, value)) for value in values]
@@ -158,9 +158,9 @@ def test_workers_killed_at_random_moments_while_calls_share_rooms():
         assert children() == []
 
 
-def test_terminating_at_random_moments_under_fire_leaves_nothing():
+def test_terminating_while_workers_are_killed_leaves_no_process():
     moments = random.Random(0)
-    with Fire(signal.SIGKILL, seed=1, pause_s=0.2):
+    with RandomSignals(signal.SIGKILL, seed=1, pause_s=0.2):
         for _ in range(10):
             executor = ProcessExecutor(2)
             futures = [executor.submit(time.sleep, 600) for _ in range(4)]
@@ -188,10 +188,10 @@ def test_a_worker_that_hangs_fails_its_own_call_and_is_replaced(call, argument):
         with pytest.raises(WorkerDied, match=r"hung: .* for 2 seconds \(run\.patience_s\)"):
             stuck.result(timeout=240)
         assert after.result(timeout=240) != before
-        assert_all_is_well_again(executor)
+        assert_executor_works_again(executor)
 
 
-def test_a_worker_that_beats_may_take_longer_than_its_patience():
+def test_a_worker_with_heartbeats_may_take_longer_than_the_patience():
     code = (
         "import time; from mbnas.machine.heartbeat import beat\n"
         "for _ in range(30): time.sleep(0.1); beat()"
@@ -205,7 +205,7 @@ def test_a_worker_that_does_not_read_its_call_hangs():
         os.kill(executor.submit(os.getpid).result(), signal.SIGSTOP)
         with pytest.raises(WorkerDied, match="hung"):
             executor.submit(len, bytes(20_000_000)).result(timeout=240)
-        assert_all_is_well_again(executor)
+        assert_executor_works_again(executor)
 
 
 def test_a_worker_that_stops_while_it_answers_hangs():
@@ -213,11 +213,11 @@ def test_a_worker_that_stops_while_it_answers_hangs():
         executor.submit(exec, STOPPING_BETWEEN_PIECES, {}).result(timeout=240)
         with pytest.raises(WorkerDied, match="hung"):
             executor.submit(bytes, 5_000_000).result(timeout=240)
-        assert_all_is_well_again(executor)
+        assert_executor_works_again(executor)
 
 
 def test_a_worker_that_never_starts_hangs(monkeypatch):
-    monkeypatch.setattr(worker, "_STARTING_S", 0.001)  # no Python starts as fast
+    monkeypatch.setattr(worker_process, "_STARTING_S", 0.001)  # no Python starts that fast
     with ProcessExecutor(1, patience_s=0.001) as executor:
         with pytest.raises(WorkerDied, match=r"hung: .* for 0\.001 seconds"):
             executor.submit(time.sleep, 600).result(timeout=240)
@@ -230,7 +230,7 @@ def test_a_worker_that_never_starts_hangs(monkeypatch):
     [((os._exit, 3), "ended itself with status 3"), ((time.sleep, 600), "hung")],
     ids=["dies", "hangs"],
 )
-def test_a_worker_that_dies_or_hangs_in_the_initializer_fails_one_call_alone(
+def test_a_worker_that_dies_or_hangs_in_the_initializer_fails_only_one_call(
     initializer, sentence, tmp_path
 ):
     call, argument = initializer
@@ -245,15 +245,15 @@ def test_a_worker_that_dies_or_hangs_in_the_initializer_fails_one_call_alone(
 
 
 @pytest.mark.parametrize("patience_s", [0.0, -1.0, float("nan")])
-def test_patience_must_be_some(patience_s):
+def test_patience_must_be_above_zero(patience_s):
     with pytest.raises(ValueError, match=r"patience_s \(=.*\) must be above 0"):
         ProcessExecutor(1, patience_s=patience_s)
 
 
-def test_a_listener_in_this_process_hears_nothing_of_a_workers_beats():
-    heard = []
-    with pulse.listening(lambda: heard.append(1)), ProcessExecutor(1) as executor:
+def test_a_listener_in_this_process_is_not_called_for_a_workers_heartbeat():
+    calls = []
+    with heartbeat.listening(lambda: calls.append(1)), ProcessExecutor(1) as executor:
         executor.submit(exec, "from mbnas.machine.heartbeat import beat; beat()").result(
             timeout=240
         )
-    assert heard == []
+    assert calls == []
