@@ -152,7 +152,7 @@ def test_a_batch_is_never_empty():
 
 
 def test_random_search_proposes_nothing_twice():
-    batches = drive(random_search(TINY, np.random.default_rng(0), batch_size=5), 10_000)
+    batches = drive(random_search(TINY, np.random.default_rng(0), proposal_size=5), 10_000)
     proposed = [genotype for batch in batches for genotype in batch.genotypes]
     assert len(set(proposed)) == len(proposed)
     assert {len(batch.genotypes) for batch in batches[:-1]} == {5}

@@ -1,4 +1,4 @@
-"""Bilevel search: the topology first, then the kernels on the best one found.
+"""Bilevel search: first the topology, then the kernels on the best topology.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1, the bilevel space.
 """
@@ -25,19 +25,19 @@ def bilevel_search(
 ) -> Searcher:
     """Yield topologies with VGG 3 in every node, then kernels on the best of them.
 
-    The second phase starts at the best genotype of the first, the first of equals, and
-    ends when it has no more to propose; it does not go back to the first.
+    The second phase starts at the best genotype of the first phase (the first of equals), and
+    ends when it has nothing left to propose. The search does not return to the first phase.
 
     Args:
         space: Where to search; it must hold VGG 3.
-        rng: Draws for both phases.
-        start: Where the first phase starts; drawn if ``None``.
+        rng: Source of randomness of both phases.
+        start: Start of the first phase; drawn if ``None``.
         num_topologies: How many distinct topologies the first phase may propose, 1 or more.
-        search: Searches each phase.
+        search: The algorithm of each phase.
 
     Raises:
         ConfigurationError: if the space has no VGG 3.
-        GenotypeError: if ``start`` is not of the space, or holds anything but VGG 3.
+        GenotypeError: if ``start`` is not in the space, or has a block other than VGG 3.
     """
     scores = yield from limited(search(macro_space(space), rng, start), num_topologies)
     best = max(scores, key=scores.__getitem__)

@@ -1,4 +1,4 @@
-"""A searcher cut short: a phase of a longer search, or a search within its budget."""
+"""A limit on the networks that a searcher proposes: a phase of a search, or its budget."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from mbnas.space.genotype import Genotype
 def limited(
     searcher: Searcher, num_networks: int
 ) -> Generator[Proposal, Sequence[float], dict[Genotype, float]]:
-    """Yield a searcher's batches until it has proposed a number of distinct networks.
+    """Yield a searcher's proposals until it has proposed a number of distinct networks.
 
-    Where a batch holds more new networks than are left, its first ones are proposed. The
+    If a proposal has more new networks than are left, only the first of them are proposed. The
     searcher is closed at the end.
 
     Args:
-        searcher: Fresh; it may end by itself before.
-        num_networks: How many distinct networks to propose at most, 1 or more.
+        searcher: A new searcher; it may end earlier by itself.
+        num_networks: Maximum number of distinct networks, 1 or more.
 
     Returns:
-        The score of every genotype proposed, in the order proposed.
+        The score of every proposed genotype, in the order of the proposals.
     """
     scores: dict[Genotype, float] = {}
     try:
-        batch = next(searcher)
+        proposal = next(searcher)
         while True:
             new = [
-                genotype for genotype in dict.fromkeys(batch.genotypes) if genotype not in scores
+                genotype for genotype in dict.fromkeys(proposal.genotypes) if genotype not in scores
             ]
             beyond = set(new[num_networks - len(scores) :])
             if beyond:
-                kept = tuple(genotype for genotype in batch.genotypes if genotype not in beyond)
-                batch = replace(batch, genotypes=kept)
-            received = yield batch
-            scores |= zip(batch.genotypes, received, strict=True)
+                kept = tuple(genotype for genotype in proposal.genotypes if genotype not in beyond)
+                proposal = replace(proposal, genotypes=kept)
+            received = yield proposal
+            scores |= zip(proposal.genotypes, received, strict=True)
             if len(scores) >= num_networks:
                 return scores
-            batch = searcher.send(received)
+            proposal = searcher.send(received)
     except StopIteration:
         return scores
     finally:

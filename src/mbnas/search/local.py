@@ -1,4 +1,4 @@
-"""Local search: climb from a start by the best option of one gene at a time.
+"""Local search: improve a start by the best value of one gene at a time.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.2, after Den Ottelander et al.
 2021, "Local search is a remarkably strong baseline for neural architecture search".
@@ -17,19 +17,17 @@ from mbnas.space.search_space import Space
 
 
 def local_search(space: Space, rng: np.random.Generator, start: Genotype | None = None) -> Searcher:
-    """Yield the probes of local search, restarting at every local optimum.
+    """Yield the proposals of local search, with a restart at every local optimum.
 
-    The search returns once every genotype of the space has been proposed, and before
-    that never.
+    The search returns only once every genotype of the space has been proposed.
 
     Args:
         space: Where to search.
         rng: Draws the starts and the orders of the variables.
-        start: Where to climb from first; drawn uniformly if ``None``, as every later
-            start is.
+        start: The first start; drawn uniformly if ``None``, as is every later start.
 
     Raises:
-        GenotypeError: if ``start`` is not of the space.
+        GenotypeError: if ``start`` is not in the space.
     """
     if start is not None:
         space.check(start)
@@ -44,14 +42,14 @@ def local_search(space: Space, rng: np.random.Generator, start: Genotype | None 
 def climb(
     space: Space, rng: np.random.Generator, start: Genotype, *, why: str
 ) -> Generator[Proposal, Sequence[float], dict[Genotype, float]]:
-    """Yield the probes of one climb from ``start`` to a local optimum.
+    """Yield the proposals of one climb from ``start`` to a local optimum.
 
-    A pass visits the variables in random order. At each, all other values are probed,
-    and the best, the first of equals, is taken if it is strictly better. A pass that
-    takes none ends the climb.
+    A pass visits the variables in random order. For each variable, all other values are
+    proposed, and the best (the first of equals) is taken if it is strictly better. A pass
+    without improvement ends the climb.
 
     Returns:
-        The score of every genotype proposed; the optimum's is the highest.
+        The score of every proposed genotype; that of the optimum is the highest.
     """
     best = start
     (best_score,) = yield Proposal(genotypes=(start,), incumbent=None, why=why)

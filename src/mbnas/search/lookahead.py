@@ -1,13 +1,14 @@
-"""What a search will ask for next, so that free workers need not wait for a decision.
+"""What a search will ask for next, so that free workers need not wait for its decision.
 
-A searcher is a generator that the same scores lead the same way. So a second one, told all
-that the first was told and then a guess of what is still open, shows what the first will ask
-for if the guess comes true. What is run on a wrong guess stays in the ledger, for a search
-that comes by there later.
+A searcher is a generator: the same scores always lead to the same proposals. So a second
+one, given all scores of the first and then a guess of those that are still missing, shows what
+the first will ask for if the guess is right. Trainings that follow a wrong guess stay in the
+ledger, and a search that proposes the same network later uses them.
 
-A generator cannot be copied, so every wrong guess costs one that is told all again, which takes
-the longer the longer the search has run. So whichever guess comes true is followed on, and how
-much is told again is rationed: a look ahead costs a long search no more than a short one.
+A generator cannot be copied. Each guess therefore needs a new generator, which has to be replayed
+from the start: the longer the search, the longer the replay. So a path whose guess came true is
+kept, and replays are limited, so that a lookahead costs no more in a long search than in a short
+one.
 """
 
 from __future__ import annotations
@@ -23,52 +24,52 @@ Proposals = Generator[Proposal, Sequence[float], object]
 Best = tuple[float, Genotype | None]
 Guess = tuple[float, ...]
 
-TOLD_AGAIN = 200
-"""How many batches are told again, on average, for every batch that the search goes on by."""
+REPLAYED_PROPOSALS = 200
+"""How many proposals may be replayed, on average, for each proposal of the search."""
 
 
 class Lookahead:
-    """Looks ahead of one search.
+    """Predicts what one search asks for next.
 
     Args:
-        begin: Makes the search anew, within its budget.
+        begin: Creates the search, limited to its budget.
     """
 
     def __init__(self, begin: Callable[[], Proposals]) -> None:
         self._begin = begin
-        self._told: list[Sequence[float]] = []
+        self._received: list[Sequence[float]] = []
         self._search = begin()
-        self._batch = next(self._search, None)
+        self._proposal = next(self._search, None)
         self._scores: dict[Genotype, float] = {}
         self._best: Best = (-math.inf, None)
         self._paths: dict[Guess, _Path] = {}
-        self._ration = TOLD_AGAIN
+        self._replays_left = REPLAYED_PROPOSALS
 
     def learn(self, scores: Sequence[float]) -> None:
-        """Remember what the search was told of the batch that it waited for."""
-        assert self._batch is not None
-        genotypes = self._batch.genotypes
-        self._told.append(tuple(scores))
+        """Send the search the scores of its present proposal."""
+        assert self._proposal is not None
+        genotypes = self._proposal.genotypes
+        self._received.append(tuple(scores))
         self._scores |= zip(genotypes, scores, strict=True)
         self._best = _better(self._best, genotypes, scores)
-        self._batch = _following(self._search, scores)
-        self._ration = min(self._ration, 2 * len(self._told)) + TOLD_AGAIN
+        self._proposal = _next_proposal(self._search, scores)
+        self._replays_left = min(self._replays_left, 2 * len(self._received)) + REPLAYED_PROPOSALS
         paths, self._paths = self._paths, {}
-        if self._batch is not None:
-            lost = (-math.inf,) * len(self._batch.genotypes)
+        if self._proposal is not None:
+            none_better = (-math.inf,) * len(self._proposal.genotypes)
             for path in paths.values():
-                if path.came_true(self._batch, self._best):
-                    self._paths[lost] = path.going_on()
+                if path.came_true(self._proposal, self._best):
+                    self._paths[none_better] = path.advanced()
                     return
 
     def certain(self, scores: Sequence[float | None]) -> tuple[Genotype, ...]:
-        """Return what the search asks for after its present batch, whatever is still open.
+        """Return what the search asks for next for any values of the missing scores.
 
-        The extremes are compared: none of the open networks is any good, or the first is the
-        best. A network asked for in both is taken for certain.
+        Two extremes are compared: no missing score is good, or the first is the best. A network
+        that is asked for in both cases is considered certain.
 
         Args:
-            scores: Of the present batch, ``None`` where open.
+            scores: Scores of the present proposal, ``None`` where missing.
         """
         lost = self._after(self._guess(scores))
         if None not in scores or not lost:
@@ -77,14 +78,14 @@ class Lookahead:
         return tuple(genotype for genotype in lost if genotype in won)
 
     def possible(self, scores: Sequence[float | None]) -> Iterator[Genotype]:
-        """Yield what the search may ask for, the likeliest first, until it ends on every path.
+        """Yield what the search may ask for, the most likely first, until every path ends.
 
-        First what follows if none of the open networks is any good, as most are not; then what
-        follows if one of them is the best, for each; then further along the first path. Paths
-        for which nothing more may be told again are left out.
+        First what follows if no missing score is good, which is most likely; then what follows
+        if one of them is the best, for each of them; then further steps of the first path. Paths
+        beyond the limit of replays are left out.
 
         Args:
-            scores: Of the present batch, ``None`` where open.
+            scores: Scores of the present proposal, ``None`` where missing.
         """
         guess = self._guess(scores)
         yield from self._after(guess)
@@ -96,8 +97,8 @@ class Lookahead:
                 yield from genotypes
 
     def _guess(self, scores: Sequence[float | None], *, best: int | None = None) -> Guess:
-        """Return scores with a guess of the open ones; a score that does not matter is −inf."""
-        incumbent = None if self._batch is None else self._batch.incumbent
+        """Return scores with a guess of the missing ones; −inf for scores without effect."""
+        incumbent = None if self._proposal is None else self._proposal.incumbent
         bar = -math.inf if incumbent is None else self._scores.get(incumbent, -math.inf)
         guess = [-math.inf if score is None or score <= bar else score for score in scores]
         if best is not None:
@@ -109,33 +110,33 @@ class Lookahead:
         return () if path is None else path.next
 
     def _path(self, guess: Guess) -> _Path | None:
-        """Return what follows a guess, ``None`` where the ration does not reach for it."""
+        """Return what follows a guess, ``None`` if no replays are left for it."""
         if guess not in self._paths:
-            # What may always come, that nothing is better, is worth what is left.
-            num_left = len(self._told) * (2 if math.inf in guess else 1)
-            if self._ration < num_left or self._batch is None:
+            # The guess that nothing is better may use all replays, the others only half of them.
+            num_needed = len(self._received) * (2 if math.inf in guess else 1)
+            if self._replays_left < num_needed or self._proposal is None:
                 return None
-            self._ration -= len(self._told)
-            best = _better(self._best, self._batch.genotypes, guess)
-            self._paths[guess] = _Path(self._told_again(), guess, best)
+            self._replays_left -= len(self._received)
+            best = _better(self._best, self._proposal.genotypes, guess)
+            self._paths[guess] = _Path(self._replayed(), guess, best)
         return self._paths[guess]
 
-    def _told_again(self) -> Proposals:
-        """Return the search at its present batch."""
+    def _replayed(self) -> Proposals:
+        """Return a second search at the present proposal."""
         proposals = self._begin()
         next(proposals)
-        for scores in self._told:
+        for scores in self._received:
             proposals.send(scores)
         return proposals
 
 
 class _Path:
-    """What a search asks for after a guess and no good network ever again.
+    """What a search asks for after a guess, if no better network follows.
 
     Args:
-        proposals: At the batch that is guessed.
+        proposals: The search, at the proposal whose scores are guessed.
         guess: Its scores.
-        best: The best network and its score, if they are right.
+        best: The best network and its score if the guess is right.
     """
 
     def __init__(self, proposals: Proposals, guess: Guess, best: Best) -> None:
@@ -146,26 +147,26 @@ class _Path:
 
     @property
     def next(self) -> tuple[Genotype, ...]:
-        """What is asked for first; nothing if the search ends."""
+        """The genotypes of the first proposal; empty if the search ends."""
         return self._seen[0] if self._seen else ()
 
     def further(self) -> Iterator[tuple[Genotype, ...]]:
-        """Yield what is asked for after that, batch by batch."""
+        """Yield the genotypes of the following proposals."""
         number = 1
         while number < len(self._seen) or self._look_further():
             yield self._seen[number]
             number += 1
 
-    def came_true(self, batch: Proposal, best: Best) -> bool:
-        """Whether the search asks for what was foreseen and has the best that was guessed.
+    def came_true(self, proposal: Proposal, best: Best) -> bool:
+        """Return whether the search asks for what was predicted and has the best that was guessed.
 
-        It has been told other scores than the path, so the same best makes sure that a choice
-        of the best of all, as between the phases of a bilevel search, is the same too.
+        The search has received other scores than the path. The same best network ensures that a
+        choice of the best of all, as between the phases of a bilevel search, is also the same.
         """
-        return self.next == batch.genotypes and self._best[1] == best[1]
+        return self.next == proposal.genotypes and self._best[1] == best[1]
 
-    def going_on(self) -> _Path:
-        """Return the path from the next batch on."""
+    def advanced(self) -> _Path:
+        """Return the path from the next proposal on."""
         if len(self._seen) > 1 or self._look_further():
             self._seen.popleft()
         else:
@@ -176,21 +177,21 @@ class _Path:
         return bool(self._seen) and self._look((-math.inf,) * len(self._seen[-1]))
 
     def _look(self, guess: Guess) -> bool:
-        batch = _following(self._proposals, guess)
-        if batch is not None:
-            self._seen.append(batch.genotypes)
-        return batch is not None
+        proposal = _next_proposal(self._proposals, guess)
+        if proposal is not None:
+            self._seen.append(proposal.genotypes)
+        return proposal is not None
 
 
 def _better(best: Best, genotypes: Sequence[Genotype], scores: Sequence[float]) -> Best:
-    """Return the best of all so far, the first of equals."""
+    """Return the best so far, the first of equals."""
     for genotype, score in zip(genotypes, scores, strict=True):
         if score > best[0] or best[1] is None:
             best = score, genotype
     return best
 
 
-def _following(proposals: Proposals, scores: Sequence[float]) -> Proposal | None:
+def _next_proposal(proposals: Proposals, scores: Sequence[float]) -> Proposal | None:
     try:
         return proposals.send(scores)
     except StopIteration:

@@ -1,4 +1,4 @@
-"""Random search: the baseline that every searcher has to beat.
+"""Random search: the baseline of every other searcher.
 
 Source: Bergstra and Bengio 2012, "Random search for hyper-parameter optimization".
 """
@@ -17,18 +17,18 @@ def random_search(
     rng: np.random.Generator,
     start: Genotype | None = None,
     *,
-    batch_size: int = 8,
+    proposal_size: int = 8,
 ) -> Searcher:
-    """Yield genotypes drawn uniformly, none of them twice, until the space has no more.
+    """Yield genotypes drawn uniformly without replacement, until the space has no more.
 
     Args:
         space: Where to search.
         rng: Draws the genotypes.
-        start: Proposed before all that is drawn, if given.
-        batch_size: How many to propose at once; the last batch may be smaller.
+        start: The first proposal, if given.
+        proposal_size: Genotypes of a proposal; the last may have fewer.
 
     Raises:
-        GenotypeError: if ``start`` is not of the space.
+        GenotypeError: if ``start`` is not in the space.
     """
     scores: dict[Genotype, float] = {}
     if start is not None:
@@ -38,7 +38,7 @@ def random_search(
     incumbent = start
     while remaining := space.count - len(scores):
         drawn: dict[Genotype, None] = {}  # a set that keeps the order
-        while len(drawn) < min(batch_size, remaining):
+        while len(drawn) < min(proposal_size, remaining):
             genotype = space.sample(rng)
             if genotype not in scores:
                 drawn[genotype] = None

@@ -1,8 +1,8 @@
-"""What a searcher is: a generator that yields batches of genotypes and receives scores.
+"""What a searcher is: a generator that yields proposals and receives their scores.
 
-The algorithm then reads as in its paper, and a search resumes by running again: the
-same seed and the same scores give the same batches. A searcher knows nothing of
-folds, workers, files or its budget; whoever drives it stops asking when that is spent.
+The algorithm then reads as in its paper, and a search resumes by running again: the same seed and
+the same scores give the same proposals. A searcher knows nothing of folds, workers, files or its
+budget; its caller stops the search when the budget is spent.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from mbnas.space.search_space import Space
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Genotypes whose scores a searcher needs before it can go on.
+    """Genotypes whose scores a searcher needs before it can continue.
 
-    They may have been asked for before; whoever drives the search remembers.
+    Some may have been proposed before; the caller remembers their scores.
 
     Attributes:
         genotypes: One or more.
-        incumbent: The genotype that they compete with, or ``None`` where there is none.
-        why: What the searcher is doing, for people: ``"start 1"``, ``"node 3 level"``.
+        incumbent: The genotype that they compete with, or ``None``.
+        why: What the searcher is doing, as text: ``"start 1"``, ``"node 3 level"``.
 
     Raises:
-        ValueError: if there are no genotypes; a searcher that yields none is wrong.
+        ValueError: if there are no genotypes.
     """
 
     genotypes: tuple[Genotype, ...]
@@ -37,15 +37,15 @@ class Proposal:
 
     def __post_init__(self) -> None:
         if not self.genotypes:
-            raise ValueError("A batch needs at least one genotype.")
+            raise ValueError("A proposal needs at least one genotype.")
 
 
 Searcher = Generator[Proposal, Sequence[float], None]
-"""Yields batches and is sent their scores in order, larger being better.
+"""Yields proposals and is sent their scores in order; larger is better.
 
-``-inf`` is the score of a network that could not be scored. A searcher that has
-nothing left to propose returns.
+``-inf`` is the score of a network that could not be scored. A searcher returns when it has
+nothing left to propose.
 """
 
 Search = Callable[[Space, np.random.Generator, Genotype | None], Searcher]
-"""Makes a searcher of a space that draws from a generator and starts at a genotype, if given."""
+"""Creates a searcher from a space, a source of randomness and an optional start."""

@@ -1,4 +1,4 @@
-"""What can be set about a search, and the searcher that it comes to."""
+"""The settings of a search, and the searcher that they describe."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from mbnas.space.genotype import Genotype, unet_genotype
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """How the space is searched: the ``[search]`` section.
+    """How a space is searched: the ``[search]`` section.
 
     Attributes:
         searcher: ``local`` or ``random``.
-        evaluations: Budget of distinct networks; a resumed study may be given another.
-        start: The first network: ``random``, ``unet`` or a genotype's text. Local search
-            climbs from it; random search goes on with draws.
-        topology_evaluations: How many of the evaluations search the topology before the
-            kernels, in the bilevel space alone; ``None`` is half of them, a number that stays
-            when a resumed study is given more evaluations.
+        evaluations: Budget of distinct networks; it may change when a study is resumed.
+        start: The first network: ``random``, ``unet`` or the text of a genotype. Local search
+            climbs from it; random search continues with random networks.
+        topology_evaluations: How many evaluations search the topology before the kernels, only
+            in the bilevel space. ``None`` is half of the evaluations; the number is kept when a
+            resumed study gets more evaluations.
         racing: ``on`` drops a network before all of its trainings are done if it is unlikely
-            to beat the incumbent; ``shadow`` drops none, and the report says what racing would
+            to beat the incumbent; ``shadow`` drops none, and the report shows what racing would
             have saved and changed; ``off`` is the paper's protocol.
-        racing_threshold: The chance to beat the incumbent below which a network is dropped.
+        racing_threshold: Probability to beat the incumbent below which a network is dropped.
     """
 
     searcher: Literal["local", "random"] = "local"
@@ -47,30 +47,30 @@ class SearchSettings:
         if not 0 < self.racing_threshold < 0.5:
             raise ConfigurationError(
                 f"search.racing_threshold (={self.racing_threshold}) must be above 0 and below "
-                "0.5: a network is dropped only where it is likelier not to beat the incumbent."
+                "0.5: a network may be dropped only if it probably does not beat the incumbent."
             )
 
     @property
     def dropped_below(self) -> float | None:
-        """The chance below which a network is dropped; ``None`` where none is."""
+        """The probability below which a network is dropped; ``None`` if none is ever dropped."""
         return self.racing_threshold if self.racing == "on" else None
 
     @property
     def num_topologies(self) -> int:
-        """How many distinct networks a bilevel search gives to the topology."""
+        """How many distinct networks the first phase of a bilevel search proposes."""
         return self.topology_evaluations or max(1, self.evaluations // 2)
 
     def split_resolved(self, space: SpaceSettings) -> SearchSettings:
-        """Return these settings with the split of a bilevel search's budget as a number."""
+        """Return these settings with the split of a bilevel budget as a number, not ``None``."""
         if space.name != "bilevel":
             return self
         return replace(self, topology_evaluations=self.num_topologies)
 
     def start_in(self, space: SpaceSettings) -> Genotype | None:
-        """Return the network that a search starts from, ``None`` if it is drawn.
+        """Return the first network of a search, ``None`` if it is drawn.
 
         Raises:
-            ConfigurationError: if the start cannot be read or the search cannot start there.
+            ConfigurationError: if the start is not a genotype, or the search cannot start there.
         """
         if self.start == "random":
             return None
@@ -89,8 +89,8 @@ class SearchSettings:
         except GenotypeError as error:
             first = "macro" if space.name == "bilevel" else space.name
             raise ConfigurationError(
-                f"search.start (={self.start}) must be in the {first} space, where a search of "
-                f"space.name (={space.name}) starts. {error}"
+                f"search.start (={self.start}) must be in the {first} space, in which a search "
+                f"of space.name (={space.name}) starts. {error}"
             ) from None
         return start
 
@@ -98,10 +98,10 @@ class SearchSettings:
 def make_searcher(
     search: SearchSettings, space: SpaceSettings, rng: np.random.Generator
 ) -> Searcher:
-    """Return a fresh searcher as the settings have it.
+    """Return a new searcher for the settings.
 
     Raises:
-        ConfigurationError: if the search cannot start where it is told to.
+        ConfigurationError: if the search cannot start at ``search.start``.
     """
     algorithm: Search = random_search if search.searcher == "random" else local_search
     start = search.start_in(space)
