@@ -1,4 +1,4 @@
-"""The range of whole numbers that a setting may have, checked in one place for all sections."""
+"""Checks of the range of integer settings, for all sections of the configuration."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from mbnas.errors import ConfigurationError
 
 
 def check_bounds(section: str, settings: object, **bounds: tuple[int, int]) -> None:
-    """Make sure that settings are within their bounds; those that are ``None`` are left open.
+    """Check that settings are within their bounds; ``None`` is always allowed.
 
-    An upper bound is far above any use and far below what a machine can hold, so a typing error
-    ends in a sentence and not in days of waiting.
+    An upper bound is far above any real use and far below what a machine can handle, so that a
+    typing error is reported at once.
 
     Args:
-        section: Of the configuration, for the message.
-        settings: Holds the values.
-        bounds: The least and the greatest value of each, by name.
+        section: Section of the configuration, for the message.
+        settings: The object with the values.
+        bounds: The smallest and the largest value of each setting, by name.
 
     Raises:
-        ConfigurationError: if one is not.
+        ConfigurationError: if a value is out of bounds.
     """
     for name, (low, high) in bounds.items():
         if (value := getattr(settings, name)) is not None:
@@ -25,16 +25,16 @@ def check_bounds(section: str, settings: object, **bounds: tuple[int, int]) -> N
 
 
 def check_bound(name: str, value: int, low: int, high: int) -> None:
-    """Make sure that one number is within its bounds.
+    """Check that a number is within its bounds.
 
     Args:
-        name: Of the setting or option, for the message.
+        name: Name of the setting or option, for the message.
         value: The number.
-        low: The least that it may be.
-        high: The greatest that it may be.
+        low: The smallest allowed value.
+        high: The largest allowed value.
 
     Raises:
-        ConfigurationError: if it is not.
+        ConfigurationError: if it is out of bounds.
     """
     if value < low:
         raise ConfigurationError(f"{name} (={value}) must be {low} or more.")

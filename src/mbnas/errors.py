@@ -1,21 +1,21 @@
-"""What can go wrong, as one small tree of exceptions.
+"""The exceptions of mbnas, as one small hierarchy.
 
-Every error that a user can cause is an :class:`MbnasError` whose message is one
-sentence or two: the value, the rule it breaks, the remedy. The command line prints
-the message and exits with :attr:`MbnasError.exit_status`; it never shows a traceback.
+Every error that a user can cause is an :class:`MbnasError` whose message has one or two
+sentences: the value, the rule that it breaks, the remedy. The command line prints the message
+and exits with :attr:`MbnasError.exit_status`; it never shows a traceback.
 """
 
 from __future__ import annotations
 
 
 class MbnasError(Exception):
-    """Base of all errors that mbnas raises on purpose."""
+    """Base class of all errors that mbnas raises on purpose."""
 
     exit_status = 1
 
 
 class UsageError(MbnasError):
-    """The request itself is wrong: an option, a key or a value that cannot be."""
+    """The request itself is wrong: an option, a key or a value is invalid."""
 
     exit_status = 2
 
@@ -25,53 +25,53 @@ class ConfigurationError(UsageError):
 
 
 class GenotypeError(UsageError):
-    """A text or a list of nodes that is no genotype, or none of the space at hand."""
+    """A text or a list of nodes is not a genotype, or not one of the given space."""
 
 
 class DatasetError(MbnasError):
-    """A dataset that cannot be read, or breaks a rule that a search depends on."""
+    """A dataset cannot be read, or breaks a rule that a search depends on."""
 
 
 class LabelError(DatasetError):
-    """A label file that holds numbers which are not whole."""
+    """A label file has values that are not integers."""
 
 
 class DownloadError(MbnasError):
-    """A dataset that cannot be fetched, or whose archive cannot be trusted or unpacked."""
+    """A dataset cannot be downloaded, or its archive cannot be trusted or unpacked."""
 
 
 class WriteError(MbnasError):
-    """A file or folder that the system does not let us write.
+    """The operating system refuses to write a file or folder.
 
     Attributes:
-        of_place: Whether other files cannot be written there either, as on a full disk.
+        of_place: Whether no file can be written there, as on a full disk.
     """
 
     of_place = False
 
 
 class StudyError(MbnasError):
-    """A study directory that cannot be created, opened, resumed or written."""
+    """A study directory cannot be created, opened, resumed or written."""
 
 
 class ModelError(MbnasError):
-    """A trained model that is absent, damaged, foreign, or cannot be used as asked."""
+    """A trained model is absent, damaged, not of mbnas, or cannot be used as requested."""
 
 
 class NNUNetError(MbnasError):
-    """What nnU-Net needs and is not there, or a command of it that failed."""
+    """Something that nnU-Net needs is missing, or one of its commands failed."""
 
 
 class TrainingError(MbnasError):
-    """One training that could not be finished; the search records it and goes on."""
+    """A training could not be finished; the search records it and continues."""
 
 
-class LostRun(TrainingError):  # noqa: N818  (it is what happened, not a mistake in a call)
-    """One run of a training that came to nothing through no fault of its network.
+class LostRun(TrainingError):  # noqa: N818  (an event, not a mistake in a call)
+    """One run of a training was lost through no fault of its network.
 
     Attributes:
-        wall_s: How long it had run, in seconds; 0 where nobody knows.
-        worker: Where it ran, as far as that is known.
+        wall_s: How long it ran, in seconds; 0 if unknown.
+        worker: Where it ran, if known.
     """
 
     wall_s = 0.0
@@ -79,12 +79,12 @@ class LostRun(TrainingError):  # noqa: N818  (it is what happened, not a mistake
 
 
 class OutOfMemory(LostRun):
-    """Memory ran out in a training; with the device to itself it may yet be finished."""
+    """A training ran out of memory; it may succeed when it has the device to itself."""
 
 
 class WorkerDied(LostRun):
-    """A worker process ended in the middle of a call, or hung and was killed."""
+    """A worker process ended during a call, or hung and was killed."""
 
 
 class FigureError(MbnasError):
-    """A figure for which there is nothing to draw yet, and what to do about it."""
+    """A figure has nothing to draw yet."""

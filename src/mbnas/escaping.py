@@ -1,9 +1,9 @@
-r"""Names are data: one function for each format that text is written to.
+r"""Escapes text for the formats that mbnas writes: one function per format.
 
-Names of classes, cases, studies and files come from other people. They may hold markup,
-control characters, quotation marks, or bytes that are not UTF-8. Each writer passes every text
-that it did not write itself through the function of its format, so that the text arrives whole
-and does nothing.
+Names of classes, cases, studies and files come from other people. They may contain markup,
+control characters, quotation marks, or bytes that are not UTF-8. Each writer passes all text
+that is not its own through the function of its format, so that the text is shown in full and is
+never interpreted.
 
 Three formats have their function elsewhere: HTML and SVG in :mod:`mbnas.report.page.markup`,
 JSON in :func:`json.dumps`, whose output is ASCII, and figures in
@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Any
 from unicodedata import category
 
-_SHAPELESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"  # as os.fsdecode writes bytes that are not UTF-8
 
 _MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]<>#|~&$"})
@@ -49,14 +49,14 @@ _TOML_BYTE = re.compile(r"\x00([89a-f][0-9a-f])")
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Return text in which every character without a shape is written as an escape.
+    r"""Return text with every invisible character written as an escape sequence.
 
     These are control characters, marks that change the direction of writing, characters that
-    Unicode does not assign, and bytes of a file's name that are not UTF-8.
+    Unicode does not assign, and bytes of a file name that are not UTF-8.
 
     Args:
         text: Any string.
-        keep: Characters that stay as they are, such as line ends.
+        keep: Characters to keep unchanged, such as line ends.
 
     >>> visible("left\x1b[31m\nkidney \u202e \udcff")
     'left\\x1b[31m\\nkidney \\u202e \\xff'
@@ -64,7 +64,7 @@ def visible(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(
-        each if each in keep or category(each) not in _SHAPELESS else _escape(each) for each in text
+        each if each in keep or category(each) not in _INVISIBLE else _escape(each) for each in text
     )
 
 
@@ -75,7 +75,7 @@ def _escape(character: str) -> str:
 
 
 def in_utf8(text: str) -> str:
-    r"""Return text that UTF-8 can hold: bytes of a file's name that are not are escapes.
+    r"""Return text that can be encoded in UTF-8: other bytes of a file name become escapes.
 
     >>> in_utf8("fall\udce9")
     'fall\\xe9'
@@ -84,10 +84,10 @@ def in_utf8(text: str) -> str:
 
 
 def in_message(text: str) -> str:
-    r"""Return a message for a terminal: visible, its own line ends kept.
+    r"""Return a message for a terminal: :func:`visible`, with its own line ends kept.
 
-    A message of several lines has two spaces at the beginning of its inner lines. A line end
-    beside none of these came with a name.
+    The inner lines of a message begin with two spaces. A line end that is not next to such a line
+    is part of a name, and is escaped.
 
     >>> in_message("Case a\nb is empty."), in_message("Differs:\n  seed: 1, 2\nChange it.")
     ('Case a\\nb is empty.', 'Differs:\n  seed: 1, 2\nChange it.')
@@ -101,7 +101,7 @@ def in_message(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    r"""Return text that Markdown shows as it is, in a table and anywhere else in a line.
+    r"""Return text that Markdown shows unchanged, in a table or anywhere else in a line.
 
     >>> print(in_markdown("a|b <i>*c*</i>"))
     a\|b \<i\>\*c\*\</i\>
@@ -110,7 +110,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_latex(text: str) -> str:
-    r"""Return text whose special characters LaTeX prints as they are.
+    r"""Return text with escaped special characters, so that LaTeX prints them.
 
     >>> print(in_latex("left_lobe & 95 %"))
     left\_lobe \& 95 \%
@@ -119,10 +119,10 @@ def in_latex(text: str) -> str:
 
 
 def in_csv(value: Any) -> Any:
-    r"""Return what a cell of a CSV file holds of a value: only text is changed, to one line.
+    r"""Return a value for a cell of a CSV file; text becomes one line, other values are kept.
 
-    A spreadsheet takes text that begins with ``=``, ``+``, ``-`` or ``@`` for a formula. Such
-    text, and text that begins with an apostrophe, gets an apostrophe in front.
+    A spreadsheet treats text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula. Such
+    text, and text that begins with an apostrophe, is prefixed with an apostrophe.
 
     >>> in_csv("=1+1"), in_csv("left"), in_csv(-1.5)
     ("'=1+1", 'left', -1.5)
@@ -137,11 +137,11 @@ def in_csv(value: Any) -> Any:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> str:
-    r"""Return rows as CSV with a head; what is ``None`` is empty.
+    r"""Return rows as CSV with a header; ``None`` is an empty cell.
 
     Args:
         columns: Names of the columns.
-        rows: Values by column, or in the columns' order.
+        rows: Values by column name, or in the order of the columns.
 
     >>> csv_text(["class", "dice"], [{"class": "left, lower", "dice": None}, ("tail", 0.5)])
     'class,dice\n"left, lower",\ntail,0.5\n'
@@ -156,10 +156,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence
 
 
 def in_source(text: str) -> str:
-    r"""Return text for a string in source or in a MONAI bundle: words, all else as escapes.
+    r"""Return text for a string in source code or in a MONAI bundle, with escapes.
 
-    A quotation mark ends a string in source. In a bundle, text that begins with ``$`` is run,
-    and ``@`` and ``%`` refer to other entries.
+    A quotation mark ends a string in source code. In a bundle, text that begins with ``$`` is
+    executed, and ``@`` and ``%`` refer to other entries.
 
     >>> print(in_source("liver', $print('x")), print(in_source("left lobe (2)"))
     liver\x27, \x24print(\x27x
@@ -180,9 +180,9 @@ def _point(character: str) -> str:
 
 
 def in_toml(value: Any) -> Any:
-    r"""Return a value whose strings TOML can hold: bytes that are not UTF-8 follow a NUL.
+    r"""Return a value that TOML can store: bytes that are not UTF-8 become NUL and two digits.
 
-    A path may hold such bytes and can hold no NUL, so :func:`from_toml` has the way back.
+    A path may contain such bytes but never NUL, so :func:`from_toml` can restore it.
 
     >>> in_toml({"dataset": "/data/\udcff"})
     {'dataset': '/data/\x00ff'}
@@ -196,7 +196,7 @@ def in_toml(value: Any) -> Any:
 
 
 def from_toml(value: Any) -> Any:
-    r"""Return the value that :func:`in_toml` was given.
+    r"""Return the value that was passed to :func:`in_toml`.
 
     >>> from_toml({"dataset": "/data/\x00ff"})
     {'dataset': '/data/\udcff'}

@@ -1,7 +1,7 @@
 """Independent seeds from (root seed, purpose, index).
 
-A run has one root seed. Whatever needs randomness asks for a seed by naming its
-purpose, so that adding a consumer never shifts the numbers another one sees.
+A run has one root seed. Each consumer of randomness derives its own seed from it by naming its
+purpose, so that a new consumer never changes the random numbers of another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def derive_seed(root: int, purpose: str, *index: int) -> int:
     Args:
         root: The root seed of the run.
         purpose: What the randomness is for, such as ``"folds"``.
-        index: Which of several like consumers, such as (fold, initialisation).
+        index: Number of the consumer among those with this purpose, such as (fold,
+            initialisation).
 
     >>> derive_seed(0, "folds") == derive_seed(0, "folds")
     True

@@ -1,4 +1,4 @@
-"""How numbers and times read in a report."""
+"""Numbers and times as text, for reports and messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NOTHING = "–"
 
 
 def score_text(score: float | None, sd: float | None = None) -> str:
-    """Return a score, with its standard deviation where there is one.
+    """Return a score as text, with its standard deviation if given.
 
     >>> score_text(0.85661, 0.0123)
     '0.857 ± 0.012'
@@ -21,7 +21,7 @@ def score_text(score: float | None, sd: float | None = None) -> str:
 
 
 def difference_text(difference: float) -> str:
-    """Return a difference of scores with its sign.
+    """Return a difference of scores as text, with its sign.
 
     >>> difference_text(-0.0061)
     '−0.006'
@@ -30,7 +30,7 @@ def difference_text(difference: float) -> str:
 
 
 def count_text(count: int | None) -> str:
-    """Return a large count to three digits.
+    """Return a large count as text, rounded to three digits.
 
     >>> [count_text(count) for count in (0, 940, 999_999, 7_763_041, 12_345_678_901)]
     ['0', '940', '1 M', '7.76 M', '12.3 G']
@@ -43,11 +43,11 @@ def count_text(count: int | None) -> str:
         value = float(f"{count / size:.3g}")
         if value < 1000 or unit == "T":
             return f"{value:g} {unit}"
-    raise AssertionError("the last unit takes every count")
+    raise AssertionError("unreachable: the last unit fits every count")
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a duration in its two largest units.
+    """Return a duration as text, in its two largest units.
 
     >>> [duration_text(seconds) for seconds in (4.2, 75.0, 7_260.0, 200_000.0)]
     ['4 s', '1 min 15 s', '2 h 1 min', '2 d 7 h']
@@ -65,7 +65,7 @@ def duration_text(seconds: float | None) -> str:
 
 
 def moment_text(moment: datetime) -> str:
-    """Return a moment to the minute, with its time zone.
+    """Return a moment as text, to the minute, with its time zone.
 
     >>> from datetime import UTC
     >>> moment_text(datetime(2026, 3, 1, 14, 5, tzinfo=UTC))
@@ -75,7 +75,7 @@ def moment_text(moment: datetime) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural unless it is one.
+    """Return a count with its noun, which is plural unless the count is 1.
 
     >>> counted(1, "training"), counted(3, "training")
     ('1 training', '3 trainings')

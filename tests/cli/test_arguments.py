@@ -227,7 +227,7 @@ def test_the_choices_of_an_option_are_these(typed, option, choices, capsys):
         ),
         (
             ["--nodes", "5", "--levels", "3"],
-            ["micro    The micro space holds the U-Net's levels and skips, which take 6 nodes"],
+            ["micro    The micro space has the U-Net's levels and skips, which need 6 nodes"],
         ),
         (["--space", "micro"], ["1 topology", "61 917 364 224 genotypes"]),
         (

@@ -103,5 +103,5 @@ def test_it_starts_with_vgg_3():
 
 def test_a_space_without_vgg_3_is_refused():
     space = Space(num_nodes=4, num_levels=2, kernels=(5, 7))
-    with pytest.raises(ConfigurationError, match="must name 3"):
+    with pytest.raises(ConfigurationError, match="must contain 3"):
         next(bilevel_search(space, np.random.default_rng(0), num_topologies=5))

@@ -111,7 +111,7 @@ def test_a_random_start_is_drawn():
         (
             "bilevel",
             "0vgg3-1vgg5-2vgg3-1vgg3-0vgg3-0vgg3",
-            r"in the macro space, where a search of space\.name \(=bilevel\) starts.*kernel 5",
+            r"in the macro space, in which a search of space\.name \(=bilevel\) starts.*kernel 5",
         ),
     ],
 )

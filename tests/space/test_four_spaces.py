@@ -85,8 +85,14 @@ def test_every_space_is_a_part_of_the_mixed_one(data, name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"blocks": ("dense",)}, r"so space\.blocks \(=\['dense'\]\) must name vgg\. Add it, or"),
-        ({"kernels": (5, 7)}, r"so space\.kernels \(=\[5, 7\]\) must name 3\. Add it, or search"),
+        (
+            {"blocks": ("dense",)},
+            r"so space\.blocks \(=\['dense'\]\) must contain vgg\. Add it",
+        ),
+        (
+            {"kernels": (5, 7)},
+            r"so space\.kernels \(=\[5, 7\]\) must contain 3\. Add it",
+        ),
     ],
 )
 def test_without_vgg_3_there_is_neither_macro_nor_bilevel(name, settings, message):
@@ -99,7 +105,7 @@ def test_the_micro_space_needs_as_many_nodes_as_the_unet():
     with pytest.raises(ConfigurationError) as raised:
         SpaceSettings(name="micro", num_nodes=10, num_levels=3)
     assert str(raised.value) == (
-        "The micro space holds the U-Net's levels and skips, which take 6 nodes on "
+        "The micro space has the U-Net's levels and skips, which need 6 nodes on "
         "space.num_levels (=3) levels, not space.num_nodes (=10). Set space.num_nodes to 6."
     )
     assert SpaceSettings(name="micro", num_nodes=6, num_levels=3).searched.count == 12**6

@@ -213,7 +213,10 @@ def test_what_breaks_a_held_topology_is_told_the_gene(text, message):
     ("text", "message"),
     [
         ("0vgg3", r"has 1 nodes, but this space's genotypes have 3. Set space.num_nodes to 1"),
-        ("0vgg3-1vgg3-2vgg3", r"Node 3 has level 2, which is not one of this space's: 0, 1"),
+        (
+            "0vgg3-1vgg3-2vgg3",
+            r"Node 3 has level 2, which this space does not allow: .* 0, 1",
+        ),
         ("0vgg3-0vgg3-0mamba3", r"Node 3 has block mamba, .*: vgg, dense"),
         ("0vgg9-0vgg3-0vgg3", r"Node 1 has kernel 9, .*: 3, 5"),
     ],
@@ -237,13 +240,13 @@ def test_other_things_are_in_no_space():
     [
         ({"num_nodes": 0}, r"num_nodes \(=0\) must be 1 or more"),
         ({"num_levels": 0}, r"num_levels \(=0\) must be 1 or more"),
-        ({"blocks": ()}, r"blocks \(=\[\]\) must be at least one, each named once"),
+        ({"blocks": ()}, r"blocks \(=\[\]\) must have at least one value and no duplicates"),
         ({"blocks": ("vgg", "vgg")}, r"blocks \(=\['vgg', 'vgg'\]\) must be"),
         ({"blocks": ("VGG",)}, r"name \(='VGG'\) must be lowercase letters"),
         ({"kernels": (3, 4)}, r"kernel \(=4\) must be odd, from 1 to 31"),
         ({"kernels": (3, 3)}, r"kernels \(=\[3, 3\]\) must be"),
-        ({"topology": ()}, r"topology must be one of a genotype\. A genotype needs at least one"),
-        ({"topology": ((0, 1),)}, r"topology must be one of a genotype\. Node 1 cannot skip"),
+        ({"topology": ()}, r"topology must be that of a genotype\. A genotype needs at least one"),
+        ({"topology": ((0, 1),)}, r"topology must be that of a genotype\. Node 1 cannot skip"),
         ({"topology": ((0, None),)}, r"topology has 1 nodes on 1 levels: .* num_nodes \(=10\)"),
         (
             {"num_nodes": 2, "num_levels": 1, "topology": ((0, None), (1, None))},

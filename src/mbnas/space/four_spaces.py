@@ -1,6 +1,6 @@
-"""The paper's four search spaces: one space with all of its genes free, or some held.
+"""The paper's four search spaces: the mixed space, and the same space with some genes fixed.
 
-Each is a part of the mixed space of the same settings, so a network has the same text
+Each is a subset of the mixed space with the same settings, so a network has the same text
 and digest in all of them.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1.
@@ -21,7 +21,7 @@ SPACE_NAMES: tuple[SpaceName, ...] = ("mixed", "macro", "micro", "bilevel")
 
 
 def macro_space(space: Space) -> Space:
-    """Return the part of a space in which every node holds VGG 3: levels and skips are free.
+    """Return the subset of a space with VGG 3 in every node: levels and skips are free.
 
     >>> macro_space(Space()).count
     19006640
@@ -33,7 +33,7 @@ def macro_space(space: Space) -> Space:
 
 
 def micro_space(space: Space) -> Space:
-    """Return the part of a space with the U-Net's levels and skips: blocks and kernels are free.
+    """Return the subset of a space with the U-Net's topology: blocks and kernels are free.
 
     >>> micro_space(Space()).count
     61917364224
@@ -44,7 +44,7 @@ def micro_space(space: Space) -> Space:
     unet = unet_genotype(space.num_levels)
     if len(unet.nodes) != space.num_nodes:
         raise ConfigurationError(
-            f"The micro space holds the U-Net's levels and skips, which take {len(unet.nodes)} "
+            f"The micro space has the U-Net's levels and skips, which need {len(unet.nodes)} "
             f"nodes on space.num_levels (={space.num_levels}) levels, not space.num_nodes "
             f"(={space.num_nodes}). Set space.num_nodes to {len(unet.nodes)}."
         )
@@ -52,9 +52,9 @@ def micro_space(space: Space) -> Space:
 
 
 def bilevel_space(space: Space) -> Space:
-    """Return all that a bilevel search may come to: every block is VGG.
+    """Return all genotypes that a bilevel search can find: every block is VGG.
 
-    Of this space it sees a part: topologies with VGG 3, then the kernels on one of them.
+    The search visits a subset: topologies with VGG 3, then the kernels on one of them.
 
     >>> bilevel_space(Space()).num_topologies, bilevel_space(Space()).num_fillings
     (19006640, 59049)
@@ -62,29 +62,29 @@ def bilevel_space(space: Space) -> Space:
     Raises:
         ConfigurationError: if the space has no VGG 3.
     """
-    for key, held, values in (("blocks", "vgg", space.blocks), ("kernels", 3, space.kernels)):
-        if held not in values:
+    for key, fixed, values in (("blocks", "vgg", space.blocks), ("kernels", 3, space.kernels)):
+        if fixed not in values:
             raise ConfigurationError(
                 f"The macro and bilevel spaces have VGG 3 in every node, so space.{key} "
-                f"(={list(values)}) must name {held}. Add it, or search another space."
+                f"(={list(values)}) must contain {fixed}. Add it, or search another space."
             )
     return replace(space, blocks=("vgg",))
 
 
 def kernel_space(space: Space, genotype: Genotype) -> Space:
-    """Return the part of a space with a genotype's levels and skips, and VGG in every node.
+    """Return the subset of a space with a genotype's topology, and VGG in every node.
 
     Raises:
-        ConfigurationError: if the space has no VGG 3, or its size is not the genotype's.
+        ConfigurationError: if the space has no VGG 3, or other numbers of nodes or levels.
     """
     return replace(bilevel_space(space), topology=genotype.topology)
 
 
 def named_space(name: SpaceName, space: Space) -> Space:
-    """Return the part of a space that a name of the paper's stands for.
+    """Return the subset of a space that a name of the paper stands for.
 
     Raises:
-        ConfigurationError: if the space has no such part.
+        ConfigurationError: if the space has no such subset.
     """
     match name:
         case "mixed":
@@ -99,16 +99,16 @@ def named_space(name: SpaceName, space: Space) -> Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceSettings:
-    """Where to search: the ``[space]`` section.
+    """Which networks to search: the ``[space]`` section.
 
     Attributes:
-        name: ``mixed`` leaves all genes free; ``macro`` holds VGG 3 in every node; ``micro``
-            holds the U-Net's levels and skips; ``bilevel`` is macro first, then the kernels
-            on the best topology.
+        name: ``mixed`` has all genes free; ``macro`` has VGG 3 in every node; ``micro`` has
+            the U-Net's levels and skips; ``bilevel`` is first macro, then the kernels on the
+            best topology.
         num_nodes: Nodes of every genotype.
         num_levels: Levels that a node may take, from 0.
-        blocks: Names of the blocks that a node may hold, where the space leaves them free.
-        kernels: Kernel sides that a block may have, where the space leaves them free.
+        blocks: Names of the blocks that a node may have, where they are free.
+        kernels: Kernel sizes that a block may have, where they are free.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -131,7 +131,7 @@ class SpaceSettings:
 
     @property
     def first(self) -> Space:
-        """Where a search starts: in the macro space of a bilevel one, or anywhere in all of it."""
+        """The space of the first proposals: macro if the name is bilevel, otherwise all of it."""
         return macro_space(self._mixed) if self.name == "bilevel" else self.searched
 
     @property

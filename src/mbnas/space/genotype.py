@@ -30,14 +30,14 @@ class Node:
     """One node of a network: a cell and where its input comes from.
 
     Attributes:
-        level: Resolution level of the node's output; 0 is the input's resolution.
+        level: Resolution level of the node's output; 0 is the resolution of the input.
         block: Name of the block inside the cell, lowercase letters.
-        kernel: Side of the block's convolution kernels, odd.
-        skip: Number (from 1) of the earlier node whose output joins the input of
-            this one, or ``None``.
+        kernel: Size of the block's convolution kernels, odd.
+        skip: Number (from 1) of the earlier node whose output is added to this node's
+            input, or ``None``.
 
     Raises:
-        GenotypeError: if a gene's value breaks its rule.
+        GenotypeError: if the value of a gene breaks its rule.
     """
 
     level: int
@@ -98,7 +98,7 @@ class Genotype:
                 raise GenotypeError(
                     f"Node {number} cannot skip from node {node.skip}: a skip comes from a node "
                     f"at least two places back whose level is that of node {number - 1} "
-                    f"(={before}); here {list(self.skip_sources(number)) or 'there is none'}."
+                    f"(={before}); here {list(self.skip_sources(number)) or 'none'}."
                 )
 
     def level_before(self, number: int) -> int:
@@ -112,7 +112,7 @@ class Genotype:
 
     @property
     def topology(self) -> Topology:
-        """The levels and skips, without what the cells hold."""
+        """The levels and skips, without blocks and kernels."""
         return tuple((node.level, node.skip) for node in self.nodes)
 
     @property
@@ -122,9 +122,9 @@ class Genotype:
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that name the network.
+        """Sixteen hexadecimal digits that identify the network.
 
-        No two genotypes build the same network, so the text's hash serves.
+        No two genotypes build the same network, so it is a hash of the text.
         """
         return hashlib.sha256(str(self).encode()).hexdigest()[:16]
 
@@ -133,21 +133,21 @@ class Genotype:
 
     @classmethod
     def parse(cls, text: str) -> Genotype:
-        """Return the genotype that ``text`` spells; the inverse of ``str``.
+        """Return the genotype of a text; the inverse of ``str``.
 
         Raises:
-            GenotypeError: if a node cannot be read or the nodes make no genotype.
+            GenotypeError: if a node cannot be read, or the nodes are not a valid genotype.
         """
         return _parsed(text)
 
 
-@lru_cache(maxsize=2**14)  # a page, a standing and a search parse the same texts again and again
+@lru_cache(maxsize=2**14)  # a page, a search and its status parse the same texts many times
 def _parsed(text: str) -> Genotype:
     return Genotype(nodes=tuple(_parse_node(part) for part in text.strip().split("-")))
 
 
 def is_kernel(side: int) -> bool:
-    """Whether a kernel can have a side: it is odd, and no larger than :data:`MAX_KERNEL`."""
+    """Return whether a kernel may have a size: odd, from 1 to :data:`MAX_KERNEL`."""
     return 1 <= side <= MAX_KERNEL and side % 2 == 1
 
 
@@ -183,7 +183,7 @@ def unet_genotype(num_levels: int = 5) -> Genotype:
 
 
 def distance(first: Genotype, second: Genotype) -> int:
-    """Return in how many genes two genotypes of equal length differ (Hamming distance).
+    """Return the number of genes in which two genotypes differ (Hamming distance).
 
     Raises:
         GenotypeError: if the genotypes differ in length.

@@ -1,8 +1,8 @@
 """The search space: which genotypes exist, how many, and which are neighbours.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1. The paper reports 1.14e18
-genotypes without its full encoding; the encoding here gives 1.18e18 at the defaults:
-close, not the same.
+genotypes but does not describe its encoding in full; the encoding here gives 1.18e18 at the
+defaults, which is close but not equal.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Variable:
     """One gene of one node: what a search may change.
 
     Attributes:
-        node: The node's number, from 1.
-        gene: Which of its genes.
+        node: Number of the node, from 1.
+        gene: One of its genes.
     """
 
     node: int
@@ -46,8 +46,8 @@ class Space:
     Attributes:
         num_nodes: Nodes of every genotype.
         num_levels: Levels that a node may take, from 0.
-        blocks: Names of the blocks that a node may hold, distinct.
-        kernels: Kernel sides that a block may have, distinct, odd.
+        blocks: Names of the blocks that a node may have, distinct.
+        kernels: Kernel sizes that a block may have, distinct, odd.
         topology: Levels and skips of every genotype; ``None`` leaves them free.
 
     Raises:
@@ -79,19 +79,19 @@ class Space:
 
     @property
     def num_topologies(self) -> int:
-        """How many choices of all levels and skips there are, exactly."""
+        """The number of combinations of all levels and skips, exactly."""
         if self.topology is not None:
             return 1
         return count_topologies(self.num_nodes, self.num_levels)
 
     @property
     def num_fillings(self) -> int:
-        """How many choices of all blocks and kernels there are, exactly."""
+        """The number of combinations of all blocks and kernels, exactly."""
         return math.prod([self._num_cells] * self.num_nodes)
 
     @property
     def count(self) -> int:
-        """How many genotypes there are, exactly."""
+        """The number of genotypes, exactly."""
         return self.num_topologies * self.num_fillings
 
     @property
@@ -100,7 +100,7 @@ class Space:
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """The genes that take more than one value in this space, node by node."""
+        """The genes with more than one value in this space, node by node."""
         is_free = self.topology is None
         varies = {
             "level": is_free and self.num_levels > 1,
@@ -111,11 +111,11 @@ class Space:
             Variable(node=number, gene=gene)
             for number in range(1, self.num_nodes + 1)
             for gene in GENES
-            if varies.get(gene, is_free and number > 2)  # nodes 1 and 2: nothing to skip from
+            if varies.get(gene, is_free and number > 2)  # nodes 1 and 2 have no skip source
         )
 
     def genotype_at(self, index: int) -> Genotype:
-        """Return the genotype with number ``index``; each number has its own.
+        """Return the genotype with number ``index``; no two numbers have the same.
 
         Args:
             index: In ``range(count)``.
@@ -125,7 +125,7 @@ class Space:
         """
         if not 0 <= index < self.count:
             raise GenotypeError(
-                f"There is no genotype {index}: this space numbers its genotypes "
+                f"Genotype {index} does not exist: this space numbers its genotypes "
                 f"from 0 to {self.count - 1}."
             )
         number, cells = divmod(index, self.num_fillings)
@@ -140,7 +140,7 @@ class Space:
         return Genotype(nodes=tuple(nodes))
 
     def sample(self, rng: np.random.Generator) -> Genotype:
-        """Return a genotype drawn uniformly over genotypes, not over each gene's values."""
+        """Return a genotype drawn uniformly over all genotypes, not gene by gene."""
         return self.genotype_at(_draw_below(self.count, rng))
 
     def __contains__(self, genotype: object) -> bool:
@@ -153,7 +153,7 @@ class Space:
         return True
 
     def check(self, genotype: Genotype) -> None:
-        """Return if ``genotype`` is of this space.
+        """Check that ``genotype`` is in this space.
 
         Raises:
             GenotypeError: if it is not; the message names the first rule that it breaks.
@@ -175,16 +175,16 @@ class Space:
     def neighbours(self, genotype: Genotype, variable: Variable) -> tuple[Genotype, ...]:
         """Return one genotype of this space for every other value of one gene.
 
-        Where a new level breaks what follows, the repair is minimal: each later level
-        is clipped into reach of the one before it, and a skip whose source no longer
-        matches becomes none. All other genes stay.
+        If a new level makes later genes invalid, the repair is minimal: each later level is
+        clipped to at most one from the level before it, and a skip whose source no longer matches
+        becomes none. All other genes are kept.
 
         Args:
-            genotype: Where to start from; it is not among what is returned.
-            variable: The gene to change; one without another value gives ``()``.
+            genotype: The genotype to change; it is not in the result.
+            variable: The gene to change; a gene without another value gives ``()``.
 
         Raises:
-            GenotypeError: if ``genotype`` is not of this space.
+            GenotypeError: if ``genotype`` is not in this space.
         """
         self.check(genotype)
         number = variable.node
@@ -213,7 +213,7 @@ class Space:
 
 
 def _repaired(nodes: Iterable[Node]) -> Genotype:
-    """Return the genotype nearest to ``nodes``, whose levels and skips may not fit."""
+    """Return the valid genotype nearest to ``nodes``, whose levels and skips may be invalid."""
     fitting: list[Node] = []
     for node in nodes:
         before = fitting[-1].level if fitting else 0
@@ -226,7 +226,7 @@ def _repaired(nodes: Iterable[Node]) -> Genotype:
 def _draw_below(bound: int, rng: np.random.Generator) -> int:
     """Return a uniform integer in ``range(bound)``, of any size.
 
-    numpy draws integers of 64 bits at most; spaces outgrow that.
+    numpy draws integers of at most 64 bits, which is too few for large spaces.
     """
     num_bits = (bound - 1).bit_length()
     num_bytes = -(-num_bits // 8)
@@ -239,7 +239,7 @@ def _draw_below(bound: int, rng: np.random.Generator) -> int:
 def _check_distinct(name: str, values: tuple[Hashable, ...]) -> None:
     if not values or len(set(values)) < len(values):
         raise ConfigurationError(
-            f"A space's {name} (={list(values)}) must be at least one, each named once."
+            f"A space's {name} (={list(values)}) must have at least one value and no duplicates."
         )
 
 
@@ -247,7 +247,9 @@ def _check_topology(topology: Topology, num_nodes: int, num_levels: int) -> None
     try:
         genotype = Genotype(nodes=tuple(Node(level=level, skip=skip) for level, skip in topology))
     except GenotypeError as error:
-        raise ConfigurationError(f"A space's topology must be one of a genotype. {error}") from None
+        raise ConfigurationError(
+            f"A space's topology must be that of a genotype. {error}"
+        ) from None
     if len(topology) != num_nodes or genotype.num_levels > num_levels:
         raise ConfigurationError(
             f"A space's topology has {len(topology)} nodes on {genotype.num_levels} levels: there "
@@ -258,8 +260,8 @@ def _check_topology(topology: Topology, num_nodes: int, num_levels: int) -> None
 def _check_gene(number: int, gene: Gene, value: object, allowed: Iterable[object]) -> None:
     if value not in (values := tuple(allowed)):
         raise GenotypeError(
-            f"Node {number} has {gene} {_shown(value)}, which is not one of this space's: "
-            f"{', '.join(map(_shown, values))}."
+            f"Node {number} has {gene} {_shown(value)}, which this space does not allow: "
+            f"choose from {', '.join(map(_shown, values))}."
         )
 
 

@@ -1,9 +1,9 @@
-"""Topologies, the levels and skips of a genotype, counted and numbered exactly.
+"""Topologies, the levels and skips of a genotype: counted and numbered exactly.
 
-How many values the skip of a node may take depends on how often the level before it
-has been visited, and on nothing else of what came earlier. So the number of ways to
-complete a topology is a function of the nodes left, the last level and the visits of
-each level, and one table of it serves counting, numbering and uniform sampling.
+How many values the skip of a node can have depends only on how often the level of the node
+before it has been visited. So the number of completions of a topology is a function of the
+nodes left, the last level and the visits of each level. One table of it is enough for counting,
+numbering and uniform sampling.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 
 Topology = tuple[tuple[int, int | None], ...]
-"""One pair of level and skip a node."""
+"""One pair of level and skip per node."""
 
 
 def count_topologies(num_nodes: int, num_levels: int) -> int:
@@ -27,7 +27,7 @@ def count_topologies(num_nodes: int, num_levels: int) -> int:
 def topology_at(index: int, num_nodes: int, num_levels: int) -> Topology:
     """Return the topology with number ``index``, in lexicographic order.
 
-    Levels ascend; among skips none comes first, then the sources in order.
+    Levels ascend; of the skips, none is first, followed by the sources in order.
 
     Args:
         index: In ``range(count_topologies(num_nodes, num_levels))``.
@@ -53,22 +53,22 @@ def topology_at(index: int, num_nodes: int, num_levels: int) -> Topology:
 
 
 def levels_in_reach(level: int, num_levels: int) -> range:
-    """Return the levels that may follow ``level``: one down, the same, one up."""
+    """Return the levels that may follow ``level``: one less, the same, one more."""
     return range(max(level - 1, 0), min(level + 1, num_levels - 1) + 1)
 
 
 @cache
 def _completions(num_left: int, level: int, visits: tuple[int, ...]) -> int:
-    """Return how many ways there are to choose the last ``num_left`` nodes.
+    """Return in how many ways the last ``num_left`` nodes can be chosen.
 
     Args:
         num_left: Nodes still to choose.
-        level: The level of the node before them; 0 where there is none.
-        visits: How many of the nodes before them lie at each level.
+        level: Level of the node before them; 0 if there is none.
+        visits: How many of the nodes before them are at each level.
     """
     if num_left == 0:
         return 1
-    # Every visit is a source but that of the node just before; at node 1 there is none.
+    # Every visit is a source except that of the node just before; node 1 has no source.
     num_skips = 1 + max(visits[level] - 1, 0)
     return num_skips * sum(_completions(num_left - 1, *step) for step in _steps(level, visits))
 

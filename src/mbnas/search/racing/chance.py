@@ -1,13 +1,13 @@
-"""Racing: how probable is it that a candidate, half trained, still beats the incumbent?
+"""Racing: the probability that a candidate whose trainings are partly done beats the incumbent.
 
-A candidate's trainings run in blocks, all folds of one initialisation each. After a block its
-scores so far are paired with the incumbent's, which are all known: from each, the incumbent's mean
-on the same fold is taken. Then the chance that the candidate's full mean comes out above the
-incumbent's is asked for. A candidate whose chance is below a threshold is dropped, and the rest of
-its trainings is saved. Nothing is accepted early.
+The trainings of a candidate run in blocks: all folds of one initialisation. After a block, its
+scores so far are paired with those of the incumbent, which are all known: from each score, the
+incumbent's mean on the same fold is subtracted. This gives the probability that the candidate's
+full mean exceeds the incumbent's. A candidate whose probability is below a threshold is dropped,
+which saves the rest of its trainings. No candidate is accepted early.
 
-So few differences tell their own spread badly. What the candidates before spread by is known as
-well, and counts as a few differences more.
+A few differences estimate their own variance badly. The variances of earlier candidates are known
+as well, and count as a few more differences.
 
 Source:
     Races: Maron and Moore 1994, Hoeffding races, NIPS 6; with paired tests in blocks, Birattari et
@@ -31,7 +31,7 @@ from scipy import special
 from mbnas.scoring.intervals import checked
 
 PRIOR_FREEDOM = 4
-"""As how many differences, at most, the candidates before count for the spread of the next."""
+"""Degrees of freedom, at most, that earlier candidates contribute to the next one's variance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,10 @@ class Variance:
 
     Attributes:
         value: 0 or more.
-        freedom: Its degrees of freedom; with 0 nothing is known, whatever the value.
+        freedom: Its degrees of freedom; 0 means that the value is unknown.
 
     Raises:
-        ValueError: if one of them is negative or the value is not finite.
+        ValueError: if one is negative, or the value is not finite.
     """
 
     value: float
@@ -58,11 +58,11 @@ class Variance:
 
 
 UNKNOWN = Variance(value=0.0, freedom=0)
-"""Of a search that has raced no candidate yet."""
+"""The variance in a search that has not raced any candidate yet."""
 
 
 def variance(differences: Sequence[float]) -> Variance:
-    """Return the sample variance of a candidate's differences; of one alone, nothing is known.
+    """Return the sample variance of a candidate's differences; that of a single one is unknown.
 
     Raises:
         ValueError: if there are no differences, or one is not finite.
@@ -71,12 +71,12 @@ def variance(differences: Sequence[float]) -> Variance:
 
 
 def typical(variances: Sequence[Variance]) -> Variance:
-    """Return what the candidates before say about the variance of the next.
+    """Return what the variances of earlier candidates say about that of the next.
 
-    It is their median, each first divided by what the median of such an estimate falls short of the
-    variance (Wilson and Hilferty's approximation of chi-square). A median, because one collapsed
-    training has a variance a thousand times that of others. It has :data:`PRIOR_FREEDOM` degrees of
-    freedom, or all that there are if fewer.
+    It is their median, after each is divided by the ratio of the median of such an estimate to
+    the variance (Wilson and Hilferty's approximation of chi-square). The median is used because
+    one collapsed training can have a thousand times the usual variance. The result has
+    :data:`PRIOR_FREEDOM` degrees of freedom, or the sum of all if that is smaller.
 
     >>> round(typical([Variance(value=each, freedom=2) for each in (1.0, 2.0, 900.0)]).value, 2)
     2.85
@@ -91,21 +91,21 @@ def typical(variances: Sequence[Variance]) -> Variance:
 
 
 class Candidates:
-    """The variances of candidates so far, of which :func:`typical` is known at any time."""
+    """Collects the variances of candidates; :attr:`typical` is up to date after each."""
 
     def __init__(self) -> None:
         self._values: list[float] = []
         self._freedom = 0
 
     def add(self, variance: Variance) -> None:
-        """Take the variance of a further candidate into account."""
+        """Add the variance of another candidate."""
         if variance.freedom > 0:
             insort(self._values, variance.value / (1 - 2 / (9 * variance.freedom)) ** 3)
             self._freedom += variance.freedom
 
     @property
     def typical(self) -> Variance:
-        """What they say about the variance of the next."""
+        """See :func:`typical`."""
         if not self._values:
             return UNKNOWN
         middle, is_odd = divmod(len(self._values), 2)
@@ -120,21 +120,20 @@ def chance_to_beat(
 ) -> float:
     """Return the probability that the candidate's full mean is above the incumbent's.
 
-    The m differences seen and the k unseen are taken as independent normal ones of unknown mean µ
-    and variance σ². The prior is flat for µ; for σ² it is as if it had been estimated before, as
+    The m observed and the k remaining differences are modelled as independent normal variables
+    with unknown mean µ and variance σ². The prior is flat for µ; for σ² it is an earlier estimate
     v with f degrees of freedom (scaled inverse chi-square; f = 0 is the reference prior). Given m
-    differences of mean d and sample variance s², the sum of the unseen has mean k·d. Its variance
-    is k·σ² of its own and k²·σ²/m for not knowing µ, together k·n/m·σ² with n = m + k. With
+    differences with mean d and sample variance s², the sum of the remaining ones has mean k·d.
+    Its variance is k·σ², plus k²·σ²/m because µ is unknown, together k·n/m·σ² with n = m + k. With
     (f·v + (m − 1)·s²) / (f + m − 1) = S² in place of σ² it is a Student t with f + m − 1 degrees of
-    freedom. The full mean is above 0 where that sum is above −m·d, so
+    freedom. The full mean is above 0 if that sum is above −m·d, so
 
         P = T(d · √(n·m / k) / S),
 
-    T being the distribution function of that t. Swapping the two networks gives 1 − P.
+    where T is the distribution function of that t. Swapping the two networks gives 1 − P.
 
-    Where there is no degree of freedom, nothing can be told, and P is 0.5. Where nothing spreads, P
-    is the limit: 0 or 1, or 0.5 for equal networks. With nothing remaining the mean is known: P is
-    0 or 1, and a tie does not beat.
+    Without a degree of freedom, P is 0.5. If the variance is 0, P is the limit: 0 or 1, or 0.5
+    for equal networks. If nothing remains, the mean is known: P is 0 or 1, and 0 for a tie.
 
     >>> round(chance_to_beat([-0.01, -0.02, 0.01], 3), 3)
     0.198
@@ -142,13 +141,13 @@ def chance_to_beat(
     0.0
 
     Args:
-        differences: Every score of the candidate so far, of all folds equally often, minus the
+        differences: Every score of the candidate so far, equally many of each fold, minus the
             incumbent's mean on the same fold; equal to 12 decimals is equal.
-        num_remaining: How many such differences are still to come, 0 or more.
-        prior: What candidates before this one say about the variance (:func:`typical`).
+        num_remaining: How many such differences are still missing, 0 or more.
+        prior: What earlier candidates say about the variance (:func:`typical`).
 
     Raises:
-        ValueError: if there are no differences, one is not finite, or what remains is negative.
+        ValueError: if there are no differences, one is not finite, or ``num_remaining`` is below 0.
     """
     if num_remaining < 0:
         raise ValueError(f"num_remaining (={num_remaining}) must be 0 or more.")
@@ -168,17 +167,17 @@ def chance_to_beat(
 
 
 def expected_score(incumbent: float, differences: Sequence[float]) -> float:
-    """Return the score that a candidate is expected to end at: what a searcher is told of a drop.
+    """Return the expected full score of a candidate, which a searcher receives if it is dropped.
 
     It is the incumbent's full mean plus the mean difference so far, which is the mean of the
-    candidate's scores so far. A chance below 0.5 means that this difference is negative, so whoever
-    is dropped is told of as below the incumbent.
+    candidate's scores so far. A probability below 0.5 means that this difference is negative, so a
+    dropped candidate always scores below the incumbent.
 
     >>> expected_score(0.75, [-0.25, 0.0])
     0.625
 
     Args:
-        incumbent: The mean over all its folds and initialisations.
+        incumbent: Its mean over all folds and initialisations.
         differences: As for :func:`chance_to_beat`.
 
     Raises:
@@ -186,8 +185,8 @@ def expected_score(incumbent: float, differences: Sequence[float]) -> float:
     """
     if not math.isfinite(incumbent):
         raise ValueError(
-            f"The incumbent's score (={incumbent}) must be finite. Race against no network that "
-            "has none."
+            f"The incumbent's score (={incumbent}) must be finite. Race only against a network "
+            "that has a score."
         )
     return incumbent + _mean(_seen(differences))
 
@@ -197,11 +196,11 @@ def _seen(differences: Sequence[float]) -> Float[np.ndarray, " training"]:
 
 
 def _mean(seen: Float[np.ndarray, " training"]) -> float:
-    """Return the mean, exactly 0 where differences cancel."""
+    """Return the mean, exactly 0 if the differences cancel."""
     return math.fsum(seen) / seen.size
 
 
 def _variance(seen: Float[np.ndarray, " training"]) -> Variance:
-    if seen.min() == seen.max():  # equal numbers have a mean that may be another
+    if seen.min() == seen.max():  # the rounded mean of equal numbers may differ from them
         return Variance(value=0.0, freedom=seen.size - 1)
     return Variance(value=float(seen.var(ddof=1)), freedom=seen.size - 1)

@@ -1,10 +1,10 @@
-"""What a network's trainings say so far: which it needs yet, and what a searcher is told.
+"""Which trainings of a network still have to run, and the score that a searcher receives.
 
-Trainings come in blocks, all folds of the first initialisation, then of the next. Without
-racing a network needs all of them. With racing it is held against the incumbent after every
-block, and dropped once it is improbable that its full mean would be the better one. A judgement
-follows from recorded scores alone, block by block: it is the same for any number of workers,
-after any crash, and whether or not later blocks happen to be known.
+Trainings are in blocks: all folds of the first initialisation, then of the next. Without racing,
+a network needs all of them. With racing, it is compared with the incumbent after every block, and
+dropped once its full mean is unlikely to be better. A judgement depends only on recorded scores,
+block by block: it is the same for any number of workers, after any crash, and whether or not later
+blocks are already known.
 """
 
 from __future__ import annotations
@@ -23,22 +23,21 @@ from mbnas.search.racing.chance import (
 from mbnas.search.racing.outcome import Outcome
 
 Outcomes = Sequence[Outcome | None]
-"""Of a network's trainings, folds within initialisations; ``None`` where one has not ended."""
+"""Those of a network's trainings, folds within initialisations; ``None`` if not ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Where a network stands.
+    """What is known about a network, and what has to be trained.
 
     Attributes:
-        score: What a searcher is told: the mean over all trainings; of a dropped network, what
-            its mean is expected to be; −inf if a training failed. ``None`` while trainings
-            are needed.
+        score: What a searcher receives: the mean over all trainings; the expected mean of a
+            dropped network; −inf if a training failed. ``None`` while trainings are needed.
         needed: Numbers of the trainings that must run, from 0.
-        perhaps: Numbers of those that are needed unless the network is dropped before.
-        dropped_after: After how many trainings it was dropped; ``None`` if it was not.
-        spread: How its scores spread around the incumbent's, as far as a race looked at them;
-            ``None`` if it ran in none, or a training failed.
+        perhaps: Numbers of those that must run unless the network is dropped before.
+        dropped_after: Number of trainings after which it was dropped; ``None`` if it was not.
+        spread: Variance of its differences from the incumbent, as far as racing has used them;
+            ``None`` without a race, or if a training failed.
     """
 
     score: float | None = None
@@ -49,15 +48,15 @@ class Judgement:
 
 
 class Judge:
-    """Judges the networks of one search in its order, a batch at a time.
+    """Judges the networks of one search in order, one proposal at a time.
 
-    How the networks of earlier batches spread tells how those of the next may, so a judge learns
-    from a batch once it is settled; within a batch all are judged by the same knowledge.
+    The variances of earlier proposals are the prior of later ones, so a judge learns from a
+    proposal once all its networks are judged; within a proposal all have the same prior.
 
     Args:
         num_folds: Trainings in a block.
-        threshold: A network whose chance to beat the incumbent falls below it is dropped; with
-            ``None``, none ever is.
+        threshold: A network whose probability to beat the incumbent is below it is dropped;
+            with ``None``, no network is dropped.
     """
 
     def __init__(self, *, num_folds: int, threshold: float | None = None) -> None:
@@ -67,19 +66,19 @@ class Judge:
         self._prior = self._seen.typical
 
     def learn(self, judgements: Iterable[Judgement]) -> None:
-        """Take what a settled batch says into account from now on."""
+        """Use the judgements of a finished proposal for the next ones."""
         for each in judgements:
             if each.spread is not None:
                 self._seen.add(each.spread)
         self._prior = self._seen.typical
 
     def judge(self, outcomes: Outcomes, incumbent: Outcomes | None = None) -> Judgement:
-        """Return what is known of a network.
+        """Return the judgement of a network.
 
         Args:
-            outcomes: Of its trainings.
-            incumbent: Of the incumbent's; there is no race where there is none, or where it
-                lacks a score.
+            outcomes: Outcomes of its trainings.
+            incumbent: Outcomes of the incumbent's trainings; without them, or if one has no
+                score, there is no race.
         """
         theirs = None if incumbent is None else full_scores(incumbent)
         if self._threshold is None or theirs is None:
@@ -95,7 +94,7 @@ class Judge:
         return judged
 
     def _race(self, seen: Outcomes, incumbent: Sequence[float]) -> Judgement:
-        """Return the judgement after some whole blocks, of which the last is only now known."""
+        """Return the judgement after some whole blocks; it was not dropped before the last one."""
         is_last = len(seen) == len(incumbent)
         scores = [outcome.score for outcome in seen if outcome and outcome.score is not None]
         if len(scores) < len(seen):
@@ -120,7 +119,7 @@ class Judge:
 
 
 def full_scores(outcomes: Outcomes) -> tuple[float, ...] | None:
-    """Return the score of every training of a network, ``None`` if one has none."""
+    """Return the scores of all trainings of a network, ``None`` if one has no score."""
     scores = tuple(each.score for each in outcomes if each and each.score is not None)
     return scores if len(scores) == len(outcomes) else None
 
