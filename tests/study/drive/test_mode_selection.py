@@ -19,8 +19,8 @@ from mbnas.study.drive.mode_selection import (
     measuring,
     with_mode,
 )
-from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
-from mbnas.study.ledger.facts import WAY_TO_TRAIN, told, workers_of
+from mbnas.study.drive.training_mode import ModeChoice, TrainingMode, told, workers_of
+from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.training.device.step_speed import Rate
 
 

@@ -16,12 +16,8 @@ from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.model.model_card import ModelCard
 from mbnas.scoring.overlap import mean_defined
 from mbnas.study.directory import Study
-from mbnas.study.retraining.final_model import (
-    FinalPlan,
-    final_configuration,
-    model_folder,
-    train_model,
-)
+from mbnas.study.retraining.final_model import train_model
+from mbnas.study.retraining.final_plan import FinalPlan, final_configuration, model_folder
 from mbnas.training.final.learning_curve import read_curve
 from mbnas.training.training_record import EpochRecord
 

@@ -1,4 +1,4 @@
-"""Final trainings: what is planned, and workers that die on the way."""
+"""Final trainings: their settings, and lost runs."""
 
 import os
 import signal
@@ -12,9 +12,10 @@ from mbnas.errors import ConfigurationError, OutOfMemory, StudyError, TrainingEr
 from mbnas.network.architecture import OwnNetwork
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import build
+from mbnas.study.drive.rerun_policy import RerunPolicy
 from mbnas.study.drive.worker_pool import WorkerPool
-from mbnas.study.retraining import final_model as final
-from mbnas.study.retraining.final_model import FinalPlan, final_configuration
+from mbnas.study.retraining.final_plan import final_configuration
+from mbnas.study.retraining.final_trainings import run_final_trainings
 from mbnas.training.final.train_final import FinalTask
 from mbnas.training.protocol import Protocol
 from mbnas.training.task import TrainingTask
@@ -36,7 +37,7 @@ def test_a_final_training_is_longer_and_keeps_every_class():
     assert final_configuration(STUDY, own, {}).training.head_bias == "random"
 
 
-def test_settings_are_laid_over_that():
+def test_settings_asked_for_replace_the_defaults():
     asked = {"training": {"epochs": 7, "loss": "dice"}, "preparation": {"slice_size": 192}}
     found = final_configuration(STUDY, NETWORK, asked)
     assert (found.training.epochs, found.training.loss) == (7, "dice")
@@ -57,13 +58,8 @@ def task_of(folder, fold):
     return FinalTask(training=training, class_names=("a",), weights=folder / f"fold{fold}")
 
 
-def plan_of(**run):
-    configuration = replace(STUDY, run=replace(STUDY.run, **run))
-    return FinalPlan(network=NETWORK, configuration=configuration)
-
-
 def dies_once(task):
-    """A training that loses its worker the first time."""
+    """Kill the worker of a training the first time."""
     mark = task.weights.with_suffix(".died")
     if not mark.exists():
         mark.touch()
@@ -75,22 +71,22 @@ def dies(task):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(monkeypatch, train, tasks, plan):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # workers find what is named here
-    monkeypatch.setattr(final, "train_final", train)
+def run(monkeypatch, train, tasks):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # workers import these functions
     with ProcessExecutor(2) as executor:
-        final._run(tasks, WorkerPool(executor=executor, slots=2), plan, lambda: None)
+        worker_pool = WorkerPool(executor=executor, slots=2)
+        run_final_trainings(tasks, worker_pool, policy=RerunPolicy(retries=1), train=train)
 
 
-def test_a_training_whose_worker_died_goes_on(tmp_path, monkeypatch):
+def test_a_training_whose_worker_died_is_rerun(tmp_path, monkeypatch):
     tasks = [task_of(tmp_path, fold) for fold in range(2)]
-    run(monkeypatch, dies_once, tasks, plan_of(retries=1))
+    run(monkeypatch, dies_once, tasks)
     assert all(task.weights.exists() for task in tasks)
 
 
-def test_one_whose_workers_keep_dying_is_told(tmp_path, monkeypatch):
-    with pytest.raises(StudyError, match=r"1 of 5 final trainings failed: .*goes on"):
-        run(monkeypatch, dies, [task_of(tmp_path, 0)], plan_of(retries=1))
+def test_a_training_whose_workers_keep_dying_is_an_error(tmp_path, monkeypatch):
+    with pytest.raises(StudyError, match=r"1 of 1 final trainings failed: .* to continue"):
+        run(monkeypatch, dies, [task_of(tmp_path, 0)])
 
 
 class Recorded:
@@ -119,16 +115,16 @@ class Recorded:
         ([TrainingError("not finite")], True),
     ],
 )
-def test_who_is_tried_again(tmp_path, outcomes, fails):
+def test_which_lost_runs_are_rerun(tmp_path, outcomes, fails):
     executor = Recorded(outcomes)
-    place = WorkerPool.__new__(WorkerPool)
-    object.__setattr__(place, "executor", executor)
+    worker_pool = WorkerPool.__new__(WorkerPool)
+    object.__setattr__(worker_pool, "executor", executor)
     task = task_of(tmp_path, 0)
     if fails:
         with pytest.raises(StudyError):
-            final._run([task], place, plan_of(retries=2), lambda: None)
+            run_final_trainings([task], worker_pool, policy=RerunPolicy(retries=2))
     else:
-        final._run([task], place, plan_of(retries=2), lambda: None)
+        run_final_trainings([task], worker_pool, policy=RerunPolicy(retries=2))
     assert not executor.outcomes
     alone = [each.alone for each in executor.tasks]
     assert alone == [isinstance(before, OutOfMemory) for before in [None, *outcomes[:-1]]]
