@@ -1,4 +1,4 @@
-"""mbnas finds the segmentation network a medical dataset deserves, and proves it."""
+"""mbnas searches the segmentation network for a medical dataset, and tests it against baselines."""
 
 from __future__ import annotations
 
