@@ -25,7 +25,8 @@ from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 from mbnas.study.begin_or_resume import opened
-from mbnas.study.configuration import Configuration, build, merge, preset_layer
+from mbnas.study.configuration import Configuration
+from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.study.directory import Study
 from mbnas.training.protocol import TrainingSettings
 from mbnas.training.run_training import run_training

@@ -20,7 +20,7 @@ from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import collect
 from mbnas.search.random_search import random_search
 from mbnas.space.genotype import unet_genotype
-from mbnas.study.configuration import build
+from mbnas.study.configuration_layers import build
 from mbnas.study.directory import Study
 from mbnas.study.drive.driver import drive
 from mbnas.study.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ import torch
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
-from mbnas.study.configuration import build, merge, preset_layer
+from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.protocol import Precision, Protocol
 

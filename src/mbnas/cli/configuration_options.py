@@ -9,7 +9,8 @@ from pathlib import Path
 from mbnas.cli.show.messages import note
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.errors import UsageError
-from mbnas.study.configuration import Layer, assignment_layer, merge, read_toml
+from mbnas.study.configuration_layers import Layer, assignment_layer, merge
+from mbnas.study.configuration_toml import read_toml
 from mbnas.study.directory import Study
 from mbnas.training.protocol import PAPER_DATASETS, recognised_dataset
 

@@ -19,17 +19,16 @@ from pathlib import Path
 from mbnas.errors import ConfigurationError, StudyError, WriteError
 from mbnas.machine.files import is_aside, ready_folder, remove_leftovers, write_text, writing
 from mbnas.prediction.model.find_model import WEIGHTS
-from mbnas.study.configuration import (
-    Configuration,
+from mbnas.study.configuration import Configuration
+from mbnas.study.configuration_layers import (
     Layer,
     build,
     difference_lines,
     differences,
     merge,
-    parse_toml,
     preset_layer,
-    read_bounded,
 )
+from mbnas.study.configuration_toml import parse_toml, read_bounded
 from mbnas.study.ledger.facts import CONFIGURATION as KEPT_CONFIGURATION
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.lock import LOCK_NAME, study_lock

@@ -18,13 +18,8 @@ from typing import Any
 
 from mbnas.errors import StudyError
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
-from mbnas.study.configuration import (
-    Configuration,
-    Layer,
-    difference_lines,
-    differences,
-    merge,
-)
+from mbnas.study.configuration import Configuration
+from mbnas.study.configuration_layers import Layer, difference_lines, differences, merge
 from mbnas.study.directory import SLICES, Study, is_begun, resolve
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.ledger.ledger import Ledger

@@ -7,7 +7,7 @@ import pytest
 
 from mbnas.errors import OutOfMemory
 from mbnas.network.interface import Interface
-from mbnas.study.configuration import build, merge, preset_layer
+from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.study.drive import mode_selection as warmup
 from mbnas.study.drive.mode_selection import (
     MARGIN,

@@ -11,7 +11,7 @@ import pytest
 from mbnas.errors import ConfigurationError, OutOfMemory, StudyError, TrainingError, WorkerDied
 from mbnas.network.architecture import OwnNetwork
 from mbnas.space.genotype import Genotype
-from mbnas.study.configuration import build
+from mbnas.study.configuration_layers import build
 from mbnas.study.drive.rerun_policy import RerunPolicy
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.retraining.final_plan import final_configuration

@@ -29,7 +29,7 @@ from mbnas.prediction.model.model_card import (
     write_card,
 )
 from mbnas.study.begin_or_resume import check_possible
-from mbnas.study.configuration import without_none
+from mbnas.study.configuration_toml import without_none
 from mbnas.study.drive.rerun_policy import RerunPolicy
 from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.study.open_study import OpenStudy

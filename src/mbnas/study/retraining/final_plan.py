@@ -14,15 +14,9 @@ from mbnas.errors import ConfigurationError, StudyError, UsageError
 from mbnas.machine.files import ready_folder, write_text
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.prediction.model.find_model import WEIGHTS
-from mbnas.study.configuration import (
-    Configuration,
-    Layer,
-    build,
-    difference_lines,
-    differences,
-    merge,
-    read_toml,
-)
+from mbnas.study.configuration import Configuration
+from mbnas.study.configuration_layers import Layer, build, difference_lines, differences, merge
+from mbnas.study.configuration_toml import read_toml
 from mbnas.training.device.device_setup import resolve_precision
 
 PLAN = "final.toml"

@@ -14,7 +14,7 @@ from mbnas.cli.show.printing import print_csv, print_json
 from mbnas.data.datasets.dataset_check import check_dataset
 from mbnas.data.datasets.laterality import flips_of
 from mbnas.data.datasets.patient_table import read_patient_table
-from mbnas.study.configuration import build, merge, preset_layer
+from mbnas.study.configuration_layers import build, merge, preset_layer
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from mbnas.errors import FigureError, UsageError
 from mbnas.machine.files import ready_folder, real_path
 from mbnas.report.figures.figure_table import FIGURES, read_figure_data
 from mbnas.report.figures.style import FORMATS, save
-from mbnas.study.configuration import differences
+from mbnas.study.configuration_layers import differences
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 

@@ -1,0 +1,135 @@
+"""Layers of settings, laid over one another to make a configuration.
+
+A configuration is resolved once, from a preset, a file and options, and written to
+``study.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mbnas.errors import ConfigurationError
+from mbnas.study.configuration import Configuration
+from mbnas.study.configuration_toml import flatten, settings_of
+from mbnas.training.protocol import PAPER_DATASETS, PRESETS
+
+Layer = Mapping[str, Any]
+"""Values of some settings, by section."""
+
+_MAX_DOTS = 10
+
+
+def preset_layer(name: str, paper_dataset: str | None = None) -> Layer:
+    """Return the settings of a protocol's preset.
+
+    Args:
+        name: Of the protocol.
+        paper_dataset: The paper's dataset that it is for, if any; the preset ``paper`` includes
+            the paper's settings for that dataset.
+
+    Raises:
+        ConfigurationError: if there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigurationError(
+            f"There is no protocol {name!r}: use {' or '.join(PRESETS)}, and change single "
+            "settings with --set."
+        )
+    of_dataset = PAPER_DATASETS[paper_dataset] if paper_dataset and name == "paper" else {}
+    return merge(PRESETS[name], of_dataset, {"protocol": {"name": name}})
+
+
+def assignment_layer(assignment: str) -> Layer:
+    """Return the layer of one ``section.key=value``, whose value is TOML or a plain word.
+
+    >>> assignment_layer("training.epochs=50")
+    {'training': {'epochs': 50}}
+    >>> assignment_layer("training.loss=dice")
+    {'training': {'loss': 'dice'}}
+
+    Raises:
+        ConfigurationError: if there is no ``=``.
+    """
+    path, equals, text = assignment.partition("=")
+    if path.count(".") > _MAX_DOTS:
+        raise ConfigurationError("A --set has a key that is nested too deeply: write section.key.")
+    if not equals:
+        raise ConfigurationError(
+            f"--set {assignment} has no value: write section.key=value, such as training.epochs=50."
+        )
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        parsed = {}
+    except (ValueError, RecursionError):
+        raise ConfigurationError(
+            f"--set {path} has a value that cannot be read: it is too long or nested too deeply."
+        ) from None
+    layer: Any = parsed["value"] if parsed.keys() == {"value"} else text
+    for key in reversed(path.split(".")):
+        layer = {key.strip(): layer}
+    return dict(layer)
+
+
+def merge(*layers: Layer) -> dict[str, Any]:
+    """Return the layers laid over one another, later ones on top.
+
+    >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
+    {'a': {'b': 3, 'c': 2}}
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            below = merged.get(key)
+            if isinstance(below, Mapping) and isinstance(value, Mapping):
+                merged[key] = merge(below, value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def build(layer: Layer) -> Configuration:
+    """Return the configuration that a layer describes, with defaults for what it leaves out.
+
+    Raises:
+        ConfigurationError: if a key does not exist (the message names the nearest that does), or
+            a value is of the wrong type or breaks its rule.
+    """
+    known_keys = (key for key, _ in flatten(asdict(Configuration(dataset=""))))
+    configuration = settings_of(Configuration, layer, known_keys=known_keys)
+    assert isinstance(configuration, Configuration)
+    return configuration
+
+
+def differences(old: Configuration, new: Configuration) -> dict[str, tuple[object, object]]:
+    """Return the settings in which two configurations differ, by key, old and new."""
+    flat_old, flat_new = dict(flatten(asdict(old))), dict(flatten(asdict(new)))
+    return {
+        key: (flat_old[key], flat_new[key]) for key in flat_old if flat_old[key] != flat_new[key]
+    }
+
+
+def difference_lines(
+    differing: Mapping[str, tuple[object, object]], *, first: str, second: str
+) -> str:
+    """Return a line for each setting that differs, with both values.
+
+    >>> difference_lines({"seed": (None, 3)}, first="in the study", second="asked for")
+    '  seed: nothing in the study, 3 asked for'
+
+    Args:
+        differing: Both values, by key.
+        first: Where the first values are, such as "in the study".
+        second: Where the second values are.
+    """
+    return "\n".join(
+        f"  {key}: {_shown(before)} {first}, {_shown(after)} {second}"
+        for key, (before, after) in differing.items()
+    )
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)
