@@ -13,7 +13,7 @@ __all__ = ["Predictor", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Return what takes long to import, once it is asked for."""
+    """Import on first use what is slow to import."""
     if name == "Predictor":
         from mbnas.prediction.predictor import Predictor
 

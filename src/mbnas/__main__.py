@@ -1,4 +1,4 @@
-"""``python -m mbnas`` is ``mbnas``."""
+"""Run the command line as ``python -m mbnas``."""
 
 import sys
 

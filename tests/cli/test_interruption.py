@@ -118,7 +118,7 @@ def test_a_signal_ends_a_search_cleanly(
         pytest.importorskip("ray")
     study = tmp_path / "study"
     ended = interrupted(command(study, *more), trains(study, 1), number)
-    assert ended == (status, f"mbnas: {what} The same command goes on from here.\n")
+    assert ended == (status, f"mbnas: {what} Run the same command again to resume.\n")
     assert main(["status", str(study), "--json"]) == 0
     standing = json.loads(capsys.readouterr().out)
     assert standing["state"] == "stopped"
@@ -131,7 +131,7 @@ def test_a_signal_ends_a_search_cleanly(
 def test_a_signal_during_preparation_leaves_nothing(command, tmp_path):
     study = tmp_path / "far/study"
     ended = interrupted(command(study), prepares(study), signal.SIGINT)
-    assert ended == (130, "mbnas: Stopped. The same command goes on from here.\n")
+    assert ended == (130, "mbnas: Stopped. Run the same command again to resume.\n")
     assert not list(tmp_path.iterdir())
 
 

@@ -46,8 +46,8 @@ def test_a_dataset_is_recognised_by_its_name_and_announced(spleen, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "mbnas: This is Spleen, a dataset of the paper: a training takes 50 epochs, as there. "
-        "Change it with --set training.epochs=N.\n"
+        "mbnas: This is Spleen, a dataset of the paper: each training takes 50 epochs, as in the "
+        "paper. Change it with --set training.epochs=N.\n"
     )
 
 

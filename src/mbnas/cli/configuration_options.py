@@ -1,4 +1,4 @@
-"""From parsed options to a layer of configuration: file, flags and --set over one another."""
+"""The configuration of a command: its file, then its options, then ``--set``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 def default_protocol() -> str:
-    """Return the protocol where none is asked for: the paper's where there is a GPU."""
+    """Return the default protocol: the paper's if there is a GPU, otherwise quick."""
     if sys.platform == "linux" and not any(Path(each).exists() for each in _GPU_DRIVERS):
         return "quick"  # known without loading torch
     from mbnas.training.device.device_setup import visible_devices
@@ -44,42 +44,42 @@ def default_protocol() -> str:
 
 
 def preset_asked_for(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
-    """Return the protocol asked for, and which of the paper's datasets this is, if any.
+    """Return the requested protocol, and which of the paper's datasets this is, if any.
 
-    ``--preset`` says both; without it, the dataset's own name says which it is.
+    ``--preset`` sets both; without it, the dataset is recognised by its name.
 
     Raises:
-        DatasetError: if the dataset does not say what it is.
+        DatasetError: if the dataset's name cannot be read.
         UsageError: if ``--preset`` and ``--protocol`` contradict each other.
     """
     if arguments.preset is None:
         return arguments.protocol, recognised_dataset(read_dataset(arguments.dataset).name)
     if arguments.protocol not in (None, "paper"):
         raise UsageError(
-            f"--preset {arguments.preset} is of the protocol paper, and --protocol "
-            f"{arguments.protocol} asks for another: leave one of them out."
+            f"--preset {arguments.preset} uses the protocol paper, and --protocol "
+            f"{arguments.protocol} is another one: leave one of them out."
         )
     return "paper", arguments.preset
 
 
 def announce_preset(study: Study, paper_dataset: str | None) -> None:
-    """Say that a study begins with what the paper sets for one of its datasets."""
+    """Print that a new study uses the paper's settings for one of its datasets."""
     configuration = study.configuration
     if paper_dataset is None or study.is_begun or configuration.protocol.name != "paper":
         return
     epochs = PAPER_DATASETS[paper_dataset]["training"]["epochs"]
     if configuration.training.epochs == epochs:
         note(
-            f"This is {paper_dataset.capitalize()}, a dataset of the paper: a training takes "
-            f"{epochs} epochs, as there. Change it with --set training.epochs=N."
+            f"This is {paper_dataset.capitalize()}, a dataset of the paper: each training "
+            f"takes {epochs} epochs, as in the paper. Change it with --set training.epochs=N."
         )
 
 
 def options_layer(arguments: argparse.Namespace) -> Layer:
-    """Return what a command's configuration file, flags and --set ask for, in that order.
+    """Return the settings of a command's file, options and ``--set``; later ones override.
 
     Raises:
-        UsageError: if ``--address`` is given to an executor that has none.
+        UsageError: if ``--address`` is given without ``--executor ray``.
         ConfigurationError: if the file or an assignment cannot be read.
     """
     check_address(arguments)
@@ -95,15 +95,15 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
 
 
 def check_address(arguments: argparse.Namespace) -> None:
-    """Raise if ``--address`` would be of no effect.
+    """Check that ``--address`` has an effect.
 
     Raises:
-        UsageError: if ``--executor ray`` is not asked for with it.
+        UsageError: if it is given without ``--executor ray``.
     """
     address = getattr(arguments, "address", None)
     if address is not None and arguments.executor != "ray":
         raise UsageError(
-            f"--address {address} is of a Ray cluster: add --executor ray, or leave it out."
+            f"--address {address} needs --executor ray: add it, or leave out --address."
         )
 
 

@@ -1,7 +1,7 @@
-"""The entry point: run a command, and say in one sentence what went wrong.
+"""The entry point: run a command, and print an error as one sentence.
 
 Results go to standard output, progress to standard error. Exit status: 0 done, 1 failed,
-2 misused; 130 and 143 after Ctrl-C and SIGTERM; 141 if a pipe ended that it wrote to.
+2 misused, 130 after Ctrl-C, 143 after SIGTERM, 141 if the reader of a pipe ended.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _RESUMABLE = (
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as batch systems send before they take the machine away."""
+    """SIGTERM, which batch systems send before they kill a job."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status.
 
     Args:
-        arguments: As after ``mbnas`` on the command line; those of the process if ``None``.
+        arguments: Those after ``mbnas`` on the command line; ``None`` for those of the process.
     """
     try:
         with standard_streams():
@@ -62,9 +62,9 @@ def _run(parsed: argparse.Namespace) -> int:
     except MbnasError as error:
         return _fail(str(error), error.exit_status)
     except Terminated:
-        return _fail(f"Ended by SIGTERM.{_how_to_go_on(parsed.command_name)}", 143)
+        return _fail(f"Ended by SIGTERM.{_how_to_resume(parsed.command_name)}", 143)
     except KeyboardInterrupt:
-        return _fail(f"Stopped.{_how_to_go_on(parsed.command_name)}", 130)
+        return _fail(f"Stopped.{_how_to_resume(parsed.command_name)}", 130)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -85,8 +85,8 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _how_to_go_on(command: str) -> str:
-    return " The same command goes on from here." if command in _RESUMABLE else ""
+def _how_to_resume(command: str) -> str:
+    return " Run the same command again to resume." if command in _RESUMABLE else ""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
-"""Standard streams that are closed, end early, or have few letters, made fit for every command.
+"""Standard streams that are closed, end early, or have a limited encoding.
 
-A stream that was closed before mbnas started is the null device: the command runs, and nobody
-reads it. A pipe whose reader has ended ends the command quietly, with the status that a shell
-gives to SIGPIPE. Letters that a stream's encoding lacks are written with those that it has.
+A stream that was closed before mbnas started becomes the null device, and the command runs. If
+the reader of a pipe has ended, the command ends quietly, with a shell's status for SIGPIPE.
+Characters that a stream's encoding lacks are replaced by similar ones.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 BROKEN_PIPE = 141
-"""Exit status of a program that SIGPIPE ended, as a shell gives it."""
+"""A shell's exit status of a program that SIGPIPE ended."""
 
-_ERRORS = "mbnas.alike"
+_ERRORS = "mbnas.similar"
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
-_ALIKE = str.maketrans(
+_SIMILAR = str.maketrans(
     {
         **dict.fromkeys("–−─━╌═", "-"),
         **dict.fromkeys("│┃", "|"),
@@ -47,14 +47,14 @@ _ALIKE = str.maketrans(
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Have standard output and error take whatever a command writes, meanwhile and at the end.
+    """Make standard output and error usable by a command, and flush them at its end.
 
     Raises:
-        BrokenPipeError: if nobody reads any more what was written; the stream is silent then.
-        OSError: if it cannot be written for another reason, such as a full disk.
+        BrokenPipeError: if the reader of a stream has ended; the stream is then silent.
+        OSError: if a stream cannot be written for another reason, such as a full disk.
     """
     _open_closed()
-    codecs.register_error(_ERRORS, _alike)
+    codecs.register_error(_ERRORS, _similar)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ERRORS)
@@ -66,9 +66,9 @@ def standard_streams() -> Iterator[None]:
 
 
 def _open_closed() -> None:
-    """Open the null device for every standard stream that is closed.
+    """Open the null device for every closed standard stream.
 
-    Otherwise the next file that is opened would take its place, and be written to.
+    Otherwise the next file to be opened would take its number, and be written to.
     """
     for number in (0, 1, 2):
         try:
@@ -92,22 +92,23 @@ def _flush(stream: Any) -> None:
 
 
 def silence(stream: Any) -> None:
-    """Send what a stream still holds to the null device, so that nothing fails at exit."""
+    """Redirect a stream to the null device, so that its last flush at exit does not fail."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
 
 
-def _alike(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return what stands for the first letter that an encoding lacks, and where to go on.
+def _similar(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return the replacement of the first character that an encoding lacks, and the next position.
 
-    A byte of a file's name that is not UTF-8 stays what it is.
+    A byte of a file's name that is not UTF-8 is kept.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    letter, after = error.object[error.start], error.start + 1
-    if _FIRST_BYTE <= ord(letter) <= _LAST_BYTE:
-        return bytes([ord(letter) - 0xDC00]), after
-    alike = letter.translate(_ALIKE)
-    return (alike if alike.isascii() else letter.encode("unicode_escape").decode("ascii")), after
+    character, after = error.object[error.start], error.start + 1
+    if _FIRST_BYTE <= ord(character) <= _LAST_BYTE:
+        return bytes([ord(character) - 0xDC00]), after
+    similar = character.translate(_SIMILAR)
+    escaped = character.encode("unicode_escape").decode("ascii")
+    return (similar if similar.isascii() else escaped), after

@@ -1,7 +1,6 @@
-"""What a person reads at a terminal or through a pipe: no markup, every name escaped.
+"""Text and tables for people: without markup, and with names escaped.
 
-At a terminal, text and tables fit its width. Where standard output is no terminal, nothing is
-coloured, cut or wrapped.
+At a terminal, text and tables fit its width. Elsewhere, nothing is coloured, cut or wrapped.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _UNBOUNDED = 100_000
 
 
 class Terminal(Console):
-    """A console that takes no text for markup and shows what has no shape as an escape."""
+    """A console that interprets no markup and escapes invisible characters."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -29,17 +28,17 @@ class Terminal(Console):
             self.width = _UNBOUNDED
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """Return text that begins new lines where it says so, and does nothing else."""
+        """Return text without markup, its line breaks kept and other control characters escaped."""
         return super().render_str(visible(text, keep="\n"), **how | {"markup": False})
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the command line to end."""
+        """Raise again, so that the command line ends the command."""
         raise
 
     def print_table(self, table: Table) -> None:
-        """Print a table and an empty line; columns of words wrap where they have to.
+        """Print a table and an empty line; columns of words wrap if necessary.
 
-        Where the terminal is too narrow for that, a line is printed for each cell.
+        If the terminal is too narrow even so, each cell is printed on its own line.
         """
         unbounded = self.options.update(max_width=_UNBOUNDED)
         if Measurement.get(self, unbounded, table).minimum <= self.width:
@@ -57,13 +56,13 @@ class Terminal(Console):
         self.print()
 
     def fits(self, table: Table) -> bool:
-        """Return whether a table can be printed without wrapping anything."""
+        """Return whether a table can be printed without wrapping."""
         unbounded = self.options.update(max_width=_UNBOUNDED)
         return Measurement.get(self, unbounded, table).maximum <= self.width
 
 
 def words(text: str, style: str = "") -> Text:
-    r"""Return text of one line in a style, names in it escaped.
+    r"""Return one line of text in a style, with names escaped.
 
     >>> words("left\nkidney", "bold").plain
     'left\\nkidney'
@@ -72,7 +71,7 @@ def words(text: str, style: str = "") -> Text:
 
 
 def headed(head: object, rest: str) -> Text:
-    """Return text whose first words are bold, such as the name of what the rest is about."""
+    """Return text with a bold beginning, such as the name of its subject."""
     return Text.assemble(words(str(head), "bold"), words(rest))
 
 
@@ -80,10 +79,10 @@ def table(*columns: str, title: str = "", words_in: Collection[int] = (0,)) -> T
     """Return an empty table.
 
     Args:
-        columns: Heads.
-        title: What stands above.
-        words_in: Which columns hold words, aligned to the left; these wrap where there is not
-            enough room. All others hold numbers, which stay whole and are aligned to the right.
+        columns: Headers.
+        title: Printed above the table.
+        words_in: The columns of words, which are left-aligned and wrap if necessary. All others
+            are columns of numbers, which are right-aligned and never wrap.
     """
     made = Table(
         box=box.SIMPLE_HEAD,

@@ -1,4 +1,4 @@
-"""What ``mbnas check`` shows: tables for people, JSON for programs."""
+"""The output of ``mbnas check``: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mbnas.data.slices.slice_axis import PLANES
 from mbnas.wording import counted
 
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
-"""The style of each severity, the worst first."""
+"""The style of each severity, worst first."""
 _LAYOUTS = {
     "msd": "Decathlon (MSD)",
     "nnunet": "nnU-Net v2 raw",
@@ -44,7 +44,7 @@ _PATIENTS_BY = {
 
 
 def print_check(root: Path, check: DatasetCheck, flips: Flips) -> None:
-    """Print what a dataset holds, then what is wrong with it, and the verdict last."""
+    """Print the contents of a dataset, then the findings, then the verdict."""
     out = console()
     if check.contents is not None:
         _print_contents(out, root, check.contents, flips)

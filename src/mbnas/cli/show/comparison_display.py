@@ -1,4 +1,4 @@
-"""Tables of a comparison or an evaluation on standard output, for people."""
+"""Tables of a comparison or of prediction scores on standard output."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def print_comparison(
     more: Sequence[Table] = (),
     more_notes: Sequence[str] = (),
 ) -> None:
-    """Print the tables of a comparison, what they show, and their notes, at the screen's width.
+    """Print the tables of a comparison, its findings and notes, at the terminal's width.
 
     Args:
         comparison: What to print.
-        out: Where to, standard output by default.
+        out: The console; standard output by default.
         more: Further tables.
-        more_notes: What belongs to them.
+        more_notes: Notes on these.
     """
     out = out or Terminal()
     fits = out.fits(on_screen(tables(comparison)[0]))
@@ -40,13 +40,13 @@ def print_comparison(
 
 
 def print_notes(out: Terminal, notes: Iterable[str]) -> None:
-    """Print what stands below tables."""
+    """Print notes below tables."""
     for each in notes:
         out.print(words(each, "dim"))
 
 
 def on_screen(shown: Table) -> ScreenTable:
-    """Return a table whose numbers stay whole; heads have two lines, and names wrap if need be."""
+    """Return a table for the terminal: headers have two lines, and only names wrap."""
     heads = (head.replace(" (", "\n(").replace(" at ", " at\n") for head in shown.heads)
     made = table(*heads, title=shown.title, words_in=range(shown.num_words))
     for row in shown.rows:

@@ -1,4 +1,4 @@
-"""Live curves of a study for those who use them: ``--log tensorboard``."""
+"""Live curves of a study: ``--log tensorboard``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mbnas.study.progress.search_status import read_status
 
 
 def check_log(configuration: Configuration) -> None:
-    """Make sure that the log that a configuration asks for can be written.
+    """Check that the log of a configuration can be written.
 
     Raises:
-        UsageError: if a package for it is not installed.
+        UsageError: if its package is not installed.
     """
     if configuration.run.log == "tensorboard":
         check_installed()

@@ -1,4 +1,4 @@
-"""A warning where latency is measured on a machine that is busy with something else."""
+"""A warning if latency is measured on a busy machine."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from mbnas.cli.show.messages import warn
 
 
 def warn_of_load() -> None:
-    """Warn if the machine is so busy that a measured time would be too long."""
+    """Warn if the machine is so busy that measured times would be too long."""
     if sentence := load_sentence(os.getloadavg()[0], os.cpu_count() or 1):
         warn(sentence)
 
 
 def load_sentence(load: float, num_cores: int) -> str | None:
-    """Return what to say of a machine's load, or ``None`` if every process has a core.
+    """Return a warning of a machine's load, or ``None`` if every process has a core.
 
     Args:
-        load: Processes that run or wait for a core, mean over the last minute.
-        num_cores: Of the machine.
+        load: Mean number of processes that ran or waited for a core in the last minute.
+        num_cores: Cores of the machine.
 
     >>> load_sentence(0.4, 2)
     >>> load_sentence(6.25, 2)

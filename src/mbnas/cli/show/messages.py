@@ -1,4 +1,4 @@
-"""What a person sees on standard error while the work goes on; nothing where nobody looks."""
+"""Messages and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def error_console() -> Terminal:
 
 
 def say(text: str, *, step: str = "") -> None:
-    """Tell a person at a terminal what happens and why.
+    """Print what happens, if standard error is a terminal.
 
     Args:
         text: One or more sentences.
-        step: Which step of several this is, in bold before the text.
+        step: Number of this step, printed in bold before the text.
     """
     console = error_console()
     if console.is_terminal:
@@ -46,17 +46,17 @@ def say(text: str, *, step: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print what happened, or what comes next, also where standard error is a file."""
+    """Print a message, even if standard error is not a terminal."""
     print(f"mbnas: {in_message(text)}", file=sys.stderr)
 
 
 def note_reasons(failed: Mapping[str, str], what: str, more: str) -> None:
-    """Print why cases could not be done, the first of them, and how many more there are.
+    """Print the reasons of the first failed cases, and the number of the others.
 
     Args:
-        failed: The reason of each, by name.
-        what: What they could not be, such as ``measured``.
-        more: What follows the number of the others, up to the full stop.
+        failed: Reasons by case.
+        what: What failed, as a participle such as ``measured``.
+        more: Text after the number of the others, up to the full stop.
     """
     for case, reason in islice(failed.items(), _MOST_REASONS):
         note(f"{case} could not be {what}: {reason}")
@@ -65,13 +65,13 @@ def note_reasons(failed: Mapping[str, str], what: str, more: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a warning, also where standard error is a file."""
+    """Print a warning, even if standard error is not a terminal."""
     note(f"warning: {text}")
 
 
 @contextmanager
 def counting(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar for a known number of things; yields what to call with (done, total)."""
+    """Show a progress bar; yields a function to call with (done, total)."""
     with progress_bar() as progress:
         task = progress.add_task(label, total=None, note="")
 
@@ -83,10 +83,10 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stages(*labels: str) -> Iterator[tuple[Callable[[int, int], None], ...]]:
-    """Show a bar for each of several stages, which follow one another.
+    """Show the progress bar of one of several consecutive stages.
 
-    A stage has a bar from its first count on, until the next stage has one: what has nothing to
-    do, or is done, is not shown. Yields what to call with (done, total), one for each label.
+    A stage's bar is shown from its first count until the next stage's bar; a stage without counts
+    has none. Yields a function for each label, to call with (done, total).
     """
     with progress_bar() as progress:
         tasks = [progress.add_task(label, total=None, note="", visible=False) for label in labels]
@@ -104,9 +104,9 @@ def stages(*labels: str) -> Iterator[tuple[Callable[[int, int], None], ...]]:
 
 @contextmanager
 def moving_bytes() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a bar for bytes, one stage after another; yields what to call with (stage, done, total).
+    """Show a bar of bytes for consecutive stages; yields a function of (stage, done, total).
 
-    What a stage begins with, such as a part from before, does not count as speed.
+    The bytes with which a stage begins, such as a resumed download, do not count as speed.
     """
     console = error_console()
     with Progress(
@@ -133,10 +133,10 @@ def moving_bytes() -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 def progress_bar() -> Progress:
-    """Return a bar on standard error, disabled where that is no terminal.
+    """Return a bar on standard error, disabled if that is not a terminal.
 
-    Its tasks have the field ``note``, shown at the end, and may have ``per``: how many
-    steps are one of what is counted.
+    Its tasks have the field ``note``, shown at the end, and may have ``per``: the number of
+    steps in each counted unit.
     """
     console = error_console()
     return Progress(
@@ -155,7 +155,7 @@ def progress_bar() -> Progress:
 
 
 class _Evaluations(MofNCompleteColumn):
-    """Counts in units of ``per`` steps: a search's bar moves with trainings, counts networks."""
+    """A count in units of ``per`` steps: a search's bar moves by trainings and counts networks."""
 
     def render(self, task: Task) -> Text:
         """Return the count as text."""

@@ -1,4 +1,4 @@
-"""The progress of trainings, on standard error."""
+"""Progress bars of searches and trainings on standard error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mbnas.study.drive.evaluation_request import Progress, Watch
 class SearchDisplay:
     """A search's progress: evaluations, trainings in flight, the best network, time left.
 
-    Use it in a ``with``; give :meth:`watch` to the search.
+    Use it as a context manager, with :meth:`watch` as the callback of the search.
 
     Args:
         budget: Distinct networks that the search may evaluate.
-        per_evaluation: Trainings that make one score.
-        workers: Trainings that may run at a time.
+        per_evaluation: Trainings of one evaluation.
+        workers: Trainings at a time.
     """
 
     def __init__(self, *, budget: int, per_evaluation: int, workers: int) -> None:
@@ -37,7 +37,7 @@ class SearchDisplay:
         self._progress.stop()
 
     def watch(self, progress: SearchProgress) -> None:
-        """Show how far the search is."""
+        """Show the progress of the search."""
         trainings, best = progress.trainings, progress.best
         best_text = "" if best is None else f"best {best.score:.4f} (network {best.number})"
         missing = trainings.total - trainings.done
@@ -50,9 +50,9 @@ class SearchDisplay:
 
 @contextmanager
 def training_bar(label: str, log: Watch | None = None) -> Iterator[Watch]:
-    """Show a bar for the trainings of one request, and tell a log of them as well.
+    """Show a bar of trainings, and pass their progress on to a log.
 
-    Yields what to give as ``watch``.
+    Yields the callback.
     """
     with counting(label) as show:
 

@@ -1,4 +1,4 @@
-"""``mbnas status --watch``: where a search stands, for as long as it runs."""
+"""``mbnas status --watch``: the status of a search until it ends."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mbnas.wording import counted, duration_text
 
 
 def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
-    """Show where a search stands until it ends or somebody presses Ctrl-C.
+    """Show the status of a search until it ends or Ctrl-C is pressed.
 
-    At a terminal it is drawn in place; elsewhere every change is a line.
+    At a terminal, the status is redrawn in place; elsewhere each change is printed as a line.
 
     Args:
-        study: Which another process may write meanwhile.
-        interval_s: How often to look.
-        as_json: Whether every change is printed as a JSON object in a line of its own.
+        study: Another process may be writing it.
+        interval_s: Seconds between two looks.
+        as_json: Whether to print each change as a line of JSON.
 
     Raises:
         UsageError: if the interval is not above zero.
@@ -45,7 +45,7 @@ def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
         else:
             _print_lines(study.path, seen)
     except KeyboardInterrupt as interrupt:
-        if type(interrupt) is not KeyboardInterrupt:  # SIGTERM is told apart
+        if type(interrupt) is not KeyboardInterrupt:  # SIGTERM, which the command line handles
             raise
         return 130
     return 0
@@ -65,7 +65,7 @@ def _print_lines(path: Path, seen: Iterator[Glance]) -> None:
 
 
 def _screen() -> Console:
-    """Return the console on standard output; what is drawn in place may not run over its edge."""
+    """Return the console on standard output, which crops lines as redrawing in place needs."""
     screen = Terminal()
     screen.soft_wrap = False
     return screen
@@ -78,40 +78,40 @@ def _draw(path: Path, seen: Iterator[Glance]) -> None:
 
 
 def _words(glance: Glance) -> Iterator[str]:
-    """Yield what there is to say of a search, most important first."""
-    standing = glance.standing
-    done, asked = len(standing.complete), len(standing.evaluations)
+    """Yield phrases about a search, most important first."""
+    status = glance.standing
+    done, asked = len(status.complete), len(status.evaluations)
     yield (
-        f"{standing.state}, {done} of {counted(standing.budget, 'network')} evaluated"
+        f"{status.state}, {done} of {counted(status.budget, 'network')} evaluated"
         + (f", {asked - done} under way" if asked > done else "")
     )
-    best = standing.best
+    best = status.best
     if best is not None:
         yield f"best {score_text(best.score)} (network {best.record.number})"
     yield counted(glance.num_trainings, "training")
     if glance.num_failed:
         yield f"{glance.num_failed} failed"
     if glance.num_runs_failed:
-        yield f"{counted(glance.num_runs_failed, 'run')} came to nothing"
+        yield f"{counted(glance.num_runs_failed, 'run')} lost"
     if glance.pace is not None:
-        yield f"{glance.pace.trainings_per_hour:.3g} trainings an hour"
+        yield f"{glance.pace.trainings_per_hour:.3g} trainings per hour"
         yield f"about {duration_text(glance.pace.left_s)} left"
 
 
 def _picture(path: Path, glance: Glance) -> RenderableType:
-    standing, pace = glance.standing, glance.pace
+    status, pace = glance.standing, glance.pace
     first, *others = _words(glance)
     parts: list[RenderableType] = [
         headed(path, f": {first}"),
         words("; ".join(others)),
     ]
-    if standing.best is not None:
-        parts.append(words(str(standing.best.genotype), style="dim"))
+    if status.best is not None:
+        parts.append(words(str(status.best.genotype), style="dim"))
     if pace is not None:
         parts.append(
             words(
-                "Time left: what the rest of the budget needs, as many trainings a network as so "
-                f"far, at the rate since {_moment(pace.since_s)[11:16]} UTC.",
+                "Time left: for the rest of the budget, with as many trainings per network and at "
+                f"the same rate as since {_moment(pace.since_s)[11:16]} UTC.",
                 style="dim",
             )
         )
@@ -142,16 +142,16 @@ def _moment(at_s: float) -> str:
 
 
 def glance_as_json(path: Path, glance: Glance) -> dict[str, Any]:
-    """Return what is seen, with stable keys."""
-    standing, pace, best = glance.standing, glance.pace, glance.standing.best
-    numbers = {each.record.network: each.record.number for each in standing.evaluations}
+    """Return a glance with stable keys."""
+    status, pace, best = glance.standing, glance.pace, glance.standing.best
+    numbers = {each.record.network: each.record.number for each in status.evaluations}
     return {
         "at": _moment(glance.at_s),
         "study": str(path),
-        "state": standing.state,
-        "budget": standing.budget,
-        "evaluated": len(standing.complete),
-        "under_way": len(standing.evaluations) - len(standing.complete),
+        "state": status.state,
+        "budget": status.budget,
+        "evaluated": len(status.complete),
+        "under_way": len(status.evaluations) - len(status.complete),
         "trainings": glance.num_trainings,
         "trainings_failed": glance.num_failed,
         "runs_failed": glance.num_runs_failed,

@@ -145,7 +145,7 @@ def test_cut_in_every_stage_it_comes_to_the_same_end(
         with monkeypatch.context() as patch:
             patch.setattr(Ledger, "record_training", cut)
             assert reproduce(directory) == 130
-        assert capsys.readouterr().err == "mbnas: Stopped. The same command goes on from here.\n"
+        assert capsys.readouterr().err == "mbnas: Stopped. Run the same command again to resume.\n"
         assert len(trainings(directory / study)) == 3
         page = (directory / "report.html").read_text(encoding="utf-8")
         assert "Under way" in page

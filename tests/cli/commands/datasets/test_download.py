@@ -87,6 +87,6 @@ def test_an_interrupted_download_says_that_it_goes_on(download, mirror, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr("mbnas.data.fetch.decathlon.unpack", interrupt)
-        assert download() == (130, "", "mbnas: Stopped. The same command goes on from here.\n")
+        assert download() == (130, "", "mbnas: Stopped. Run the same command again to resume.\n")
     assert download()[0] == 0
     assert len(mirror.sent) == 1

@@ -156,7 +156,11 @@ def test_a_folder_that_is_stopped_says_how_to_go_on(run, places, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("mbnas.prediction.cases.predict_cases.write_label", stopped)
         status, out, err = run("predict", "study", "images", "stopped")
-    assert (status, out, err) == (130, "", "mbnas: Stopped. The same command goes on from here.\n")
+    assert (status, out, err) == (
+        130,
+        "",
+        "mbnas: Stopped. Run the same command again to resume.\n",
+    )
     assert {each.name for each in (places / "stopped").iterdir()} == {"prediction.json"}
     assert run("predict", "study", "images", "stopped")[0] == 0
 
