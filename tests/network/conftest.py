@@ -1,4 +1,4 @@
-"""One thread: these networks are too small to share."""
+"""One thread: these networks are too small for more."""
 
 import pytest
 import torch

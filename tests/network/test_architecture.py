@@ -1,4 +1,4 @@
-"""Names of networks: each can be typed, kept and read again, and none stands for two."""
+"""Texts and digests of networks: they round-trip and are unique."""
 
 import pytest
 from hypothesis import given
@@ -29,12 +29,12 @@ architectures = (
 
 
 @given(architectures)
-def test_the_text_is_read_again(architecture):
+def test_a_text_round_trips(architecture):
     assert parse_architecture(str(architecture)) == architecture
 
 
 @given(architectures, architectures)
-def test_digests_tell_networks_apart(first, second):
+def test_different_networks_have_different_digests(first, second):
     assert (first.digest == second.digest) == (first == second)
     assert len(first.digest) == 16
 
@@ -49,14 +49,14 @@ def test_baselines_are_known_by_name(name):
     [
         ("smp:Unet", "write smp:DESIGN:ENCODER"),
         ("smp:Unet:a:b:c", "write smp:DESIGN:ENCODER"),
-        ("smp:Unet:../../etc", "names nothing of segmentation_models_pytorch"),
+        ("smp:Unet:../../etc", "cannot be a name in segmentation_models_pytorch"),
         ("module:nets", "write module:PACKAGE.MODULE:NAME"),
         ("module:lab.nets:Small", "write module:PACKAGE.MODULE:NAME"),
         ("module:lab nets:Small#01234567", "write module:PACKAGE.MODULE:NAME"),
         ("u-net", "cannot be read"),
     ],
 )
-def test_what_names_no_network_is_refused(text, rule):
+def test_a_text_that_names_no_network_is_refused(text, rule):
     with pytest.raises(MbnasError, match=rule):
         parse_architecture(text)
 

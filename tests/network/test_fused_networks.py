@@ -1,4 +1,4 @@
-"""Networks side by side: each computes and learns as if it were alone."""
+"""Fused networks: each computes and learns like a single network."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mbnas.network.fused_networks import SideBySide
+from mbnas.network.fused_networks import FusedNetworks
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 
@@ -29,14 +29,14 @@ def networks_of(genotype, number=3):
 
 
 @pytest.mark.parametrize("genotype", GENOTYPES.values(), ids=GENOTYPES)
-def test_logits_gradients_and_batch_statistics_are_those_of_each_alone(genotype):
+def test_logits_gradients_and_batch_statistics_equal_those_of_single_networks(genotype):
     networks = [network.double() for network in networks_of(genotype)]
     alone = [copy.deepcopy(network) for network in networks]
-    together = SideBySide(networks)
+    together = FusedNetworks(networks)
     images = torch.randn(3, 4, 2, 16, 16, dtype=torch.float64)
     logits = together(images)
     logits.square().sum().backward()
-    together.hand_out_gradients()
+    together.distribute_gradients()
     expected = [network.train()(its) for network, its in zip(alone, images, strict=True)]
     torch.testing.assert_close(logits, torch.stack(expected))
     torch.stack(expected).square().sum().backward()
@@ -53,9 +53,9 @@ def test_logits_gradients_and_batch_statistics_are_those_of_each_alone(genotype)
             torch.testing.assert_close(buffer, expected_one, msg=name)
 
 
-def test_what_is_written_to_one_network_is_seen_side_by_side_and_by_no_other():
+def test_a_change_to_one_network_affects_only_its_row():
     networks = networks_of(GENOTYPES["unet"], 2)
-    together = SideBySide(networks)
+    together = FusedNetworks(networks)
     images = torch.randn(2, 4, 2, 16, 16)
     before = together(images).detach()
     with torch.no_grad():
@@ -65,10 +65,10 @@ def test_what_is_written_to_one_network_is_seen_side_by_side_and_by_no_other():
     torch.testing.assert_close(after[1], before[1] + 1.0)
 
 
-def test_networks_keep_weights_and_layout_when_they_are_put_side_by_side():
+def test_fusing_keeps_weights_and_memory_layout():
     networks = networks_of(GENOTYPES["mixed"], 2)
     before = [copy.deepcopy(network.state_dict()) for network in networks]
-    SideBySide(networks)
+    FusedNetworks(networks)
     for network, its in zip(networks, before, strict=True):
         for name, tensor in network.state_dict().items():
             assert torch.equal(tensor, its[name]), name
@@ -83,6 +83,6 @@ def test_networks_keep_weights_and_layout_when_they_are_put_side_by_side():
         ([nn.Linear(2, 2), nn.Linear(2, 2, bias=False)], "same parameters"),
     ],
 )
-def test_networks_that_differ_are_refused(networks, problem):
+def test_networks_of_different_structure_are_refused(networks, problem):
     with pytest.raises(ValueError, match=problem):
-        SideBySide(networks)
+        FusedNetworks(networks)

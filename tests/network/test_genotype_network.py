@@ -1,4 +1,4 @@
-"""A genotype's network: any of them builds, runs and learns at any size."""
+"""Networks of genotypes: each can be built, run and trained at any size."""
 
 import hypothesis.strategies as st
 import pytest
@@ -76,7 +76,7 @@ def traces(genotype):
         yield f"{cell} from {node.skip}"
 
 
-def test_a_skip_brings_the_output_of_its_source():
+def test_a_skip_passes_on_the_output_of_its_source():
     network = build(Genotype.parse("0vgg3-0vgg3-0vgg3@1")).eval()
     seen = {}
     for number, cell in enumerate(network.cells, start=1):
@@ -96,7 +96,7 @@ def test_a_size_that_needs_padding_gives_the_logits_of_the_padded_image():
         assert torch.equal(network(images), network(padded)[..., :7, :5])
 
 
-def test_logits_of_a_network_that_ends_low_are_brought_up():
+def test_logits_of_a_network_that_ends_at_a_low_level_are_upsampled():
     network = build(Genotype.parse("0vgg3-1vgg3-2vgg3"), num_classes=3)
     assert network(torch.randn(2, 1, 9, 12)).shape == (2, 3, 9, 12)
 
@@ -107,7 +107,7 @@ def test_numbers_below_one_are_refused(name):
         build(unet_genotype(), **{name: 0})
 
 
-def test_base_channels_that_a_block_cannot_have_are_refused():
+def test_base_channels_that_a_block_does_not_support_are_refused():
     with pytest.raises(ConfigurationError, match=r"\(=6\) must be divisible by 4"):
         build(Genotype.parse("0dense3"), base_channels=6)
     assert build(Genotype.parse("0vgg3-0residual3"), base_channels=6) is not None

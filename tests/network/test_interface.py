@@ -1,4 +1,4 @@
-"""What a network must fit, and the numbers that it may hold."""
+"""The interface of a network, and the numbers it allows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scores that a publication works through."""
+"""Scores of a published worked example."""
 
 import numpy as np
 import pytest

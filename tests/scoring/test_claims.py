@@ -1,4 +1,4 @@
-"""What is claimed, word by word."""
+"""The wording of conclusions."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def difference(*columns):
     return compare_networks(values, rng=np.random.default_rng(0))[0]
 
 
-def test_a_network_that_is_better_is_said_to_be():
+def test_a_better_network_is_named():
     assert claim_pair(difference([-0.001, *STEPS[1:]]), "Best found", "U-Net") == (
         "Best found is better than U-Net: +0.0063 Dice (95 % interval +0.0038 to +0.0088; "
         "p = 0.00098; 12 patients)."
@@ -39,7 +39,7 @@ def test_the_better_network_comes_first():
     assert claim.startswith("Best found is better than U-Net: +0.0065 Dice (95 % interval +0.0")
 
 
-def test_no_difference_is_said_with_its_interval():
+def test_a_result_without_difference_has_its_interval():
     differences = [0.01, -0.02, 0.03, 0.0, -0.005, 0.015, -0.025]
     assert claim_pair(difference(differences), "A", "B", unit="mm") == (
         "No difference shown between A and B: +0.0007 mm (95 % interval -0.0200 to +0.0200; p = 1; "
@@ -47,7 +47,7 @@ def test_no_difference_is_said_with_its_interval():
     )
 
 
-def test_too_few_patients_are_said_to_be():
+def test_too_few_patients_are_reported():
     assert claim_pair(difference([0.01, 0.02, 0.03]), "A", "B") == (
         "Too few patients to show any difference between A and B: +0.0200 Dice in 3 patients; the "
         "smallest p possible is 0.25."
@@ -107,7 +107,7 @@ def test_an_end_is_printed_on_its_side_of_zero(low, high, words):
     assert interval_text(Interval(low=low, high=high, confidence=0.95), digits=4) == words
 
 
-def test_on_whom_networks_are_compared_in_words():
+def test_the_sentence_on_the_patients_compared():
     assert basis(0, 20) == (
         "Selected and compared on the same patients: all 20 are in the folds and none is held out, "
         "which favours the networks that a search found."
@@ -117,7 +117,7 @@ def test_on_whom_networks_are_compared_in_words():
     )
 
 
-def test_cautions_in_words():
+def test_the_cautions():
     assert caution_training(1) == (
         "The intervals are over patients, for the networks as they were trained here, from 1 "
         "initialisation: another training of the same architectures can come out differently."
@@ -133,7 +133,7 @@ def test_cautions_in_words():
     )
 
 
-def test_the_optimism_of_a_search_in_words():
+def test_the_sentence_on_the_optimism_of_a_search():
     assert claim_optimism(0.86123, 0.8534, num_networks=150) == (
         "Search score (prepared grid, mean of the last epochs): 0.8612 Dice in the search, the "
         "best of 150 networks, and 0.8534 from fresh initialisations (-0.0078). The best of many "

@@ -1,4 +1,4 @@
-"""Differences over patients: SciPy's permutation test, brute force, and p and interval as one."""
+"""Differences over patients: SciPy's permutation test, brute force, and consistency."""
 
 import itertools
 from dataclasses import replace
@@ -17,7 +17,7 @@ eighths = arrays(float, st.integers(1, 10), elements=st.integers(-4, 4).map(lamb
 
 
 def pair(differences, **options):
-    """Return what differences say of the one pair of networks that has them."""
+    """Return the result for the one pair of networks with these differences."""
     differences = np.asarray(differences, float)
     values = np.stack([differences, np.zeros_like(differences)], axis=1)
     (found,) = compare_networks(values, rng=np.random.default_rng(0), **options)
@@ -25,7 +25,7 @@ def pair(differences, **options):
 
 
 def brute_force_p(differences, shift=0.0):
-    """Return the two-sided p over all signs of differences less a shift."""
+    """Return the two-sided p over all signs of differences minus a shift."""
     shifted = np.asarray(differences) - shift
     signs = np.array(list(itertools.product((1, -1), repeat=shifted.size)))
     means, observed = signs @ shifted / shifted.size, shifted.mean()
@@ -110,13 +110,13 @@ def test_darwins_maize_by_fishers_own_count():
 
 
 @pytest.mark.parametrize("num_patients", [1, 2, 5])
-def test_five_patients_can_show_nothing(num_patients):
+def test_five_patients_cannot_show_a_difference(num_patients):
     found = pair(np.full(num_patients, 0.1))
     assert found.p == pytest.approx(2.0 ** (1 - num_patients))
     assert (found.verdict, found.interval) == ("too few patients", None)
 
 
-def test_six_patients_can():
+def test_six_patients_can_show_a_difference():
     found = pair(np.arange(1, 7) / 100)
     assert (found.verdict, found.p) == ("first", 2 / 64)
     assert found.interval.low == 0.01  # the smallest mean over a subset
@@ -135,7 +135,7 @@ def test_patients_without_a_difference_change_no_p():
     assert pair([(0.1 + 0.2) - 0.3] * 8).ties == 8  # rounding is no difference
 
 
-def test_comparisons_are_adjusted_for_together():
+def test_p_and_intervals_are_adjusted_for_all_comparisons():
     rng = np.random.default_rng(0)
     values = rng.normal(0, 1, (12, 4))
     values[:, 0] += 1.5
@@ -151,7 +151,7 @@ def test_comparisons_are_adjusted_for_together():
         assert (each.interval.low, each.interval.high) == (alone.interval.low, alone.interval.high)
 
 
-def test_a_pair_is_compared_on_the_patients_that_both_have():
+def test_a_pair_is_compared_on_its_shared_patients():
     values = np.array([[0.9, 0.8, np.nan], [0.8, np.nan, np.nan], [0.7, 0.6, np.nan]])
     (found,) = compare_networks(values, rng=np.random.default_rng(0))
     assert (found.first, found.second, found.num_patients) == (0, 1, 2)

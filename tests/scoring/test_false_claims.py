@@ -1,4 +1,4 @@
-"""Equal networks are called different as rarely as alpha says, whatever the initialisations.
+"""Equal networks are called different as rarely as alpha, for any number of initialisations.
 
 A small version of ``benchmarks/claims.py``: 21 patients in 3 folds, and what an architecture does
 to a patient comes back in every training.
@@ -14,7 +14,7 @@ PATIENTS, FOLDS, REPLICATES = 21, 3, 120
 
 
 def called_different(initialisations):
-    """Return the shares of comparisons in which patients, and blocks, call a difference."""
+    """Return the shares of comparisons that show a difference, by patients and by blocks."""
     rng = np.random.default_rng(0)
     over_patients = over_blocks = 0
     for _ in range(REPLICATES):
@@ -29,7 +29,7 @@ def called_different(initialisations):
 
 
 @pytest.mark.parametrize(("initialisations", "at_least"), [(5, 0.10), (20, 0.30)])
-def test_equal_networks_are_seldom_called_different(initialisations, at_least):
+def test_equal_networks_are_called_different_as_rarely_as_alpha(initialisations, at_least):
     over_patients, over_blocks = called_different(initialisations)
     # 5 % give 0 to 13 of 120 but once in 500 (binomial); blocks give about 18 % and 45 %.
     assert over_patients <= 13 / 120

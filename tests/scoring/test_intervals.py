@@ -42,7 +42,7 @@ def test_more_confidence_needs_a_wider_interval():
     assert wide.low < narrow.low < values.mean() < narrow.high < wide.high
 
 
-def test_as_many_intervals_hold_the_mean_as_they_say():
+def test_the_coverage_of_intervals_is_their_confidence():
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(200):
@@ -55,14 +55,14 @@ def test_one_patient_has_no_interval():
     assert bootstrap_mean(np.array([0.8]), rng=np.random.default_rng(0)) is None
 
 
-def test_patients_who_agree_have_a_point():
+def test_equal_patients_give_an_interval_of_one_point():
     interval = bootstrap_mean(np.full(7, 0.8), rng=np.random.default_rng(0))
     assert interval == Interval(low=0.8, high=0.8, confidence=0.95)
 
 
 @given(dice)
 @settings(max_examples=50)
-def test_an_interval_lies_among_the_values(values):
+def test_an_interval_is_within_the_values(values):
     interval = bootstrap_mean(values, rng=np.random.default_rng(0), num_resamples=199)
     if values.size == 1:
         assert interval is None
@@ -72,13 +72,13 @@ def test_an_interval_lies_among_the_values(values):
 
 
 @pytest.mark.parametrize("values", [[], [0.5, math.nan]])
-def test_values_that_are_none_are_refused(values):
+def test_missing_values_are_refused(values):
     with pytest.raises(ValueError, match="one or more finite numbers"):
         bootstrap_mean(np.array(values), rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
-def test_a_confidence_is_a_chance(confidence):
+def test_a_confidence_must_be_between_0_and_1(confidence):
     with pytest.raises(ValueError, match="confidence"):
         bootstrap_mean(np.ones(3), rng=np.random.default_rng(0), confidence=confidence)
 

@@ -1,4 +1,4 @@
-"""Dice from counts: MONAI's where MONAI defines it, and undefined where nothing is there."""
+"""Dice from counts: equal to MONAI's where defined, undefined for absent classes."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_a_class_is_averaged_over_the_patients_who_have_it():
     assert counts.class_dice() == (0.75,)
 
 
-def test_a_false_alarm_counts_as_zero_and_absence_as_nothing():
+def test_a_false_positive_counts_as_zero_and_absence_does_not_count():
     assert counts_of((4, 4, 4), (0, 1, 0)).class_dice() == (0.5,)
     assert counts_of((0, 0, 0)).class_dice() == (None,)
 
@@ -65,5 +65,5 @@ def test_a_false_alarm_counts_as_zero_and_absence_as_nothing():
     ("values", "mean"),
     [((), None), ((None,), None), ((0.0, None), 0.0), ((0.25, 0.75), 0.5)],
 )
-def test_the_mean_of_what_is_defined(values, mean):
+def test_the_mean_over_defined_values(values, mean):
     assert mean_defined(values) == mean

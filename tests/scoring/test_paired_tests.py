@@ -1,4 +1,4 @@
-"""Paired comparisons: published examples, SciPy, and what so few pairs can show."""
+"""Paired comparisons: published examples, SciPy, and the limits of few pairs."""
 
 import numpy as np
 import pytest
@@ -45,8 +45,8 @@ def test_ranks_are_those_that_demsar_sums(demsar):
 
 
 @given(differences)
-def test_p_is_that_of_all_signs(values):
-    """Of 2^n ways to give the differences their signs, those at least as far from the middle."""
+def test_p_is_computed_over_all_signs(values):
+    """Of 2^n sign assignments, count those at least as far from the middle."""
     sizes = np.abs(values[values != 0])
     ranks = stats.rankdata(sizes)
     signs = np.array(list(np.ndindex(*[2] * sizes.size))).reshape(2**sizes.size, sizes.size)
@@ -66,7 +66,7 @@ def test_without_ties_p_is_that_of_scipy(num_pairs):
 
 
 @pytest.mark.parametrize("num_pairs", [200, 201])
-def test_the_method_is_told(num_pairs):
+def test_the_method_is_reported(num_pairs):
     values = np.round(np.random.default_rng(0).normal(0.15, 1, num_pairs), 1)
     values[values == 0] = 0.1
     result = compare(values)
@@ -82,7 +82,7 @@ def test_zeros_are_counted_and_left_out():
     assert with_zeros.mean_difference == pytest.approx(0)
 
 
-def test_networks_that_score_alike_have_a_p_of_one():
+def test_networks_with_equal_scores_have_a_p_of_one():
     result = compare(np.zeros(6))
     assert (result.p, result.effect, result.statistic, result.ties) == (1, 0, 0, 6)
 
@@ -151,5 +151,5 @@ def test_one_network_has_no_pair():
     assert compare_all(np.ones((4, 1))) == ()
 
 
-def test_a_statistic_of_nothing_against_is_zero_and_not_minus_zero():
+def test_a_statistic_of_zero_is_not_minus_zero():
     assert f"{compare(np.array([0.1, 0.2])).statistic:g}" == "0"

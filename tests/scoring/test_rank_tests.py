@@ -1,4 +1,4 @@
-"""Ranks: Demšar's worked example, SciPy's test, and what no test is defined for."""
+"""Ranks: Demšar's worked example, SciPy's test, and undefined cases."""
 
 import math
 from itertools import permutations
@@ -63,7 +63,7 @@ def test_two_networks_or_one_block_have_no_friedman_test(shape):
     assert friedman(np.random.default_rng(0).random(shape)) is None
 
 
-def test_equal_scores_tell_nothing_apart():
+def test_equal_scores_show_no_difference():
     result = friedman(np.full((5, 3), 0.7))
     assert (result.chi2, result.chi2_p, result.f, result.f_p) == (0, 1, 0, 1)
     assert result.average_ranks == (2, 2, 2)
@@ -88,7 +88,7 @@ def test_rounding_makes_no_winner():
 
 
 @given(scores)
-def test_ranks_sum_to_what_ranks_sum_to(scores_BN):
+def test_ranks_have_their_fixed_sum(scores_BN):
     num_networks = scores_BN.shape[1]
     assert math.fsum(average_ranks(scores_BN)) == pytest.approx(
         num_networks * (num_networks + 1) / 2
@@ -96,7 +96,7 @@ def test_ranks_sum_to_what_ranks_sum_to(scores_BN):
 
 
 @given(scores)
-def test_p_values_are_chances(scores_BN):
+def test_p_values_are_between_0_and_1(scores_BN):
     result = friedman(scores_BN)
     assert (result is None) == (scores_BN.shape[1] < 3 or scores_BN.shape[0] < 2)
     if result is not None:
@@ -107,7 +107,7 @@ def test_p_values_are_chances(scores_BN):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_score_that_is_none_is_refused(value):
+def test_a_missing_score_is_refused(value):
     with pytest.raises(ValueError, match=r"shape \(1, 2\) must be one or more finite numbers"):
         average_ranks(np.array([[0.5, value]]))
 
@@ -142,7 +142,7 @@ def test_critical_differences_are_those_printed_by_demsar(alpha, expected):
 @pytest.mark.parametrize(
     ("networks", "blocks", "alpha"), [(1, 5, 0.05), (3, 0, 0.05), (3, 5, 0.0), (3, 5, 1.0)]
 )
-def test_a_critical_difference_of_nothing_is_refused(networks, blocks, alpha):
+def test_a_critical_difference_of_too_little_is_refused(networks, blocks, alpha):
     with pytest.raises(ValueError, match="A critical difference needs 2 networks"):
         critical_difference(networks, blocks, alpha=alpha)
 

@@ -1,4 +1,4 @@
-"""Final metrics: by hand, by the definition over all edge voxels, and by MONAI uncropped."""
+"""Metrics: by hand, by the definition over all edge voxels, and by MONAI without cropping."""
 
 import math
 import warnings
@@ -33,7 +33,7 @@ def voxel(*place):
 
 
 def measured(prediction, reference, **options):
-    """The measures of class 1."""
+    """The metrics of class 1."""
     options = {"num_classes": 2, "spacing_mm": SPACING_MM} | options
     return measure(prediction, reference, **options)[0]
 
@@ -175,7 +175,7 @@ def test_cropping_changes_nothing(prediction, reference, margins):
 
 @given(masks, masks)
 @settings(max_examples=60)
-def test_measures_are_symmetric_bounded_and_finite(prediction, reference):
+def test_metrics_are_symmetric_bounded_and_finite(prediction, reference):
     result, swapped = measured(prediction, reference), measured(reference, prediction)
     values = (result.dice, result.hd95_mm, result.surface_dice)
     if not (prediction.any() or reference.any()):
@@ -187,7 +187,7 @@ def test_measures_are_symmetric_bounded_and_finite(prediction, reference):
     assert 0 <= result.hd95_mm <= diagonal_mm(prediction.shape, SPACING_MM) * (1 + 1e-6)
 
 
-def test_classes_are_measured_one_by_one():
+def test_classes_are_measured_separately():
     prediction = volume(((1, 1, 1), (4, 4, 4)), (None, None), ((6, 6, 1), (9, 9, 4)))
     reference = volume(((1, 1, 1), (4, 4, 4)), ((6, 1, 1), (9, 4, 4)))
     found, missed, alarm, absent = measure(
@@ -206,7 +206,7 @@ def test_classes_are_measured_one_by_one():
     )
 
 
-def test_a_class_is_measured_as_it_is_alone():
+def test_a_class_does_not_depend_on_other_classes():
     rng = np.random.default_rng(0)
     prediction, reference = rng.integers(0, 3, (2, 8, 7, 6))
     both = measure(prediction, reference, num_classes=3, spacing_mm=SPACING_MM)
@@ -221,7 +221,7 @@ def test_the_tolerance_is_included():
     assert measured(first, second, tolerance_mm=2.99).surface_dice == 0.5
 
 
-def test_a_user_sees_no_warning_of_a_library():
+def test_no_warning_of_a_library_is_shown():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         measured(voxel(3, 3, 2), voxel(3, 3, 3))
@@ -231,8 +231,12 @@ def test_a_user_sees_no_warning_of_a_library():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"reference": EMPTY[1:]}, DatasetError, "shape \\(11, 10, 6\\): both lie on one grid"),
-        ({"reference": EMPTY + np.uint8(2)}, DatasetError, "reference holds 2, which is no class"),
+        ({"reference": EMPTY[1:]}, DatasetError, "shape \\(11, 10, 6\\): they must be on one grid"),
+        (
+            {"reference": EMPTY + np.uint8(2)},
+            DatasetError,
+            "reference holds 2, which is not a class",
+        ),
         ({"prediction": EMPTY - np.int16(1)}, DatasetError, "prediction holds -1"),
         ({"num_classes": 1}, DatasetError, "num_classes \\(=1\\) must be 2 or more"),
         ({"spacing_mm": (1.0, 0.0, 1.0)}, DatasetError, "three positive lengths"),
@@ -241,6 +245,6 @@ def test_a_user_sees_no_warning_of_a_library():
         ({"tolerance_mm": math.inf}, UsageError, "tolerance_mm \\(=inf\\)"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(change, error, words):
+def test_invalid_input_is_refused(change, error, words):
     with pytest.raises(error, match=words):
         measured(**({"prediction": EMPTY, "reference": EMPTY} | change))

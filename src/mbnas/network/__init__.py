@@ -1,1 +1,1 @@
-"""From a genotype to a torch module."""
+"""Networks: from an architecture, such as a genotype, to a torch module."""

@@ -1,7 +1,7 @@
 """What can be trained: a genotype, a library's network by name, or a user's own module.
 
-All three are values without torch. Each has a one-line text that a person can type, by
-which the ledger keeps it, and a digest of that text, by which its trainings are found.
+All three are values without torch. Each has a one-line text, which users type and the ledger
+keeps, and a digest of that text, by which its trainings are found.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryNetwork:
-    """A network of segmentation_models_pytorch, by the library's own names.
+    """A network of segmentation_models_pytorch, by the library's names.
 
     >>> str(LibraryNetwork(design="Unet", encoder="vgg13"))
     'smp:Unet:vgg13'
 
     Attributes:
-        design: Class of the library, such as ``Unet`` or ``FPN``.
+        design: The library's class, such as ``Unet`` or ``FPN``.
         encoder: Name of its encoder.
         weights: Name of pretrained weights of the encoder, or ``None`` for random ones.
 
     Raises:
-        UsageError: if a name cannot be one.
+        UsageError: if a name contains other characters than letters, digits, ``_``, ``.``, ``-``.
     """
 
     design: str
@@ -42,7 +42,7 @@ class LibraryNetwork:
         for name in (self.design, self.encoder, self.weights):
             if name is not None and not _WORD.fullmatch(name):
                 raise UsageError(
-                    f"{name!r} names nothing of segmentation_models_pytorch: write "
+                    f"{name!r} cannot be a name in segmentation_models_pytorch: write "
                     "smp:DESIGN:ENCODER, such as smp:Unet:resnet34."
                 )
 
@@ -58,20 +58,20 @@ class LibraryNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnNetwork:
-    """A user's own module, found by its import path, in one state of its source.
+    """A user's own module, by its import path and a fingerprint of its source.
 
     >>> str(OwnNetwork(module="lab.nets", attribute="Small", fingerprint="0123abcd"))
     'module:lab.nets:Small#0123abcd'
 
     Attributes:
         module: Import path of the Python module.
-        attribute: What in it is called with ``in_channels`` and ``num_classes`` and returns
-            the ``nn.Module``: a class or a function.
-        fingerprint: Eight hexadecimal digits of the source file's hash, so that scores of
-            one state of the code are never taken for another's.
+        attribute: Name in it of a class or function that is called with ``in_channels`` and
+            ``num_classes`` and returns the ``nn.Module``.
+        fingerprint: Eight hexadecimal digits of the source file's hash, so that changed code
+            never takes over the scores of earlier code.
 
     Raises:
-        UsageError: if a part cannot be what it should.
+        UsageError: if the path is not an import path, or the fingerprint is malformed.
     """
 
     module: str
@@ -82,7 +82,7 @@ class OwnNetwork:
         names = [*self.module.split("."), self.attribute]
         if not all(map(str.isidentifier, names)) or not _FINGERPRINT.fullmatch(self.fingerprint):
             raise UsageError(
-                f"{self} is no import path: write module:PACKAGE.MODULE:NAME, such as "
+                f"{self} is not an import path: write module:PACKAGE.MODULE:NAME, such as "
                 "module:lab.nets:Small."
             )
 
@@ -91,7 +91,7 @@ class OwnNetwork:
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that name the network in this state of its source."""
+        """Sixteen hexadecimal digits that name the network and this version of its source."""
         return _digest(self)
 
 
@@ -111,13 +111,13 @@ _TITLES = {
 
 
 def parse_architecture(text: str) -> Architecture:
-    """Return the architecture that a text spells in full, as the ledger keeps it.
+    """Return the architecture that a text describes in full, as the ledger keeps it.
 
     >>> parse_architecture("smp:FPN:resnet34")
     LibraryNetwork(design='FPN', encoder='resnet34', weights=None)
 
     Raises:
-        UsageError: if it spells none.
+        UsageError: if it does not describe an architecture.
     """
     if text in BASELINES:
         return BASELINES[text]
@@ -125,8 +125,8 @@ def parse_architecture(text: str) -> Architecture:
         parts = text.removeprefix(_LIBRARY).split(":")
         if len(parts) not in (2, 3):
             raise UsageError(
-                f"{text} names no network: write smp:DESIGN:ENCODER, such as smp:Unet:resnet34, "
-                "and :WEIGHTS after it for pretrained ones."
+                f"{text} does not name a network: write smp:DESIGN:ENCODER, such as "
+                "smp:Unet:resnet34, and :WEIGHTS after it for pretrained ones."
             )
         design, encoder, *weights = parts
         return LibraryNetwork(
@@ -145,7 +145,7 @@ def is_own(text: str) -> bool:
 
 
 def title_of(architecture: Architecture) -> str:
-    """Return what to call an architecture in a table.
+    """Return the title of an architecture in tables.
 
     >>> title_of(unet_genotype(4)), title_of(BASELINES["resunet"])
     ('U-Net genotype', 'ResU-Net (ResNet-50)')

@@ -1,4 +1,4 @@
-"""From an architecture, of whichever kind, to a torch module."""
+"""Build a torch module from any architecture, and check it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def build_network(
     Args:
         architecture: What to build.
         interface: What it must fit.
-        base_channels: Channels of a genotype's level 0; networks of other kinds have their
-            own widths.
+        base_channels: Channels of a genotype's level 0; it does not affect other networks.
 
     Raises:
         ConfigurationError: if it cannot be built.
@@ -41,7 +40,7 @@ def build_network(
                 base_channels=base_channels,
             )
         case LibraryNetwork():
-            # Imported here: it takes seconds, and most trainings need none of it.
+            # Imported here: it takes seconds, and few trainings need it.
             from mbnas.network.others.library_network import build_library_network
 
             return build_library_network(architecture, interface)
@@ -52,18 +51,17 @@ def build_network(
 
 
 def check_logits(network: nn.Module, interface: Interface, *, name: str = "This network") -> None:
-    """Return if a network gives logits of every class at every pixel, and can be trained.
+    """Check that a network gives logits of every class at every pixel, and can be trained.
 
-    It is tried in evaluation mode, then in one step as a training makes it: forward pass, loss and
-    backward pass.
+    It is run in evaluation mode, then in one training step: forward pass, loss, backward pass.
 
     Args:
         network: On the meta device or the CPU; it is left in evaluation mode.
         interface: What it must fit.
-        name: What the message calls the network.
+        name: The network's name in messages.
 
     Raises:
-        ConfigurationError: if it gives something else, or raises; the message says what.
+        ConfigurationError: if its output is wrong, or it raises an error.
     """
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
     size = interface.size
@@ -94,7 +92,7 @@ def check_logits(network: nn.Module, interface: Interface, *, name: str = "This 
 
 
 def _tried(work: Callable[[], Any], what: str) -> Any:
-    """Return what a network's own code gives; whatever it raises becomes one sentence."""
+    """Return the result of a network's own code; state any error in one sentence."""
     try:
         return work()
     except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError):
@@ -106,7 +104,7 @@ def _tried(work: Callable[[], Any], what: str) -> Any:
 def _check_output(
     logits: object, *, name: str, mode: str, given: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
-    """Raise if an output is no real tensor of the expected shape."""
+    """Raise if an output is not a real tensor of the expected shape."""
     if not isinstance(logits, torch.Tensor):
         found: object = type(logits).__name__
     elif not logits.is_floating_point():

@@ -1,8 +1,8 @@
 """Several networks of one architecture that compute as one.
 
-Small networks leave a large device idle: side by side, each convolution of all of them is one
-grouped convolution, and each normalisation one over all of their channels. Every network keeps
-its own weights and batch statistics, as if it were alone.
+Small networks leave a large device partly idle. Fused, each convolution of all networks is one
+grouped convolution, and each normalisation runs over all of their channels. Every network keeps
+its own weights and batch statistics.
 
 Shape suffixes: M networks, B batch, C channels, K classes, H height, W width.
 """
@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 
-class SideBySide:
-    """Networks of one architecture whose weights lie in common tensors, a network a row.
+class FusedNetworks:
+    """Networks of one architecture whose weights are rows of common tensors.
 
-    Their parameters and buffers become views of these: what an optimiser or a batch
-    normalisation writes to one is seen by the other. Side by side they compute as in training.
+    Their parameters and buffers become views of these tensors, so what an optimiser or a batch
+    normalisation writes is seen by both. They compute in training mode.
 
     Args:
-        networks: Two or more, of equal structure, on one device.
+        networks: Two or more networks of equal structure on one device.
 
     Raises:
         ValueError: if there are fewer than two, or they differ in structure.
 
-    Source: ``torch.func``'s way of model ensembling.
+    Source: model ensembling in the documentation of ``torch.func``.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
@@ -46,7 +46,7 @@ class SideBySide:
     def __call__(
         self, images_MBCHW: Float[Tensor, "networks batch channels height width"]
     ) -> Float[Tensor, "networks batch classes height width"]:
-        """Return the logits that each network gives its own images."""
+        """Return the logits of each network for its own images."""
         logits: Tensor = torch.vmap(self._compute)(self._parameters, self._buffers, images_MBCHW)
         return logits
 
@@ -56,15 +56,15 @@ class SideBySide:
         logits: Tensor = functional_call(self._template, (parameters, buffers), (images_BCHW,))
         return logits
 
-    def forget_gradients(self) -> None:
-        """Have no gradients, here and in the networks."""
+    def clear_gradients(self) -> None:
+        """Drop all gradients, here and in the networks."""
         for parameter in self._parameters.values():
             parameter.grad = None
         for network in self._networks:
             network.zero_grad(set_to_none=True)
 
-    def hand_out_gradients(self) -> None:
-        """Give each network's parameters the gradients that a backward pass left here."""
+    def distribute_gradients(self) -> None:
+        """Give each network's parameters its part of the gradients of a backward pass."""
         for name, stacked in self._parameters.items():
             if stacked.grad is not None:
                 for network, gradient in zip(self._networks, stacked.grad, strict=True):

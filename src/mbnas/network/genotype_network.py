@@ -1,4 +1,4 @@
-"""From genotype to torch: cells, nodes, head.
+"""The torch module of a genotype: its cells and its head.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -18,15 +18,15 @@ from mbnas.space.genotype import Genotype, Node
 
 
 class Cell(nn.Sequential):
-    """A block, with pooling before it or upsampling after it as the levels ask.
+    """A block, with pooling before it or upsampling after it where the level changes.
 
-    Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling. On the
-    image itself, a convolution comes before a block of :data:`mbnas.network.blocks.STEMMED`.
+    Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling. In
+    node 1, a convolution comes before a block of :data:`mbnas.network.blocks.STEMMED`.
 
     Args:
         node: The cell's genes.
-        level_before: Level at which its input arrives, at most one from ``node.level``.
-        in_channels: Channels of its input, those of a skip included.
+        level_before: Level of its input, at most one from ``node.level``.
+        in_channels: Channels of its input, including those of a skip.
         out_channels: Channels of its output.
         takes_image: Whether it is node 1.
 
@@ -55,10 +55,10 @@ class Cell(nn.Sequential):
 
 
 class Network(nn.Module):
-    """The network that a genotype describes, giving raw logits at the input's size.
+    """The network that a genotype describes. It gives raw logits at the input's size.
 
-    Any input size works: it is padded with zeros to a multiple of
-    ``2 ** (genotype.num_levels - 1)`` and the logits are cropped back.
+    Inputs of any size are padded with zeros to a multiple of ``2 ** (genotype.num_levels - 1)``,
+    and the logits are cropped back.
 
     Args:
         genotype: The architecture.
@@ -116,7 +116,7 @@ class Network(nn.Module):
         return self.logits(self.cell_outputs(maps)[-1])[..., :height, :width]
 
     def cell_outputs(self, maps: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
-        """Return what every cell gives, in order, each at the resolution of its node's level.
+        """Return the output of every cell, in order, at the resolution of its node's level.
 
         Args:
             maps: Images whose height and width are multiples of ``self.multiple``.
@@ -132,6 +132,6 @@ class Network(nn.Module):
     def logits(
         self, maps: Float[Tensor, "batch features down across"]
     ) -> Float[Tensor, "batch classes height width"]:
-        """Return the logits of what the last cell gives, at the size of the padded images."""
+        """Return the logits from the last cell's output, at the size of the padded images."""
         logits: Tensor = self.head(maps)
         return upsample(logits, 2 ** self.genotype.nodes[-1].level)

@@ -1,1 +1,1 @@
-"""How good a segmentation is, and whether one network is better than another."""
+"""Metrics of segmentations, and statistics that compare networks."""

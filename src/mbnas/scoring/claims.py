@@ -1,7 +1,7 @@
-"""What a comparison shows, in plain sentences.
+"""The conclusions of a comparison, in plain sentences.
 
-A conclusion follows from the interval of a difference alone, which excludes 0 exactly where its p
-is below alpha: words, interval and p cannot contradict one another.
+A conclusion follows only from the interval of a difference, which excludes 0 exactly if its p is
+below alpha: words, interval and p cannot contradict one another.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from mbnas.scoring.intervals import Interval
 
 
 def conclusion(difference: Difference, first: str, second: str) -> str:
-    """Return what a comparison of two networks shows, without its numbers.
+    """Return the conclusion of a comparison of two networks, without numbers.
 
     Args:
-        difference: Of the first network's values minus the second's.
+        difference: The first network's values minus the second's.
         first: Name of the first network.
         second: Name of the second.
     """
@@ -30,13 +30,13 @@ def conclusion(difference: Difference, first: str, second: str) -> str:
 
 
 def claim_pair(difference: Difference, first: str, second: str, *, unit: str = "Dice") -> str:
-    """Return what a comparison of two networks shows, with the numbers that carry it.
+    """Return the conclusion of a comparison of two networks, with its numbers.
 
     Args:
-        difference: Of the first network's values minus the second's.
+        difference: The first network's values minus the second's.
         first: Name of the first network.
         second: Name of the second.
-        unit: What the values are in.
+        unit: Unit of the values.
     """
     words = conclusion(difference, first, second)
     shown = difference.swapped() if difference.verdict == "second" else difference
@@ -54,7 +54,7 @@ def claim_pair(difference: Difference, first: str, second: str, *, unit: str = "
 
 
 def basis(num_held_out: int, num_patients: int) -> str:
-    """Return on which patients networks are compared, and what that means for the best found."""
+    """Return on which patients networks are compared, and how that affects the best found."""
     if num_held_out:
         return (
             f"Compared on {_counted(num_held_out, 'held-out patient')}, who took no part in the "
@@ -81,7 +81,7 @@ def caution_training(num_initialisations: int) -> str:
 
 
 def caution_blocks(num_blocks: int, num_folds: int) -> str:
-    """Return why p-values over blocks decide nothing.
+    """Return why the conclusions do not use p-values over blocks.
 
     Source:
         Nadeau and Bengio 2003, Inference for the generalization error, Machine Learning 52.
@@ -97,10 +97,10 @@ def claim_optimism(searched: float, fresh: float, *, num_networks: int, unit: st
     """Return how optimistic a search was of its best network.
 
     Args:
-        searched: The search score by which the search chose it.
-        fresh: Its search score from initialisations that the search did not see.
+        searched: Its search score in the search.
+        fresh: Its search score from initialisations that the search did not use.
         num_networks: Networks that the search chose from.
-        unit: What the scores are in.
+        unit: Unit of the scores.
     """
     change = fresh - searched
     reading = (
@@ -116,11 +116,11 @@ def claim_optimism(searched: float, fresh: float, *, num_networks: int, unit: st
 
 
 SEARCH_SCORE = "search score (prepared grid, mean of the last epochs)"
-"""What tells a search score from the Dice of a comparison, which is on the grid of the files."""
+"""Distinguishes it from the Dice of a comparison, which is on the grid of the files."""
 
 
 def interval_text(interval: Interval, *, digits: int) -> str:
-    """Return both ends with their signs, with as many more digits as keep them off 0.
+    """Return both ends with their signs, with more digits where an end would round to 0.
 
     >>> interval_text(Interval(low=0.00002, high=0.0312, confidence=0.95), digits=3)
     '+0.00002 to +0.031'
@@ -129,7 +129,7 @@ def interval_text(interval: Interval, *, digits: int) -> str:
 
 
 def p_text(p: float, alpha: float) -> str:
-    """Return a p to two digits, or as many more as keep it on its side of alpha.
+    """Return a p to two digits, or to more where rounding would cross alpha.
 
     >>> p_text(0.0499, 0.05), p_text(0.00002, 0.05)
     ('0.0499', '< 0.0001')

@@ -1,4 +1,4 @@
-"""What is measured of one class in one volume: values without torch, which the ledger keeps."""
+"""The metrics of one class in one volume, as values that the ledger keeps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ TOLERANCE_MM = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassMetrics:
-    """How well one class of one volume was found; the first three are ``None`` if nothing is there.
+    """How well one class of one volume was segmented.
+
+    The first three are ``None`` if neither prediction nor reference contains the class.
 
     Attributes:
         dice: Twice the overlap over the sum of sizes, 0 to 1.
         hd95_mm: Symmetric 95th percentile of the Hausdorff distance.
-        surface_dice: Part of both surfaces' area that lies within the tolerance, 0 to 1.
+        surface_dice: Fraction of both surfaces' area within the tolerance, 0 to 1.
         predicted_voxels: Voxels of the class in the prediction.
         reference_voxels: Voxels of the class in the reference.
     """

@@ -1,21 +1,21 @@
-"""Mean differences between networks over patients: estimate, p and interval of one test.
+"""Mean differences between networks over patients: estimate, p and interval from one test.
 
-The patient is the unit: a network has one value a patient, whatever the number of volumes, folds
-and initialisations behind it. Two networks that are equal could as well have had their values of
-any patient the other way round, so the test compares the mean difference with the means after
-flipping the signs of the patients' differences. Inverting the same test gives the interval, which
-therefore excludes 0 exactly where the p is below alpha. Both are adjusted for the number of
-comparisons (Bonferroni): the intervals of all pairs hold together with probability 1 − alpha.
+The patient is the unit: a network has one value per patient, for any number of volumes, folds and
+initialisations. If two networks are equal, their values of any patient are exchangeable, so the
+test compares the mean difference with the means after flipping the signs of patients' differences.
+Inverting the same test gives the interval, which therefore excludes 0 exactly if the p is below
+alpha. Both are adjusted for the number of comparisons (Bonferroni): the intervals of all pairs hold
+together with probability 1 − alpha.
 
-All sign flips are gone through for up to 16 patients; beyond that it is 65 536 random ones, or
-2000 for each comparison if that is more. The observed signs count as one of them in both cases.
+Up to 16 patients, all sign flips are used; beyond that, 65 536 random ones, or 2000 for each
+comparison if that is more. The observed signs count as one of them in both cases.
 
 Source: Fisher 1935, The design of experiments, section 21; Hartigan 1969, Using subsample values
 as typical values, JASA 64(328): the ends of the interval are order statistics of the means over
 subsets of the patients. Phipson and Smyth 2010, Permutation p-values should never be zero,
 Statistical Applications in Genetics and Molecular Biology 9(1).
 
-Shape suffixes: P patients, N networks, F sign flips but those of the observed signs.
+Shape suffixes: P patients, N networks, F sign flips without the observed signs.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ Verdict = Literal["first", "second", "none", "too few patients"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What the differences first minus second over patients show.
+    """The differences of two networks, first minus second, over patients.
 
     Attributes:
-        first: Number of a network.
-        second: Number of another.
-        num_patients: Patients of whom both networks have a value.
-        wins: Patients of whom the first has the higher value.
-        ties: Patients of whom both have the same.
-        losses: Patients of whom the first has the lower value.
+        first: Number of the first network.
+        second: Number of the second network.
+        num_patients: Patients for whom both networks have a value.
+        wins: Patients for whom the first has the higher value.
+        ties: Patients for whom both have the same value.
+        losses: Patients for whom the first has the lower value.
         mean: First minus second.
-        interval: Of the mean, simultaneous over all comparisons; ``None`` where so few patients
-            allow no interval of this confidence.
-        p: Two-sided, of the sign-flip test, not adjusted.
+        interval: Of the mean, simultaneous over all comparisons; ``None`` if there are too few
+            patients for an interval of this confidence.
+        p: Two-sided p of the sign-flip test, not adjusted.
         p_adjusted: The same, adjusted for all comparisons.
         num_comparisons: Pairs of networks that are compared together.
-        num_flips: Sign flips gone through, the observed signs included.
+        num_flips: Sign flips used, including the observed signs.
         alpha: A ``p_adjusted`` below it shows a difference.
 
     Raises:
@@ -86,12 +86,12 @@ class Difference:
 
     @property
     def smallest_p(self) -> float:
-        """The smallest ``p_adjusted`` that so few patients can give, whatever their values."""
+        """The smallest ``p_adjusted`` possible for this number of patients."""
         return min(1.0, 2 * self.num_comparisons / self.num_flips)
 
     @property
     def is_exact(self) -> bool:
-        """Whether all sign flips were gone through, rather than random ones."""
+        """Whether all sign flips were used, rather than random ones."""
         return math.log2(self.num_flips) == self.num_patients
 
     @property
@@ -124,18 +124,18 @@ def compare_networks(
     rng: np.random.Generator,
     alpha: float = ALPHA,
 ) -> tuple[Difference, ...]:
-    """Return every pair of networks that share a patient, in the order of their numbers.
+    """Return the difference of every pair of networks that share a patient, in order.
 
     Args:
-        values_PN: One value a patient and network, higher is better; nan where there is none.
-        rng: Draws the sign flips where there are too many to go through all of them.
+        values_PN: One value per patient and network, higher is better; nan where missing.
+        rng: Draws the sign flips if there are too many to use all.
         alpha: Chance of any interval missing its mean, between 0 and 1.
 
     Raises:
         ValueError: if a value is infinite, or alpha is out of range.
     """
     if np.isinf(values_PN).any():
-        raise ValueError("Values of patients must be finite, or nan where there is none.")
+        raise ValueError("Values of patients must be finite, or nan where they are missing.")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha (={alpha}) must lie between 0 and 1.")
     num_patients, num_networks = values_PN.shape
@@ -196,7 +196,7 @@ def _difference(
 
 
 def subset_means(differences: Float[np.ndarray, " patient"]) -> Float[np.ndarray, " subset"]:
-    """Return the mean of every subset of values but the empty one.
+    """Return the mean of every non-empty subset of values.
 
     >>> subset_means(np.array([1.0, 3.0])).tolist()
     [1.0, 3.0, 2.0]
@@ -211,7 +211,7 @@ def subset_means(differences: Float[np.ndarray, " patient"]) -> Float[np.ndarray
 def _drawn(
     num_patients: int, num_comparisons: int, rng: np.random.Generator
 ) -> Bool[np.ndarray, "flip patient"] | None:
-    """Return whose signs to flip, at random; ``None`` where all flips are gone through."""
+    """Return whose signs to flip, at random; ``None`` if all flips are used."""
     if num_patients <= _MOST_EXACT:
         return None
     num_drawn = max(_FEWEST_DRAWN, _DRAWN_A_COMPARISON * num_comparisons) - 1
@@ -224,7 +224,7 @@ def _drawn(
 def _drawn_means(
     differences: Float[np.ndarray, " patient"], drawn_FP: Bool[np.ndarray, "flip patient"]
 ) -> Float[np.ndarray, " subset"]:
-    """Return the mean over each drawn subset but empty ones."""
+    """Return the mean over each drawn subset that is not empty."""
     sums = np.concatenate([part @ differences for part in _parts(drawn_FP)])
     sizes = drawn_FP.sum(axis=1)
     means: Float[np.ndarray, " subset"] = np.round(sums[sizes > 0] / sizes[sizes > 0], DECIMALS)
@@ -234,7 +234,7 @@ def _drawn_means(
 def _parts(
     drawn_FP: Bool[np.ndarray, "flip patient"],
 ) -> Sequence[Bool[np.ndarray, "part patient"]]:
-    """Return flips in parts, of which a product needs little memory."""
+    """Return flips in parts, so that a product with each needs little memory."""
     parts: list[Bool[np.ndarray, "part patient"]] = np.array_split(
         drawn_FP, max(1, drawn_FP.size >> 22)
     )

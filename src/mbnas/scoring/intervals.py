@@ -1,4 +1,4 @@
-"""How far a mean can be trusted: over patients by the bootstrap, over initialisations by spread."""
+"""Uncertainty of a mean: over patients by the bootstrap, over initialisations by the spread."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ import numpy as np
 from jaxtyping import Float
 
 DECIMALS = 12
-"""Scores that agree to this many decimals are equal: what differs beyond is rounding."""
+"""Scores that agree to this many decimals are equal; further differences are rounding."""
 
 
 def checked(scores: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:
-    """Return scores rounded to :data:`DECIMALS`, so that ties are ties.
+    """Return scores rounded to :data:`DECIMALS`, so that ties are exact.
 
     Raises:
-        ValueError: if there are none, or one is not finite.
+        ValueError: if there are no scores, or one is not finite.
     """
     if not scores.size or not np.isfinite(scores).all():
         raise ValueError(
             f"Scores of shape {scores.shape} must be one or more finite numbers. Leave out the "
-            "blocks in which a network has none."
+            "blocks in which a network has no score."
         )
     return np.round(scores, DECIMALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Where a mean lies with a given confidence, both ends included."""
+    """The interval that contains a mean with a given confidence, both ends included."""
 
     low: float
     high: float
     confidence: float
 
     def negated(self) -> Interval:
-        """Return where the mean of the negated values lies."""
+        """Return the interval of the mean of the negated values."""
         return Interval(low=-self.high, high=-self.low, confidence=self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A network's score.
+    """A network's mean score and its spread.
 
     Attributes:
         mean: Over initialisations and folds.
-        sd: Sample standard deviation over initialisations; ``None`` if there is one alone.
+        sd: Sample standard deviation over initialisations; ``None`` for a single one.
     """
 
     mean: float
@@ -58,17 +58,17 @@ def bootstrap_mean(
     confidence: float = 0.95,
     num_resamples: int = 9999,
 ) -> Interval | None:
-    """Return the interval of a mean over patients, or ``None`` for one patient: there is no spread.
+    """Return the interval of a mean over patients, or ``None`` for a single patient.
 
     Patients are drawn with replacement, and the interval is bias-corrected and accelerated (BCa).
-    It says how the mean would vary with the patients, for networks as they are trained. Where all
-    patients have one value, both ends are that value.
+    It shows how the mean would vary with the patients, for networks as they are trained. If all
+    patients have the same value, both ends are that value.
 
     Args:
         values_P: One value for each patient, or one difference.
-        rng: What the patients are drawn by.
+        rng: Draws the patients.
         confidence: Between 0 and 1.
-        num_resamples: Times that as many patients are drawn as there are.
+        num_resamples: Number of resamples, each as large as the number of patients.
 
     Raises:
         ValueError: if there are no values, one is not finite, or the confidence is out of range.
@@ -98,10 +98,10 @@ def bootstrap_mean(
 
 
 def over_initialisations(scores_IF: Float[np.ndarray, "initialisation fold"]) -> Spread:
-    """Return mean and standard deviation of a network's score, as the paper's tables have them.
+    """Return mean and standard deviation of a network's score, as in the paper's tables.
 
-    Every initialisation has its mean over the folds; the standard deviation is that of these means,
-    with one degree of freedom less than there are.
+    The standard deviation is that of the means over folds of the initialisations, with n − 1
+    degrees of freedom.
 
     >>> import numpy as np
     >>> over_initialisations(np.array([[0.0, 0.5], [0.5, 1.0], [1.0, 0.75], [0.25, 0.0]])).mean

@@ -1,4 +1,4 @@
-"""Dice from voxel counts, with the empty case left undefined.
+"""Dice from voxel counts; the empty case is undefined.
 
 Per patient and class: twice the overlap over the sum of sizes. A class absent from both
 prediction and reference has no Dice; it is left out of means and never counts as 0 or 1.
@@ -27,7 +27,7 @@ class OverlapCounts:
     reference: Int[np.ndarray, "patient foreground"]
 
     def dice(self) -> Float[np.ndarray, "patient foreground"]:
-        """Return the Dice of every patient and class, nan where it is not defined.
+        """Return the Dice of every patient and class, nan where undefined.
 
         >>> import numpy as np
         >>> counts = OverlapCounts(
@@ -52,10 +52,10 @@ class OverlapCounts:
 
 
 def mean_defined(values: tuple[float | None, ...]) -> float | None:
-    """Return the mean of the values that are defined, ``None`` if none is.
+    """Return the mean of the defined values, ``None`` if there are none.
 
     Args:
-        values: ``None`` where not defined, never nan.
+        values: ``None`` where undefined, never nan.
 
     >>> mean_defined((0.5, None, 0.7))
     0.6

@@ -1,13 +1,13 @@
 """Two networks on the same blocks: Wilcoxon's signed-rank test, its effect size, Holm's correction.
 
-This is the paper's test. Blocks are not independent, so its p is too small, and what a comparison
-concludes comes from `mbnas.scoring.differences`.
+This is the paper's test. Blocks are not independent, so its p is too small; the conclusions of a
+comparison come from `mbnas.scoring.differences`.
 
-Blocks in which both score alike are left out of the test (Wilcoxon's own treatment of zeros) and
-counted as ties. The p is two-sided and, for as many as 200 blocks that differ, exact: the chance,
-over all signs that the differences could have, of a sum of ranks as far out. Differences of one
-size share their mean rank, and the p is exact for these ranks too, for which SciPy's would not be.
-Beyond 200 it is SciPy's normal approximation with its correction for ties.
+Blocks in which both have the same score are left out of the test (Wilcoxon's treatment of zeros)
+and counted as ties. The p is two-sided. For up to 200 blocks that differ it is exact: the chance,
+over all signs of the differences, of a rank sum at least as extreme. Differences of equal size
+share their mean rank, for which SciPy's p would not be exact. Beyond 200 blocks it is SciPy's
+normal approximation with its correction for ties.
 
 Source: Wilcoxon 1945, Biometrics Bulletin 1(6); Demšar 2006, JMLR 7, section 3.1.3.
 """
@@ -30,7 +30,7 @@ _MOST_EXACT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """What the differences first minus second over blocks say.
+    """The differences of two networks, first minus second, over blocks.
 
     Attributes:
         num_pairs: Blocks that both were scored on.
@@ -40,9 +40,9 @@ class Paired:
         mean_difference: First minus second.
         median_difference: First minus second.
         statistic: The smaller of the two sums of signed ranks.
-        effect: Matched-pairs rank-biserial correlation: the sum of ranks for the first minus that
-            against it, over both; −1 to 1, and 0 where nothing differs.
-        p: Two-sided, of the signed-rank test; 1 where nothing differs.
+        effect: Matched-pairs rank-biserial correlation: the rank sum for the first minus that
+            against it, over both; −1 to 1, and 0 if nothing differs.
+        p: Two-sided p of the signed-rank test; 1 if nothing differs.
         method: How the p was computed.
     """
 
@@ -60,12 +60,12 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest:
-    """One of all pairs of networks.
+    """Wilcoxon's test of two networks.
 
     Attributes:
-        first: Number of a network.
-        second: Number of another.
-        paired: The first against the second.
+        first: Number of the first network.
+        second: Number of the second network.
+        paired: Their differences.
         num_comparisons: Pairs of networks that were tested together.
         p_holm: The p after Holm's correction for them.
     """
@@ -78,7 +78,7 @@ class PairedTest:
 
 
 def compare_all(scores_BN: Float[np.ndarray, "block network"]) -> tuple[PairedTest, ...]:
-    """Return every pair of networks compared, in the order of their numbers.
+    """Return the test of every pair of networks, in the order of their numbers.
 
     Raises:
         ValueError: if there are no scores, or one is not finite.
@@ -96,7 +96,7 @@ def compare_all(scores_BN: Float[np.ndarray, "block network"]) -> tuple[PairedTe
 
 
 def compare(differences: Float[np.ndarray, " block"]) -> Paired:
-    """Return what paired differences say.
+    """Return the test of paired differences.
 
     >>> import numpy as np
     >>> compare(np.array([0.02, 0.01, 0.03, 0.0, -0.005])).effect
@@ -106,7 +106,7 @@ def compare(differences: Float[np.ndarray, " block"]) -> Paired:
         differences: First minus second in every block; equal to 12 decimals is equal.
 
     Raises:
-        ValueError: if there are none, or one is not finite.
+        ValueError: if there are no differences, or one is not finite.
 
     Source:
         Effect size: Kerby 2014, Comprehensive Psychology 3, 11.IT.3.1.
@@ -151,10 +151,10 @@ def holm(ps: Sequence[float]) -> tuple[float, ...]:
 def _signed_rank_p(
     signed_ranks: Float[np.ndarray, " unequal"],
 ) -> tuple[float, Literal["exact", "normal approximation"]]:
-    """Return the two-sided p of signed ranks, of which none is zero."""
+    """Return the two-sided p of signed ranks, none of which is zero."""
     if signed_ranks.size > _MOST_EXACT:
         return float(stats.wilcoxon(signed_ranks, method="approx").pvalue), "normal approximation"
-    # Ranks of ties are halves: doubled, the sum for the first network counts in whole steps.
+    # Ranks of ties are halves; doubled, rank sums are whole numbers.
     doubled = np.rint(2 * np.abs(signed_ranks)).astype(int)
     in_favour = int(doubled[signed_ranks > 0].sum())
     chances = np.ones(1)

@@ -1,7 +1,7 @@
-"""Ranks of networks over blocks: do they differ at all, and by how much must two of them?
+"""Ranks of networks over blocks: whether they differ, and by how much two must differ.
 
-A block is what all networks were scored on alike: one initialisation on one fold. Within a block
-the best network has rank 1, and equal ones share the mean of their ranks. Higher scores are better.
+A block is one initialisation on one fold. Within a block the best network has rank 1, and networks
+with equal scores share the mean of their ranks. Higher scores are better.
 
 Source: Demšar 2006, Statistical comparisons of classifiers over multiple data sets, JMLR 7, 3.2.
 """
@@ -20,15 +20,15 @@ from mbnas.scoring.intervals import checked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Friedman:
-    """Friedman's test that all networks score alike.
+    """Friedman's test of the hypothesis that all networks have equal scores.
 
     Attributes:
         num_blocks: Blocks that the networks were ranked in.
-        average_ranks: Of every network, 1 for the best.
+        average_ranks: Mean rank of every network, 1 for the best.
         chi2: Friedman's statistic, corrected for ties.
         chi2_p: Its p by the chi-square distribution, conservative for few blocks.
-        f: Iman and Davenport's statistic; ``None`` where every block ranks alike: it is infinite.
-        f_p: Its p by the F distribution, the one to read; exact where every block ranks alike.
+        f: Iman and Davenport's statistic; ``None``, as infinite, if all blocks have the same ranks.
+        f_p: Its p by the F distribution, the one to read; exact if all blocks have the same ranks.
     """
 
     num_blocks: int
@@ -53,15 +53,15 @@ def average_ranks(scores_BN: Float[np.ndarray, "block network"]) -> tuple[float,
 
 
 def friedman(scores_BN: Float[np.ndarray, "block network"]) -> Friedman | None:
-    """Return the test, or ``None`` for fewer than three networks or two blocks: it is not defined.
+    """Return the test, ``None`` for fewer than three networks or two blocks, where it is undefined.
 
-    Where no block tells any two networks apart, both statistics are 0 and both p are 1.
+    If all networks tie in every block, both statistics are 0 and both p are 1.
 
     Raises:
         ValueError: if there are no scores, or one is not finite.
 
     Source:
-        Demšar 2006, section 3.2.2, there without the correction for ties; with it, F is that of an
+        Demšar 2006, section 3.2.2, without the correction for ties; with it, F is that of an
         analysis of variance on ranks (Conover 1999, Practical Nonparametric Statistics, 5.8).
     """
     ranks_BN = _ranks(scores_BN)
@@ -91,18 +91,18 @@ def friedman(scores_BN: Float[np.ndarray, "block network"]) -> Friedman | None:
 
 
 def critical_difference(num_networks: int, num_blocks: int, *, alpha: float = 0.05) -> float:
-    """Return by how much two average ranks must differ, at least, to be told apart (Nemenyi).
+    """Return the smallest significant difference of two average ranks (Nemenyi).
 
     >>> round(critical_difference(4, 14), 2)
     1.25
 
     Args:
-        num_networks: Two or more, all of which are compared with one another.
-        num_blocks: One or more.
-        alpha: Chance of telling any two apart that do not differ, between 0 and 1.
+        num_networks: Number of networks compared with one another, 2 or more.
+        num_blocks: Number of blocks, 1 or more.
+        alpha: Family-wise error rate, between 0 and 1.
 
     Raises:
-        ValueError: if there are too few networks or blocks, or alpha is no such chance.
+        ValueError: if there are too few networks or blocks, or alpha is out of range.
 
     Source:
         Demšar 2006, section 3.2.2, with the quantile of the studentised range over √2.
@@ -117,11 +117,11 @@ def critical_difference(num_networks: int, num_blocks: int, *, alpha: float = 0.
 
 
 def groups(ranks: tuple[float, ...], difference: float) -> tuple[tuple[int, ...], ...]:
-    """Return the largest groups of networks that cannot be told apart, the best first.
+    """Return the largest groups of networks that do not differ significantly, best first.
 
     These are the bars of a critical-difference diagram: within a group all average ranks differ by
-    less than the critical difference. Networks are named by their number, in order of rank; one
-    that is told apart from all others is in no group.
+    less than the critical difference. A group holds the networks' numbers in order of rank. A
+    network that differs from all others is in no group.
 
     >>> groups((3.143, 2.000, 2.893, 1.964), 1.12)
     ((3, 1, 2), (2, 0))
@@ -147,7 +147,7 @@ def _ranks(
 
 
 def _chance_of_agreement(ranks_BN: Float[np.ndarray, "block network"]) -> float:
-    """Return the chance that all later blocks rank as the first does, if no network differs."""
+    """Return the chance that all blocks have the ranks of the first, if no network differs."""
     num_blocks, num_networks = ranks_BN.shape
     _, tied = np.unique(ranks_BN[0], return_counts=True)
     num_orders = math.factorial(num_networks) / math.prod(map(math.factorial, tied.tolist()))

@@ -1,20 +1,20 @@
-"""Final metrics of one volume: Dice, HD95 and surface Dice, on its own voxel grid, in millimetres.
+"""Metrics of one volume: Dice, HD95 and surface Dice, on its voxel grid, in millimetres.
 
-Libraries differ in what they take for a surface, and HD95 and surface Dice move with it. Ours is
-MONAI's in both cases:
+Libraries define surfaces differently, which changes HD95 and surface Dice. We use MONAI's:
 
-- **HD95** is between the centres of edge voxels: voxels of the mask of which at least one of the
-  six face neighbours is not. It is the larger of the two directed 95th percentiles, each
-  interpolated linearly, over edge voxels that all weigh the same.
+- **HD95** is between the centres of edge voxels: voxels of the mask with at least one of six face
+  neighbours outside it. It is the larger of the two directed 95th percentiles, each interpolated
+  linearly, over edge voxels of equal weight.
 - **Surface Dice** is between surface elements, as in DeepMind's surface-distance: one at each
   corner of the grid that voxels inside and outside share, weighted by the area in mm² that marching
   cubes gives to its eight voxels. An element exactly at the tolerance is within it.
 
-Beyond the volume's border is background, so the surface of what touches the border closes there.
+Everything outside the volume is background, so the surface of a mask that touches the border closes
+there.
 
-**Empty masks.** A class absent from prediction and reference has none of the three: ``None``, to be
-counted and never averaged as 0 or 1. Absent from exactly one of them, its Dice and surface Dice are
-0 and its HD95 is the volume's diagonal (:func:`diagonal_mm`), the largest distance its grid allows.
+**Empty masks.** If a class is absent from both prediction and reference, all three are ``None``:
+counted, but never averaged as 0 or 1. If it is absent from one of them, its Dice and surface Dice
+are 0 and its HD95 is the volume's diagonal (:func:`diagonal_mm`), the largest distance on its grid.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure(
     spacing_mm: tuple[float, float, float],
     tolerance_mm: float = TOLERANCE_MM,
 ) -> tuple[ClassMetrics, ...]:
-    """Return the measures of every foreground class, in the order of the classes.
+    """Return the metrics of every foreground class, in the order of the classes.
 
     >>> import numpy as np
     >>> reference = np.zeros((8, 8, 4), np.uint8)
@@ -57,7 +57,8 @@ def measure(
         tolerance_mm: Distance up to which a surface counts as found.
 
     Raises:
-        DatasetError: if the volumes differ in shape, a number is no class, or a spacing no length.
+        DatasetError: if the volumes differ in shape, a number is not a class, or a spacing is not
+            positive.
         UsageError: if the tolerance is negative or not finite.
 
     Source:
@@ -69,17 +70,17 @@ def measure(
     absent = ClassMetrics(
         dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
     )
-    measures = []
+    metrics = []
     for number, boxes in enumerate(
         zip(_boxes(prediction_XYZ, num_classes), _boxes(reference_XYZ, num_classes), strict=True),
         start=1,
     ):
         present = [box for box in boxes if box is not None]
         if not present:
-            measures.append(absent)
+            metrics.append(absent)
             continue
         box = _union(present)
-        measures.append(
+        metrics.append(
             _measure_class(
                 prediction_XYZ[box] == number,
                 reference_XYZ[box] == number,
@@ -88,7 +89,7 @@ def measure(
                 missing_mm=diagonal_mm(prediction_XYZ.shape, spacing_mm),
             )
         )
-    return tuple(measures)
+    return tuple(metrics)
 
 
 def diagonal_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> float:
@@ -110,7 +111,7 @@ def _measure_class(
     tolerance_mm: float,
     missing_mm: float,
 ) -> ClassMetrics:
-    """Return the measures of a class that at least one of the masks has."""
+    """Return the metrics of a class that is in at least one of the masks."""
     predicted, reference = int(prediction_XYZ.sum()), int(reference_XYZ.sum())
     hd95_mm, surface_dice = missing_mm, 0.0
     if predicted and reference:
@@ -132,7 +133,7 @@ def _compare_surfaces(
     spacing_mm: tuple[float, float, float],
     tolerance_mm: float,
 ) -> tuple[float, float]:
-    """Return HD95 in mm and surface Dice of two masks of which neither is empty."""
+    """Return HD95 in mm and surface Dice of two masks, neither of which is empty."""
     # Imported here: importing MONAI takes seconds.
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
@@ -141,7 +142,7 @@ def _compare_surfaces(
         torch.from_numpy(np.pad(mask, 1))[None, None] for mask in (prediction_XYZ, reference_XYZ)
     ]
     with warnings.catch_warnings():
-        # MONAI passes itself an argument that it has deprecated.
+        # MONAI uses an argument that it has itself deprecated.
         warnings.simplefilter("ignore", FutureWarning)
         hd95_mm = compute_hausdorff_distance(
             *masks_BCXYZ, include_background=True, percentile=95, spacing=spacing_mm
@@ -177,18 +178,18 @@ def _check_volumes(
     if prediction_XYZ.shape != reference_XYZ.shape:
         raise DatasetError(
             f"A prediction of shape {prediction_XYZ.shape} cannot be measured against a reference "
-            f"of shape {reference_XYZ.shape}: both lie on one grid. Resample the "
+            f"of shape {reference_XYZ.shape}: they must be on one grid. Resample the "
             f"prediction onto it."
         )
     if num_classes < 2:
         raise DatasetError(
-            f"num_classes (={num_classes}) must be 2 or more: background and what is to be found."
+            f"num_classes (={num_classes}) must be 2 or more: background and at least one class."
         )
     for name, labels_XYZ in (("prediction", prediction_XYZ), ("reference", reference_XYZ)):
         for number in (int(labels_XYZ.min(initial=0)), int(labels_XYZ.max(initial=0))):
             if not 0 <= number < num_classes:
                 raise DatasetError(
-                    f"The {name} holds {number}, which is no class: classes run from 0 to "
+                    f"The {name} holds {number}, which is not a class: classes run from 0 to "
                     f"{num_classes - 1}. Map its labels onto these."
                 )
 

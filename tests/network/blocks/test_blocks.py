@@ -55,14 +55,14 @@ def test_parameters_follow_the_formula(name, size):
     ("name", "parameters"),
     [("vgg", 55_552), ("residual", 57_728), ("dense", 39_104), ("inception", 9_184)],
 )
-def test_parameters_of_a_doubling_block_are_fixed_for_all_time(name, parameters):
+def test_parameters_of_a_doubling_block_are_golden_numbers(name, parameters):
     block = block_class(name)(32, 64, 3)
     assert sum(p.numel() for p in block.parameters()) == parameters
 
 
 @pytest.mark.parametrize("size", SIZES[:4], ids=str)
 @pytest.mark.parametrize("name", BLOCKS)
-def test_height_and_width_stay(name, size):
+def test_height_and_width_do_not_change(name, size):
     in_channels, out_channels, _ = size
     maps = block_class(name)(*size)(torch.randn(2, in_channels, 5, 8))
     assert maps.shape == (2, out_channels, 5, 8)
@@ -100,7 +100,7 @@ def test_a_block_computes_in_the_order_of_its_paper(name):
 
 
 def inputs_of(block, kind):
-    """Return the list that will hold what each layer of a kind gets, in the order of calls."""
+    """Return a list that collects the inputs of layers of a kind, in the order of calls."""
     seen = []
     for layer in block.modules():
         if isinstance(layer, kind):
@@ -118,7 +118,7 @@ def test_every_layer_of_a_dense_block_sees_all_before_it():
 
 
 def branches_of(block, channels):
-    """Return the four branches that an inception block computes together, one by one."""
+    """Return the four branches of an inception block, computed separately."""
 
     def layer(weight, norm, part):
         out_channels, in_channels, side, _ = weight.shape
@@ -155,7 +155,7 @@ def branches_of(block, channels):
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_an_inception_block_computes_what_its_four_branches_would_one_by_one(training):
+def test_an_inception_block_equals_its_four_separate_branches(training):
     torch.manual_seed(0)
     block, maps = block_class("inception")(6, 8, 5), torch.randn(2, 6, 7, 9)
     for module in block.modules():
@@ -168,19 +168,19 @@ def test_an_inception_block_computes_what_its_four_branches_would_one_by_one(tra
     torch.testing.assert_close(block(maps), expected)
 
 
-def test_a_residual_block_of_equal_channels_has_nothing_in_its_shortcut():
+def test_a_residual_block_of_equal_channels_has_an_identity_shortcut():
     assert list(ResidualBlock(4, 4, 3).shortcut.parameters()) == []
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_leaves_its_input_as_it_was(name):
+def test_a_block_does_not_change_its_input(name):
     maps = torch.randn(2, 4, 6, 6)
     before = maps.clone()
     block_class(name)(4, 4, 3)(maps)
     assert torch.equal(maps, before)
 
 
-def test_a_residual_block_without_residual_is_its_input():
+def test_a_residual_block_with_zero_residual_returns_its_input():
     block = ResidualBlock(4, 4, 3)
     torch.nn.init.zeros_(block.residual[-1].weight)
     maps = torch.rand(2, 4, 6, 6)
@@ -188,12 +188,12 @@ def test_a_residual_block_without_residual_is_its_input():
 
 
 @pytest.mark.parametrize("name", ["dense", "inception"])
-def test_blocks_of_quarters_refuse_other_widths(name):
+def test_blocks_that_need_a_multiple_of_4_refuse_other_widths(name):
     with pytest.raises(ConfigurationError, match=r"\(=6\) must be divisible by 4: .*base_channels"):
         block_class(name)(3, 6, 3)
 
 
-def test_another_package_offers_a_block(monkeypatch):
+def test_another_package_can_offer_a_block(monkeypatch):
     point = EntryPoint("mine", "mbnas.network.blocks.vgg:VGGBlock", "mbnas.blocks")
     monkeypatch.setattr(blocks, "entry_points", lambda *, group: [point] * (group == point.group))
     assert block_class("mine") is VGGBlock

@@ -19,11 +19,11 @@ from mbnas.space.genotype import Genotype
 
 INTENSITIES = np.array([4.0, -1.5, -2.5])  # of the classes; the mean is 0
 LEARNT = 0.9
-"""Share of pixels told rightly; where two classes look alike it is 0.67."""
+"""Share of correctly classified pixels; it is 0.67 if two classes are confused."""
 
 
 class SeparableBlock(nn.Sequential):
-    """A block of another package that begins with a convolution."""
+    """A block of another package that starts with a convolution."""
 
     def __init__(self, in_channels, out_channels, kernel):
         super().__init__(
@@ -38,7 +38,7 @@ class SeparableBlock(nn.Sequential):
 
 
 class ActivatingBlock(nn.Sequential):
-    """A block of another package that begins with normalisation and ReLU, as none should."""
+    """A block of another package that starts with normalisation and ReLU, which is not allowed."""
 
     def __init__(self, in_channels, out_channels, kernel):
         super().__init__(
@@ -59,7 +59,7 @@ def _offered(monkeypatch):
 
 
 def learnt_share(block, sign):
-    """The share of training pixels that a network of one node tells rightly after 60 steps."""
+    """The share of pixels that a network of one node classifies correctly after 60 steps."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, (4, 4, 4)).repeat(4, axis=1).repeat(4, axis=2)
     values = INTENSITIES[labels] + 0.1 * rng.normal(size=labels.shape)
@@ -85,7 +85,7 @@ def test_a_block_in_node_1_learns_from_bright_and_from_dark_structures(block, si
     assert learnt_share(block, sign) > LEARNT
 
 
-def test_a_block_that_activates_the_image_first_learns_one_of_both():
+def test_a_block_that_starts_with_an_activation_learns_only_one_of_the_two():
     assert learnt_share("activating", 1) < LEARNT < learnt_share("activating", -1)
 
 

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates against sums done by hand."""
+"""Parameters and multiply-accumulates against sums by hand."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def test_frozen_parameters_do_not_count():
 
 
 @pytest.mark.parametrize("batches", [1, 4])
-def test_latency_times_every_pass_but_the_first_two(batches):
+def test_latency_excludes_the_first_two_passes(batches):
     passes = []
     network = network_of("0vgg3")
     network.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
@@ -80,7 +80,7 @@ def test_latency_times_every_pass_but_the_first_two(batches):
     assert not network.training
 
 
-def test_latency_is_of_the_fastest_batch_whatever_disturbs_the_others():
+def test_latency_is_that_of_the_fastest_group():
     durations_s = iter([9.0, 0.5, 0.012, 7.0])  # the first is of the passes that are not timed
     now = 0.0
     network = network_of("0vgg3")

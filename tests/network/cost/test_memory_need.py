@@ -1,4 +1,4 @@
-"""Predicted memory against what torch's own allocators report, and against sums done by hand.
+"""Predicted memory against what torch's allocators report, and against sums by hand.
 
 On the CPU the reference is torch's profiler, which reports every allocation. What a convolution
 both allocates and frees is left out: that is scratch, and how much of it there is depends on the
@@ -54,7 +54,7 @@ def batch_of(batch, device="cpu"):
 
 
 def allocated_peak(work):
-    """The most bytes that a piece of work has in tensors at a time, by the allocator's events."""
+    """The peak of tensor bytes during some work, from the allocator's events."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         work()
     events = sorted(
@@ -82,7 +82,7 @@ def allocations(events, convolution=None):
 
 
 def scratch_of_convolutions(events):
-    """Numbers of the events that allocate, or release, what one convolution has for itself."""
+    """Numbers of the events that allocate or release a convolution's scratch memory."""
     scratch, made = set(), {}
     for number, (event, convolution) in enumerate(events):
         if event.extra_fields.alloc_size > 0:
@@ -95,7 +95,7 @@ def scratch_of_convolutions(events):
 
 
 def saved_bytes(network, batch):
-    """What autograd saves in a step beside parameters and buffers, each storage once."""
+    """What autograd saves in a step besides parameters and buffers, each storage once."""
     own = {each.untyped_storage().data_ptr() for each in network.state_dict().values()}
     found = {}
 
@@ -113,7 +113,7 @@ def saved_bytes(network, batch):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_step_needs_what_the_allocator_gave_out(name):
+def test_the_peak_of_a_step_is_what_the_allocator_reports(name):
     network = builder(name)().to(memory_format=torch.channels_last).train()
     gradients = sum(each.numel() * 4 for each in network.parameters())
 
@@ -127,7 +127,7 @@ def test_a_step_needs_what_the_allocator_gave_out(name):
 
 
 @pytest.mark.parametrize("name", ["vgg", "dense", "unet"])
-def test_upsampling_as_a_gpu_does_it_is_counted_as_it_is(name, monkeypatch):
+def test_upsampling_for_a_gpu_is_counted_exactly(name, monkeypatch):
     network = builder(name)().to(memory_format=torch.channels_last).train()
     gradients = sum(each.numel() * 4 for each in network.parameters())
     monkeypatch.setattr(upsampling, "upsample", upsampling.interleaved)
@@ -141,7 +141,7 @@ def test_upsampling_as_a_gpu_does_it_is_counted_as_it_is(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_prediction_needs_what_the_allocator_gave_out(name):
+def test_the_peak_of_a_prediction_is_what_the_allocator_reports(name):
     network = builder(name)().to(memory_format=torch.channels_last).eval()
 
     def predict():
@@ -154,7 +154,7 @@ def test_a_prediction_needs_what_the_allocator_gave_out(name):
 
 
 @pytest.mark.parametrize("name", ["vgg", "mixed"])
-def test_what_the_process_has_set_makes_no_difference(name):
+def test_the_settings_of_the_process_make_no_difference(name):
     def needs():
         return [need_of(builder(name), deterministic=wanted) for wanted in (False, True)]
 
@@ -214,7 +214,7 @@ def test_frozen_parameters_are_kept_once():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_grows_evenly_with_the_batch(name):
+def test_it_grows_linearly_with_the_batch(name):
     small, middle, large = (need_of(builder(name), batch) for batch in (16, 32, 48))
     assert small.kept == middle.kept == large.kept
     for first, second, third in (
@@ -226,7 +226,7 @@ def test_it_grows_evenly_with_the_batch(name):
         assert second > first
 
 
-def test_half_the_precision_is_about_half_of_what_is_saved():
+def test_half_precision_saves_about_half_as_much():
     single = need_of(builder("unet"), 32)
     half = need_of(builder("unet"), 32, dtype=torch.bfloat16)
     assert half.kept == single.kept
@@ -253,7 +253,7 @@ class LooksAtValues(nn.Module):
         return self.layers(images) * float(images.sum() >= 0)
 
 
-def test_a_network_that_looks_at_values_is_run_on_the_cpu():
+def test_a_network_that_reads_values_is_run_on_the_cpu():
     plain = need_of(lambda: LooksAtValues().layers, 32)
     looking = need_of(LooksAtValues, 32)
     assert looking.kept == plain.kept

@@ -1,4 +1,4 @@
-"""Layers for processors against torch's own: values, gradients and statistics, in float64."""
+"""Layers for CPUs against torch's: values, gradients and statistics, in float64."""
 
 import copy
 
@@ -42,7 +42,7 @@ def trained(layer, maps, weights):
 @pytest.mark.parametrize(
     "shape", [(2, 2, 16, 16), (8, 3, 6, 6), (1, 4, 5, 7), (3, 8, 9, 1), (2, 15, 4, 4)]
 )
-def test_folded_normalisation_is_torch_s(shape, momentum):
+def test_folded_normalisation_equals_that_of_torch(shape, momentum):
     plain = nn.BatchNorm2d(shape[1], momentum=momentum, dtype=torch.float64)
     nn.init.uniform_(plain.weight, 0.5, 2)
     nn.init.normal_(plain.bias)
@@ -58,7 +58,7 @@ def test_folded_normalisation_is_torch_s(shape, momentum):
     torch.testing.assert_close(parent.eval()(maps), plain.eval()(maps))
 
 
-def test_folded_normalisation_in_bfloat16_errs_no_more_than_torch_s():
+def test_folded_normalisation_in_bfloat16_is_as_accurate_as_that_of_torch():
     maps, weights = (maps_of(4, 4, 32, 32, dtype=torch.bfloat16) for _ in range(2))
     plain = nn.BatchNorm2d(4)
     exact = trained(copy.deepcopy(plain).double(), maps.double(), weights.double())
@@ -70,7 +70,7 @@ def test_folded_normalisation_in_bfloat16_errs_no_more_than_torch_s():
         assert (ours - true).abs().max() <= allowed
 
 
-def test_what_follows_a_folded_normalisation_may_work_in_place():
+def test_a_layer_after_a_folded_normalisation_may_work_in_place():
     layers = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(inplace=True)).double()
     maps, weights = maps_of(2, 2, 8, 8), maps_of(2, 2, 8, 8)
     expected = trained(copy.deepcopy(layers), maps, weights)
@@ -78,7 +78,7 @@ def test_what_follows_a_folded_normalisation_may_work_in_place():
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 8, 8), (1, 15, 2, 5), (2, 3, 1, 6), (1, 1, 1, 1)])
-def test_a_neighbour_mean_is_torch_s(shape):
+def test_a_neighbour_mean_equals_the_pooling_of_torch(shape):
     plain = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
     parent = with_cpu_layers(nn.Sequential(plain))
     assert type(parent[0]) is NeighbourMean
@@ -87,7 +87,7 @@ def test_a_neighbour_mean_is_torch_s(shape):
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5, 7), (1, 1, 2, 1, 1), (3, 4, 4, 8, 2)])
-def test_the_weight_gradient_by_products_is_torch_s(shape):
+def test_the_weight_gradient_by_products_equals_that_of_torch(shape):
     batch, channels, out_channels, height, width = shape
     maps = maps_of(batch, channels, height, width)
     gradient = maps_of(batch, out_channels, height, width)
@@ -96,7 +96,7 @@ def test_the_weight_gradient_by_products_is_torch_s(shape):
     torch.testing.assert_close(weight_gradient_of(maps, gradient), expected)
 
 
-def test_a_convolution_by_products_is_torch_s(monkeypatch):
+def test_a_convolution_by_products_equals_that_of_torch(monkeypatch):
     monkeypatch.setattr(cpu, "has_slow_weight_gradients", lambda: True)
     plain = nn.Conv2d(32, 32, 3, padding=1).to(memory_format=torch.channels_last)
     parent = with_cpu_layers(nn.Sequential(copy.deepcopy(plain)))
@@ -124,7 +124,7 @@ def test_a_convolution_by_products_is_torch_s(monkeypatch):
     ],
     ids=str,
 )
-def test_other_layers_stay(layer, monkeypatch):
+def test_other_layers_are_not_replaced(layer, monkeypatch):
     monkeypatch.setattr(cpu, "has_slow_weight_gradients", lambda: True)
     assert with_cpu_layers(nn.Sequential(layer))[0] is layer
 

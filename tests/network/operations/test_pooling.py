@@ -1,4 +1,4 @@
-"""Average pooling against torch's own, forwards and backwards."""
+"""Average pooling against torch's, forward and backward."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SIZES = [(1, 1, 1, 1), (7, 9, 2, 3), (8, 8, 6, 6), (5, 3, 6, 6), (12, 12, 3, 3),
 
 
 @pytest.mark.parametrize(("height", "width", "down", "across"), SIZES)
-def test_averages_are_torch_s(height, width, down, across):
+def test_averages_are_those_of_torch(height, width, down, across):
     maps = torch.randn(2, 3, height, width, dtype=torch.float64, requires_grad=True)
     expected = functional.adaptive_avg_pool2d(maps, (down, across))
     found = averaged(maps, down, across)
@@ -47,7 +47,7 @@ def test_only_pooling_to_more_than_a_pixel_is_replaced():
 
 
 @pytest.mark.parametrize("design", ["PSPNet", "UPerNet"])
-def test_designs_that_pool_give_the_library_s_own_logits(design):
+def test_designs_with_pooling_give_the_logits_of_the_library(design):
     torch.manual_seed(0)
     padded = build_library_network(
         LibraryNetwork(design=design, encoder="resnet18"), INTERFACE

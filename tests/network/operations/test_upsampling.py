@@ -1,4 +1,4 @@
-"""Shifted maps against torch's own interpolation: values, gradients, vmap, where they are used."""
+"""Shifted maps against torch's interpolation: values, gradients, vmap, and when they are used."""
 
 import hypothesis.strategies as st
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from torch import nn
 from torch.nn import functional
 
-from mbnas.network.fused_networks import SideBySide
+from mbnas.network.fused_networks import FusedNetworks
 from mbnas.network.genotype_network import Network
 from mbnas.network.operations import upsampling
 from mbnas.network.operations.upsampling import Upsampling, interleaved, upsample
@@ -19,7 +19,7 @@ sides = st.integers(1, 9)
 
 @pytest.fixture(autouse=True)
 def _as_torch_begins():
-    """No deterministic algorithms, whatever trained in this process before; then as it was."""
+    """Deterministic algorithms are off, and restored afterwards."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     yield
@@ -35,7 +35,7 @@ def reference(maps, scale):
 
 
 def with_gradient(function, maps, scale):
-    """What an interpolation gives, and the gradient of a weighted sum of that."""
+    """The result of an interpolation, and the gradient of a weighted sum of it."""
     maps = maps.clone().requires_grad_()
     larger = function(maps, scale)
     (gradient,) = torch.autograd.grad(larger, maps, drawn(*larger.shape, seed=1, dtype=maps.dtype))
@@ -43,7 +43,7 @@ def with_gradient(function, maps, scale):
 
 
 def assert_near(found, expected, relative):
-    """Equal but for a share of the largest value: what cancels has no digits of its own."""
+    """Equal up to a fraction of the largest value, as cancelled values have no exact digits."""
     bound = relative * float(expected.abs().max())
     torch.testing.assert_close(found, expected, rtol=relative, atol=bound)
 
@@ -82,14 +82,14 @@ def test_bfloat16_differs_by_its_rounding(scale):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("function", [interleaved, upsample])
-def test_under_vmap_each_has_what_it_has_alone(function, scale):
+def test_vmap_gives_the_same_values(function, scale):
     maps = drawn(3, 2, 4, 5, 7)
     together = torch.vmap(lambda each: function(each, scale))(maps)
     for index, each in enumerate(maps):
         assert torch.equal(together[index], function(each, scale))
 
 
-def test_a_constant_stays_what_it_is():
+def test_a_constant_does_not_change():
     assert torch.equal(
         interleaved(torch.full((1, 2, 3, 1), 0.1), 8), torch.full((1, 2, 24, 8), 0.1)
     )
@@ -97,7 +97,7 @@ def test_a_constant_stays_what_it_is():
 
 @pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("scale", SCALES)
-def test_the_cpu_has_what_nn_upsample_gives_bit_for_bit(scale):
+def test_on_the_cpu_it_is_nn_upsample_bit_for_bit(scale):
     module = nn.Upsample(scale_factor=scale, mode="bilinear", align_corners=False)
     maps = drawn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last)
     for ours, theirs in zip(
@@ -128,7 +128,7 @@ NATIVE = {"upsample_bilinear2d", "upsample_bilinear2d_backward"}
 
 
 def operations(device):
-    """The operations of a step, forward and backward, of a network that goes up and ends low."""
+    """The operations of a step of a network that upsamples and ends at a low level."""
     network = Network(
         Genotype.parse("0vgg3-1vgg3-2vgg3-1vgg3"), in_channels=1, num_classes=2, base_channels=4
     ).to(device)
@@ -138,24 +138,24 @@ def operations(device):
 
 
 @pytest.mark.usefixtures("deterministic")
-def test_elsewhere_no_step_gathers():
+def test_on_other_devices_no_step_gathers():
     assert not operations("meta") & (GATHERS | NATIVE)
     assert "lerp" in operations("meta")
     assert operations("cpu") > NATIVE
 
 
-def test_torchs_own_is_used_where_determinism_is_not_asked_for():
+def test_torch_interpolates_if_determinism_is_not_required():
     assert operations("meta") > NATIVE
 
 
 @pytest.mark.usefixtures("deterministic")
-def test_networks_side_by_side_upsample_on_the_device_of_their_images():
+def test_fused_networks_upsample_on_the_device_of_their_images():
     networks = [
         Network(Genotype.parse("0vgg3-1vgg3-0vgg3"), in_channels=1, num_classes=2, base_channels=4)
         for _ in range(2)
     ]
     images = drawn(2, 3, 1, 6, 5)
-    together = SideBySide(networks)
+    together = FusedNetworks(networks)
     with Names() as seen:
         logits = together(images)
     assert "upsample_bilinear2d" in seen.names
@@ -164,7 +164,7 @@ def test_networks_side_by_side_upsample_on_the_device_of_their_images():
         torch.testing.assert_close(logits[index], network(images[index]), rtol=1e-4, atol=1e-5)
 
 
-def test_networks_side_by_side_learn_by_shifted_maps_as_each_does_alone(monkeypatch):
+def test_fused_networks_learn_by_shifted_maps_like_single_networks(monkeypatch):
     monkeypatch.setattr(upsampling, "upsample", interleaved)
     networks = [
         Network(Genotype.parse("0vgg3-1vgg3-0vgg3"), in_channels=1, num_classes=2, base_channels=4)
@@ -175,19 +175,19 @@ def test_networks_side_by_side_learn_by_shifted_maps_as_each_does_alone(monkeypa
     for network, its_images in zip(networks, images, strict=True):
         network(its_images).square().mean().backward()
         alone.append({name: each.grad.clone() for name, each in network.named_parameters()})
-    together = SideBySide(networks)
-    together.forget_gradients()
+    together = FusedNetworks(networks)
+    together.clear_gradients()
     with Names() as seen:
         sum(logits.square().mean() for logits in together(images)).backward()
     assert "lerp" in seen.names
     assert not seen.names & (GATHERS | NATIVE)
-    together.hand_out_gradients()
+    together.distribute_gradients()
     for network, gradients in zip(networks, alone, strict=True):
         for name, parameter in network.named_parameters():
             torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-3, atol=1e-5)
 
 
-def test_it_has_no_weights_and_says_its_scale():
+def test_it_has_no_weights_and_shows_its_scale():
     assert Upsampling(2).state_dict() == {}
     assert str(Upsampling(4)) == "Upsampling(scale=4)"
     maps = drawn(1, 1, 2, 2)

@@ -1,4 +1,4 @@
-"""Baselines against the paper's Table 1, and any other network of the library."""
+"""Baselines against the paper's Table 1, and other networks of the library."""
 
 from dataclasses import replace
 
@@ -44,11 +44,11 @@ def test_any_size_works_forward_and_backward(name, size):
     assert all(each.grad is not None for each in network.parameters() if each.requires_grad)
 
 
-def test_an_encoder_that_computes_as_it_is_made_has_a_cost_too():
+def test_an_encoder_that_computes_while_it_is_built_has_a_cost_too():
     assert complexity(lambda: build("smp:Unet:mit_b0"), SLICE).parameters > 3e6
 
 
-def test_padding_is_all_that_odd_sizes_change():
+def test_odd_sizes_only_add_padding():
     network = build("unet", num_classes=2).eval()
     images = torch.randn(1, 1, 48, 40)
     padded = torch.zeros(1, 1, 64, 64)
@@ -65,12 +65,12 @@ def test_padding_is_all_that_odd_sizes_change():
         ("smp:Unet:vgg13:imagenet-9", "does not build smp:Unet:vgg13:imagenet-9"),
     ],
 )
-def test_a_name_that_the_library_lacks_is_refused(text, sentence):
+def test_a_name_unknown_to_the_library_is_refused(text, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         build(text)
 
 
-def test_baselines_give_logits_as_trainings_need_them():
+def test_baselines_pass_the_check_of_logits():
     for architecture in BASELINES.values():
         network = build(str(architecture), num_classes=3)
         check_logits(network, Interface(in_channels=1, num_classes=3, size=32))

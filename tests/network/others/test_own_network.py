@@ -1,4 +1,4 @@
-"""A user's own module: found, built, and never taken for what it was before an edit."""
+"""Users' own modules: found, built, and distinguished from earlier versions."""
 
 import importlib
 import sys
@@ -72,7 +72,7 @@ def makes_a_word(in_channels, num_classes):
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """The path of a module of its own name in the current directory."""
+    """The path of a uniquely named module in the current directory."""
     name = f"nets_{tmp_path.name}"
     path = tmp_path / f"{name}.py"
     path.write_text(SOURCE)
@@ -100,7 +100,7 @@ def test_a_class_is_found_and_built(module):
     assert output_layer(network, 3) is network[0]
 
 
-def test_an_edit_makes_another_network(module):
+def test_editing_the_source_makes_a_different_network(module):
     before = named(module, "Small")
     module.write_text(SOURCE + "\n# edited\n")
     after = named(module, "Small")
@@ -120,7 +120,7 @@ def test_an_edit_makes_another_network(module):
         ("makes_a_word", "made a str: it must make a torch.nn.Module"),
     ],
 )
-def test_what_makes_no_network_is_refused(module, attribute, sentence):
+def test_a_callable_that_returns_no_network_is_refused(module, attribute, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         build(named(module, attribute))
 
@@ -142,7 +142,7 @@ def test_logits_of_another_size_are_refused(module):
         ("module:nowhere", UsageError, "write module:PACKAGE.MODULE:NAME"),
     ],
 )
-def test_what_is_not_there_is_refused(text, error, sentence):
+def test_a_missing_module_is_refused(text, error, sentence):
     with pytest.raises(error, match=sentence):
         find_own_network(text)
 
@@ -156,13 +156,13 @@ def test_what_is_not_there_is_refused(text, error, sentence):
         ("NoGradient", "fails in the backward pass of a training step: RuntimeError"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_before_any_training(module, attribute, sentence):
+def test_an_untrainable_network_is_refused_before_any_training(module, attribute, sentence):
     network = build(named(module, attribute))
     with pytest.raises(ConfigurationError, match=f"^{attribute} {sentence}"):
         check_logits(network, INTERFACE, name=attribute)
 
 
-def test_what_hangs_is_ended(module, monkeypatch):
+def test_a_network_that_hangs_is_interrupted(module, monkeypatch):
     monkeypatch.setattr("mbnas.network.others.own_network.PATIENCE_S", 0.1)
     with pytest.raises(ConfigurationError, match=r"TimeoutError: it took longer than 0\.1 s"):
         build(named(module, "hangs"))
@@ -183,7 +183,7 @@ def test_an_import_that_fails_or_hangs_is_refused(module, monkeypatch, source, c
         build(named(module, "Small"))
 
 
-def test_a_network_is_checked_without_a_change_to_it():
+def test_the_check_does_not_change_the_network():
     network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), torch.nn.BatchNorm2d(3))
     before = {name: each.clone() for name, each in network.state_dict().items()}
     check_logits(network, INTERFACE)

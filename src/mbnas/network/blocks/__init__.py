@@ -1,14 +1,12 @@
-"""The blocks a node can hold, by the name that a genotype gives them.
+"""The blocks of nodes, by their names in genotypes.
 
-A block is an ``nn.Module`` class called with ``(in_channels, out_channels, kernel)``
-that keeps height and width. A further block is one file here and one line in
-:data:`BLOCKS`; another package adds its own through the entry-point group
-``mbnas.blocks``, name to class, and it is found without a change here.
+A block is an ``nn.Module`` class that is called with ``(in_channels, out_channels, kernel)`` and
+keeps height and width. A new block is one file here and one line in :data:`BLOCKS`. Other packages
+add theirs through the entry-point group ``mbnas.blocks``, which maps names to classes.
 
-Any block can be node 1 and then takes the image itself. It must be safe there: what it does first
-has to be linear, such as a convolution or an average. A ReLU on the normalised image would discard
-every intensity below the mean before any weight has seen it. A block whose paper begins otherwise
-is in :data:`STEMMED`.
+Any block can be node 1, whose input is the image. Its first operation must then be linear, such as
+a convolution or an average: a ReLU on the normalised image would discard every intensity below the
+mean before any weight has seen it. A block whose paper starts otherwise is in :data:`STEMMED`.
 """
 
 from __future__ import annotations
@@ -34,9 +32,9 @@ BLOCKS: dict[str, BlockClass] = {
 }
 
 STEMMED = frozenset({"dense"})
-"""Blocks that begin with normalisation and ReLU: in node 1 a convolution comes before them.
+"""Blocks that start with normalisation and ReLU: in node 1 a convolution comes before them.
 
-It is :data:`STEM_KERNEL` wide and gives the channels of the node's level.
+Its kernel is :data:`STEM_KERNEL`, and it gives the channels of the node's level.
 
 Source: Huang et al. 2018, section 3: a convolution precedes the first dense block.
 """
@@ -48,7 +46,7 @@ def block_class(name: str) -> BlockClass:
     """Return the class behind a block's name.
 
     Args:
-        name: As genotypes spell it: one of :data:`BLOCKS`, or an entry point's.
+        name: As in genotypes: one of :data:`BLOCKS`, or an entry point's.
 
     Raises:
         ConfigurationError: if neither mbnas nor an installed package offers the name.

@@ -17,16 +17,16 @@ def convolution(
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         kernel: Side, odd: an even one would change height and width.
-        bias: Whether there is one; a normalisation that follows would undo it.
+        bias: Whether it has a bias; a normalisation after it would cancel that.
     """
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
 
 
 def joined(convolutions: list[nn.Conv2d]) -> nn.Conv2d:
-    """Return one convolution that gives the channels of several, one's after another's.
+    """Return one convolution that gives the channels of several, concatenated.
 
     Args:
-        convolutions: Of one input, kernel and padding, without bias; the first becomes the result.
+        convolutions: With the same input, kernel and padding, without bias; the first is changed.
     """
     result = convolutions[0]
     result.weight = nn.Parameter(torch.cat([each.weight.detach() for each in convolutions]))
@@ -35,7 +35,7 @@ def joined(convolutions: list[nn.Conv2d]) -> nn.Conv2d:
 
 
 class NormReLU(nn.Sequential):
-    """Batch normalisation, ReLU."""
+    """Batch normalisation and ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))

@@ -1,4 +1,4 @@
-"""The dense block: every layer sees the output of all layers before it."""
+"""The dense block: the input of every layer is the output of all layers before it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NUM_LAYERS = 4
 class DenseBlock(nn.Module):
     """Four layers of (norm, ReLU, convolution) that each add a quarter of the channels.
 
-    A last norm, ReLU and 1×1 convolution bring all of it to ``out_channels``. The last
-    convolution has a bias, since no normalisation follows it inside the block.
+    A last norm, ReLU and 1×1 convolution reduce them to ``out_channels``. That convolution has
+    a bias, since no normalisation follows it inside the block.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output, a multiple of 4.
-        kernel: Side of the convolutions but the last, odd.
+        kernel: Side of all convolutions except the last, odd.
 
     Raises:
         ConfigurationError: if four does not divide ``out_channels``.

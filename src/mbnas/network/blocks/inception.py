@@ -1,4 +1,4 @@
-"""The inception block: four branches of different reach, side by side."""
+"""The inception block: four parallel branches with different receptive fields."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class InceptionBlock(nn.Module):
     """Concatenation of 1×1; 1×1, k×k; 1×1, k×k, k×k; and 3×3 average pool, 1×1.
 
     Each branch gives a quarter of ``out_channels``; normalisation and ReLU follow every
-    convolution. The pool's average leaves out what lies outside the image.
+    convolution. The pool averages only over pixels of the image.
 
-    The branches are computed together where that changes nothing. Their first convolutions are
+    The branches are computed together where the result is the same. Their first convolutions are
     one; that of the last branch runs before the pool, since a 1×1 convolution without bias and
     an average over pixels commute. Normalisation works channel by channel, so maps that are
-    ready at the same time are normalised at once.
+    available at the same time are normalised at once.
 
     Args:
         in_channels: Channels of the input.
@@ -40,7 +40,7 @@ class InceptionBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
         self.width = quarter(out_channels, "inception")
-        # Drawn branch by branch, as if nothing were computed together.
+        # Weights are drawn branch by branch, as if nothing were computed together.
         first = [convolution(in_channels, self.width, 1), convolution(in_channels, self.width, 1)]
         self.short = convolution(self.width, self.width, kernel)
         first.append(convolution(in_channels, self.width, 1))

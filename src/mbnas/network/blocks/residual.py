@@ -16,7 +16,7 @@ class ResidualBlock(nn.Module):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel: Side of the convolutions but the shortcut's, odd.
+        kernel: Side of all convolutions except the shortcut's, odd.
 
     Source: He et al. 2016, figure 2 and option B of section 3.3.
     """

@@ -1,1 +1,1 @@
-"""What a network costs: parameters, multiply-accumulates, latency and memory."""
+"""Costs of networks: parameters, multiply-accumulates, latency and memory."""

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, latency."""
+"""Parameters, multiply-accumulates and latency of a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mbnas.network.interface import Interface
 
 LATENCY_BATCHES = 5
-"""How many batches of passes are timed; the latency is that of the fastest."""
+"""How many groups of passes are timed; the fastest gives the latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Complexity:
 
     Attributes:
         parameters: Number of trainable parameters.
-        multiply_accumulates: Of all convolutions, as torch's own counter finds them.
+        multiply_accumulates: Those of all convolutions, by torch's counter.
     """
 
     parameters: int
@@ -33,7 +33,7 @@ def complexity(build: Callable[[], nn.Module], interface: Interface) -> Complexi
     """Return parameters and multiply-accumulates without computing anything.
 
     Args:
-        build: Builds the network; torch's meta device is the default meanwhile.
+        build: Builds the network, on torch's meta device.
         interface: What the network fits.
     """
     with torch.device("meta"):
@@ -58,16 +58,16 @@ def latency_ms(
 ) -> float:
     """Return how long a forward pass of one image takes, in milliseconds.
 
-    It is the mean of the fastest batch of passes: what else runs on a machine can make a pass
-    slower, and never faster, so the fastest is nearest to what the network needs.
+    It is the mean of the fastest group of passes: other load on the machine can only make a pass
+    slower, so the fastest group is nearest to what the network needs.
 
     Args:
         network: The network; it is moved to ``device`` and set to evaluation mode.
         interface: What the network fits.
         device: Where to run, as torch names it.
-        batches: How many batches are timed, after two passes that are not; 1 or more.
-        passes: Of a batch, one after another; 1 or more.
-        clock: Tells the time in seconds.
+        batches: Number of timed groups, 1 or more; two untimed passes come first.
+        passes: Passes in a group, 1 or more.
+        clock: Returns the time in seconds.
     """
     network = network.to(device).eval()
     shape = (1, interface.in_channels, interface.size, interface.size)

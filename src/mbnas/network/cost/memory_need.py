@@ -1,13 +1,12 @@
-"""How much memory a training needs on its device, from the network alone.
+"""How much memory a training needs on its device, predicted from the network.
 
-The step is gone through on torch's meta device, where tensors have a size and no content, and
-every storage is counted from the operation that makes it until nothing refers to it: so what
-autograd saves, and what comes and goes beside it, are counted as torch itself has them.
+A step runs on torch's meta device, where tensors have a size but no content. Every storage counts
+from the operation that creates it until nothing refers to it, so both what autograd saves and
+temporary tensors are counted as torch allocates them.
 
-This counts tensors. They are the same on every device, but what an operation allocates for itself
-is not: on a CPU, convolutions take scratch memory of a size that depends on the processor's
-instructions, and it is not predicted. The total is meant for CUDA devices, where a workspace and a
-margin stand for it.
+Tensors are the same on every device, but the scratch memory of operations is not: on a CPU, that of
+convolutions depends on the processor's instructions, and it is not predicted. The total is meant
+for CUDA devices, where a workspace and a margin stand for scratch memory.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -30,10 +29,10 @@ from torch.utils._pytree import tree_iter
 from mbnas.network.interface import Interface
 
 MARGIN = 1.25
-"""What is needed over what is counted: pieces that the allocator cannot use, and workspaces."""
+"""Ratio of needed to counted memory: the allocator's fragmentation, and workspaces."""
 
 CONTEXT_BYTES = 600 * 2**20
-"""What a process has on a CUDA device before its first tensor: context, kernels, libraries.
+"""Memory of a process on a CUDA device before its first tensor: context, kernels, libraries.
 
 Chosen, not measured; it differs by some hundred MiB between devices and versions.
 """
@@ -43,18 +42,17 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryNeed:
-    """What a training holds on its device, in bytes.
+    """Memory of a training on its device, in bytes.
 
     Attributes:
         kept: From the first step to the last: parameters in float32 with their gradients and
             Adam's two moments, and buffers.
-        saved: What autograd keeps of a batch between forward and backward pass, the batch and
-            the loss's part included.
-        step: The most that a step has at a time beside ``kept``: ``saved``, and what comes and
-            goes around it.
-        validation: The most that predicting a batch has at a time beside ``kept``.
+        saved: What autograd keeps of a batch between forward and backward pass, including the
+            batch and the loss.
+        step: The peak of a step in addition to ``kept``: ``saved`` and temporary tensors.
+        validation: The peak of predicting a batch in addition to ``kept``.
         workspace: A copy of the input, output and weights of the largest convolution, for
-            libraries that change their layout. It is no bound of what they allocate on a CPU.
+            libraries that change their layout. On a CPU they may allocate more.
     """
 
     kept: int
@@ -65,7 +63,7 @@ class MemoryNeed:
 
     @property
     def total(self) -> int:
-        """All of it in a process on a CUDA device, with :data:`MARGIN` and the context."""
+        """The total of a process on a CUDA device, with :data:`MARGIN` and the context."""
         counted = self.kept + max(self.step, self.validation) + self.workspace
         return CONTEXT_BYTES + math.ceil(MARGIN * counted)
 
@@ -80,22 +78,22 @@ def memory_need(
     dtype: torch.dtype = torch.float32,
     deterministic: bool = True,
 ) -> MemoryNeed:
-    """Return what training a network needs, without computing anything.
+    """Return how much memory training a network needs, without computing anything.
 
-    A network that the meta device cannot run, such as one that looks at values, is run on the
-    CPU with two and three slices, and what it needs is taken to grow evenly from there.
+    A network that the meta device cannot run, such as one that reads values, is run on the CPU
+    with two and three slices, and its need is extrapolated linearly.
 
     Args:
         build: Builds the network.
-        loss: Of logits in float32 and class indices.
+        loss: The loss of logits in float32 and class indices.
         interface: What the network fits.
         batch: Slices in a training step.
         validation_batch: Slices that are predicted at once.
-        dtype: In which the network computes; float32 where the CPU has to be asked.
-        deterministic: Whether torch uses deterministic algorithms, as every training has it: on
-            a GPU, our networks then upsample by shifted maps
-            (:mod:`mbnas.network.operations.upsampling`) and those of others by
-            gathers, both of which hold more at a time.
+        dtype: In which the network computes; on the CPU it is float32.
+        deterministic: Whether torch uses deterministic algorithms, as in every training. On a
+            GPU, networks of this package then upsample by shifted maps
+            (:mod:`mbnas.network.operations.upsampling`) and other networks by gathers; both
+            need more memory.
     """
     with _deterministic_algorithms(deterministic):
         try:
@@ -119,7 +117,7 @@ def memory_need(
 
 @contextmanager
 def _deterministic_algorithms(wanted: bool) -> Iterator[None]:
-    """Have torch use deterministic algorithms meanwhile, or not, whatever the process does."""
+    """Set whether torch uses deterministic algorithms within the context."""
     before = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(wanted)
@@ -130,7 +128,7 @@ def _deterministic_algorithms(wanted: bool) -> Iterator[None]:
 
 
 def _extended(first: int, second: int, at_first: int, at_second: int, wanted: int) -> int:
-    """Return the value at a place of the line through two others; no less than nothing."""
+    """Return the value at ``wanted`` on the line through two points, 0 or more."""
     slope = (at_second - at_first) / (second - first)
     return max(0, math.ceil(at_first + slope * (wanted - first)))
 
@@ -152,7 +150,7 @@ def _counted(
         kept += copies * _bytes_of(parameter)
     network = network.to(dtype)
     for parameter in network.parameters():
-        if parameter.requires_grad:  # gradients are kept, and counted so: here each comes and goes
+        if parameter.requires_grad:  # gradients are in `kept`; here each is dropped at once
             parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
                 _drop_gradient
             )
@@ -167,7 +165,7 @@ def _counted(
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.register_forward_hook(look)
     with _StorageCounter() as counter:
-        # Autocast keeps a copy of the weights in its precision during a step.
+        # During a step, autocast keeps a copy of the weights in its precision.
         start = 0 if dtype == torch.float32 else sum(map(_bytes_of, network.parameters()))
         images_BCHW, labels_BHW = _batch(batch, interface, device)
         value = loss(network.train()(images_BCHW.to(dtype)).float(), labels_BHW)
@@ -198,11 +196,11 @@ def _drop_gradient(parameter: Tensor) -> None:
 
 
 class _StorageCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the storages that operations make meanwhile, until each is gone.
+    """Counts the storages that operations create, until each is freed.
 
     Attributes:
-        bytes: Of the storages that there are.
-        peak_bytes: The most that there were at a time.
+        bytes: Size of all existing storages.
+        peak_bytes: The largest size so far.
     """
 
     def __init__(self) -> None:
@@ -213,7 +211,7 @@ class _StorageCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run an operation and count what it made."""
+        """Run an operation and count the storages it creates."""
         inputs = {
             each.untyped_storage()._cdata
             for each in tree_iter((args, kwargs))

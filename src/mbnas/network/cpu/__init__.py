@@ -1,4 +1,4 @@
-"""Layers that train faster on processors and compute what torch's own compute, up to rounding."""
+"""Layers that train faster on CPUs and give the same values as torch's, except for rounding."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mbnas.network.cpu.weight_gradient import (
 )
 
 ONEDNN_DILATION = (2, 2)
-"""A dilation at which torch has oneDNN compute any convolution. A 1×1 convolution has nothing to
-dilate; without it and with one thread, torch's own code takes two to four times as long."""
+"""A dilation at which torch always uses oneDNN. It does not change a 1×1 convolution; without it
+and with one thread, torch's own code takes two to four times as long."""
 
 
 def with_cpu_layers(network: nn.Module) -> nn.Module:
-    """Replace layers of a network by those of this package; return it.
+    """Replace layers of a network by those of this package; return the network.
 
-    Parameters, buffers and their names stay, and so do values but for rounding.
+    Parameters, buffers and their names stay; outputs change only by rounding.
 
     Args:
-        network: On the CPU. Layers of subclasses are left as they are.
+        network: On the CPU. Instances of subclasses of torch's layers are not replaced.
     """
     slow_gradients = has_slow_weight_gradients()
     for module in network.modules():
@@ -40,7 +40,7 @@ def with_cpu_layers(network: nn.Module) -> nn.Module:
 
 
 def _replace(parent: nn.Module, name: str, other: nn.Module) -> None:
-    """Put another layer in a child's place, with all that the child has."""
+    """Replace a child by another layer, which gets the child's attributes."""
     other.__dict__.update(parent.get_submodule(name).__dict__)
     parent.add_module(name, other)
 

@@ -1,7 +1,7 @@
 """Batch normalisation of few channels, with pixels folded into channels.
 
-torch normalises channels-last maps with vectors that run over the channels. Few channels leave most
-of a vector empty: with 2 channels torch takes eight to ten times as long as on the folded maps.
+torch vectorises the normalisation of channels-last maps over channels. With few channels most of a
+vector is empty: with 2 channels torch takes eight to ten times as long as on the folded maps.
 
 Shape suffixes: B batch, C channels, H height, W width, F pixels that share a row.
 """
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 FEW_CHANNELS = 15
-"""Up to so many channels maps are folded; with 16, torch's own layer is about as fast."""
+"""Maps of at most this many channels are folded; with 16, torch's layer is about as fast."""
 
 ROW_CHANNELS = 128
-"""How many channels a row of folded pixels has at most: several vectors of any processor."""
+"""The most channels in a row of folded pixels: several vectors of any processor."""
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation that folds pixels into channels where the channels are few.
+    """Batch normalisation that folds pixels into channels if there are few channels.
 
     In training, maps of B×H×W pixels of C channels are normalised as B·H·W / F rows of F·C
-    channels by torch's own kernels, and the statistics of the F parts are joined.
+    channels by torch's kernels, and the statistics of the F parts are combined.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
@@ -44,7 +44,7 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
         return output
 
     def _fold(self, maps_BCHW: Tensor) -> int:
-        """Return how many pixels share a row; 1 where torch's own kernel serves."""
+        """Return how many pixels share a row; 1 if maps are not folded."""
         usable = (
             self.training
             and self.affine
@@ -71,7 +71,7 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
 
 
 class _FoldedNormalisation(torch.autograd.Function):
-    """Maps in channels-last memory normalised by the statistics of their batch.
+    """Normalisation of channels-last maps by the statistics of their batch.
 
     Source: Ioffe and Szegedy 2015, algorithm 1 and section 3 for its gradient.
     """
@@ -83,7 +83,7 @@ class _FoldedNormalisation(torch.autograd.Function):
         """Return the normalised maps, and the mean and the variance of each channel."""
         rows = _rows(maps_BCHW, fold)
         channels = rows.shape[1]
-        # Statistics come in the precision of these, which maps in bfloat16 do not lower.
+        # Statistics have the precision of these, also for maps in bfloat16.
         kept = weight_C.new_zeros(channels), weight_C.new_ones(channels)
         mean_FC, variance_FC = (
             each.view(fold, -1) for each in torch.batch_norm_update_stats(rows, *kept, 0.0)
@@ -91,7 +91,7 @@ class _FoldedNormalisation(torch.autograd.Function):
         mean_C = mean_FC.mean(0)
         variance_C = variance_FC.mean(0) + (mean_FC - mean_C).square().mean(0)
         per_channel = (each.repeat(fold) for each in (weight_C, bias_C, mean_C, variance_C))
-        # Written into maps rather than viewed as such, so that a ReLU may change it in place.
+        # Written into new maps, not returned as a view, so that a ReLU may change it in place.
         output_BCHW = torch.empty_like(maps_BCHW)
         torch.ops.aten.native_batch_norm.out(
             rows,
@@ -117,7 +117,7 @@ class _FoldedNormalisation(torch.autograd.Function):
         gradient_BCHW = gradients[0].contiguous(memory_format=torch.channels_last)
         rows, gradient_rows = _rows(maps_BCHW, fold), _rows(gradient_BCHW, fold)
         folded = (each.repeat(fold) for each in (weight_C, mean_C, variance_C))
-        # As if the statistics were constants: two sums, over the pixels of each part.
+        # The statistics are treated as constants: two sums over the pixels of each part.
         _, weight_gradient, bias_gradient = torch.ops.aten.native_batch_norm_backward(
             gradient_rows, rows, *folded, None, None, False, eps, [False, True, True]
         )
@@ -125,7 +125,7 @@ class _FoldedNormalisation(torch.autograd.Function):
             each.view(fold, -1).sum(0) for each in (weight_gradient, bias_gradient)
         )
         # weight / deviation * (gradient - mean of gradients - x * mean of gradients * x), with x
-        # the normalised maps, sorted by what it multiplies.
+        # the normalised maps, grouped by factor.
         num_pixels = maps_BCHW.numel() // maps_BCHW.shape[1]
         inverse_C = (variance_C + eps).rsqrt()
         of_gradient_C = weight_C * inverse_C
@@ -139,7 +139,7 @@ class _FoldedNormalisation(torch.autograd.Function):
 
 
 def _is_planar(maps_BCHW: Tensor) -> bool:
-    """Say whether maps lie channel by channel, for which torch's own layer is fast."""
+    """Return whether maps are stored channel by channel, for which torch's layer is fast."""
     return maps_BCHW.is_contiguous() and not maps_BCHW.is_contiguous(
         memory_format=torch.channels_last
     )
@@ -151,6 +151,6 @@ def _rows(maps_BCHW: Tensor, fold: int) -> Tensor:
 
 
 def _unfolded(rows: Tensor, like_BCHW: Tensor) -> Tensor:
-    """Return rows of folded pixels as maps of another's shape."""
+    """Return rows of folded pixels as maps of the shape of others."""
     batch, channels, height, width = like_BCHW.shape
     return rows.reshape(batch, height, width, channels).permute(0, 3, 1, 2)

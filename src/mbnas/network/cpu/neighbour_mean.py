@@ -1,7 +1,7 @@
 """The mean over 3×3 pixels of few channels, by adding shifted maps.
 
-torch's average pooling of channels-last maps uses vectors that run over the channels; with few of
-them it takes two to ten times as long as adding whole maps to one another.
+torch vectorises the average pooling of channels-last maps over channels; with few channels it takes
+two to ten times as long as adding whole maps.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -20,7 +20,7 @@ SIDE = 3
 
 
 def is_neighbour_mean(pool: nn.AvgPool2d) -> bool:
-    """Say whether a pool is the mean over 3×3 pixels of those that lie in the image."""
+    """Return whether a pool is the mean over those of 3×3 pixels that are inside the image."""
     return (
         pool.kernel_size in (SIDE, (SIDE, SIDE))
         and pool.stride in (1, (1, 1))
@@ -32,9 +32,9 @@ def is_neighbour_mean(pool: nn.AvgPool2d) -> bool:
 
 
 class NeighbourMean(nn.AvgPool2d):
-    """The mean over 3×3 pixels of those that lie in the image.
+    """The mean over those of 3×3 pixels that are inside the image.
 
-    The layer it replaces must be one of :func:`is_neighbour_mean`.
+    It may only replace a layer for which :func:`is_neighbour_mean` is true.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
@@ -47,7 +47,7 @@ class NeighbourMean(nn.AvgPool2d):
 
 
 class _NeighbourMean(torch.autograd.Function):
-    """The sum over 3×3 pixels, over how many of them lie in the image."""
+    """The sum over 3×3 pixels, divided by the number of them inside the image."""
 
     @staticmethod
     def forward(ctx: Any, maps_BCHW: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class _NeighbourMean(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor]:
-        """Return the gradient of the maps: shares, then sums, as the sums are symmetric."""
+        """Return the gradient of the maps: weights first, then sums, as the sums are symmetric."""
         (gradient_BCHW,) = gradients
         precise_BCHW = gradient_BCHW.to(torch.promote_types(gradient_BCHW.dtype, torch.float32))
         sums_BCHW = _sums(precise_BCHW * _shares(precise_BCHW))
@@ -68,7 +68,7 @@ class _NeighbourMean(torch.autograd.Function):
 
 
 def _sums(maps_BCHW: Tensor) -> Tensor:
-    """Return the sums over 3×3 pixels, first across, then down; 0 lies beyond the image."""
+    """Return the sums over 3×3 pixels, first across, then down; outside the image is 0."""
     maps_BHWC = maps_BCHW.permute(0, 2, 3, 1).contiguous()
     across_BHWC = maps_BHWC.clone()
     across_BHWC[:, :, 1:] += maps_BHWC[:, :, :-1]
@@ -80,7 +80,7 @@ def _sums(maps_BCHW: Tensor) -> Tensor:
 
 
 def _shares(maps_BCHW: Tensor) -> Tensor:
-    """Return one over the number of pixels of the image in each 3×3 window, H, W."""
+    """Return one over the number of image pixels in each 3×3 window, shape H, W."""
     down, across = (maps_BCHW.new_full((side,), SIDE) for side in maps_BCHW.shape[-2:])
     for counts in (down, across):
         counts[[0, -1]] -= 1

@@ -1,6 +1,6 @@
 """3×3 convolutions whose weight gradient is a sum of matrix products, for processors with AVX2.
 
-Without AVX-512, oneDNN computes weight gradients of channels-last maps at about half of the rate of
+Without AVX-512, oneDNN computes weight gradients of channels-last maps at about half the speed of
 its other convolutions. Matrix products over all pixels, one for each of the nine shifts, take two
 thirds to three quarters of that time.
 
@@ -19,20 +19,20 @@ from torch.nn import functional
 
 SIDE = 3
 MIN_CHANNELS = 16
-"""With fewer channels on either side the matrices are too narrow to pay."""
+"""With fewer input or output channels the matrices are too narrow to be faster."""
 
 MIN_PRODUCTS = 2**24
-"""Multiplications of a slice and shift from which on the products pay: a block of 32 channels at
-128×128 pixels has as many, and so has a U-Net of 32 base channels at each of its levels."""
+"""Multiplications per slice and shift from which the products are faster: a block of 32 channels at
+128×128 pixels has that many, and so has every level of a U-Net of 32 base channels."""
 
 
 def has_slow_weight_gradients() -> bool:
-    """Say whether this processor, as torch uses it, has AVX2 and no AVX-512."""
+    """Return whether torch uses AVX2 but not AVX-512 on this processor."""
     return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def is_same_3x3(convolution: nn.Conv2d) -> bool:
-    """Say whether a convolution is 3×3, dense, and keeps height and width, with many channels."""
+    """Return whether a convolution is 3×3, ungrouped, size-preserving, and has many channels."""
     return (
         convolution.kernel_size == (SIDE, SIDE)
         and convolution.padding == (1, 1)
@@ -46,18 +46,18 @@ def is_same_3x3(convolution: nn.Conv2d) -> bool:
 class ProductGradientConv2d(nn.Conv2d):
     """A 3×3 convolution whose weight gradient is a sum of matrix products.
 
-    The layer it replaces must be one of :func:`is_same_3x3`.
+    It may only replace a layer for which :func:`is_same_3x3` is true.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
-        """Return the maps convolved."""
+        """Return the convolved maps."""
         if not self._pays(input):
             return super().forward(input)
         output: Tensor = _ProductGradientConvolution.apply(input, self.weight, self.bias)
         return output
 
     def _pays(self, maps_BCHW: Tensor) -> bool:
-        """Say whether a weight gradient will be asked for, in float32, and the products pay."""
+        """Return whether a float32 weight gradient is needed and the products are faster."""
         num_products = self.in_channels * self.out_channels * maps_BCHW[0, 0].numel()
         return (
             self.training
@@ -71,11 +71,11 @@ class ProductGradientConv2d(nn.Conv2d):
 
 
 class _ProductGradientConvolution(torch.autograd.Function):
-    """torch's 3×3 convolution and gradient of the maps, with a weight gradient of its own."""
+    """torch's 3×3 convolution and map gradient, with our weight gradient."""
 
     @staticmethod
     def forward(ctx: Any, maps_BCHW: Tensor, weight: Tensor, bias_K: Tensor | None) -> Tensor:
-        """Return the maps convolved."""
+        """Return the convolved maps."""
         ctx.save_for_backward(maps_BCHW, weight)
         return torch.conv2d(maps_BCHW, weight, bias_K, padding=1)
 
@@ -105,9 +105,9 @@ def weight_gradient_of(
 ) -> Float[Tensor, "out_channels channels 3 3"]:
     """Return the gradient of a 3×3 convolution's weights, in channels-last memory.
 
-    With a border of zeros around a slice and its pixels in one row, what a weight is multiplied
-    with lies at one distance from every pixel of the output. The gradient gets two columns of
-    zeros at the right, where that row has border pixels.
+    With a border of zeros around a slice and its pixels in one row, the pixels that a weight is
+    multiplied with have the same offset from every output pixel. The gradient gets two columns of
+    zeros on the right, where that row has border pixels.
 
     Args:
         maps_BCHW: The convolution's input.
@@ -117,7 +117,7 @@ def weight_gradient_of(
     padded_width = width + SIDE - 1
     num_pixels = height * padded_width - (SIDE - 1)
     weights = maps_BCHW.new_zeros(SIDE, SIDE, gradient_BKHW.shape[1], channels)
-    # Slice by slice, which then stays in the processor's cache for all nine products.
+    # One slice at a time, so that it stays in the processor's cache for all nine products.
     for maps_CHW, gradient_KHW in zip(maps_BCHW, gradient_BKHW, strict=True):
         maps_PC = functional.pad(maps_CHW.permute(1, 2, 0), (0, 0, 1, 1, 1, 1)).flatten(0, 1)
         gradient_PK = functional.pad(gradient_KHW.permute(1, 2, 0), (0, 0, 0, 2)).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""How networks, and images on their way into them, lie in memory.
+"""The memory layout of networks and their inputs: channels last.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 def channels_last(
     images_BCHW: Float[Tensor, "batch channels height width"],
 ) -> Float[Tensor, "batch channels height width"]:
-    """Return images whose channels lie side by side, so that all maps after them do.
+    """Return images in channels-last memory, so that all maps after them are channels-last too.
 
-    Images of one channel are the same in memory either way, and torch then takes them for the
-    other layout: the maps of convolutions of 1x1 would lie that way, with them all that they are
-    joined to, and be turned at every convolution.
+    Images of one channel are the same in memory either way, and torch then takes them for
+    contiguous: the maps of 1×1 convolutions, and all maps concatenated with them, would be
+    contiguous and converted at every convolution. Their strides are therefore set explicitly.
     """
     images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
     _, channels, height, width = images_BCHW.shape
@@ -27,5 +27,5 @@ def channels_last(
 
 
 def placed(network: nn.Module, device: torch.device | str) -> nn.Module:
-    """Move a network to a device, its weights laid out as :func:`channels_last` images are."""
+    """Move a network to a device, with weights in channels-last memory."""
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

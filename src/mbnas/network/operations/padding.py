@@ -1,4 +1,4 @@
-"""Inputs of any size for networks that halve them: padded before, cropped after.
+"""Inputs of any size for networks that halve them: padding before, cropping after.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -13,17 +13,17 @@ from torch.nn import functional
 def pad_to_multiple(
     images_BCHW: Float[Tensor, "batch channels height width"], multiple: int
 ) -> Float[Tensor, "batch channels padded_height padded_width"]:
-    """Return images with zeros below and to the right, up to a multiple of a number of pixels."""
+    """Return images padded with zeros at the bottom and right to a multiple of some pixels."""
     height, width = images_BCHW.shape[-2:]
     return functional.pad(images_BCHW, (0, -width % multiple, 0, -height % multiple))
 
 
 class Padded(nn.Module):
-    """A network that takes multiples of a size alone, made to take any.
+    """A network whose input size must be a multiple of a number, extended to any size.
 
     Args:
         network: Gives logits at the size of its input.
-        multiple: What its input's height and width must be multiples of, in pixels.
+        multiple: Its input's height and width must be multiples of this, in pixels.
     """
 
     def __init__(self, network: nn.Module, multiple: int) -> None:

@@ -1,8 +1,8 @@
 """Adaptive average pooling that is deterministic on every device.
 
-Torch has no deterministic backward pass of its own for a GPU, and refuses to train where one is
-asked for, but for an output of one pixel. An average over windows is linear in rows and in
-columns, so the same values come from two matrix products.
+On a GPU, torch has a deterministic backward pass only for an output of one pixel, and refuses to
+train other sizes in deterministic mode. An average over windows is linear in rows and in columns,
+so two matrix products give the same values.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -15,20 +15,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def is_ours_to_keep(maps: Tensor) -> bool:
-    """Return whether maps are on a device other than the CPU and must give the same every time.
+def needs_deterministic_kernel(maps: Tensor) -> bool:
+    """Return whether maps are not on the CPU and deterministic algorithms are required.
 
-    Torch's own operations on them may then be slow, or refuse.
+    Torch's operations on them may then be slow, or raise an error.
     """
     return maps.device.type != "cpu" and torch.are_deterministic_algorithms_enabled()
 
 
 class AveragePooling(nn.Module):
-    """Averages over windows that cover the maps: :class:`torch.nn.AdaptiveAvgPool2d`.
+    """Averages over windows that cover the maps, like :class:`torch.nn.AdaptiveAvgPool2d`.
 
     Args:
-        height: Of the output in pixels, 1 or more.
-        width: Of the output in pixels, 1 or more.
+        height: Height of the output in pixels, 1 or more.
+        width: Width of the output in pixels, 1 or more.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -40,12 +40,12 @@ class AveragePooling(nn.Module):
         self, maps: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels down across"]:
         """Return the averages."""
-        if is_ours_to_keep(maps):
+        if needs_deterministic_kernel(maps):
             return averaged(maps, self.height, self.width)
         return functional.adaptive_avg_pool2d(maps, (self.height, self.width))
 
     def extra_repr(self) -> str:
-        """Return what tells one from another."""
+        """Return the arguments, for the module's text."""
         return f"height={self.height}, width={self.width}"
 
 
@@ -55,9 +55,9 @@ def averaged(
     """Return averages over windows, by two matrix products in float32 or finer.
 
     Args:
-        maps_BCHW: Of any size, 1 pixel or more.
-        height: Of the output in pixels, 1 or more.
-        width: Of the output in pixels, 1 or more.
+        maps_BCHW: Maps of any size, 1 pixel or more.
+        height: Height of the output in pixels, 1 or more.
+        width: Width of the output in pixels, 1 or more.
     """
     with torch.autocast(maps_BCHW.device.type, enabled=False):
         wide_BCHW = maps_BCHW.to(torch.promote_types(maps_BCHW.dtype, torch.float32))
@@ -67,7 +67,7 @@ def averaged(
 
 
 def replace_pooling(network: nn.Module) -> None:
-    """Put :class:`AveragePooling` in the place of torch's, where that gives more than one pixel."""
+    """Replace torch's adaptive average pooling where its output has more than one pixel."""
     for module in network.modules():
         for name, child in module.named_children():
             if isinstance(child, nn.AdaptiveAvgPool2d):
@@ -81,9 +81,9 @@ def _pair(size: int | tuple[int | None, int | None] | None) -> tuple[int | None,
 
 
 def _shares(like: Tensor, size: int, windows: int) -> Float[Tensor, "windows size"]:
-    """Return what each place has of each window's average.
+    """Return the weight of each position in each window's average.
 
-    Window i of n reaches from floor(i · size / n) to before ceil((i + 1) · size / n), as torch's.
+    Window i of n runs from floor(i · size / n) to before ceil((i + 1) · size / n), as in torch.
     """
     number = torch.arange(windows, device=like.device)[:, None]
     place = torch.arange(size, device=like.device)

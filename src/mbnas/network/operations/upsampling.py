@@ -1,10 +1,9 @@
-"""Bilinear upsampling by a power of two, deterministic on every device and quick on it.
+"""Bilinear upsampling by a power of two, deterministic and fast on every device.
 
-Torch's own is not deterministic on a GPU: where deterministic algorithms are asked for, it gathers
-the four neighbours of every pixel, and its backward pass sorts and accumulates them one by one.
-At a power of two each row of the output is a weighted sum of two neighbouring rows of the input
-with weights of its place between them, so the same values come from shifted maps, without a
-gather in either direction.
+On a GPU, torch's upsampling is deterministic only through gathers of the four neighbours of every
+pixel, and its backward pass sorts and accumulates them one at a time. At a power of two, each row
+of the output is a weighted sum of two neighbouring rows of the input, with weights that depend only
+on its position between them. Shifted maps give the same values without a gather.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -16,19 +15,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mbnas.network.operations.pooling import is_ours_to_keep
+from mbnas.network.operations.pooling import needs_deterministic_kernel
 
 HEIGHT, WIDTH = -2, -1
 
 
 class Upsampling(nn.Module):
-    """Maps at a multiple of their height and width, interpolated bilinearly.
+    """Bilinear interpolation of maps to a multiple of their height and width.
 
     Args:
         scale: A power of two, 1 or more.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the scale is not a power of two.
     """
 
     def __init__(self, scale: int) -> None:
@@ -42,7 +41,7 @@ class Upsampling(nn.Module):
         return upsample(maps, self.scale)
 
     def extra_repr(self) -> str:
-        """Return what tells one from another."""
+        """Return the arguments, for the module's text."""
         return f"scale={self.scale}"
 
 
@@ -51,22 +50,22 @@ def upsample(
 ) -> Float[Tensor, "batch channels down across"]:
     """Return maps at a multiple of their height and width, interpolated bilinearly.
 
-    It is torch's interpolation with ``align_corners=False``: by torch itself on the CPU, and
-    wherever deterministic algorithms are not asked for; elsewhere by :func:`interleaved`, which
-    differs from it by rounding alone.
+    The result is that of torch's interpolation with ``align_corners=False``. Torch computes it on
+    the CPU and where deterministic algorithms are not required; elsewhere :func:`interleaved`
+    does, which differs only by rounding.
 
     Args:
-        maps_BCHW: Of any size, 1 pixel or more.
+        maps_BCHW: Maps of any size, 1 pixel or more.
         scale: A power of two, 1 or more.
 
     Raises:
-        ValueError: if the scale is none.
+        ValueError: if the scale is not a power of two.
     """
     if _checked(scale) == 1:
         return maps_BCHW
-    if is_ours_to_keep(maps_BCHW):
+    if needs_deterministic_kernel(maps_BCHW):
         return interleaved(maps_BCHW, scale)
-    # A float, as nn.Upsample makes of it: exported programs then are those of nn.Upsample.
+    # A float, as in nn.Upsample, so that exported programs are those of nn.Upsample.
     return functional.interpolate(
         maps_BCHW, scale_factor=float(scale), mode="bilinear", align_corners=False
     )
@@ -75,10 +74,10 @@ def upsample(
 def interleaved(
     maps_BCHW: Float[Tensor, "batch channels height width"], scale: int
 ) -> Float[Tensor, "batch channels down across"]:
-    """Return what :func:`upsample` returns, made of shifted maps: first across, then down.
+    """Return what :func:`upsample` returns, from shifted maps: first across, then down.
 
     Args:
-        maps_BCHW: Of any size, 1 pixel or more.
+        maps_BCHW: Maps of any size, 1 pixel or more.
         scale: A power of two, 2 or more.
     """
     return _along(HEIGHT, _along(WIDTH, maps_BCHW, scale), scale)
@@ -90,7 +89,7 @@ def _along(dim: int, maps_BCHW: Tensor, scale: int) -> Tensor:
     before, after = _neighbours(maps_BHWC, dim)
     phases = []
     for phase in range(scale):
-        place = (phase + 0.5) / scale - 0.5  # of the output's pixel, counted from the input's
+        place = (phase + 0.5) / scale - 0.5  # output pixel relative to the input's
         if place < 0:
             phases.append(torch.lerp(maps_BHWC, before, -place))
         else:
@@ -99,9 +98,9 @@ def _along(dim: int, maps_BCHW: Tensor, scale: int) -> Tensor:
 
 
 def _neighbours(maps: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Return for every pixel the one before it and the one after it; the edge is its own.
+    """Return for every pixel its predecessor and successor; an edge pixel is its own neighbour.
 
-    By splits, whose backward pass is one copy; that of slices is a map of zeros each.
+    It uses splits, whose backward pass is one copy; that of each slice would be a map of zeros.
     """
     side = maps.shape[dim]
     first, later = torch.split(maps, [1, side - 1], dim=dim)

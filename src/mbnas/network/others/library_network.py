@@ -1,4 +1,4 @@
-"""Networks of segmentation_models_pytorch, by name: the baselines and all their relatives.
+"""Networks of segmentation_models_pytorch, by name; the baselines are among them.
 
 Source: Iakubovskii 2019, https://github.com/qubvel-org/segmentation_models.pytorch.
 """
@@ -18,28 +18,28 @@ from mbnas.network.interface import Interface
 from mbnas.network.operations.padding import Padded
 from mbnas.network.operations.pooling import replace_pooling
 
-with warnings.catch_warnings():  # timm before 1.0.23, which nnU-Net holds to, scripts at import
+with warnings.catch_warnings():  # timm before 1.0.23, which nnU-Net requires, scripts at import
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
     import segmentation_models_pytorch as smp
 
 
 def build_library_network(architecture: LibraryNetwork, interface: Interface) -> Padded:
-    """Return a library's network with raw logits at the input's size, whatever that is.
+    """Return a library's network that gives raw logits at the input's size, whatever that is.
 
     Args:
-        architecture: By the library's names.
+        architecture: Design, encoder and weights.
         interface: What it must fit.
 
     Raises:
-        ConfigurationError: if the library has no such design, encoder or weights, or does
+        ConfigurationError: if the library lacks the design, encoder or weights, or does
             not build them together.
     """
     designs = {each.__name__: each for each in smp.MODEL_ARCHITECTURES_MAPPING.values()}
     _check_known("design", architecture.design, designs)
-    if not architecture.encoder.startswith("tu-"):  # any of timm's, which the library looks up
+    if not architecture.encoder.startswith("tu-"):  # timm's, which the library looks up
         _check_known("encoder", architecture.encoder, smp.encoders.get_encoder_names())
     try:
-        with torch.device("cpu"):  # some encoders compute with their weights as they are made
+        with torch.device("cpu"):  # some encoders compute with their weights when built
             network: nn.Module = designs[architecture.design](
                 encoder_name=architecture.encoder,
                 encoder_weights=architecture.weights,

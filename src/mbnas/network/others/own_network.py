@@ -19,17 +19,17 @@ from mbnas.network.architecture import OwnNetwork
 from mbnas.network.interface import Interface
 
 PATIENCE_S = 60.0
-"""How long a user's module may take to be imported, and its network to be made, in seconds."""
+"""The longest that importing a user's module and building its network may take, in seconds."""
 
 
 def find_own_network(text: str) -> OwnNetwork:
-    """Return the module that ``module:PACKAGE.MODULE:NAME`` names, as its source is now.
+    """Return the module that ``module:PACKAGE.MODULE:NAME`` names, with its current fingerprint.
 
-    The current directory counts as one to import from, as in ``python -m``.
+    Modules can be in the current directory, as with ``python -m``.
 
     Raises:
         ConfigurationError: if there is no such module.
-        UsageError: if the text is no import path.
+        UsageError: if the text is not an import path.
     """
     path = text.removeprefix("module:").partition("#")[0]
     module, _, attribute = path.partition(":")
@@ -38,17 +38,17 @@ def find_own_network(text: str) -> OwnNetwork:
 
 
 def build_own_network(architecture: OwnNetwork, interface: Interface) -> nn.Module:
-    """Return a user's network, called with ``in_channels`` and ``num_classes`` by name.
+    """Return a user's network, called with ``in_channels`` and ``num_classes`` as keywords.
 
     Raises:
-        ConfigurationError: if it cannot be imported or called, makes no ``nn.Module``, or its
-            source is not what it was when it was named; if it has no parameters to train, or takes
-            longer than :data:`PATIENCE_S`.
+        ConfigurationError: if it cannot be imported or called, is not an ``nn.Module``, has no
+            parameters to train, takes longer than :data:`PATIENCE_S`, or if its source has
+            changed since it was named.
     """
     if _fingerprint(architecture) != architecture.fingerprint:
         raise ConfigurationError(
             f"The source of {architecture} has changed since it was named: restore it, or name "
-            f"module:{architecture.module}:{architecture.attribute} again to train it anew."
+            f"module:{architecture.module}:{architecture.attribute} again to train the new version."
         )
     in_channels, num_classes = interface.in_channels, interface.num_classes
     called = f"{architecture.attribute}(in_channels={in_channels}, num_classes={num_classes})"
@@ -69,10 +69,10 @@ def build_own_network(architecture: OwnNetwork, interface: Interface) -> nn.Modu
 
 @contextmanager
 def _own_code(what: str, remedy: str) -> Iterator[None]:
-    """Turn whatever a user's code raises into one sentence, and end it after a time.
+    """State any error of a user's code in one sentence, and limit its time.
 
-    An interrupt from the keyboard goes through. The time is limited in the main thread alone,
-    since only there can a signal interrupt Python.
+    A keyboard interrupt passes through. The time is limited in the main thread only, as a signal
+    can interrupt Python only there.
     """
     try:
         with _at_most(PATIENCE_S):
@@ -84,7 +84,7 @@ def _own_code(what: str, remedy: str) -> Iterator[None]:
 
 
 def cause_of(error: BaseException) -> str:
-    r"""Return what was raised, in one line.
+    r"""Return an error's type and message in one line.
 
     >>> cause_of(SystemExit(3)), cause_of(ValueError("first\nsecond"))
     ('SystemExit: 3', 'ValueError: first second')
@@ -95,7 +95,7 @@ def cause_of(error: BaseException) -> str:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Raise ``TimeoutError`` in what takes longer, if this is the main thread."""
+    """Raise ``TimeoutError`` if the work takes longer and this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -120,7 +120,7 @@ def _fingerprint(architecture: OwnNetwork) -> str:
     try:
         with _own_code(  # it imports the packages that the module is in
             f"{architecture.module} cannot be imported",
-            "Mend it, or start mbnas in the folder of another.",
+            "Correct it, or start mbnas in another folder.",
         ):
             spec = find_spec(architecture.module)
     except ConfigurationError as error:

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mbnas.data.augmentation.transform import augment
-from mbnas.network.fused_networks import SideBySide
+from mbnas.network.fused_networks import FusedNetworks
 from mbnas.network.operations.memory_layout import channels_last
 from mbnas.training.device.device_setup import autocast
 from mbnas.training.loop.cuda_graph import RecordedCall
@@ -49,7 +49,7 @@ class Step:
     def __init__(self, networks: Sequence[nn.Module], settings: TrainingSettings) -> None:
         self.networks = tuple(networks)
         self._settings = settings
-        self._together = SideBySide(networks) if len(networks) > 1 else None
+        self._together = FusedNetworks(networks) if len(networks) > 1 else None
         self._loss = make_loss(settings.loss)
         recorded = settings.step == "graph"
         device = next(self.networks[0].parameters()).device
@@ -131,12 +131,12 @@ class Step:
     def _make(
         self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
     ) -> Tensor:
-        self._forget_gradients()
+        self._clear_gradients()
         losses_of = self._compiled or self._losses
         losses_M = losses_of(images_BCHW, labels_BHW, matrices_B23, brightness_BC)
         losses_M.sum().backward()  # type: ignore[no-untyped-call]
         if self._together is not None:
-            self._together.hand_out_gradients()
+            self._together.distribute_gradients()
         self._optimiser.step()
         return losses_M.detach()
 
@@ -161,11 +161,11 @@ class Step:
         images_MBCHW = images_BCHW.reshape(len(self.networks), -1, *images_BCHW.shape[1:])
         return self._together(images_MBCHW).unbind()
 
-    def _forget_gradients(self) -> None:
+    def _clear_gradients(self) -> None:
         if self._together is None:
             self._optimiser.zero_grad(set_to_none=True)
         else:
-            self._together.forget_gradients()
+            self._together.clear_gradients()
 
     def _changing(self) -> list[Tensor]:
         """Return all that a step changes."""
