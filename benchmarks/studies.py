@@ -9,8 +9,8 @@ from typing import Any
 
 from mbnas.data.phantom import write_phantom
 from mbnas.study.begin_or_resume import opened
-from mbnas.study.directory import resolve
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.resolve_study import resolve
 
 Settings = dict[str, dict[str, Any]]
 """Of a configuration, by section."""

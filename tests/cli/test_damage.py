@@ -21,13 +21,14 @@ from mbnas.report.page.study_page import render_page
 from mbnas.results.read_search import collect
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.study.begin_or_resume import opened
-from mbnas.study.directory import Study, resolve
+from mbnas.study.directory import Study
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.search_counts import has_invalid_rows
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
+from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining import found_networks as comparison
 from mbnas.study.retraining.found_networks import train_anew
 from mbnas.training.packed_predictions import pack_prediction

@@ -8,7 +8,7 @@ import pytest
 
 from mbnas.cli.configuration_options import announce_preset, preset_asked_for
 from mbnas.errors import UsageError
-from mbnas.study.directory import resolve
+from mbnas.study.resolve_study import resolve
 
 
 @pytest.fixture

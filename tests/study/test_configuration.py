@@ -111,7 +111,7 @@ def test_a_value_that_spans_lines_is_one_plain_word():
 
 
 def test_an_assignment_needs_an_equals_sign():
-    with pytest.raises(ConfigurationError, match=r"--set training\.epochs sets nothing: write"):
+    with pytest.raises(ConfigurationError, match=r"--set training\.epochs has no value: write"):
         assignment_layer("training.epochs")
 
 

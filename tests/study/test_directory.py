@@ -7,8 +7,10 @@ import pytest
 
 from mbnas.errors import ConfigurationError, StudyError, WriteError
 from mbnas.machine.files import name_aside
-from mbnas.study.directory import Study, claimed_directory, resolve
+from mbnas.study.claim_directory import claimed_directory
+from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.resolve_study import resolve
 
 
 def resolved(path, *, protocol=None, dataset="/data", **options):
@@ -184,7 +186,7 @@ def test_a_wrong_option_is_refused_on_resuming_too(tmp_path):
 
 def test_a_directory_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(StudyError, match=r"is no study and holds other files \(such as thesis"):
+    with pytest.raises(StudyError, match=r"is not a study and has other files \(such as thesis"):
         resolved(tmp_path)
 
 
@@ -238,8 +240,8 @@ def test_a_configuration_that_was_edited_is_named(tmp_path):
         Study.open(tmp_path / "study")
     assert str(raised.value) == (
         f"{file} is damaged: The configuration key training.epoch does not exist. The nearest that "
-        "does is training.epochs. Commands change nothing in this file but the place of the "
-        "dataset. Restore it from a copy, or search into a new directory."
+        "does is training.epochs. Commands change only the path of the dataset in this "
+        "file. Restore it from a copy, or search into a new directory."
     )
 
 

@@ -19,7 +19,7 @@ from mbnas.results.segmentations.read_segmentations import collect_segmentations
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
-from mbnas.study.drive.training_mode import told
+from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.facts import ASKED_AGAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.contenders import Contender, compared_in
@@ -121,7 +121,7 @@ def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, 
         "Data digest": facts["data"],
         "Protocol digest": facts["protocol"],
         "Device": f"{configuration.run.device}, {configuration.training.precision}",
-    } | ({"Way to train": measured} if (measured := told(facts)) else {})
+    } | ({"Way to train": measured} if (measured := describe_choice(facts)) else {})
 
 
 def _commands(
@@ -159,7 +159,7 @@ def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> Eval
             else Dropped(
                 after=evaluation.dropped_after,
                 of=evaluation.num_trainings,
-                expected=evaluation.told,
+                expected=evaluation.reported_score,
             )
         ),
     )

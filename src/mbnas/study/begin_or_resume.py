@@ -18,11 +18,12 @@ from mbnas.machine.files import real_path
 from mbnas.machine.processes import ProgressCallback
 from mbnas.network.blocks import block_class
 from mbnas.network.interface import Interface
+from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.configuration import Configuration
-from mbnas.study.dataset_source import Beginning, DatasetSource, find_source
-from mbnas.study.directory import Study, claimed_directory, say_nothing
-from mbnas.study.drive.mode_selection import ModeQuestion, by_rule, choose, with_mode
-from mbnas.study.drive.training_mode import ModeChoice, workers_of
+from mbnas.study.dataset_source import DatasetSource, StudyOrigin, find_source
+from mbnas.study.directory import Study
+from mbnas.study.drive.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
+from mbnas.study.drive.training_mode import ModeChoice, measured_workers
 from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, HELD_OUT, INITIALISATIONS, WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.open_study import OpenStudy
@@ -40,7 +41,7 @@ def opened(
     command: str,
     progress: ProgressCallback | None = None,
     warn: Callable[[str], None] = warnings.warn,
-    tell: Callable[[str], object] = say_nothing,
+    tell: Callable[[str], object] | None = None,
 ) -> Iterator[OpenStudy]:
     """Hold a study, new or resumed, ready for trainings.
 
@@ -62,16 +63,16 @@ def opened(
     check_possible(configuration)
     _check_outside(study.path, Path(configuration.dataset))
     study = replace(study, configuration=configuration)
-    beginning = Beginning.of(study)
-    source = find_source(study, beginning, warn)
+    origin = StudyOrigin.of(study)
+    source = find_source(study, origin, warn)
     with claimed_directory(study.path, command, shared_slices=study.shared_slices, warn=warn):
-        slices = _slices(study, source, beginning, progress)
+        slices = _slices(study, source, origin, progress)
         prepared = PreparedSlices.open(slices)
         _warn_of_data(configuration, prepared, warn)
         configuration = _resolve_flips(configuration, prepared, warn)
-        is_new = beginning is None
+        is_new = origin is None
         choice = _training_mode(configuration, prepared, tell, is_new=is_new)
-        training = with_mode(configuration.training, choice.way)
+        training = with_mode(configuration.training, choice.mode)
         configuration = replace(configuration, training=training)
         study = replace(study, configuration=configuration)
         check_precision(prepared, training.slice_precision)
@@ -83,8 +84,8 @@ def opened(
                 ledger.set_fact(WAY_TO_TRAIN, json.dumps(choice.to_json()))
                 study.write_configuration()
             _check_unchanged(ledger, study, protocol)
-            if beginning is not None:
-                _record_moved_dataset(ledger, study, beginning.configuration)
+            if origin is not None:
+                _record_moved_dataset(ledger, study, origin.configuration)
             if ledger.facts()["state"] == "running":  # its process was killed
                 ledger.set_fact("state", "stopped")
             yield OpenStudy(
@@ -146,21 +147,21 @@ def _resolve_flips(
 
 def _resolve_workers(configuration: Configuration, ledger: Ledger) -> Configuration:
     run = configuration.run
-    workers = run.workers or workers_of(ledger.facts(), device=run.device, cores=num_cores())
+    workers = run.workers or measured_workers(ledger.facts(), device=run.device, cores=num_cores())
     return replace(configuration, run=replace(run, workers=workers))
 
 
 def _training_mode(
     configuration: Configuration,
     prepared: PreparedSlices,
-    tell: Callable[[str], object],
+    tell: Callable[[str], object] | None,
     *,
     is_new: bool,
 ) -> ModeChoice:
     """Return how a study trains; a resumed study has its mode in its configuration."""
     if not is_new:
         run = configuration.run
-        return ModeChoice(way=by_rule(configuration), device=run.device, cores=num_cores())
+        return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
     question = ModeQuestion(
         configuration=configuration,
         interface=Interface.of(
@@ -168,7 +169,7 @@ def _training_mode(
         ),
         num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
     )
-    return choose(question, tell)
+    return choose_mode(question, tell)
 
 
 # Slices
@@ -177,7 +178,7 @@ def _training_mode(
 def _slices(
     study: Study,
     source: DatasetSource | None,
-    beginning: Beginning | None,
+    origin: StudyOrigin | None,
     progress: ProgressCallback | None,
 ) -> Path:
     """Return the folder of a study's slices; prepare them if missing.
@@ -187,12 +188,12 @@ def _slices(
     """
     directory = study.slices.resolve()
     if source is None:
-        assert beginning is not None
-        return directory / beginning.data
+        assert origin is not None
+        return directory / origin.data
     settings = study.configuration.preparation
     fingerprint = source.fingerprint(settings)
-    if beginning is not None:
-        beginning.check(study, fingerprint)
+    if origin is not None:
+        origin.check(study, fingerprint)
     return source.prepare(settings, directory, progress, fingerprint)
 
 

@@ -1,7 +1,7 @@
-"""Where the cases of a study come from: its dataset's files, wherever they are now.
+"""Where the cases of a study come from: the files of its dataset, which may have moved.
 
-What was prepared is enough to train on. The files are needed to begin, and for slices of another
-size. A dataset that was moved is known by its fingerprint.
+Prepared slices are enough to train on. The files are needed to begin a study, and for slices of
+another size. A moved dataset is recognised by its fingerprint.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class DatasetSource:
     """The cases that take part in a study, from which slices of any size are prepared.
 
     Attributes:
-        dataset: With the chosen patients' cases alone.
+        dataset: The dataset, with only the cases of the chosen patients.
         patients: Patient of each case.
         held_out: Patients in no fold.
-        allow_empty_cases: Whether cases may be without foreground.
+        allow_empty_cases: Whether cases may have no foreground.
     """
 
     dataset: Dataset
@@ -50,7 +50,7 @@ class DatasetSource:
     allow_empty_cases: bool
 
     def fingerprint(self, settings: PreparationSettings) -> Fingerprint:
-        """Return what slices of these cases depend on; reads all files.
+        """Return the fingerprint of slices of these cases. Reads all files.
 
         Raises:
             DatasetError: if a file cannot be read.
@@ -70,7 +70,7 @@ class DatasetSource:
         progress: ProgressCallback | None,
         fingerprint: Fingerprint | None = None,
     ) -> Path:
-        """Return the folder of its slices under ``directory``, made now unless it is there."""
+        """Return the folder of the cases' slices in ``directory``; prepare it if missing."""
         return prepare_slices(
             self.dataset,
             settings,
@@ -85,14 +85,14 @@ class DatasetSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
-    """What a study was begun with.
+class StudyOrigin:
+    """The configuration and the data with which a study began.
 
     Attributes:
-        configuration: As its ``study.toml`` has it.
+        configuration: That of its ``study.toml``.
         data: Digest of the prepared slices.
         held_out: Patients in no fold.
-        index: Of the prepared slices; ``None`` if these are gone or cannot be used.
+        index: Of the prepared slices; ``None`` if they are gone or damaged.
     """
 
     configuration: Configuration
@@ -101,8 +101,8 @@ class Beginning:
     index: Index | None
 
     @classmethod
-    def of(cls, study: Study) -> Beginning | None:
-        """Return what a study was begun with, ``None`` if it is not begun."""
+    def of(cls, study: Study) -> StudyOrigin | None:
+        """Return the origin of a study, ``None`` if it has not begun."""
         if not study.is_begun:
             return None
         with Ledger.open(study.ledger, read_only=True) as ledger:
@@ -119,16 +119,20 @@ class Beginning:
 
     @property
     def patients(self) -> dict[str, str] | None:
-        """Patient of each case that takes part, if that is known without the dataset."""
+        """Patient of each case that takes part; ``None`` if only the dataset knows."""
         if self.index is None:
             return None
         return {volume.case: volume.patient for volume in self.index.volumes}
 
     def check(self, study: Study, now: Fingerprint) -> None:
-        """Return if what there is now is what the study was begun with.
+        """Raise if the data are not those with which the study began.
+
+        Args:
+            study: The study.
+            now: Fingerprint of the present data.
 
         Raises:
-            StudyError: if it is not; the message says what differs.
+            StudyError: if they differ; the message says how.
         """
         if now.digest == self.data:
             return
@@ -149,28 +153,30 @@ class Beginning:
         )
 
 
-def find_source(study: Study, beginning: Beginning | None, warn: Warn) -> DatasetSource | None:
-    """Return the cases that take part in a study, as far as they are needed.
+def find_source(
+    study: Study, origin: StudyOrigin | None, warn: Warn | None = None
+) -> DatasetSource | None:
+    """Return the cases that take part in a study.
 
     Args:
         study: Its configuration says where the dataset is.
-        beginning: What the study was begun with; ``None`` if it is new.
-        warn: Told what a user should know and that does not stop a search.
+        origin: That of the study; ``None`` if it is new.
+        warn: Called with each sentence that a user should read and that does not stop a search.
 
     Returns:
-        ``None`` if the dataset is gone from the place where the study had it, and the prepared
-        slices are there.
+        ``None`` if the dataset is gone and the prepared slices exist.
 
     Raises:
         DatasetError: if the dataset cannot be used.
         StudyError: if the dataset is gone and the prepared slices are too.
     """
+    warn = warn or (lambda _: None)
     configuration = study.configuration
     place = configuration.dataset
-    is_old_place = beginning is not None and beginning.configuration.dataset == place
-    if is_old_place and not os.path.lexists(Path(place) / "dataset.json"):
-        assert beginning is not None
-        if beginning.index is None:
+    is_unmoved = origin is not None and origin.configuration.dataset == place
+    if is_unmoved and not os.path.lexists(Path(place) / "dataset.json"):
+        assert origin is not None
+        if origin.index is None:
             raise StudyError(
                 f"The dataset of {study.path} is not at {place}, and its prepared slices are gone "
                 "too. Say where the dataset is: --dataset PLACE, or DATASET of mbnas search."
@@ -180,7 +186,7 @@ def find_source(study: Study, beginning: Beginning | None, warn: Warn) -> Datase
             "where it is with --dataset PLACE."
         )
         return None
-    known = None if beginning is None else beginning.patients
+    known = None if origin is None else origin.patients
     whole = read_dataset(Path(place))
     for sentence in whole.remarks:
         warn(sentence)
@@ -190,29 +196,29 @@ def find_source(study: Study, beginning: Beginning | None, warn: Warn) -> Datase
     for finding in patient_findings(dataset, folds, None, patients, test_fraction=test_fraction):
         if finding.severity == "error":
             raise DatasetError(finding.message)
-        if finding.severity == "warning" or beginning is None:  # a begun study takes no advice
+        if finding.severity == "warning" or origin is None:  # advice is for new studies only
             warn(finding.message)
     return DatasetSource(
         dataset=dataset,
         patients=patients,
-        held_out=_held_out(configuration, beginning, dataset, patients),
+        held_out=_held_out(configuration, origin, dataset, patients),
         allow_empty_cases=configuration.data.allow_empty_cases,
     )
 
 
 def _held_out(
     configuration: Configuration,
-    beginning: Beginning | None,
+    origin: StudyOrigin | None,
     dataset: Dataset,
     patients: Mapping[str, str],
 ) -> frozenset[str]:
-    """Return who is in no fold: drawn when a study begins, and the same from then on.
+    """Return the held-out patients: drawn when a study begins, and kept from then on.
 
     Raises:
         DatasetError: if a label file cannot be read.
     """
-    if beginning is not None:
-        return beginning.held_out.intersection(patients.values())
+    if origin is not None:
+        return origin.held_out.intersection(patients.values())
     protocol = configuration.protocol
     if not protocol.test_fraction:
         return frozenset()
@@ -227,13 +233,12 @@ def _held_out(
 def _taking_part(
     dataset: Dataset, configuration: Configuration, known: Mapping[str, str] | None
 ) -> tuple[Dataset, dict[str, str]]:
-    """Return the dataset's cases of the patients that take part, and whose each is.
+    """Return the dataset with the cases that take part, and the patient of each.
 
     Args:
-        dataset: All of it.
+        dataset: The whole dataset.
         configuration: Of the study.
-        known: Patient of each case when the study was begun, for where the table of patients is
-            gone.
+        known: Patient of each case when the study began, used if the table of patients is gone.
     """
     data = configuration.data
     if known is not None and data.patient_table and not os.path.lexists(data.patient_table):

@@ -20,9 +20,10 @@ from mbnas.errors import StudyError
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.study.configuration import Configuration
 from mbnas.study.configuration_layers import Layer, difference_lines, differences, merge
-from mbnas.study.directory import SLICES, Study, is_begun, resolve
+from mbnas.study.directory import SLICES, Study, is_begun
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.resolve_study import resolve
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 COMPARISON = "comparison"
@@ -115,7 +116,7 @@ def resolve_experiment(
         directory: Holds the studies; it need not exist.
         dataset: The dataset's folder.
         spaces: Which ones to search.
-        protocol: As for :func:`mbnas.study.directory.resolve`.
+        protocol: As for :func:`mbnas.study.resolve_study.resolve`.
         default_protocol: As for ``resolve``.
         options: As for ``resolve``; the name of the space is set for each study.
         paper_dataset: As for ``resolve``.

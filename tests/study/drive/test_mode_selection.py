@@ -8,18 +8,23 @@ import pytest
 from mbnas.errors import OutOfMemory
 from mbnas.network.interface import Interface
 from mbnas.study.configuration_layers import build, merge, preset_layer
-from mbnas.study.drive import mode_selection as warmup
+from mbnas.study.drive import mode_selection
 from mbnas.study.drive.mode_selection import (
     MARGIN,
     ModeQuestion,
-    by_rule,
-    choose,
-    fastest,
-    is_open,
-    measuring,
+    choose_mode,
+    default_mode,
+    fastest_mode,
+    is_mode_open,
+    measure_in_workers,
     with_mode,
 )
-from mbnas.study.drive.training_mode import ModeChoice, TrainingMode, told, workers_of
+from mbnas.study.drive.training_mode import (
+    ModeChoice,
+    TrainingMode,
+    describe_choice,
+    measured_workers,
+)
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.training.device.step_speed import Rate
 
@@ -34,7 +39,7 @@ def question_of(preset="paper", **sections):
 
 
 def rates(table, *, begun_s=0.0):
-    """What measures by a table: slices per second by what a way is called, or what is raised.
+    """What measures by a table: slices per second by the text of a mode, or what is raised.
 
     To begin takes time where something is compiled, and none elsewhere.
     """
@@ -42,11 +47,11 @@ def rates(table, *, begun_s=0.0):
     def measure(workload, workers):
         training = workload.protocol.training
         assert workload.trainings == {"off": 1, "folds": 5, "all": 15}[training.fused]
-        way = TrainingMode(
+        mode = TrainingMode(
             precision=training.precision, step=training.step, fused=training.fused, workers=workers
         )
-        asked.append(str(way))
-        rate = table.get(str(way), 1.0)
+        asked.append(str(mode))
+        rate = table.get(str(mode), 1.0)
         if isinstance(rate, Exception):
             raise rate
         return Rate(slices_per_s=rate, begun_s=begun_s * (training.step == "compiled"))
@@ -59,13 +64,15 @@ def rates(table, *, begun_s=0.0):
 @pytest.fixture(autouse=True)
 def _devices(monkeypatch):
     """One GPU that is fast at bfloat16, two cores."""
-    monkeypatch.setattr(warmup, "default_workers", lambda configuration: 1)
+    monkeypatch.setattr(mode_selection, "default_workers", lambda configuration: 1)
     monkeypatch.setattr(
-        warmup, "resolve_precision", lambda asked, _device: asked if asked != "auto" else "bfloat16"
+        mode_selection,
+        "resolve_precision",
+        lambda asked, _device: asked if asked != "auto" else "bfloat16",
     )
 
 
-def test_one_thing_is_varied_after_another_and_the_fastest_kept():
+def test_settings_are_varied_one_after_another_and_the_fastest_kept():
     table = {
         "float32, eager steps, 1 worker": 100.0,
         "bfloat16, eager steps, 1 worker": 150.0,
@@ -77,39 +84,39 @@ def test_one_thing_is_varied_after_another_and_the_fastest_kept():
         "bfloat16, graph steps, folds together, 4 workers": 1010.0,
     }
     measure = rates(table)
-    choice = fastest(question_of(), measure)
-    assert choice.way == TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=2)
+    choice = fastest_mode(question_of(), measure)
+    assert choice.mode == TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=2)
     assert sorted(measure.asked) == sorted(table)
-    slices = question_of().slices_a_network
+    slices = question_of().slices_per_network
     assert choice.seconds == pytest.approx({name: slices / rate for name, rate in table.items()})
-    assert choice.troubles == {}
+    assert choice.errors == {}
 
 
-def test_another_way_must_be_faster_by_the_margin():
+def test_another_mode_must_be_faster_by_the_margin():
     table = {
         "bfloat16, eager steps, 1 worker": 0.99 * MARGIN,
         "float32, graph steps, 1 worker": 1.01 * MARGIN,
     }
-    way = fastest(question_of(), rates(table)).way
-    assert way == TrainingMode(precision="float32", step="graph", fused="off", workers=1)
+    mode = fastest_mode(question_of(), rates(table)).mode
+    assert mode == TrainingMode(precision="float32", step="graph", fused="off", workers=1)
 
 
 def test_what_compiling_costs_counts_for_as_long_as_a_network_trains():
     short = question_of(training={"epochs": 1, "steps_per_epoch": 1, "batch_size": 2})
     table = {"float32, compiled steps, 1 worker": 100.0}
-    assert fastest(question_of(), rates(table, begun_s=40.0)).way.step == "compiled"
-    assert fastest(short, rates(table, begun_s=40.0)).way.step == "eager"
+    assert fastest_mode(question_of(), rates(table, begun_s=40.0)).mode.step == "compiled"
+    assert fastest_mode(short, rates(table, begun_s=40.0)).mode.step == "eager"
 
 
-def test_a_way_that_cannot_be_run_is_told_and_not_taken():
+def test_a_mode_that_cannot_be_run_is_reported_and_not_chosen():
     table = {
         "float32, graph steps, 1 worker": 50.0,
         "float32, compiled steps, 1 worker": RuntimeError("no compiler\nand more"),
         "float32, graph steps, all together, 1 worker": OutOfMemory("Memory ran out on cuda."),
     }
-    choice = fastest(question_of(), rates(table))
-    assert choice.way.step == "graph"
-    assert choice.troubles == {
+    choice = fastest_mode(question_of(), rates(table))
+    assert choice.mode.step == "graph"
+    assert choice.errors == {
         "float32, compiled steps, 1 worker": "no compiler",
         "float32, graph steps, all together, 1 worker": "Memory ran out on cuda.",
     }
@@ -122,28 +129,28 @@ def test_what_is_set_is_never_varied():
         "run": {"workers": 3},
     }
     measure = rates({})
-    choice = fastest(question_of(**settings), measure)
-    assert choice.way == TrainingMode(precision="float32", step="graph", fused="folds", workers=3)
+    choice = fastest_mode(question_of(**settings), measure)
+    assert choice.mode == TrainingMode(precision="float32", step="graph", fused="folds", workers=3)
     assert measure.asked == []
-    assert not is_open(question_of(**settings).configuration)
+    assert not is_mode_open(question_of(**settings).configuration)
 
 
 def test_a_race_is_not_run_with_all_initialisations_together():
     measure = rates({})
-    fastest(question_of(search={"racing": "on"}), measure)
+    fastest_mode(question_of(search={"racing": "on"}), measure)
     assert any("folds together" in name for name in measure.asked)
     assert not any("all together" in name for name in measure.asked)
 
 
 def test_on_a_cpu_precision_and_workers_are_measured_and_nothing_else(monkeypatch):
-    monkeypatch.setattr(warmup, "default_workers", lambda configuration: 2)
+    monkeypatch.setattr(mode_selection, "default_workers", lambda configuration: 2)
     table = {
         "bfloat16, eager steps, 1 worker": 2.0,
         "bfloat16, eager steps, 2 workers": 3.0,
     }
     measure = rates(table)
-    choice = fastest(question_of(run={"device": "cpu"}), measure)
-    assert str(choice.way) == "bfloat16, eager steps, 2 workers"
+    choice = fastest_mode(question_of(run={"device": "cpu"}), measure)
+    assert str(choice.mode) == "bfloat16, eager steps, 2 workers"
     assert set(measure.asked) == {*table, "float32, eager steps, 1 worker"}
 
 
@@ -155,23 +162,23 @@ def test_on_a_cpu_precision_and_workers_are_measured_and_nothing_else(monkeypatc
         ({"run": {"executor": "ray"}}, False),
         ({"search": {"evaluations": 1}, "training": {"epochs": 1}}, False),
     ],
-    ids=["long", "told not to", "elsewhere", "short"],
+    ids=["long", "switched off", "on Ray", "short"],
 )
-def test_it_is_measured_where_that_pays(monkeypatch, settings, measured):
+def test_modes_are_measured_if_that_is_worthwhile(monkeypatch, settings, measured):
     found = ModeChoice(
-        way=TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=2),
+        mode=TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=2),
         device="cuda:0",
         cores=2,
     )
-    monkeypatch.setattr(warmup, "fastest", lambda question, measure: found)
+    monkeypatch.setattr(mode_selection, "fastest_mode", lambda question, measure: found)
     question = question_of(**settings)
     said = []
-    choice = choose(question, said.append)
+    choice = choose_mode(question, said.append)
     assert len(said) == measured
-    assert choice.way == (found.way if measured else by_rule(question.configuration))
+    assert choice.mode == (found.mode if measured else default_mode(question.configuration))
     if not measured:
         expected = TrainingMode(precision="bfloat16", step="eager", fused="off", workers=1)
-        assert choice.way == expected
+        assert choice.mode == expected
         assert choice.seconds == {}
 
 
@@ -180,7 +187,7 @@ def facts_of(choice):
 
 
 MEASURED = ModeChoice(
-    way=TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=4),
+    mode=TrainingMode(precision="bfloat16", step="graph", fused="folds", workers=4),
     seconds={"this": 10.0, "that": 25.0, "other": None},
     device="cuda:0",
     cores=8,
@@ -189,26 +196,26 @@ MEASURED = ModeChoice(
 
 def test_measured_workers_hold_for_the_machine_where_they_were_measured():
     facts = facts_of(MEASURED)
-    assert workers_of(facts, device="cuda:0", cores=8) == 4
-    assert workers_of(facts, device="cuda:0", cores=9) is None
-    assert workers_of(facts, device="cuda:1", cores=8) is None
+    assert measured_workers(facts, device="cuda:0", cores=8) == 4
+    assert measured_workers(facts, device="cuda:0", cores=9) is None
+    assert measured_workers(facts, device="cuda:1", cores=8) is None
     by_rule_then = facts_of(replace(MEASURED, seconds={}))  # and so again now
-    assert workers_of(by_rule_then, device="cuda:0", cores=8) is None
-    assert workers_of({}, device="cuda:0", cores=8) is None
+    assert measured_workers(by_rule_then, device="cuda:0", cores=8) is None
+    assert measured_workers({}, device="cuda:0", cores=8) is None
 
 
-def test_what_was_measured_is_told_in_a_sentence():
-    assert told(facts_of(MEASURED)) == (
-        "bfloat16, graph steps, folds together, 4 workers: chosen from 3 ways measured on "
+def test_the_measurement_is_described_in_a_sentence():
+    assert describe_choice(facts_of(MEASURED)) == (
+        "bfloat16, graph steps, folds together, 4 workers: chosen from 3 modes measured on "
         "cuda:0, the fastest 2.5 times as fast as the slowest"
     )
-    assert told(facts_of(replace(MEASURED, seconds={}))) is None
-    assert told({}) is None
+    assert describe_choice(facts_of(replace(MEASURED, seconds={}))) is None
+    assert describe_choice({}) is None
 
 
-def test_a_way_reaches_the_settings():
-    way = TrainingMode(precision="float32", step="graph", fused="all", workers=4)
-    training = with_mode(question_of().configuration.training, way)
+def test_settings_follow_a_mode():
+    mode = TrainingMode(precision="float32", step="graph", fused="all", workers=4)
+    training = with_mode(question_of().configuration.training, mode)
     assert (training.precision, training.step, training.fused) == ("float32", "graph", "all")
 
 
@@ -219,8 +226,8 @@ def test_workloads_are_measured_in_workers():
         "preparation": {"slice_size": 16},
     }
     question = question_of(**tiny)
-    with measuring(question.configuration, 0.05) as measure:
-        rate = measure(question.workload(by_rule(question.configuration)), 1)
+    with measure_in_workers(question.configuration, 0.05) as measure:
+        rate = measure(question.workload(default_mode(question.configuration)), 1)
     assert rate.slices_per_s > 0
     assert rate.begun_s > 0
     assert rate.seconds_for(10 * rate.slices_per_s) == pytest.approx(rate.begun_s + 10)

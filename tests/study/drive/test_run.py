@@ -15,7 +15,7 @@ from mbnas.network.architecture import LibraryNetwork
 from mbnas.space.genotype import unet_genotype
 from mbnas.study import begin_or_resume
 from mbnas.study import dataset_source as source
-from mbnas.study.directory import Study, resolve
+from mbnas.study.directory import Study
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
 from mbnas.study.drive.worker_pool import WorkerPool
@@ -24,6 +24,7 @@ from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.contenders import read_comparison
 from mbnas.study.progress.search_status import read_status
+from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining.found_networks import train_anew
 from mbnas.training.device.processor import num_cores
 from mbnas.training.loading import half_precision
@@ -85,9 +86,9 @@ def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
 
 
 def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
-    way = TrainingMode(precision="float32", step="eager", fused="folds", workers=3)
-    choice = ModeChoice(way=way, seconds={"this": 1.0}, device="cpu", cores=num_cores())
-    monkeypatch.setattr(begin_or_resume, "choose", lambda question, tell: choice)
+    mode = TrainingMode(precision="float32", step="eager", fused="folds", workers=3)
+    choice = ModeChoice(mode=mode, seconds={"this": 1.0}, device="cpu", cores=num_cores())
+    monkeypatch.setattr(begin_or_resume, "choose_mode", lambda question, tell: choice)
     training = SETTINGS["training"] | {"precision": "auto"}
     options = {"training": training, "run": {"device": "cpu"}}
     path = tmp_path / "study"
@@ -96,7 +97,7 @@ def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
         assert held.protocol.training.fused == "folds"
         assert json.loads(held.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
     monkeypatch.setattr(
-        begin_or_resume, "choose", lambda question, tell: pytest.fail("it was chosen before")
+        begin_or_resume, "choose_mode", lambda question, tell: pytest.fail("it was chosen before")
     )
     with opened(Study.open(path)) as held:
         assert held.study.configuration.run.workers == 3

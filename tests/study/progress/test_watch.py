@@ -8,13 +8,13 @@ import pytest
 from mbnas.search.racing.judge import Judge
 from mbnas.search.racing.outcome import Outcome
 from mbnas.space.genotype import Genotype
-from mbnas.study.directory import resolve
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.lock import study_lock
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_left import num_needed, pace_of
 from mbnas.study.progress.watch import glances
+from mbnas.study.resolve_study import resolve
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
 NETWORKS = [Genotype.parse(f"0vgg{kernel}") for kernel in (3, 5, 7)]

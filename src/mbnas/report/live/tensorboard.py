@@ -15,7 +15,7 @@ from types import TracebackType
 from mbnas.escaping import visible
 from mbnas.machine.files import writing
 from mbnas.report.live.event_file import EventFile
-from mbnas.study.directory import LOG_ASIDE
+from mbnas.study.directory import UNFINISHED_LOG
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import SearchStatus
@@ -41,7 +41,7 @@ class TensorBoardLog:
         standing: Callable[[], SearchStatus],
     ) -> None:
         self._runs = folder / "tensorboard"
-        self._aside = folder / LOG_ASIDE  # where TensorBoard does not look
+        self._aside = folder / UNFINISHED_LOG  # where TensorBoard does not look
         self._ledger = ledger
         self._class_names = tuple(class_names)
         self._standing = standing

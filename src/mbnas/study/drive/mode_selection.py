@@ -1,12 +1,12 @@
-"""How a study trains where that was left open: the fastest way, by a short measurement.
+"""The training mode of a study whose settings leave it open: the fastest, by a short measurement.
 
-Precision, how a step is run, which trainings advance together and how many workers there are: each
-in its turn, the simplest way first, and another only where it is faster by :data:`MARGIN`. What is
-chosen holds for every training of the study, wherever it is resumed, as scores may depend on it by
-their rounding. How many workers there are matters for no score, and holds for this machine alone.
+Precision, step, fusion and the number of workers are varied in this order, one at a time. The
+simplest mode comes first, and another replaces it only if it is faster by :data:`MARGIN`. The
+choice holds for all trainings of the study, because scores may depend on it through rounding. The
+number of workers affects no score; it holds for this machine only.
 
-A study that is too short for a measurement to pay, or with ``run.measure = false``, takes what is
-fastest as a rule: bfloat16 where the device computes in it, eager steps, one training at a time.
+A study that is too short for a measurement, or has ``run.measure = false``, takes the default:
+bfloat16 where the device computes in it, eager steps, no fusion.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from mbnas.study.drive.worker_pool import default_workers
 from mbnas.training.device.device_setup import resolve_precision, take_device
 from mbnas.training.device.processor import num_cores
 from mbnas.training.device.step_speed import Rate, Workload, joined, measure_rate
-from mbnas.training.protocol import Fusion, Protocol, StepMode, TrainingSettings, num_together
+from mbnas.training.protocol import Fusion, StepMode, TrainingSettings, num_together
 from mbnas.workers.executors import ProcessExecutor
 
 MARGIN = 1.05
-"""How many times as fast a way must be to be preferred to a simpler one."""
+"""How many times as fast a mode must be to be preferred to a simpler one."""
 
 SECONDS = {"cpu": 1.5, "cuda": 3.0}
-"""How long the steps of each way are timed, by kind of device."""
+"""How long the steps of each mode are timed, by kind of device."""
 
-WORTH_S = {"cpu": 900.0, "cuda": 1800.0}
-"""A study that takes less than that by a rough guess is not worth a measurement."""
+SHORT_STUDY_S = {"cpu": 900.0, "cuda": 1800.0}
+"""A study is not worth a measurement if it is estimated to take less, by kind of device."""
 
-_NOMINAL_MACS_PER_S = {"cpu": 2e10, "cuda": 1e13}  # of a core, of a GPU; for that guess alone
-_PASSES = 3  # a backward pass costs two forward passes
+_NOMINAL_MACS_PER_S = {"cpu": 2e10, "cuda": 1e13}  # of a core, of a GPU; for that estimate only
+_PASSES_PER_STEP = 3  # a backward pass costs two forward passes
 
-Measure = Callable[[Workload, int], Rate]
-"""Returns how fast a workload goes in so many workers at once, all of them together."""
+MeasureRate = Callable[[Workload, int], Rate]
+"""Returns the joint rate of a number of workers that train a workload at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeQuestion:
-    """For which study a way is sought.
+    """The study whose training mode is chosen.
 
     Attributes:
         configuration: Of the study; its device is resolved.
@@ -63,16 +63,16 @@ class ModeQuestion:
 
     @property
     def kind(self) -> str:
-        """The kind of device: ``cpu`` or ``cuda``, as which all others count."""
+        """The kind of device: ``cpu``, or ``cuda`` for all others."""
         return "cpu" if torch.device(self.configuration.run.device).type == "cpu" else "cuda"
 
     @property
     def architecture(self) -> Genotype:
-        """The network that stands for all: the U-Net of the space's levels."""
+        """The network that is measured for all: the U-Net with the levels of the space."""
         return unet_genotype(self.configuration.space.num_levels)
 
     @property
-    def slices_a_network(self) -> float:
+    def slices_per_network(self) -> float:
         """How many slices the trainings of one network see."""
         protocol, training = self.configuration.protocol, self.configuration.training
         in_training = self.num_slices * (protocol.folds - 1) / protocol.folds
@@ -83,8 +83,8 @@ class ModeQuestion:
         )
         return float(a_training * protocol.folds * protocol.initialisations)
 
-    def guessed_s(self) -> float:
-        """Return very roughly how long the search takes on one core or GPU."""
+    def estimated_s(self) -> float:
+        """Return a very rough estimate of the search's duration on one core or GPU."""
         configuration = self.configuration
         cost = complexity(
             lambda: build_network(
@@ -94,35 +94,34 @@ class ModeQuestion:
             ),
             self.interface,
         )
-        slices = self.slices_a_network * configuration.search.evaluations
-        return _PASSES * slices * cost.multiply_accumulates / _NOMINAL_MACS_PER_S[self.kind]
+        slices = self.slices_per_network * configuration.search.evaluations
+        return (
+            _PASSES_PER_STEP * slices * cost.multiply_accumulates / _NOMINAL_MACS_PER_S[self.kind]
+        )
 
-    def workload(self, way: TrainingMode) -> Workload:
-        """Return what is trained to see how fast a way is."""
+    def workload(self, mode: TrainingMode) -> Workload:
+        """Return the training that a mode is measured with."""
         configuration = self.configuration
         evaluation = configuration.protocol
+        training = with_mode(configuration.training, mode)
         return Workload(
             architecture=self.architecture,
-            protocol=Protocol(
-                training=with_mode(configuration.training, way),
-                augmentation=configuration.augmentation,
-                preparation=configuration.preparation,
-            ),
+            protocol=replace(configuration, training=training).protocol_for(""),
             interface=self.interface,
             trainings=num_together(
-                way.fused, folds=evaluation.folds, initialisations=evaluation.initialisations
+                mode.fused, folds=evaluation.folds, initialisations=evaluation.initialisations
             ),
             device=configuration.run.device,
         )
 
 
-def with_mode(training: TrainingSettings, way: TrainingMode) -> TrainingSettings:
-    """Return settings that train in a way."""
-    return replace(training, precision=way.precision, step=way.step, fused=way.fused)
+def with_mode(training: TrainingSettings, mode: TrainingMode) -> TrainingSettings:
+    """Return settings with a training mode."""
+    return replace(training, precision=mode.precision, step=mode.step, fused=mode.fused)
 
 
-def by_rule(configuration: Configuration) -> TrainingMode:
-    """Return the way that is fastest as a rule, where a configuration leaves it open."""
+def default_mode(configuration: Configuration) -> TrainingMode:
+    """Return the mode without a measurement: defaults where a configuration leaves it open."""
     run, training = configuration.run, configuration.training
     return TrainingMode(
         precision=resolve_precision(training.precision, run.device),
@@ -132,107 +131,110 @@ def by_rule(configuration: Configuration) -> TrainingMode:
     )
 
 
-def is_open(configuration: Configuration) -> bool:
-    """Whether a configuration leaves open how to train."""
+def is_mode_open(configuration: Configuration) -> bool:
+    """Whether a configuration leaves the training mode open."""
     run, training = configuration.run, configuration.training
     left = (training.precision, training.step, training.fused)
     return "auto" in left or (run.workers is None and run.executor == "processes")
 
 
-def choose(question: ModeQuestion, tell: Callable[[str], object]) -> ModeChoice:
-    """Return how a study trains, measured where that pays.
+def choose_mode(question: ModeQuestion, tell: Callable[[str], object] | None = None) -> ModeChoice:
+    """Return the training mode of a study, measured if that is worthwhile.
 
     Args:
-        question: For which study.
-        tell: Told before something is measured, as it takes a while.
+        question: The study.
+        tell: Called before a measurement, which takes a while.
     """
     configuration = question.configuration
     run = configuration.run
-    worth = (
-        is_open(configuration)
+    is_worthwhile = (
+        is_mode_open(configuration)
         and run.measure
         and run.executor != "ray"  # trainings run elsewhere
         and torch.device(run.device).type in ("cpu", "cuda")
-        and question.guessed_s() > WORTH_S[question.kind]
+        and question.estimated_s() > SHORT_STUDY_S[question.kind]
     )
-    if not worth:
-        return ModeChoice(way=by_rule(configuration), device=run.device, cores=num_cores())
-    tell("Measuring how this study trains fastest here: --set run.measure=false leaves that out.")
-    with measuring(configuration, SECONDS[question.kind]) as measure:
-        return fastest(question, measure)
+    if not is_worthwhile:
+        return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
+    if tell is not None:
+        tell("Measuring the fastest training mode; --set run.measure=false skips this.")
+    with measure_in_workers(configuration, SECONDS[question.kind]) as measure:
+        return fastest_mode(question, measure)
 
 
-def fastest(question: ModeQuestion, measure: Measure) -> ModeChoice:
-    """Return the way that is fastest by a measurement, one thing varied after another."""
+def fastest_mode(question: ModeQuestion, measure: MeasureRate) -> ModeChoice:
+    """Return the fastest mode by a measurement, with one setting varied after another."""
     configuration = question.configuration
     run, training = configuration.run, configuration.training
     seconds: dict[str, float | None] = {}
-    troubles: dict[str, str] = {}
+    errors: dict[str, str] = {}
 
-    def seconds_of(way: TrainingMode) -> float | None:
-        """Return how long a network takes in a way, measured once."""
-        name = str(way)
+    def seconds_of(mode: TrainingMode) -> float | None:
+        """Return how long a network takes in a mode; measure each mode once."""
+        name = str(mode)
         if name not in seconds:
             try:
-                rate = measure(question.workload(way), way.workers)
-                seconds[name] = rate.seconds_for(question.slices_a_network)
+                rate = measure(question.workload(mode), mode.workers)
+                seconds[name] = rate.seconds_for(question.slices_per_network)
             except (MbnasError, RuntimeError, OSError) as error:
-                seconds[name], troubles[name] = None, str(error).splitlines()[0]
+                seconds[name], errors[name] = None, str(error).splitlines()[0]
         return seconds[name]
 
-    def best(ways: Sequence[TrainingMode]) -> TrainingMode:
-        found = ways[0]
-        for way in ways[1:]:
-            before, after = seconds_of(found), seconds_of(way)
+    def best(modes: Sequence[TrainingMode]) -> TrainingMode:
+        found = modes[0]
+        for mode in modes[1:]:
+            before, after = seconds_of(found), seconds_of(mode)
             if after is not None and (before is None or before > MARGIN * after):
-                found = way
+                found = mode
         return found
 
-    way = replace(by_rule(configuration), workers=1)
-    if training.precision == "auto" and way.precision == "bfloat16":
-        way = best([replace(way, precision="float32"), way])
+    mode = replace(default_mode(configuration), workers=1)
+    if training.precision == "auto" and mode.precision == "bfloat16":
+        mode = best([replace(mode, precision="float32"), mode])
     if question.kind == "cuda":
         if training.step == "auto":
             modes: tuple[StepMode, ...] = ("eager", "graph", "compiled")
-            way = best([replace(way, step=mode) for mode in modes])
+            mode = best([replace(mode, step=step) for step in modes])
         if training.fused == "auto":
             groups: tuple[Fusion, ...] = ("off", "folds")
-            if configuration.search.dropped_below is None:  # a race asks for an initialisation
+            if (
+                configuration.search.dropped_below is None
+            ):  # racing asks for one initialisation at a time
                 groups += ("all",)
-            way = best([replace(way, fused=group) for group in groups])
+            mode = best([replace(mode, fused=group) for group in groups])
     if run.workers is None and run.executor == "processes":
-        way = best([replace(way, workers=number) for number in _layouts(configuration)])
+        mode = best([replace(mode, workers=number) for number in _worker_numbers(configuration)])
     else:
-        way = replace(way, workers=by_rule(configuration).workers)
+        mode = replace(mode, workers=default_mode(configuration).workers)
     return ModeChoice(
-        way=way, seconds=seconds, troubles=troubles, device=run.device, cores=num_cores()
+        mode=mode, seconds=seconds, errors=errors, device=run.device, cores=num_cores()
     )
 
 
-def _layouts(configuration: Configuration) -> list[int]:
-    """Return how many workers there may be, the usual number first."""
+def _worker_numbers(configuration: Configuration) -> list[int]:
+    """Return the numbers of workers to try, the default first."""
     usual = default_workers(configuration)
     if configuration.run.device.startswith("cuda"):
         return [usual, 2 * usual, 4 * usual]
-    return sorted({usual, max(1, usual // 2)}, reverse=True)  # cores may share their units
+    return sorted({usual, max(1, usual // 2)}, reverse=True)  # cores may share arithmetic units
 
 
 @contextmanager
-def measuring(configuration: Configuration, seconds: float) -> Iterator[Measure]:
-    """Yield what measures workloads, in worker processes as trainings have them.
+def measure_in_workers(configuration: Configuration, seconds: float) -> Iterator[MeasureRate]:
+    """Yield a function that measures workloads in worker processes.
 
     Args:
-        configuration: Where to train.
+        configuration: Says where to train.
         seconds: How long the steps of a workload are timed.
     """
-    most = max(_layouts(configuration))
+    most = max(_worker_numbers(configuration))
     device = configuration.run.device
     executor = ProcessExecutor(
         most, initializer=take_device, slot_arguments=[(device, slot) for slot in range(most)]
     )
 
     def measure(workload: Workload, workers: int) -> Rate:
-        if workers > 1:  # so that all are there when the first begins
+        if workers > 1:  # so that all have started when the first begins
             for waiting in [executor.submit(num_cores) for _ in range(most)]:
                 waiting.result()
         calls = [executor.submit(measure_rate, workload, seconds) for _ in range(workers)]

@@ -1,4 +1,4 @@
-"""A way to train, and how a study came to it; a value without torch, which the ledger keeps."""
+"""Training modes, as values without torch that the ledger keeps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mbnas.training.protocol import Fusion, Precision, StepMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingMode:
-    """A way to train.
+    """How trainings are computed.
 
     Attributes:
         precision: Resolved.
         step: Resolved.
         fused: Resolved.
-        workers: How many trainings, or groups that advance together, run at a time.
+        workers: How many trainings, or groups of fused ones, run at a time.
     """
 
     precision: Precision
@@ -34,30 +34,36 @@ class TrainingMode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeChoice:
-    """What was chosen, and why.
+    """The training mode of a study and how it was chosen.
 
     Attributes:
-        way: The way to train.
-        seconds: How long a network of the U-Net's cost takes in each way that was tried, by
-            what it was called; ``None`` where it could not be run.
-        troubles: Why those could not, by the same names.
-        device: Where it was measured.
+        mode: The training mode.
+        seconds: How long a network of the U-Net's cost takes in each mode that was measured, by
+            the mode's text; ``None`` if it cannot be run.
+        errors: Why modes cannot be run, by their text.
+        device: Where they were measured.
         cores: How many this process had there.
     """
 
-    way: TrainingMode
+    mode: TrainingMode
     seconds: dict[str, float | None] = field(default_factory=dict)
-    troubles: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     device: str
     cores: int
 
     def to_json(self) -> dict[str, object]:
         """Return it as the ledger keeps it."""
-        return asdict(self)
+        return {
+            "way": asdict(self.mode),
+            "seconds": self.seconds,
+            "troubles": self.errors,
+            "device": self.device,
+            "cores": self.cores,
+        }
 
 
-def told(facts: Mapping[str, str]) -> str | None:
-    """Return in a sentence what was measured, ``None`` if nothing was.
+def describe_choice(facts: Mapping[str, str]) -> str | None:
+    """Return a sentence about a study's mode and its measurement, ``None`` without measurement.
 
     Args:
         facts: Of a study's ledger.
@@ -68,13 +74,13 @@ def told(facts: Mapping[str, str]) -> str | None:
         return None
     fastest, slowest = min(tried.values()), max(tried.values())
     return (
-        f"{TrainingMode(**known['way'])}: chosen from {len(known['seconds'])} ways measured on "
+        f"{TrainingMode(**known['way'])}: chosen from {len(known['seconds'])} modes measured on "
         f"{known['device']}, the fastest {slowest / fastest:.1f} times as fast as the slowest"
     )
 
 
-def workers_of(facts: Mapping[str, str], *, device: str, cores: int) -> int | None:
-    """Return how many workers were measured to be fastest here, ``None`` if that is not known.
+def measured_workers(facts: Mapping[str, str], *, device: str, cores: int) -> int | None:
+    """Return the number of workers measured to be fastest here, ``None`` if not measured here.
 
     Args:
         facts: Of a study's ledger.
@@ -84,5 +90,5 @@ def workers_of(facts: Mapping[str, str], *, device: str, cores: int) -> int | No
     if WAY_TO_TRAIN not in facts:
         return None
     known = json.loads(facts[WAY_TO_TRAIN])
-    here = (known["device"], known["cores"]) == (device, cores)
-    return int(known["way"]["workers"]) if here and known["seconds"] else None
+    is_here = (known["device"], known["cores"]) == (device, cores)
+    return int(known["way"]["workers"]) if is_here and known["seconds"] else None

@@ -112,9 +112,12 @@ def _mean_s(evaluation: ScoredNetwork) -> float:
 
 def _accepted(evaluations: Sequence[ScoredNetwork]) -> Iterator[int]:
     """Yield the numbers of the evaluations that the search went on from, starts left out."""
-    told = {each.genotype: -math.inf if each.told is None else each.told for each in evaluations}
+    told = {
+        each.genotype: -math.inf if each.reported_score is None else each.reported_score
+        for each in evaluations
+    }
     for batch in in_batches(each.record for each in evaluations):
-        best = max(batch, key=lambda record: told[record.genotype])
+        best = max(batch, key=lambda record: scores[record.genotype])
         incumbent = best.incumbent
-        if incumbent is not None and told[best.genotype] > told.get(incumbent, math.inf):
+        if incumbent is not None and scores[best.genotype] > scores.get(incumbent, math.inf):
             yield best.number

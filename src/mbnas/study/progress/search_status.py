@@ -90,11 +90,11 @@ class ScoredNetwork:
     @property
     def score(self) -> float | None:
         """Mean over the trainings; ``None`` while some are missing, if one failed or it dropped."""
-        return None if self.dropped_after else self.told
+        return None if self.dropped_after else self.reported_score
 
     @property
-    def told(self) -> float | None:
-        """What the search was told of it: its score, or what that was expected to be."""
+    def reported_score(self) -> float | None:
+        """The score that the searcher received: its own, or the expected one if it was dropped."""
         score = self.judgement.score
         return score if score is not None and math.isfinite(score) else None
 

@@ -13,7 +13,7 @@ from mbnas.cli.show.messages import say
 from mbnas.cli.show.printing import console
 from mbnas.data.phantom.phantom_dataset import write_phantom
 from mbnas.escaping import visible
-from mbnas.study.directory import resolve
+from mbnas.study.resolve_study import resolve
 
 NUM_PATIENTS = 12
 NEW_INITIALISATIONS = 2

@@ -26,8 +26,8 @@ from mbnas.report.tables.comparison_files import write_comparison
 from mbnas.report.tables.comparison_values import comparison_values
 from mbnas.results.comparison import Comparison, compare_contenders
 from mbnas.space.genotype import Genotype
-from mbnas.study.dataset_source import Beginning, find_source
-from mbnas.study.directory import Study, say_nothing
+from mbnas.study.dataset_source import StudyOrigin, find_source
+from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.lock import study_lock
 from mbnas.training.device.device_setup import resolve_device
@@ -97,14 +97,14 @@ def _dataset_name(study: Study) -> str:
 
 def _dataset(study: Study) -> Dataset:
     """Return a study's dataset, and raise if it is not the one that the study began with."""
-    beginning = Beginning.of(study)
-    source = find_source(study, beginning, say_nothing)
-    if source is None or beginning is None:
+    origin = StudyOrigin.of(study)
+    source = find_source(study, origin)
+    if source is None or origin is None:
         raise StudyError(
             f"The dataset of {study.path} is not at {study.configuration.dataset}, and nnU-Net "
             "needs its images. Say where it is with --dataset PLACE."
         )
-    beginning.check(study, source.fingerprint(study.configuration.preparation))
+    origin.check(study, source.fingerprint(study.configuration.preparation))
     return source.dataset
 
 

@@ -20,13 +20,14 @@ from mbnas.report.live.rewrite_interval import RewriteInterval
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import collect
 from mbnas.results.search_summary import SearchSummary
-from mbnas.study.directory import Study, resolve
+from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.training_mode import told
+from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.drive.worker_pool import default_workers
 from mbnas.study.progress.search_status import SearchStatus
+from mbnas.study.resolve_study import resolve
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def search_and_report(
     )
     with holding(study) as held:
         study = held.study
-        if measured := told(held.ledger.facts()):
+        if measured := describe_choice(held.ledger.facts()):
             say(f"Trains with {measured}.")
 
         def rewrite() -> None:
