@@ -112,7 +112,7 @@ def _mean_s(evaluation: ScoredNetwork) -> float:
 
 def _accepted(evaluations: Sequence[ScoredNetwork]) -> Iterator[int]:
     """Yield the numbers of the evaluations that the search went on from, starts left out."""
-    told = {
+    scores = {
         each.genotype: -math.inf if each.reported_score is None else each.reported_score
         for each in evaluations
     }
