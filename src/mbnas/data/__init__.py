@@ -1,1 +1,1 @@
-"""From image files to slices in memory."""
+"""Datasets: from image files to prepared slices."""

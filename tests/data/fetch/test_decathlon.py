@@ -70,7 +70,7 @@ def test_a_dataset_that_is_there_is_not_fetched(file_server, tmp_path):
 
 def test_something_else_in_its_place_is_left_alone(file_server, tmp_path):
     (tmp_path / NAME).mkdir()
-    with pytest.raises(DownloadError, match="is there and is no dataset"):
+    with pytest.raises(DownloadError, match="exists and is not a dataset"):
         download_task(offered(file_server), tmp_path)
     assert file_server.sent == []
 
@@ -168,7 +168,7 @@ def test_two_at_a_time_is_one_too_many(file_server, tmp_path):
     holder = os.open(work, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
     try:
-        with pytest.raises(DownloadError, match="Another process is fetching"):
+        with pytest.raises(DownloadError, match="Another process is downloading"):
             download_task(offered(file_server), tmp_path)
     finally:
         os.close(holder)

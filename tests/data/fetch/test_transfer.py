@@ -93,7 +93,7 @@ def test_a_part_of_an_unknown_version_is_fetched_anew(server, path):
 @pytest.mark.parametrize("claim", ["bytes 7-9/10", "pages 1-2"])
 def test_a_part_that_was_not_asked_for_is_not_taken(server, path, claim):
     server.claims.append(claim)
-    with pytest.raises(DownloadError, match="sent a part nobody asked for"):
+    with pytest.raises(DownloadError, match="sent a part that was not requested"):
         fetched(server, path)
     cut(server, path)
     server.claims.append(claim)

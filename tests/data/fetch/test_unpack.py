@@ -99,6 +99,6 @@ def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(tmp_path):
     made = archive(tmp_path / "a.tar", [member("Task/" + "a" * 90)])
     for damaged in (made.read_bytes()[:550], b"no archive"):
         made.write_bytes(damaged)
-        with pytest.raises(DownloadError, match="is no tar archive, or a damaged one"):
+        with pytest.raises(DownloadError, match="is not a tar archive, or is damaged"):
             unpack(made, tmp_path / "out", top="Task")
         assert not (tmp_path / "out").exists()

@@ -162,7 +162,7 @@ def test_axes_and_affines_that_make_no_volume_are_refused(tmp_path):
     raw = bytearray((tmp_path / "singular.nii").read_bytes())
     raw[280:296] = bytes(16)  # srow_x, whatever nibabel wrote there
     (tmp_path / "singular.nii").write_bytes(raw)
-    with pytest.raises(DatasetError, match="no place in space"):
+    with pytest.raises(DatasetError, match="without a valid position in space"):
         read_image((tmp_path / "singular.nii",))
     write_image(tmp_path / "many.nii", np.ones((2, 3, 3, 3), np.float32), np.eye(4))
     with pytest.raises(DatasetError, match="holds 2 channels"):

@@ -108,7 +108,7 @@ def test_the_peripheral_zone_lies_behind_the_central_one(patients):
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(DatasetError, match="holds something already"):
+    with pytest.raises(DatasetError, match="is not empty"):
         write_phantom("spleen", tmp_path, num_patients=1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -1,6 +1,6 @@
-"""Augmentation as values: how far slices may be varied, and what was drawn for one batch.
+"""Augmentation as values: its settings, and the random parameters of one batch.
 
-Drawing gives a value that can be stored and replayed; :mod:`mbnas.data.augmentation.transform`
+Drawn parameters can be stored and replayed; :mod:`mbnas.data.augmentation.transform`
 applies it.
 
 Source: Bosma et al. 2022, section 3.1 (scaling, shifting, rotating, flipping, brightness);
@@ -23,19 +23,20 @@ LEFT_RIGHT = ANATOMICAL_AXES[0]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationSettings:
-    """How far training slices are varied.
+    """How much training slices are varied.
 
     Attributes:
-        probability: With which each transform but flipping is applied to a slice, 0 to 1.
+        probability: Probability that a transform other than flipping is applied to a slice,
+            0 to 1.
         scale: Largest relative change of size; 0.15 is from 0.85 to 1.15 times.
-        shift: Largest shift along either axis as a fraction of the slice's side.
-        rotation_degrees: Largest rotation either way.
+        shift: Largest shift along either axis as a fraction of the side of the slice.
+        rotation_degrees: Largest rotation in either direction.
         brightness: Largest offset added to a channel, in units of its normalised intensities.
-        flip_axes: Anatomical axes across which half of the slices are flipped. A flip
-            across another than left-right makes a body that there is not.
-        mirror_pairs: Pairs of names of classes that change places in a left-right flip; ``None``
+        flip_axes: Anatomical axes across which half of the slices are flipped. A flip across an
+            axis other than left-right gives an anatomy that does not exist.
+        mirror_pairs: Pairs of names of classes that are exchanged in a left-right flip. ``None``
             decides by the names of the classes (:mod:`mbnas.data.datasets.laterality`), which may
-            also take axes away. A study decides once, when it begins.
+            also remove flip axes. A study decides once, when it is created.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -76,11 +77,11 @@ class AugmentationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationParameters:
-    """What happens to each slice of one batch.
+    """The transform of each slice of one batch.
 
     Attributes:
         scale: Magnification, of shape (batch,).
-        shift: Displacement along height and width, in sides of the slice, (batch, 2).
+        shift: Displacement along height and width, as a fraction of the side, (batch, 2).
         rotation: Angle in radians, (batch,).
         flip: Whether height and width are reversed, (batch, 2).
         brightness: Offset of every channel, (batch, channels).
@@ -105,7 +106,7 @@ def draw_augmentation(
 
     Args:
         settings: The ranges.
-        rng: Where the randomness comes from.
+        rng: Source of randomness.
         batch: Number of slices.
         channels: Number of image channels.
         flip_dims: Whether slices may be reversed along height and along width.

@@ -1,7 +1,7 @@
-"""Augmentation of a whole batch at once, on whatever device it is.
+"""Augmentation of a whole batch at once, on any device.
 
-One grid, one sampling of the images, one of the labels. The parameters were drawn
-before, as a value, so applying them is deterministic.
+Images and labels are each sampled once, on one grid. The parameters were drawn before, so
+that applying them is deterministic.
 
 Shape suffixes: B batch, C channels, H height, W width.
 """
@@ -23,11 +23,11 @@ def apply_augmentation(
     images_BCHW: Float[Tensor, "batch channels side side"],
     labels_BHW: UInt8[Tensor, "batch side side"],
 ) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
-    """Return transformed images and labels, on the device where they are.
+    """Return transformed images and labels, on their device.
 
     Args:
-        parameters: Of as many slices and channels as the batch has.
-        images_BCHW: Square slices; on others a rotation would shear.
+        parameters: Parameters for the slices and channels of the batch.
+        images_BCHW: Square slices, as a rotation would shear others.
         labels_BHW: Class indices of the same slices.
     """
     return augment(
@@ -44,15 +44,15 @@ def augment(
     images_BCHW: Float[Tensor, "batch channels side side"],
     labels_BHW: UInt8[Tensor, "batch side side"],
 ) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
-    """Return transformed images and labels, of parameters that are on their device already.
+    """Return transformed images and labels, with parameters that are on their device.
 
-    Images are sampled bilinearly and labels at the nearest pixel, on one grid. What comes
-    from outside the slice is 0: the padding of the preparation, and background.
+    Images are sampled bilinearly and labels at the nearest pixel, on one grid. Pixels
+    from outside the slice are 0: the padding of prepared slices, and background.
 
     Args:
-        matrices_B23: From output to input coordinates, as ``affine_grid`` expects them.
-        brightness_BC: What is added to every channel.
-        images_BCHW: Square slices; on others a rotation would shear.
+        matrices_B23: Maps from output to input coordinates, as for ``affine_grid``.
+        brightness_BC: Offset of every channel.
+        images_BCHW: Square slices, as a rotation would shear others.
         labels_BHW: Class indices of the same slices.
     """
     grid_BHW2 = sampling_grid(matrices_B23, images_BCHW.shape[-1])
@@ -69,12 +69,12 @@ def mirror_labels(
     mirrored_B: Bool[Tensor, " batch"],
     mirrored_classes: Sequence[int],
 ) -> UInt8[Tensor, "batch side side"]:
-    """Return labels in which classes have changed places in the slices that are mirrored.
+    """Return labels with exchanged classes in the slices that are mirrored.
 
     Args:
         labels_BHW: Class indices.
         mirrored_B: Which slices are flipped left to right.
-        mirrored_classes: What the background and each class is in the mirror.
+        mirrored_classes: The class that the background and each class becomes.
     """
     in_mirror_K = torch.tensor(mirrored_classes, dtype=torch.uint8, device=labels_BHW.device)
     swapped_BHW = in_mirror_K[labels_BHW.long()]
@@ -86,8 +86,8 @@ def sampling_grid(
 ) -> Float[Tensor, "batch side side 2"]:
     """Return where each output pixel is sampled from, as ``affine_grid`` does for square slices.
 
-    In place of matrix products with two columns it takes three passes over planes of x and y,
-    in half of the time or less, and gives the same numbers to the last bit on processors.
+    Instead of matrix products with two columns it makes three passes over planes of x and y,
+    in half of the time or less, and gives identical bits on CPUs.
     """
     centres_S = torch.linspace(-1, 1, side, device=matrices_B23.device) * (side - 1) / side
     across, down, offset = matrices_B23[..., None, None].unbind(2)

@@ -1,1 +1,1 @@
-"""Public datasets, downloaded and unpacked."""
+"""Downloads and unpacks public datasets."""

@@ -1,8 +1,8 @@
-"""Tasks of the Medical Segmentation Decathlon, from their addresses to a dataset's folder.
+"""Downloads tasks of the Medical Segmentation Decathlon.
 
-Addresses and MD5 sums are MONAI's, read from the MONAI that is installed. A folder beside the
-dataset's place holds what is fetched until the dataset is whole; a kernel lock on that folder,
-which ends with its holder, keeps two processes from fetching the same.
+Addresses and MD5 sums are read from the installed MONAI. A folder next to that of the dataset
+contains the download until the dataset is complete. A kernel lock on it, which ends with its
+holder, keeps two processes from downloading the same dataset.
 
 Source: Antonelli et al. 2022, The Medical Segmentation Decathlon, Nature Communications 13, 4128.
 """
@@ -21,25 +21,25 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from mbnas.data.fetch.transfer import discard, fetch
+from mbnas.data.fetch.transfer import ByteCallback, discard, fetch
 from mbnas.data.fetch.unpack import unpack
 from mbnas.errors import DownloadError, UsageError
 from mbnas.machine.files import writing
 
 _ARCHIVE = "archive.tar"
 
-Watch = Callable[[str, int, int | None], None]
-"""Told what is done, and how many bytes of it are done, of how many if that is known."""
+StageCallback = Callable[[str, int, int | None], None]
+"""Called with the current stage, its number of bytes so far, and the total if it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A dataset of the Decathlon, as it is offered.
+    """A dataset of the Decathlon, as it is published.
 
     Attributes:
         name: Such as ``"Task05_Prostate"``, also the name of its folder.
-        url: Where its archive is.
-        md5: Sum of the archive's bytes, in hexadecimal digits.
+        url: Address of its archive.
+        md5: MD5 sum of the archive, in hexadecimal digits.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Task:
     md5: str
 
     def at(self, mirror: str) -> Task:
-        """Return the task at a mirror, whose archives have their usual names.
+        """Return the task on a mirror, which keeps the names of the archives.
 
         >>> Task(name="A", url="https://far.example/a/A.tar", md5="").at("http://near/b/").url
         'http://near/b/A.tar'
 
         Raises:
-            UsageError: if the mirror is no address.
+            UsageError: if the mirror is not an address.
         """
         if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).netloc:
             raise UsageError(
@@ -65,7 +65,7 @@ class Task:
 
 
 def tasks() -> dict[str, Task]:
-    """Return all tasks by name; loads MONAI, which takes seconds."""
+    """Return all tasks by name; this imports MONAI, which takes seconds."""
     from monai.apps import DecathlonDataset
 
     sums = DecathlonDataset.md5
@@ -76,10 +76,10 @@ def tasks() -> dict[str, Task]:
 
 
 def find_task(name: str) -> Task:
-    """Return the task of a name.
+    """Return the task with a name.
 
     Raises:
-        UsageError: if there is none; names the nearest.
+        UsageError: if there is none; the message has the nearest name.
     """
     known = tasks()
     if name not in known:
@@ -94,55 +94,57 @@ def find_task(name: str) -> Task:
     return known[name]
 
 
-def download_task(
-    task: Task, directory: Path, *, watch: Watch = lambda stage, done, total: None
-) -> bool:
-    """Have a task's dataset whole in ``directory``, in a folder of its name, or not at all.
+def download_task(task: Task, directory: Path, *, watch: StageCallback | None = None) -> bool:
+    """Download the dataset of a task to a folder of its name in ``directory``, or nothing.
 
-    What was fetched when an error comes is kept, and the next call goes on from there.
+    On an error, the part downloaded so far is kept, and the next call continues from there.
 
     Args:
-        task: Which dataset.
-        directory: Where its folder goes; made if it is not there.
-        watch: Told of progress.
+        task: The dataset.
+        directory: Parent of its folder; created if missing.
+        watch: Called as stages and bytes advance.
 
     Returns:
-        Whether it was fetched now; ``False`` if it was there already.
+        Whether it was downloaded; ``False`` if it existed already.
 
     Raises:
-        DownloadError: if it cannot be fetched, does not have the sum it must have or is not to
-            be trusted.
-        WriteError: if it cannot be written; what was fetched is kept.
+        DownloadError: if it cannot be downloaded, has the wrong MD5 sum or cannot be trusted.
+        WriteError: if it cannot be written; the part downloaded so far is kept.
     """
     with writing(directory):
-        if _is_there(directory / task.name):
+        if _exists(directory / task.name):
             return False
-        with _workplace(directory, task.name) as work:
-            if _is_there(directory / task.name):  # by a process that was at it until now
+        with _download_folder(directory, task.name) as work:
+            if _exists(directory / task.name):  # by another process, meanwhile
                 return False
             archive = work / _ARCHIVE
-            fetch(task.url, archive, copies=2, progress=partial(watch, "Fetching"))
-            watch("Verifying", 0, archive.stat().st_size)
+            fetch(task.url, archive, copies=2, progress=_stage(watch, "Fetching"))
+            if watch is not None:
+                watch("Verifying", 0, archive.stat().st_size)
             _verify(archive, task)
-            progress = partial(watch, "Unpacking")
+            progress = _stage(watch, "Unpacking")
             unpacked = unpack(archive, work / "unpacked", top=task.name, progress=progress)
             unpacked.rename(directory / task.name)
             shutil.rmtree(work)
     return True
 
 
-def _is_there(folder: Path) -> bool:
-    """Whether a dataset stands at its place.
+def _stage(watch: StageCallback | None, stage: str) -> ByteCallback | None:
+    return None if watch is None else partial(watch, stage)
+
+
+def _exists(folder: Path) -> bool:
+    """Return whether a dataset exists.
 
     Raises:
-        DownloadError: if something else does.
+        DownloadError: if the folder has something else.
     """
     if not folder.exists():
         return False
     if not (folder / "dataset.json").is_file():
         raise DownloadError(
-            f"{folder} is there and is no dataset: it has no dataset.json. Move it away, or choose "
-            "another place."
+            f"{folder} exists and is not a dataset: it has no dataset.json. Move it, or choose "
+            "another folder."
         )
     return True
 
@@ -153,26 +155,26 @@ def _verify(archive: Path, task: Task) -> None:
     if found != task.md5:
         discard(archive)
         raise DownloadError(
-            f"What {task.url} sent has the MD5 sum {found}, not {task.md5}: it is damaged or "
+            f"The download of {task.url} has the MD5 sum {found}, not {task.md5}: it is damaged or "
             "another file, and was removed. Run the same command again, or take it from a mirror."
         )
 
 
 @contextmanager
-def _workplace(directory: Path, name: str) -> Iterator[Path]:
-    """Yield a folder held by this process, kept afterwards if something was fetched to it."""
+def _download_folder(directory: Path, name: str) -> Iterator[Path]:
+    """Yield a folder locked by this process, which is kept if it has a partial download."""
     made = [each for each in (directory, *directory.parents) if not each.exists()]
     work = directory / f".{name}.download"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        with _held(work):
-            shutil.rmtree(work / "unpacked", ignore_errors=True)  # by one that was killed
+        with _locked(work):
+            shutil.rmtree(work / "unpacked", ignore_errors=True)  # of a killed process
             try:
                 yield work
             finally:
                 if (work / _ARCHIVE).exists() and not (work / _ARCHIVE).stat().st_size:
                     discard(work / _ARCHIVE)
-                with suppress(OSError):  # it holds something to go on from, or is gone
+                with suppress(OSError):  # it has a partial download, or was removed
                     work.rmdir()
     finally:
         for folder in made:
@@ -181,14 +183,14 @@ def _workplace(directory: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DownloadError(
-                f"Another process is fetching to {folder}: one at a time may. Wait until it ends."
+                f"Another process is downloading to {folder}: only one may. Wait until it ends."
             ) from error
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What goes wrong between here and a server: one sentence each, and whether it may pass."""
+"""Errors of a download: a message for each, and whether another attempt may succeed."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from urllib.error import HTTPError, URLError
 from mbnas.errors import DownloadError
 
 TIMEOUT_S = 30.0
-"""How long a server may be silent."""
+"""How long to wait for data from a server."""
 
-_BUSY = (408, 425, 429)  # as all from 500, these may pass
-
-
-class PassingError(DownloadError):
-    """What another attempt may not meet."""
+_BUSY = (408, 425, 429)  # temporary, as are all from 500
 
 
-def in_words(url: str, error: Exception) -> DownloadError:
-    """Return what went wrong as a sentence.
+class TemporaryError(DownloadError):
+    """A download failed, and another attempt may succeed."""
+
+
+def download_error(url: str, error: Exception) -> DownloadError:
+    """Return the error of a download with a message for the user.
 
     Args:
-        url: What was asked for.
-        error: What ``urllib`` or ``http`` raised.
+        url: The requested address.
+        error: The exception of ``urllib`` or ``http``.
     """
     cause = error.reason if type(error) is URLError else error
     match cause:
@@ -34,18 +34,18 @@ def in_words(url: str, error: Exception) -> DownloadError:
                 "from a mirror that has it."
             )
         case HTTPError():
-            passes = cause.code in _BUSY or cause.code >= 500
-            return (PassingError if passes else DownloadError)(
+            is_temporary = cause.code in _BUSY or cause.code >= 500
+            return (TemporaryError if is_temporary else DownloadError)(
                 f"The server refused {url} with status {cause.code} ({cause.reason}). "
-                + ("Try again later." if passes else "Ask those who run it.")
+                + ("Try again later." if is_temporary else "Ask its operators.")
             )
         case TimeoutError():
-            return PassingError(
+            return TemporaryError(
                 f"The server of {url} did not answer within {TIMEOUT_S:g} s. Check the network."
             )
         case socket.gaierror():
-            passes = cause.errno == socket.EAI_AGAIN
-            return (PassingError if passes else DownloadError)(
+            is_temporary = cause.errno == socket.EAI_AGAIN
+            return (TemporaryError if is_temporary else DownloadError)(
                 f"The server of {url} was not found by its name ({cause.strerror}). Check the "
                 "network and the address."
             )
@@ -55,12 +55,12 @@ def in_words(url: str, error: Exception) -> DownloadError:
                 "institute's certificate, or name it in SSL_CERT_FILE."
             )
         case InvalidURL() | ValueError():
-            return DownloadError(f"{url} is no address ({cause}). Correct it.")
+            return DownloadError(f"{url} is not an address ({cause}). Correct it.")
         case OSError():
-            return PassingError(
+            return TemporaryError(
                 f"{url} cannot be fetched: {cause.strerror or cause}. Check the network."
             )
         case HTTPException():
-            return PassingError(f"The connection to {url} was cut ({cause}). Check the network.")
+            return TemporaryError(f"The connection to {url} was cut ({cause}). Check the network.")
         case _:
             return DownloadError(f"{url} cannot be fetched: {cause}. Correct the address.")

@@ -1,8 +1,8 @@
-"""A tar archive unpacked without trusting it: regular files and folders, in one folder.
+"""Unpacks a tar archive that is not trusted: only regular files and folders, in one folder.
 
-All that the archive lists is looked at before anything is written. Files are then written from
-their bytes alone, and not by ``tarfile``'s own extraction, whose filters some Pythons that mbnas
-runs on lack: owners, modes, links and devices have no way onto the disk.
+All entries are checked before anything is written. Only the bytes of files are then written, not
+by ``tarfile``'s own extraction, whose filters some supported versions of Python lack: owners,
+modes, links and devices are never restored.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mbnas.data.fetch.transfer import Progress
+from mbnas.data.fetch.transfer import ByteCallback
 from mbnas.errors import DownloadError
 from mbnas.machine.files import size_text
 
-_RESOURCES = "._"
-"""How the files begin that macOS puts beside others, with what is of use there alone."""
+_MACOS_PREFIX = "._"
+"""Prefix of files with metadata that macOS adds next to others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """What of an archive is unpacked: its place, and its file unless it is a folder."""
+    """An entry to unpack: its path, and its file unless it is a folder."""
 
     place: PurePosixPath
     file: tarfile.TarInfo | None
 
 
-def unpack(archive: Path, folder: Path, *, top: str, progress: Progress | None = None) -> Path:
-    """Unpack an archive whose one folder is ``top``; return that folder, inside ``folder``.
+def unpack(archive: Path, folder: Path, *, top: str, progress: ByteCallback | None = None) -> Path:
+    """Unpack an archive with the single folder ``top``; return that folder, inside ``folder``.
 
     Args:
         archive: A tar file, compressed or not.
-        folder: Where to unpack; it is made, and removed again on any error.
-        top: The folder that holds everything in the archive.
-        progress: Told of bytes written.
+        folder: Folder to create; it is removed on any error.
+        top: The folder that contains everything in the archive.
+        progress: Called as bytes are written.
 
     Raises:
-        DownloadError: if the archive is damaged, holds anything but files and folders, a name
-            that leads out of ``top``, or more than the disk has room for.
+        DownloadError: if the archive is damaged, has entries other than files and folders, has
+            a name that leads out of ``top``, or does not fit on the disk.
         OSError: if ``folder`` cannot be written.
     """
     folder.mkdir(parents=True)
     try:
         with tarfile.open(archive) as opened:
             entries = tuple(_entries(opened, archive, top))
-            _check_room(entries, folder, archive)
-            _write(opened, entries, folder, progress or (lambda done, total: None))
+            _check_fits(entries, folder, archive)
+            _write(opened, entries, folder, progress)
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         shutil.rmtree(folder)
         raise DownloadError(
-            f"{archive} is no tar archive, or a damaged one ({error}). Remove it and fetch it "
+            f"{archive} is not a tar archive, or is damaged ({error}). Remove it and fetch it "
             "again."
         ) from error
     except BaseException:
@@ -64,10 +64,10 @@ def unpack(archive: Path, folder: Path, *, top: str, progress: Progress | None =
 
 
 def _entries(opened: tarfile.TarFile, archive: Path, top: str) -> Iterator[_Entry]:
-    """Yield what is to be unpacked.
+    """Yield the entries to unpack.
 
     Raises:
-        DownloadError: at the first entry that is not to be trusted.
+        DownloadError: at the first entry that cannot be trusted.
     """
     is_empty = True
     for member in opened:
@@ -76,7 +76,7 @@ def _entries(opened: tarfile.TarFile, archive: Path, top: str) -> Iterator[_Entr
             raise _refused(archive, member, "leads out of the folder it is unpacked to")
         if not member.isfile() and not member.isdir():
             raise _refused(archive, member, "is neither a file nor a folder")
-        if place == PurePosixPath() or any(part.startswith(_RESOURCES) for part in place.parts):
+        if place == PurePosixPath() or any(part.startswith(_MACOS_PREFIX) for part in place.parts):
             continue
         if place.parts[0] != top or (place.parts == (top,) and not member.isdir()):
             raise _refused(archive, member, f"does not lie in the folder {top}")
@@ -93,8 +93,8 @@ def _refused(archive: Path, member: tarfile.TarInfo, why: str) -> DownloadError:
     )
 
 
-def _check_room(entries: tuple[_Entry, ...], folder: Path, archive: Path) -> None:
-    """Refuse an archive that promises more than there is room for, be it by a trick or not."""
+def _check_fits(entries: tuple[_Entry, ...], folder: Path, archive: Path) -> None:
+    """Check that the announced contents of an archive fit on the disk."""
     needed = sum(entry.file.size for entry in entries if entry.file is not None)
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -105,11 +105,15 @@ def _check_room(entries: tuple[_Entry, ...], folder: Path, archive: Path) -> Non
 
 
 def _write(
-    opened: tarfile.TarFile, entries: tuple[_Entry, ...], folder: Path, progress: Progress
+    opened: tarfile.TarFile,
+    entries: tuple[_Entry, ...],
+    folder: Path,
+    progress: ByteCallback | None,
 ) -> None:
-    """Write files, each on the disk before the folder's name can say that it is whole."""
+    """Write files, and sync each before the folder gets its final name."""
     done, total = 0, sum(entry.file.size for entry in entries if entry.file is not None)
-    progress(done, total)
+    if progress is not None:
+        progress(done, total)
     for entry in entries:
         path = folder / entry.place
         if entry.file is None:
@@ -123,4 +127,5 @@ def _write(
             file.flush()
             os.fsync(file.fileno())
         done += entry.file.size
-        progress(done, total)
+        if progress is not None:
+            progress(done, total)

@@ -1,1 +1,1 @@
-"""Image files: voxels with their place in space."""
+"""Reads and writes image files: voxels with their place in space."""

@@ -1,4 +1,4 @@
-"""How images and classes are shown: which slices, how bright, which way up, in which colours.
+"""How images and classes are shown: choice of slices, brightness, orientation, colours.
 
 Slices are shown as radiologists look at them: anterior or superior up, the patient's right to
 the left. A class has the same colour on the page, on overlays and in figures.
@@ -6,8 +6,8 @@ the left. A class has the same colour on the page, on overlays and in figures.
 Shape suffixes: N slices.
 
 Source of the colours: Okabe and Ito 2008, "Color Universal Design": colours that remain distinct
-for people with any of the common kinds of colour blindness. Black is left out, and so is the
-blue that is dark on grey images; neighbours in the order are those that differ most.
+for people with any of the common kinds of colour blindness. Black is left out, as is the blue
+that is dark on grey images; consecutive colours are those that differ most.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 
 EDGES = (("A", "S"), ("R", "S"), ("R", "A"))
-"""For each canonical axis that slices are cut across: what lies to the left, and what above."""
+"""For slices across each canonical axis: the letters of their left and upper edge."""
 
 
 def chosen_slices(
     foreground_N: Integer[np.ndarray, " slice"], most: int
 ) -> Integer[np.ndarray, " shown"]:
-    """Return the slices to show: those with foreground and one to each side, evenly thinned.
+    """Return the slices to show: an even selection of those with foreground and one on each side.
 
     Args:
         foreground_N: Foreground pixels of each slice.
-        most: Slices to choose, one or more; the fullest is always among them.
+        most: Maximum number of slices, 1 or more; that with most foreground is always chosen.
     """
     inside = np.flatnonzero(foreground_N)
     if not inside.size:
@@ -44,7 +44,7 @@ def chosen_slices(
 
 
 def window(pixels: Float32[np.ndarray, "*grid"]) -> tuple[float, float]:
-    """Return the intensities that become black and white: percentiles 0.5 and 99.5."""
+    """Return the intensities shown as black and white: percentiles 0.5 and 99.5."""
     low, high = np.percentile(pixels, (0.5, 99.5))
     return float(low), float(max(high, low + 1e-6))
 
@@ -52,7 +52,7 @@ def window(pixels: Float32[np.ndarray, "*grid"]) -> tuple[float, float]:
 def upright(
     slices: Shaped[np.ndarray, "*stack height width"],
 ) -> Shaped[np.ndarray, "*stack width height"]:
-    """Return slices turned so that their higher axis runs upwards, the lower to the left."""
+    """Return slices with their second axis upwards and their first to the left."""
     return slices.swapaxes(-1, -2)[..., ::-1, ::-1]
 
 
@@ -63,7 +63,7 @@ def class_colour(number: int) -> str:
     """Return the colour of a foreground class as ``#rrggbb``.
 
     Args:
-        number: Of the class, counted from 0 without the background.
+        number: Number of the class, from 0 without the background.
 
     >>> class_colour(0), class_colour(1)
     ('#56b4e9', '#e69f00')
@@ -72,6 +72,6 @@ def class_colour(number: int) -> str:
 
 
 def further_colour(index: int) -> str:
-    """Return a colour where a palette has come to its end: hues are a golden angle apart."""
+    """Return a colour beyond the palette; consecutive hues are a golden angle apart."""
     red, green, blue = colorsys.hls_to_rgb(index * 0.381966 % 1, 0.62, 0.5)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"

@@ -1,4 +1,4 @@
-"""Names of image files: which are read, what a case is called, and what is passed over.
+"""Names of image files: which are read, the names of their cases, and which are skipped.
 
 The case of suffixes does not matter: some scanners and file systems write ``.NII.GZ``.
 """
@@ -11,18 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SUFFIXES = (".nii.gz", ".nii")
-"""Of the files that are read and written, in lower case."""
+"""Suffixes of the files that are read and written, in lower case."""
 
 CHANNEL_NAME = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
-"""What nnU-Net calls a channel's file, without its suffix: the case and the channel's number."""
+"""nnU-Net's name of the file of a channel, without suffix: the case and the channel's number."""
 
 _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _IMAGE = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE)
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 
 
 def is_nifti(name: str) -> bool:
-    """Say whether a file's name ends in ``.nii`` or ``.nii.gz``, in upper or lower case.
+    """Return whether a file name ends in ``.nii`` or ``.nii.gz``, in upper or lower case.
 
     >>> is_nifti("case_01.NII.GZ"), is_nifti("case_01.nii.bz2")
     (True, False)
@@ -31,7 +31,7 @@ def is_nifti(name: str) -> bool:
 
 
 def resembles_image(name: str) -> bool:
-    """Say whether a name is that of a medical image, in a format that is read or not.
+    """Return whether a name is that of a medical image, in a supported format or not.
 
     >>> [resembles_image(name) for name in ("a.nii.gz.part", "a.mha", "a.json")]
     [True, True, False]
@@ -40,7 +40,7 @@ def resembles_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Say whether a file is hidden, as the stand-ins are that macOS leaves (``._case.nii``)."""
+    """Return whether a file is hidden, such as the ``._case.nii`` that macOS creates."""
     return name.startswith(".")
 
 
@@ -54,7 +54,7 @@ def without_suffix(name: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """Return a file's ``.nii`` or ``.nii.gz`` as it is spelt; empty if it has none."""
+    """Return the ``.nii`` or ``.nii.gz`` of a file name as it is spelt; empty if it has none."""
     return name[len(without_suffix(name)) :]
 
 
@@ -64,7 +64,7 @@ class PassedOver:
 
     Attributes:
         file: Its path, relative to the folder that was read.
-        reason: Why it is not used, as the end of a sentence whose subject is the file.
+        reason: Why it is not used, as the predicate of a sentence about the file.
     """
 
     file: str
@@ -72,11 +72,11 @@ class PassedOver:
 
 
 def unreadable_images(names: Iterable[str], folder: str = "") -> tuple[PassedOver, ...]:
-    """Return what resembles an image and is not named as the files that are read.
+    """Return the files that look like images but do not have a supported suffix.
 
     Args:
-        names: Of the files in a folder.
-        folder: Put before each name, with its slash.
+        names: Names of the files in a folder.
+        folder: Prefix of each name, with its slash.
     """
     return tuple(
         PassedOver(file=folder + name, reason="is not named .nii or .nii.gz")
@@ -86,7 +86,7 @@ def unreadable_images(names: Iterable[str], folder: str = "") -> tuple[PassedOve
 
 
 def passed_over_sentences(passed_over: Iterable[PassedOver]) -> tuple[str, ...]:
-    """Return a sentence for each reason, with the first files concerned.
+    """Return a sentence for each reason, with the first files that it applies to.
 
     >>> passed_over_sentences([PassedOver(file="a.mha", reason="is not named .nii or .nii.gz")])
     ('1 file was passed over: a.mha is not named .nii or .nii.gz.',)
@@ -107,7 +107,7 @@ def _counted(count: int) -> str:
 def _others(files: list[str]) -> str:
     if not files:
         return ""
-    shown = ", ".join(files[: _MOST_NAMES - 1])
-    more = len(files) - (_MOST_NAMES - 1)
+    shown = ", ".join(files[: _MAX_NAMES - 1])
+    more = len(files) - (_MAX_NAMES - 1)
     verb = "is" if len(files) == 1 else "are"
     return f" (so {verb} {shown}{f' and {more} more' if more > 0 else ''})"

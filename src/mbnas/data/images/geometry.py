@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Shaped
 
 ANATOMICAL_AXES = ("left-right", "posterior-anterior", "inferior-superior")
-"""What the three canonical axes run along, in their order."""
+"""Names of the three canonical axes, in order."""
 
 GRID_TOLERANCE = 0.1
-"""How far a corner of one grid may lie from that of another that counts as the same, in voxels.
+"""Largest distance between the corners of two grids that are considered the same, in voxels.
 
 Along an axis of 512 voxels, directions rounded to four decimals displace the far corner by up
-to 0.04 voxels, and lengths of 0.703125 mm written as 0.703 by 0.09. What is resampled onto
-another grid lies farther off as a rule, and a shift by half a voxel always does.
+to 0.04 voxels, and lengths of 0.703125 mm written as 0.703 by 0.09. Images that were resampled
+to another grid usually differ by more, and a shift by half a voxel always does.
 """
 
 Affine = tuple[tuple[float, ...], ...]
@@ -30,11 +30,11 @@ Affine = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offset:
-    """How far apart two grids lie, at that of their eight outer corners where it is farthest.
+    """The largest distance between corresponding outer corners of two grids.
 
     Attributes:
         mm: The distance.
-        voxels: The largest of its parts along the axes, as a multiple of the voxels' lengths.
+        voxels: Its largest component along the axes, in voxel lengths.
     """
 
     mm: float
@@ -47,9 +47,9 @@ class Geometry:
 
     Attributes:
         shape_xyz: Number of voxels along the file's own three axes.
-        affine: Four rows of four: the file's voxel indices to millimetres in RAS+.
-        orientation: For each axis of the file, the canonical axis that it runs
-            along, and 1, or -1 where it runs the other way.
+        affine: Four rows of four: voxel indices of the file to millimetres in RAS+.
+        orientation: For each axis of the file, the canonical axis along which it runs, and
+            1, or -1 if it runs in the opposite direction.
     """
 
     shape_xyz: tuple[int, int, int]
@@ -58,7 +58,7 @@ class Geometry:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Geometry:
-        """Return the geometry whose ``dataclasses.asdict`` went through JSON."""
+        """Return the geometry from its ``dataclasses.asdict`` after JSON."""
         x, y, z = fields["shape_xyz"]
         return cls(
             shape_xyz=(x, y, z),
@@ -70,7 +70,7 @@ class Geometry:
     def canonical(
         cls, shape_xyz: tuple[int, int, int], spacing_mm: tuple[float, float, float]
     ) -> Geometry:
-        """Return the grid of an array in canonical orientation that lies nowhere in particular.
+        """Return the grid of an array in canonical orientation, at an arbitrary position.
 
         >>> Geometry.canonical((4, 5, 6), (1.0, 1.0, 3.0)).spacing_mm
         (1.0, 1.0, 3.0)
@@ -93,11 +93,10 @@ class Geometry:
         return x, y, z
 
     def turned_like(self, reference: Geometry) -> Geometry:
-        """Return this grid with its axes named after those of ``reference`` that are nearest.
+        """Return this grid with each axis assigned to the nearest axis of ``reference``.
 
-        Of two files with the same voxels each may be canonical in its own way, where an axis
-        lies midway between two anatomical ones. With the orientation returned, both are turned
-        to the same array.
+        If an axis is halfway between two anatomical axes, two files with the same voxels may have
+        different canonical orientations. With the orientation returned, both give the same array.
         """
         own, other = (_directions(grid.affine) for grid in (self, reference))
         along = np.linalg.solve(other, own)  # [axis of the reference, axis of this file]
@@ -110,10 +109,10 @@ class Geometry:
         return replace(self, orientation=orientation)
 
     def offset_from(self, reference: Geometry) -> Offset | None:
-        """Return how far this grid lies from another; ``None`` if their shapes differ.
+        """Return the distance of this grid from another; ``None`` if their shapes differ.
 
-        In which order either stores its voxels makes no difference. Where shapes agree only as
-        they are stored, as in files that lost their affine, voxels of equal indices are compared.
+        The order in which the files store their voxels does not matter. If the shapes agree only
+        as stored, as in files that lost their affine, voxels of equal indices are compared.
         """
         turned = self.turned_like(reference)
         if turned.canonical_shape != reference.canonical_shape:
@@ -130,17 +129,17 @@ class Geometry:
         )
 
     def has_voxels_of(self, reference: Geometry) -> bool:
-        """Say whether both have the same voxels, be they stored in another order or not."""
+        """Return whether both have the same voxels, in any storage order."""
         offset = self.offset_from(reference)
         return offset is not None and offset.voxels <= GRID_TOLERANCE
 
     def is_stored_as(self, reference: Geometry) -> bool:
-        """Say whether both have the same voxels, stored in the same order."""
+        """Return whether both have the same voxels in the same storage order."""
         turned = self.turned_like(reference)
         return turned.orientation == reference.orientation and self.has_voxels_of(reference)
 
     def difference_from(self, reference: Geometry) -> str | None:
-        """Return in words how this grid differs from another; ``None`` if it does not."""
+        """Return as text how this grid differs from another; ``None`` if it does not."""
         offset = self.offset_from(reference)
         if offset is None:
             own = self.turned_like(reference).canonical_shape
@@ -154,7 +153,7 @@ class Geometry:
 
     @property
     def canonical_affine(self) -> np.ndarray:
-        """Voxel indices in canonical orientation to millimetres in RAS+, 4×4."""
+        """Voxel indices in canonical orientation to millimetres in RAS+, of shape (4, 4)."""
         to_file = np.eye(4)
         to_file[:3, :3] = 0
         for source, (axis, flip) in enumerate(self.orientation):
@@ -164,19 +163,19 @@ class Geometry:
         return turned
 
     def to_canonical(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*turned"]:
-        """Return ``array``, whose first three axes are the file's, in canonical orientation."""
+        """Return an array, with the axes of the file first, in canonical orientation."""
         flips = tuple(slice(None, None, flip) for _, flip in self.orientation)
         rest = range(3, array.ndim)
         return array[flips].transpose([*self._sources(), *rest])
 
     def from_canonical(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*turned"]:
-        """Return a canonical ``array`` along the file's own axes; undoes ``to_canonical``."""
+        """Return a canonical array along the axes of the file: the inverse of ``to_canonical``."""
         flips = tuple(slice(None, None, flip) for _, flip in self.orientation)
         rest = range(3, array.ndim)
         return array.transpose([*(axis for axis, _ in self.orientation), *rest])[flips]
 
     def _sources(self) -> Sequence[int]:
-        """Return for each canonical axis the file's axis that runs along it."""
+        """Return for each canonical axis the axis of the file that runs along it."""
         axes = [axis for axis, _ in self.orientation]
         return [axes.index(axis) for axis in range(3)]
 
@@ -184,12 +183,12 @@ class Geometry:
 def aligned(
     array: Shaped[np.ndarray, "*axes"], geometry: Geometry, reference: Geometry
 ) -> Shaped[np.ndarray, "*turned"]:
-    """Return an array of one grid in the orientation in which that of another is canonical.
+    """Return an array in the canonical orientation of another grid with the same voxels.
 
     Args:
-        array: In the canonical orientation of ``geometry``.
-        geometry: Its grid.
-        reference: A grid of the same voxels, be they stored in another order or not.
+        array: Voxels in the canonical orientation of ``geometry``.
+        geometry: Their grid.
+        reference: A grid with the same voxels, in any storage order.
     """
     turned = geometry.turned_like(reference)
     if turned.orientation == geometry.orientation:
@@ -198,7 +197,7 @@ def aligned(
 
 
 def _directions(affine: Affine) -> np.ndarray:
-    """Return the axes of a file's voxels as columns of length 1."""
+    """Return the directions of the file's axes as columns of length 1."""
     matrix = np.asarray(affine)[:3, :3]
     directions: np.ndarray = matrix / np.linalg.norm(matrix, axis=0)
     return directions

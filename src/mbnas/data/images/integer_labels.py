@@ -1,7 +1,7 @@
-"""Labels that are stored as real numbers or with a scale become whole numbers, or are refused.
+"""Converts labels that are stored as floating-point numbers, or with a scale, to integers.
 
-A scale in the header, or a program that computes in floating point, leaves 0.99999998 for 1.
-An interpolated label map has 0.5 for no class at all.
+A scale in the header, or a program that computes in floating point, can turn 1 into 0.99999998,
+which is rounded. An interpolated label map has values such as 0.5, which are refused.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from jaxtyping import Int32, Num
 from mbnas.errors import LabelError
 
 LABEL_TOLERANCE = 1e-3
-"""How far a number in a label file may be from the whole number that it stands for."""
+"""Largest difference between a value of a label file and the nearest integer."""
 
 _LARGEST = np.iinfo(np.int32).max
-_MOST_VALUES = 255
-_MOST_SHOWN = 5
+_MAX_VALUES = 255
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How a NIfTI header turns the numbers stored into those meant: times slope, plus intercept.
+    """How a NIfTI header scales stored values: value times slope plus intercept.
 
     Attributes:
         slope: ``scl_slope``.
@@ -45,42 +45,43 @@ def whole_labels(
     shape: tuple[int, int, int],
     scale: Scale | None,
 ) -> Int32[np.ndarray, "i j k"]:
-    """Return labels rounded to whole numbers.
+    """Return labels rounded to integers.
 
     Args:
         path: Their file, for errors.
-        planes: The values meant, plane by plane.
-        shape: Number of voxels along the file's axes; as many planes as along the third.
-        scale: That the header asks for, and the planes have.
+        planes: The scaled values, plane by plane.
+        shape: Number of voxels along the file's axes; the third is the number of planes.
+        scale: The scale of the header, which the planes already have.
 
     Raises:
-        LabelError: if a value is farther than :data:`LABEL_TOLERANCE` from a whole number.
+        LabelError: if a value differs from the nearest integer by more than
+            :data:`LABEL_TOLERANCE`.
     """
     labels_IJK = np.zeros(shape, np.int32, order="F")
-    strange: set[float] = set()
+    fractional: set[float] = set()
     for k, plane in enumerate(planes):
         nearest = np.round(plane)
-        with np.errstate(invalid="ignore"):  # infinity less itself is no number, and not whole
+        with np.errstate(invalid="ignore"):  # infinity minus itself is NaN, which is not near
             is_near = np.abs(plane - nearest) <= LABEL_TOLERANCE
         is_whole = is_near & (np.abs(nearest) <= _LARGEST)
         if is_whole.all():
             labels_IJK[:, :, k] = nearest
-        elif len(strange) <= _MOST_VALUES:
-            strange.update(np.unique(plane[~is_whole]).tolist())
-    if strange:
-        raise LabelError(_refusal(path, sorted(strange), scale))
+        elif len(fractional) <= _MAX_VALUES:
+            fractional.update(np.unique(plane[~is_whole]).tolist())
+    if fractional:
+        raise LabelError(_refusal(path, sorted(fractional), scale))
     return labels_IJK
 
 
 def _refusal(path: Path, values: list[float], scale: Scale | None) -> str:
-    if len(values) > _MOST_VALUES:
+    if len(values) > _MAX_VALUES:
         return (
-            f"{path} holds more than {_MOST_VALUES} different values that are not whole numbers, "
+            f"{path} holds more than {_MAX_VALUES} different values that are not whole numbers, "
             f"such as {_decimals(values[0])}: it looks like an image, not a label map. Give label "
             "maps."
         )
-    shown = ", ".join(map(_decimals, values[:_MOST_SHOWN]))
-    more = f" and {len(values) - _MOST_SHOWN} others" if len(values) > _MOST_SHOWN else ""
+    shown = ", ".join(map(_decimals, values[:_MAX_SHOWN]))
+    more = f" and {len(values) - _MAX_SHOWN} others" if len(values) > _MAX_SHOWN else ""
     rule = f"{path} holds {shown}{more}: labels are whole numbers, within {LABEL_TOLERANCE:g}."
     if scale is None:
         return f"{rule} Threshold it, or resample it again by nearest neighbour."
@@ -88,7 +89,7 @@ def _refusal(path: Path, values: list[float], scale: Scale | None) -> str:
 
 
 def scale_remark(scale: Scale | None) -> str:
-    """Return what to do about labels that the scale of their header makes wrong; empty without."""
+    """Return the remedy for labels that the scale of their header makes wrong; empty without."""
     if scale is None:
         return ""
     return (
@@ -98,7 +99,7 @@ def scale_remark(scale: Scale | None) -> str:
 
 
 def _decimals(value: float) -> str:
-    """Return a value with the decimals that tell it from a whole number.
+    """Return a value with the decimals that distinguish it from an integer.
 
     >>> _decimals(1.0021), _decimals(1.5), _decimals(250000.002)
     ('1.0021', '1.5', '250000.002')

@@ -1,6 +1,6 @@
-"""How large an image may be: as large as memory allows, or as someone says.
+"""The largest image that is read: what memory allows, or a limit set by the user.
 
-A few bytes of a header, or of a compressed file, can ask for more memory than there is.
+A few bytes of a header, or of a compressed file, can request more memory than the machine has.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from mbnas.errors import DatasetError, UsageError
 from mbnas.machine.host_memory import available_bytes
 
 MEMORY_SHARE = 0.75
-"""How much of the memory that is available reading one case may take, unless told otherwise."""
+"""Default share of the available memory that reading one case may take."""
 
 VARIABLE = "MBNAS_MAX_VOLUME_GIB"
-"""Environment variable that says how many GiB reading one case may take, in place of that share."""
+"""Environment variable with the GiB that reading one case may take, in place of that share."""
 
 _GIB = 2**30
 
 
 def check_memory(path: Path, shape: tuple[int, ...], num_bytes: int) -> None:
-    """Return if a file may be read.
+    """Check that reading a file takes no more memory than allowed.
 
     Args:
         path: The file.
-        shape: Number of voxels along its axes, as its header says.
-        num_bytes: That reading it takes at most.
+        shape: Number of voxels along its axes, from its header.
+        num_bytes: Memory that reading it takes at most.
 
     Raises:
-        DatasetError: if that is more than the limit.
-        UsageError: if the environment variable is no number above 0.
+        DatasetError: if it takes more.
+        UsageError: if the environment variable is not a number above 0.
     """
-    told = os.environ.get(VARIABLE)
+    text = os.environ.get(VARIABLE)
     available = available_bytes()
-    limit = _gib_of(told, VARIABLE) * _GIB if told else MEMORY_SHARE * available
+    limit = _gib_of(text, VARIABLE) * _GIB if text else MEMORY_SHARE * available
     if num_bytes > limit:
         rule = (
-            f"as --max-volume-gib or {VARIABLE} says"
-            if told
+            f"the limit of --max-volume-gib or {VARIABLE}"
+            if text
             else f"{MEMORY_SHARE:.0%} of the {available / _GIB:,.1f} GiB available"
         )
         raise DatasetError(
@@ -53,10 +53,10 @@ def check_memory(path: Path, shape: tuple[int, ...], num_bytes: int) -> None:
 
 @contextmanager
 def limited_to(gib: str | None) -> Iterator[None]:
-    """Set the limit of this process and those that it starts; ``None`` leaves it as it is.
+    """Set the limit of this process and the processes that it starts; ``None`` keeps it.
 
     Args:
-        gib: A number of GiB above 0.
+        gib: The limit in GiB, above 0.
 
     Raises:
         UsageError: if it is not.
@@ -77,7 +77,7 @@ def limited_to(gib: str | None) -> Iterator[None]:
 
 
 def _gib_of(text: str, name: str) -> float:
-    """Return a limit in GiB; ``name`` is what it is called in an error."""
+    """Return a limit in GiB; ``name`` is its name in an error."""
     try:
         value = float(text)
     except ValueError:

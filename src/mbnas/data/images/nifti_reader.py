@@ -1,15 +1,15 @@
-"""Reading NIfTI files into volumes in canonical orientation.
+"""Reads NIfTI files into volumes in canonical orientation.
 
 Arrays are ``[channel, x, y, z]`` in canonical orientation (RAS+).
-:class:`~mbnas.data.images.geometry.Geometry` keeps what undoes the reorientation, so that a label
-is written back on the grid of the file it was made for; with the
-:class:`~mbnas.data.images.volume.Placement` of that file, bit by bit.
+:class:`~mbnas.data.images.geometry.Geometry` has what is needed to undo the reorientation, so
+that a label is written on the grid of the file that it belongs to; with the
+:class:`~mbnas.data.images.volume.Placement` of that file, it is written with identical bits.
 
 The files of one case, channels or label map, are brought to the orientation of the first if they
 have its voxels (:meth:`~mbnas.data.images.geometry.Geometry.has_voxels_of`).
 
-A header is checked against the memory that is available, and no more bytes are read or
-decompressed than the header announces.
+A header is checked against the available memory, and no more bytes are read or decompressed than
+the header announces.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nibabel.wrapstruct import WrapStructError
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.integer_labels import Scale, whole_labels
 from mbnas.data.images.memory_limit import check_memory
-from mbnas.data.images.raw_bytes import read_promised, readable
+from mbnas.data.images.raw_bytes import read_announced, readable
 from mbnas.data.images.volume import FIELDS, Header, Placement, Volume
 from mbnas.errors import DatasetError
 
@@ -51,7 +51,7 @@ _SPACINGS_MM = (1e-5, 1e5)
 
 
 def read_image(paths: tuple[Path, ...]) -> Volume:
-    """Return the image that one file holds, or several with one channel each.
+    """Return the image of one file, or of several files with one channel each.
 
     Args:
         paths: One 3D file, one 4D file with the channels last, or a 3D file per channel.
@@ -60,7 +60,7 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
         DatasetError: if a file cannot be read, or if the files differ in grid.
     """
     if not paths:
-        raise DatasetError("A case without image files has no image. List at least one.")
+        raise DatasetError("A case needs at least one image file. List its files.")
     headers = [read_header(path) for path in paths]
     grid = headers[0].geometry
     for path, header in zip(paths[1:], headers[1:], strict=True):
@@ -79,14 +79,14 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
 
 
 def read_label(path: Path) -> tuple[Integer[np.ndarray, "x y z"], Geometry]:
-    """Return a file's labels in canonical orientation.
+    """Return the labels of a file in canonical orientation.
 
-    Integers that are stored keep their type. Other numbers, and integers with a scale, become
-    int32 by :func:`~mbnas.data.images.integer_labels.whole_labels`.
+    Stored integers keep their type. Other numbers, and integers with a scale, become int32 by
+    :func:`~mbnas.data.images.integer_labels.whole_labels`.
 
     Raises:
-        LabelError: if it holds numbers that are not whole.
-        DatasetError: if the file cannot be read or holds more than one channel.
+        LabelError: if it has values that are not integers.
+        DatasetError: if the file cannot be read or has more than one channel.
     """
     header = read_header(path)
     if header.num_channels != 1:
@@ -94,19 +94,19 @@ def read_label(path: Path) -> tuple[Integer[np.ndarray, "x y z"], Geometry]:
             f"{path} holds {header.num_channels} channels: labels are one 3D volume. "
             "Merge them into one volume of class numbers."
         )
-    labels_IJK = _stored(path, header)[..., 0]
+    labels_IJK = _stored_values(path, header)[..., 0]
     if header.scale is not None or header.number_type.kind == "f":
-        planes = (_meant(labels_IJK[:, :, k], header) for k in range(labels_IJK.shape[2]))
+        planes = (_scaled(labels_IJK[:, :, k], header) for k in range(labels_IJK.shape[2]))
         labels_IJK = whole_labels(path, planes, header.geometry.shape_xyz, header.scale)
     labels_XYZ = header.geometry.to_canonical(labels_IJK)
     return labels_XYZ.astype(labels_XYZ.dtype.newbyteorder("="), order="C"), header.geometry
 
 
 def read_header(path: Path) -> Header:
-    """Return what a file's header says, if the voxels can be read and memory holds them.
+    """Return the header of a file, after checking that its voxels can be read and fit in memory.
 
     Raises:
-        DatasetError: if they cannot.
+        DatasetError: if they cannot be read, or do not fit.
     """
     with readable(path) as stream, _explained(path):
         header = _header(path, stream.read(_HEADER_BYTES))
@@ -119,7 +119,7 @@ def read_header(path: Path) -> Header:
             )
         offset = header.get_data_offset()
         if not 0 <= offset <= _MAX_OFFSET:
-            raise HeaderDataError(f"its voxels begin at byte {offset}")
+            raise HeaderDataError(f"its voxels start at byte {offset}")
         found = Header(
             geometry=_geometry(path, (x, y, z), header.get_best_affine()),
             num_channels=math.prod(channels),
@@ -133,17 +133,17 @@ def read_header(path: Path) -> Header:
 
 
 def _check_memory_of_image(path: Path, headers: Sequence[Header]) -> None:
-    """Raise if voxels as float32 and one file's stored numbers are more than memory holds."""
+    """Check that the voxels as float32 and the stored values of one file fit in memory."""
     kept = sum(4 * math.prod(header.shape) for header in headers)
     shape = headers[0].shape[:3] if headers[0].num_channels == 1 else headers[0].shape
     check_memory(path, shape, kept + max(header.stored_bytes for header in headers))
 
 
 def _empty(num_channels: int, grid: Geometry) -> Float32[np.ndarray, "channel x y z"]:
-    """Return room for an image, which lies in memory in the order of its file."""
+    """Return an empty image whose memory layout follows the order of its file."""
     axes = [axis for axis, _ in reversed(grid.orientation)]  # slowest first
-    room = np.empty([num_channels, *(grid.canonical_shape[axis] for axis in axes)], np.float32)
-    return room.transpose(0, *(1 + axes.index(axis) for axis in range(3)))
+    empty = np.empty([num_channels, *(grid.canonical_shape[axis] for axis in axes)], np.float32)
+    return empty.transpose(0, *(1 + axes.index(axis) for axis in range(3)))
 
 
 def _fill(
@@ -152,40 +152,40 @@ def _fill(
     header: Header,
     geometry: Geometry,
 ) -> None:
-    """Read a file's voxels into their place, a plane at a time: what is meant may take more room.
+    """Read voxels into an array, plane by plane, since scaled values take more memory.
 
     Args:
-        voxels_CXYZ: Where to.
+        voxels_CXYZ: The array to fill.
         path: The file.
         header: Its header.
-        geometry: Its grid, with the orientation to turn it by.
+        geometry: Its grid, with the orientation to apply.
     """
-    stored_IJKC = _stored(path, header)
+    stored_IJKC = _stored_values(path, header)
     for channel, voxels_XYZ in enumerate(voxels_CXYZ):
         voxels_IJK = geometry.from_canonical(voxels_XYZ)
         for k in range(voxels_IJK.shape[2]):
-            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-                voxels_IJK[:, :, k] = _meant(stored_IJKC[:, :, k, channel], header)
+            with np.errstate(over="ignore"):  # values too large for float32 become infinite
+                voxels_IJK[:, :, k] = _scaled(stored_IJKC[:, :, k, channel], header)
 
 
-def _stored(path: Path, header: Header) -> Num[np.ndarray, "i j k channel"]:
-    """Return the numbers that a file stores."""
+def _stored_values(path: Path, header: Header) -> Num[np.ndarray, "i j k channel"]:
+    """Return the values that a file stores, without their scale."""
     with readable(path) as stream:
-        content = read_promised(path, stream, header.offset + header.stored_bytes)
+        content = read_announced(path, stream, header.offset + header.stored_bytes)
     numbers = np.frombuffer(
         content, header.number_type, offset=header.offset, count=math.prod(header.shape)
     )
     return numbers.reshape(header.shape, order="F")
 
 
-def _meant(stored: Num[np.ndarray, "i j"], header: Header) -> Num[np.ndarray, "i j"]:
-    """Return what stored numbers mean by the header's scale."""
+def _scaled(stored: Num[np.ndarray, "i j"], header: Header) -> Num[np.ndarray, "i j"]:
+    """Return stored values multiplied and shifted by the scale of the header."""
     if header.scale is None:
         return stored
-    with np.errstate(all="ignore"):  # what overflows is looked at afterwards
+    with np.errstate(all="ignore"):  # overflow is checked afterwards
         scale = (np.float64(header.scale.slope), np.float64(header.scale.intercept))
-        meant: np.ndarray = apply_read_scaling(stored, *scale)
-    return meant
+        scaled: np.ndarray = apply_read_scaling(stored, *scale)
+    return scaled
 
 
 def _scale(header: Any) -> Scale | None:
@@ -197,13 +197,13 @@ def _scale(header: Any) -> Scale | None:
 
 
 def _header(path: Path, start: bytes) -> Any:
-    """Return the header that a file's first bytes are."""
+    """Return the header from the first bytes of a file."""
     header_class = _image_class(path, start).header_class
     return header_class(start[: header_class.template_dtype.itemsize])
 
 
 def _shape(path: Path, header: Any) -> tuple[int, ...]:
-    """Return how many voxels there are along each axis."""
+    """Return the number of voxels along each axis."""
     shape = tuple(map(int, header.get_data_shape()))
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise DatasetError(
@@ -228,7 +228,7 @@ def _geometry(path: Path, shape: tuple[int, int, int], affine: Num[np.ndarray, "
     matrix = np.asarray(affine, dtype=np.float64)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
         raise DatasetError(
-            f"{path} has an affine that maps voxels to no place in space: its three axes must be "
+            f"{path} has an affine without a valid position in space: its three axes must be "
             "finite and independent. Correct the header."
         )
     lengths_mm = np.linalg.norm(matrix[:3, :3], axis=0)
@@ -245,25 +245,25 @@ def _geometry(path: Path, shape: tuple[int, int, int], affine: Num[np.ndarray, "
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn nibabel's objections to a header into one sentence."""
+    """Turn an error of nibabel about a header into a :class:`DatasetError`."""
     try:
-        with np.errstate(all="ignore"):  # what overflows is looked at afterwards
+        with np.errstate(all="ignore"):  # overflow is checked afterwards
             yield
     except _NIBABEL_ERRORS as error:
         raise DatasetError(
-            f"{path} has a NIfTI header that cannot be right ({error}). Write it anew with "
-            "another program."
+            f"{path} has an invalid NIfTI header ({error}). Write the file again with another "
+            "program."
         ) from error
 
 
 def _image_class(path: Path, start: bytes) -> Any:
-    """Return nibabel's class for the kind of NIfTI that the first bytes announce."""
+    """Return nibabel's class for the version of NIfTI that the first bytes announce."""
     sizes = [int.from_bytes(start[:4], order) for order in ("little", "big")]
     image_class = next((_IMAGE_CLASSES[size] for size in sizes if size in _IMAGE_CLASSES), None)
     magic = start[4:7] if 540 in sizes else start[344:347]
     if image_class is None or magic not in _SINGLE_FILE_MAGICS:
         raise DatasetError(
-            f"{path} is not NIfTI: it does not begin with a NIfTI header. "
+            f"{path} is not NIfTI: it does not start with a NIfTI header. "
             "Convert it to .nii or .nii.gz."
         )
     return image_class

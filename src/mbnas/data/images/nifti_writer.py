@@ -1,4 +1,4 @@
-"""Writing volumes to NIfTI files, whole or not at all."""
+"""Writes volumes to NIfTI files, completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mbnas.version import __version__
 
 _IMAGE_CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 RESEARCH_SOFTWARE = f"mbnas {__version__}: research software, no medical device"
-"""What the header of a prediction says of it, in at most 80 bytes."""
+"""Description in the header of a prediction, at most 80 bytes."""
 
 
 def write_label(
@@ -27,16 +27,16 @@ def write_label(
     geometry: Geometry,
     placement: Placement | None = None,
 ) -> None:
-    """Write labels in the orientation, shape and affine of ``geometry``, whole or not at all.
+    """Write labels in the orientation, shape and affine of ``geometry``, completely or not at all.
 
     Args:
-        path: Where to write, ``.nii`` or ``.nii.gz``.
+        path: File to write, ``.nii`` or ``.nii.gz``.
         labels_XYZ: Class numbers in canonical orientation.
         geometry: The grid of the image that the labels belong to.
-        placement: What that image's header says of it, which is then said in the same words.
+        placement: The placement of that image, which is copied to the header unchanged.
 
     Raises:
-        DatasetError: if the shape is not the grid's.
+        DatasetError: if the shape is not that of the grid.
         WriteError: if the file cannot be written.
     """
     _check_fit(path, "Labels", labels_XYZ.shape, geometry)
@@ -52,10 +52,10 @@ def write_map(
     geometry: Geometry,
     placement: Placement | None = None,
 ) -> None:
-    """Write one value a voxel, or several along a fourth axis, as :func:`write_label` does labels.
+    """Write one value per voxel, or several along a fourth axis, as :func:`write_label` does.
 
     Raises:
-        DatasetError: if the shape is not the grid's.
+        DatasetError: if the shape is not that of the grid.
         WriteError: if the file cannot be written.
     """
     _check_fit(path, "Values", values_XYZK.shape[:3], geometry)
@@ -65,12 +65,12 @@ def write_map(
 def write_image(
     path: Path, voxels_CXYZ: Num[np.ndarray, "channel x y z"], affine: Num[np.ndarray, "4 4"]
 ) -> None:
-    """Write an image, whole or not at all: 3D with one channel, else 4D with channels last.
+    """Write an image, completely or not at all: 3D for one channel, else 4D with channels last.
 
     Args:
-        path: Where to write, ``.nii`` or ``.nii.gz``.
-        voxels_CXYZ: Voxels along the axes that ``affine`` maps; their number type is kept.
-        affine: 4×4, voxel indices to millimetres in RAS+.
+        path: File to write, ``.nii`` or ``.nii.gz``.
+        voxels_CXYZ: Voxels along the axes of ``affine``; their number type is kept.
+        affine: Voxel indices to millimetres in RAS+, of shape (4, 4).
 
     Raises:
         WriteError: if the file cannot be written.
@@ -97,13 +97,15 @@ def _write(
 ) -> None:
     if not is_nifti(path.name):
         raise DatasetError(f"{path} cannot be written: name it .nii or .nii.gz.")
-    image = _placed_as(placement, array) if placement else _placed_by(affine, array)
+    image = (
+        _image_with_placement(placement, array) if placement else _image_with_affine(affine, array)
+    )
     with replacing(path) as aside:
-        # not nib.save, which would write a.Nii to a.nii
+        # nib.save would write a.Nii to a.nii
         image.to_file_map({"image": nib.FileHolder(filename=str(aside))})
 
 
-def _placed_by(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"]) -> Any:
+def _image_with_affine(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"]) -> Any:
     image = nib.Nifti1Image(array, np.asarray(affine, dtype=np.float64))
     image.header.set_xyzt_units("mm")
     image.set_sform(image.affine, code=1)
@@ -111,8 +113,8 @@ def _placed_by(affine: Num[np.ndarray, "4 4"], array: Shaped[np.ndarray, "*axes"
     return image
 
 
-def _placed_as(placement: Placement, array: Shaped[np.ndarray, "*axes"]) -> Any:
-    """Return an image whose header says where it lies as another file's does."""
+def _image_with_placement(placement: Placement, array: Shaped[np.ndarray, "*axes"]) -> Any:
+    """Return an image with the placement of another file in its header."""
     kind = _IMAGE_CLASSES[placement.header_bytes]
     header = kind.header_class()
     header.set_data_dtype(array.dtype)

@@ -1,7 +1,7 @@
-"""Opening a file of voxels: its uncompressed bytes, or one sentence that says why not.
+"""Opens an image file and gives its uncompressed bytes, or an error that says why it cannot.
 
-Collections travel through tools that leave stand-ins behind: pointers of Git LFS and
-git-annex, empty files, downloads cut short, files compressed or not against their name.
+Datasets pass through tools that leave unusable files: pointers of Git LFS and git-annex, empty
+files, incomplete downloads, files whose name does not match their compression.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mbnas.data.images.file_names import is_nifti
 from mbnas.errors import DatasetError
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, and a check sum at the end
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, and a checksum at the end
 _POINTERS = {
     b"version https://git-lfs": ("Git LFS", "git lfs pull"),
     b"/annex/objects/": ("git-annex", "git annex get"),
@@ -25,21 +25,21 @@ _POINTERS = {
 _AGAIN = "Copy or download it again."
 _CHUNK_BYTES = 2**16
 _SLACK_BYTES = 2**20
-_MOST_UNPACKED = 1040
-"""No byte of gzip unpacks to more: DEFLATE stops at 1032."""
+_MAX_COMPRESSION = 1040
+"""No byte of gzip decompresses to more bytes; the limit of DEFLATE is 1032."""
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[BufferedIOBase]:
-    """Yield the file's uncompressed bytes; whatever goes wrong is one clear sentence."""
+    """Yield the uncompressed bytes of a file; every failure becomes a :class:`DatasetError`."""
     if not is_nifti(path.name):
         raise DatasetError(f"{path} is not named .nii or .nii.gz. Convert it to NIfTI.")
     try:
         with path.open("rb") as file:
             start = file.read(200)
-            _refuse_stand_ins(path, start)
+            _refuse_unusable(path, start)
             file.seek(0)
-            yield io.BufferedReader(_Unpacked(file), _CHUNK_BYTES) if _is_gzip(path) else file
+            yield io.BufferedReader(_GzipReader(file), _CHUNK_BYTES) if _is_gzip(path) else file
     except FileNotFoundError:
         raise DatasetError(
             f"{path} does not exist. Restore it, or take its case out of the dataset."
@@ -47,7 +47,7 @@ def readable(path: Path) -> Iterator[BufferedIOBase]:
     except (EOFError, zlib.error) as error:
         raise DatasetError(f"{path} is truncated or damaged ({error}). {_AGAIN}") from error
     except OSError as error:
-        if error.errno is None:  # nibabel's own way to say so
+        if error.errno is None:  # an error of nibabel's own
             raise DatasetError(
                 f"{path} is truncated or damaged: it holds fewer voxels than its header "
                 f"promises. {_AGAIN}"
@@ -55,14 +55,14 @@ def readable(path: Path) -> Iterator[BufferedIOBase]:
         raise DatasetError(f"{path} could not be read: {error.strerror}.") from error
 
 
-class _Unpacked(io.RawIOBase):
-    """What a gzip file holds, checked member by member.
+class _GzipReader(io.RawIOBase):
+    """The decompressed bytes of a gzip file, checked member by member.
 
-    Zeros or anything else after the last member are ignored, as gzip(1) and nibabel do: tapes
-    and some transfers pad files. Python's own :mod:`gzip` ignores zeros alone.
+    Anything after the last member is ignored, as gzip(1) and nibabel do: tapes and some transfers
+    pad files. Python's :mod:`gzip` ignores only zeros.
 
     Args:
-        file: Of compressed bytes, at its beginning.
+        file: The compressed file, at its start.
     """
 
     def __init__(self, file: BufferedIOBase) -> None:
@@ -74,8 +74,8 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a part of ``buffer`` and return how many bytes it is; 0 at the end."""
-        while not self._member.eof or self._begin_next():
+        """Fill a part of ``buffer`` and return the number of bytes; 0 at the end."""
+        while not self._member.eof or self._start_next():
             packed = self._packed or self._file.read(_CHUNK_BYTES)
             unpacked = self._member.decompress(packed, len(buffer))
             self._packed = self._member.unconsumed_tail
@@ -86,8 +86,8 @@ class _Unpacked(io.RawIOBase):
                 raise EOFError("it ends before the end of its compressed data")
         return 0
 
-    def _begin_next(self) -> bool:
-        """Go on to the member that follows, and say whether there is one."""
+    def _start_next(self) -> bool:
+        """Advance to the next member, and return whether there is one."""
         rest = self._member.unused_data.lstrip(b"\0")
         while len(rest) < len(_GZIP_MAGIC) and (more := self._file.read(_CHUNK_BYTES)):
             rest = (rest + more).lstrip(b"\0")
@@ -97,21 +97,21 @@ class _Unpacked(io.RawIOBase):
         return True
 
 
-def read_promised(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
-    """Return the first bytes of an opened file, as many as its header promises.
+def read_announced(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
+    """Return the bytes of an opened file, as many as its header announces.
 
-    What follows them is read as far as a mebibyte, which checks the file to its end, and no
-    further: a small file that unpacks to a huge one is refused before it does.
+    At most one mebibyte after them is read, which checks the file to its end: a small file that
+    decompresses to a huge one is refused before it does.
 
     Args:
         path: The file.
-        stream: Its bytes from the beginning, as :func:`readable` yields them.
-        num_bytes: How many there are to be.
+        stream: Its bytes from the start, as yielded by :func:`readable`.
+        num_bytes: The expected number of bytes.
 
     Raises:
-        DatasetError: if there are more bytes, or fewer.
+        DatasetError: if there are fewer bytes, or more.
     """
-    largest = path.stat().st_size * (_MOST_UNPACKED if _is_gzip(path) else 1)
+    largest = path.stat().st_size * (_MAX_COMPRESSION if _is_gzip(path) else 1)
     content = stream.read(num_bytes) if num_bytes <= largest else b""
     if len(content) < num_bytes:
         raise DatasetError(
@@ -120,8 +120,8 @@ def read_promised(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
         )
     if len(stream.read(_SLACK_BYTES + 1)) > _SLACK_BYTES:
         raise DatasetError(
-            f"{path} goes on after the {num_bytes} bytes that its header promises, and what "
-            "follows is not read. Write it anew with another program."
+            f"{path} has more than the {num_bytes} bytes that its header promises, and the rest is "
+            "not read. Write the file again with another program."
         )
     return content
 
@@ -130,8 +130,8 @@ def _is_gzip(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _refuse_stand_ins(path: Path, start: bytes) -> None:
-    """Raise if a file's first bytes show that it is not what its name says."""
+def _refuse_unusable(path: Path, start: bytes) -> None:
+    """Raise if the first bytes of a file show that it is not an image of the type of its name."""
     if not start:
         raise DatasetError(f"{path} is empty. {_AGAIN}")
     for mark, (tool, command) in _POINTERS.items():

@@ -1,9 +1,9 @@
-"""Voxels with their place in space, as values that know no file format.
+"""Voxels with their place in space, as values that do not depend on a library for files.
 
-NIfTI describes where voxels lie up to three times: by a matrix (sform), by a quaternion (qform)
-and by the voxel sizes, each with a code for the space it refers to. Rebuilding these fields from
-a matrix can change their last digits. A file that must lie exactly where another does therefore
-gets that file's fields unchanged: its :class:`Placement`.
+NIfTI describes the position of voxels up to three times: by a matrix (sform), by a quaternion
+(qform) and by the voxel sizes, each with a code of the space that it refers to. Rebuilding these
+fields from a matrix can change their last digits. A file that must have exactly the position of
+another therefore gets the fields of that file unchanged: its :class:`Placement`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ FIELDS = (
     *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("srow_x", "srow_y", "srow_z"),
 )
-"""The fields of a NIfTI header that place its voxels."""
+"""The fields of a NIfTI header that give the position of its voxels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """What a header says of where its voxels lie.
+    """The position of voxels, as fields of a header.
 
     Attributes:
         header_bytes: 348 for NIfTI-1, whose numbers have 32 bits, and 540 for NIfTI-2.
-        fields: Each of :data:`FIELDS` as it stands there.
+        fields: The value of each of :data:`FIELDS`.
     """
 
     header_bytes: int
@@ -45,9 +45,9 @@ class Volume:
     """An image: voxels in canonical orientation, and the grid of the file they came from.
 
     Attributes:
-        voxels: In canonical orientation.
-        geometry: The grid of its file, of the first where there are several.
-        placement: The same as that file's header says it.
+        voxels: Voxels in canonical orientation.
+        geometry: The grid of the file, or of the first if there are several.
+        placement: The placement of the same file.
     """
 
     voxels: Float32[np.ndarray, "channel x y z"]
@@ -57,15 +57,15 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a file says about its voxels without reading them.
+    """The header of a file: what is known of its voxels without reading them.
 
     Attributes:
         geometry: Their grid.
-        num_channels: How many there are along the fourth axis, 1 without one.
-        number_type: Of the numbers stored, with their byte order.
-        offset: Bytes before the first of them.
-        scale: What these are multiplied by and added to; ``None`` if they are meant as stored.
-        placement: Where the voxels lie, in the header's own words.
+        num_channels: Size of the fourth axis, 1 without one.
+        number_type: Type of the stored values, with their byte order.
+        offset: Number of bytes before the first value.
+        scale: Scale of the stored values; ``None`` if they are used as stored.
+        placement: The position of the voxels, as fields of the header.
     """
 
     geometry: Geometry
@@ -77,10 +77,10 @@ class Header:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Number of voxels along the file's own three axes, and of channels."""
+        """Number of voxels along the three axes of the file, and of channels."""
         return (*self.geometry.shape_xyz, self.num_channels)
 
     @property
     def stored_bytes(self) -> int:
-        """How many bytes the numbers stored take, unpacked."""
+        """Size of the stored values, uncompressed."""
         return math.prod(self.shape) * self.number_type.itemsize

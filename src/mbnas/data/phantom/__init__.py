@@ -1,8 +1,8 @@
-"""Synthetic patients with prostate- and spleen-like anatomy, written as real datasets.
+"""Synthetic patients with anatomy like that of the prostate or spleen, written as datasets.
 
-They are for demonstrations and tests: free, small and never the same twice, yet hard
-in the way that patients are. Neighbouring organs share an organ's intensities, so a
-network has to look further than its voxels to tell them apart.
+They are for demonstrations and tests: free and small, yet difficult in the way that real patients
+are. Neighbouring organs have the intensities of the organ to segment, so a network has to use more
+than single voxels to distinguish them.
 """
 
 from mbnas.data.phantom.phantom_dataset import ANATOMIES, Kind, write_phantom

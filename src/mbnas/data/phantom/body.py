@@ -1,9 +1,8 @@
-"""Bodies made of ellipsoids in a warped space.
+"""Bodies that consist of ellipsoids in a warped space.
 
-An anatomy is a table of organs in a frame of its own, in mm, ``x`` to the patient's
-right, ``y`` to the front, ``z`` upwards. A patient is one random warp of that frame,
-which moves, turns, scales and bends all organs together, and a random change to each
-organ alone.
+An anatomy is a table of organs in its own coordinates, in mm: ``x`` to the patient's right, ``y``
+to the front, ``z`` upwards. A patient is one random warp of these coordinates, which moves, turns,
+scales and bends all organs together, and a random change of each organ.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Patient:
 
     Attributes:
         voxels: Intensities, as a scanner would store them.
-        labels: Class numbers, 0 being the background.
+        labels: Class numbers; 0 is the background.
         affine: Voxel indices to millimetres; the axes are already canonical (RAS+).
     """
 
@@ -41,7 +40,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anatomy:
-    """A kind of patient: what a dataset of them declares, and how one is drawn.
+    """A kind of patient: its channels and classes, and a function that draws one.
 
     Attributes:
         channels: The modality of each channel.
@@ -56,7 +55,7 @@ class Anatomy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The voxels of a volume, its centre being the origin.
+    """The voxels of a volume, with its centre as the origin.
 
     Attributes:
         shape_xyz: Number of voxels along each axis.
@@ -76,7 +75,7 @@ class Grid:
         return affine
 
     def points(self) -> Points:
-        """Return the place of every voxel in mm."""
+        """Return the position of every voxel in mm."""
         step, start = np.diag(self.affine)[:3], self.affine[:3, 3]
         points: Points = np.indices(self.shape_xyz) * _along_axes(step) + _along_axes(start)
         return points
@@ -92,7 +91,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warp:
-    """How much patients differ as a whole.
+    """How much patients differ in position, size and shape.
 
     Attributes:
         shift_mm: Largest displacement along each axis.
@@ -100,7 +99,7 @@ class Warp:
         tilt_deg: Largest rotation about the left-right axis.
         size: Smallest and largest scale.
         bend_mm: Standard deviation of the bending.
-        bend_scale_mm: Over which length the bending varies.
+        bend_scale_mm: Length over which the bending varies.
     """
 
     shift_mm: Vector
@@ -111,7 +110,7 @@ class Warp:
     bend_scale_mm: Number
 
     def draw(self, grid: Grid, rng: np.random.Generator) -> Points:
-        """Return where in the anatomy's frame each voxel of a new patient lies, in mm."""
+        """Return the anatomical coordinates of each voxel of a new patient, in mm."""
         shift = rng.uniform(-1, 1, 3) * self.shift_mm
         turn = _rotation(rng.uniform(-1, 1) * self.turn_deg, (0, 1))
         tilt = _rotation(rng.uniform(-1, 1) * self.tilt_deg, (1, 2))
@@ -125,17 +124,17 @@ class Warp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organ:
-    """An ellipsoid of one tissue, or of two where it has a core.
+    """An ellipsoid of one tissue, or of two if it has a core.
 
     Attributes:
-        tissue: What it consists of.
-        centre_mm: Where it lies in the anatomy's frame.
-        radii_mm: Half its extents before it is turned.
+        tissue: Number of its tissue.
+        centre_mm: Its centre in anatomical coordinates.
+        radii_mm: Half its extents before the rotation.
         turn_deg: Rotation about the ``z`` axis.
         core: The tissue of a concentric core and its share of the radii.
         within: The tissues that it may replace; ``None`` for all.
-        vary_mm: Standard deviation of its place among patients, along each axis.
-        vary_size: Standard deviation of its radii among patients, as a share.
+        vary_mm: Standard deviation of its position among patients, along each axis.
+        vary_size: Relative standard deviation of its radii among patients.
     """
 
     tissue: int
@@ -180,7 +179,7 @@ def radius_in(
 
 
 def inside(points: Points, centre_mm: Vector, radii_mm: Vector, turn_deg: Number = 0) -> Mask:
-    """Return which points lie inside an ellipsoid."""
+    """Return which points are inside an ellipsoid."""
     centre, radii = np.array(centre_mm, dtype=float), np.array(radii_mm, dtype=float)
     return radius_in(points, centre, radii, turn_deg) < 1
 

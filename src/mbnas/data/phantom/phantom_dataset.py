@@ -20,17 +20,17 @@ ANATOMIES: dict[Kind, Anatomy] = {"prostate": PROSTATE, "spleen": SPLEEN}
 
 
 def write_phantom(kind: Kind, root: Path, *, num_patients: int = 12, seed: int = 0) -> Path:
-    """Write synthetic patients to ``root`` as a dataset, whole or not at all; return ``root``.
+    """Write synthetic patients to ``root`` as a complete dataset, or nothing; return ``root``.
 
     Args:
-        kind: Which anatomy.
-        root: The folder to make; it may exist if it is empty.
-        num_patients: How many patients; the first ones are the same whatever the number.
+        kind: The anatomy.
+        root: The folder to create; it may exist if it is empty.
+        num_patients: Number of patients; patient N is the same for any number.
         seed: The same seed gives the same patients.
 
     Raises:
         UsageError: if there are no patients to write.
-        DatasetError: if ``root`` holds something already.
+        DatasetError: if ``root`` is not empty.
         WriteError: if it cannot be written.
     """
     if num_patients < 1:
@@ -42,8 +42,8 @@ def write_phantom(kind: Kind, root: Path, *, num_patients: int = 12, seed: int =
     with making_folder(root) as aside:
         if aside is None:
             raise DatasetError(
-                f"{root} holds something already: a phantom dataset is written to a new folder. "
-                "Choose another, or remove it."
+                f"{root} is not empty: a phantom dataset is written to a new folder. "
+                "Choose another folder, or remove it."
             )
         _write(kind, aside, num_patients, seed)
     return root

@@ -1,9 +1,9 @@
-"""A prostate as magnetic resonance shows it: T2-weighted, and apparent diffusion.
+"""A prostate in magnetic resonance imaging: T2-weighted, and apparent diffusion coefficient.
 
-The peripheral zone is bright, the central one a little darker, with a faint border
-between them. Nodules make parts of the central zone bright and lesions make parts of
-the peripheral zone dark; seminal vesicles and venous plexus look like the peripheral
-zone, rectal wall and muscle like the central one.
+The peripheral zone is bright and the central zone slightly darker, with a faint border between
+them. Nodules are bright parts of the central zone, lesions dark parts of the peripheral zone.
+Seminal vesicles and venous plexus look like the peripheral zone, rectal wall and muscle like the
+central zone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Tissue(IntEnum):
     CENTRAL = 8
     LESION = 9  # in the peripheral zone
     NODULE = 10  # in the central zone
-    STROMA = 11  # the central zone's front
+    STROMA = 11  # the front of the central zone
 
 
 _T = _Tissue
@@ -70,7 +70,7 @@ _GLAND = (
 
 
 def _draw(rng: np.random.Generator) -> Patient:
-    """Draw a patient of two channels on a grid of 64 × 64 and 11 to 13 slices."""
+    """Draw a patient with two channels on a grid of 64 × 64 and 11 to 13 slices."""
     in_plane_mm = rng.uniform(1.4, 1.6)
     grid = Grid(
         shape_xyz=(64, 64, int(rng.integers(11, 14))),
@@ -88,7 +88,7 @@ def _draw(rng: np.random.Generator) -> Patient:
 
 
 def _spots(rng: np.random.Generator) -> Iterator[Organ]:
-    """Yield nodules of the central zone and lesions of the peripheral one."""
+    """Yield nodules of the central zone and lesions of the peripheral zone."""
     for _ in range(rng.integers(1, 5)):
         x, y, z = rng.uniform((-12, -2, -8), (12, 12, 10))
         radius = rng.uniform(3.5, 6.5)

@@ -1,7 +1,7 @@
-"""An abdomen with a spleen as computed tomography shows it, in Hounsfield units.
+"""An abdomen with a spleen in computed tomography, in Hounsfield units.
 
-Liver, kidneys, heart, bowel and at times the stomach have the spleen's density within
-the noise: only place, shape and surroundings tell it apart.
+Liver, kidneys, heart, bowel and sometimes the stomach have the density of the spleen within the
+noise: only position, shape and surroundings distinguish it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _ORGANS = (
 
 
 def _draw(rng: np.random.Generator) -> Patient:
-    """Draw a patient of one channel on a grid of 64 × 64 and 11 to 13 slices."""
+    """Draw a patient with one channel on a grid of 64 × 64 and 11 to 13 slices."""
     in_plane_mm = rng.uniform(4.7, 5.2)
     grid = Grid(
         shape_xyz=(64, 64, int(rng.integers(11, 14))),
@@ -98,7 +98,7 @@ def _draw(rng: np.random.Generator) -> Patient:
 
 
 def _trunk(points: Points, rng: np.random.Generator) -> tuple[Tissues, Mask]:
-    """Return skin to spine without the organs, and where those may lie."""
+    """Return the tissues from skin to spine without organs, and where organs may be."""
     centre, radii = np.zeros(3), np.array([rng.uniform(142, 156), rng.uniform(98, 110), 1e6])
     fat_mm, wall_mm = rng.uniform(6, 18), rng.uniform(12, 17)
     depth_mm = (radius_in(points, centre, radii) - 1) * radii[:2].mean()  # from the wall outwards
@@ -113,7 +113,7 @@ def _trunk(points: Points, rng: np.random.Generator) -> tuple[Tissues, Mask]:
 
 
 def _below_diaphragm(points: Points) -> Mask:
-    """Return which points lie under the diaphragm's two domes, or between the lungs."""
+    """Return which points are under the two domes of the diaphragm, or between the lungs."""
     right = inside(points, (66, 6, -70), (84, 116, 132))
     left = inside(points, (-66, 6, -70), (84, 116, 122))
     middle = inside(points, (0, -10, 0), (34, 60, 1e6))
@@ -122,7 +122,7 @@ def _below_diaphragm(points: Points) -> Mask:
 
 
 def _bowel(rng: np.random.Generator) -> Iterator[Organ]:
-    """Yield loops in front and below, some as dense as the spleen and some with gas."""
+    """Yield bowel loops in front and below, some as dense as the spleen and some with gas."""
     for _ in range(rng.integers(8, 15)):
         x, y, z = rng.uniform((-115, -20, -70), (60, 75, 0))
         content = rng.choice([_T.BOWEL, _T.BOWEL, _T.SIMILAR, _T.AIR])

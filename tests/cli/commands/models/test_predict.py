@@ -117,7 +117,7 @@ def test_the_memory_that_an_image_may_take_can_be_set(run):
     status, _, err = run(*one, "0.00001")
     assert status == 1
     assert "images/case_1.nii.gz has shape (20, 24, 6). Reading it takes" in err
-    assert "as --max-volume-gib or MBNAS_MAX_VOLUME_GIB says" in err
+    assert "the limit of --max-volume-gib or MBNAS_MAX_VOLUME_GIB" in err
     assert "MBNAS_MAX_VOLUME_GIB" not in os.environ
     assert run(*one, "1")[0] == 0
     status, _, err = run(*one, "none")
