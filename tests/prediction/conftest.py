@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mbnas.data.datasets.dataset import LabelClass
-from mbnas.data.slices.normalisation import ChannelNormalisation, ForegroundIntensities
+from mbnas.data.datasets.normalisation import ChannelNormalisation, ForegroundIntensities
 from mbnas.network.head import output_layer
 from mbnas.prediction.model.model_card import Member, ModelCard, sha256_of, write_card
 from mbnas.prediction.model.torch_members import build_empty

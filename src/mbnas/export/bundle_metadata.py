@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from mbnas.data.slices.normalisation import is_ct
+from mbnas.data.datasets.normalisation import is_ct
 from mbnas.escaping import in_source
 from mbnas.network.architecture import LibraryNetwork, title_of
 from mbnas.prediction.model.model_card import NOTICE, ModelCard

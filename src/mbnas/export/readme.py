@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mbnas.data.datasets.normalisation import ChannelNormalisation
 from mbnas.data.images.geometry import ANATOMICAL_AXES
-from mbnas.data.slices.normalisation import ChannelNormalisation
 from mbnas.escaping import in_markdown
 from mbnas.network.architecture import title_of
 from mbnas.prediction.model.model_card import ModelCard

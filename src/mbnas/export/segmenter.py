@@ -18,15 +18,15 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from mbnas.data.images.nifti_reader import read_image
-from mbnas.data.images.nifti_writer import write_label
-from mbnas.data.images.volume import Volume
-from mbnas.data.slices.normalisation import (
+from mbnas.data.datasets.normalisation import (
     ChannelNormalisation,
     normalise,
     of_volume,
     outside_range,
 )
+from mbnas.data.images.nifti_reader import read_image
+from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.volume import Volume
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError
 from mbnas.prediction.model.slice_inference import computing

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Integer, Num, UInt8
 
+from mbnas.data.datasets.normalisation import normalise, of_volume, outside_range
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.nifti_reader import read_image
 from mbnas.data.images.nifti_writer import write_label
 from mbnas.data.images.volume import Volume
-from mbnas.data.slices.normalisation import normalise, of_volume, outside_range
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.largest_component import keep_largest

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from mbnas.data.augmentation.laterality import resolve_flips
+from mbnas.data.checks.rare_classes import rarity_findings
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.datasets.laterality import resolve_flips
-from mbnas.data.datasets.rare_classes import rarity_findings
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.machine.files import real_path

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mbnas.data.checks.dataset_check import patient_findings
 from mbnas.data.datasets.class_presence import classes_by_patient
 from mbnas.data.datasets.dataset import Dataset, read_dataset
-from mbnas.data.datasets.dataset_check import patient_findings
 from mbnas.data.datasets.folds import draw_held_out
 from mbnas.data.datasets.patient_table import read_patient_table
 from mbnas.data.datasets.patients import group_by_patient

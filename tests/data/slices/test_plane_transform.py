@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from mbnas.data.datasets.normalisation import ChannelNormalisation
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.normalisation import ChannelNormalisation
 from mbnas.data.slices.plane_transform import PlaneTransform, prepare_image
 
 spacings = st.floats(0.3, 5, allow_nan=False)

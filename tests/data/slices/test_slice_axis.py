@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.datasets.dataset_check import check_dataset
 from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.nifti_writer import write_image

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.datasets.normalisation import ChannelNormalisation
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.normalisation import ChannelNormalisation
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.prepared_slices import (
     Index,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.slices.normalisation import ChannelNormalisation
+from mbnas.data.datasets.normalisation import ChannelNormalisation
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.training.loading import load_slices as loading

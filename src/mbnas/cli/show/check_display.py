@@ -12,18 +12,18 @@ from rich.text import Text
 
 from mbnas.cli.show.printing import console
 from mbnas.cli.terminal import Terminal, table, words
-from mbnas.data.datasets.case_rules import Finding, listed
-from mbnas.data.datasets.contents import (
+from mbnas.data.augmentation.laterality import Flips
+from mbnas.data.checks.dataset_check import DatasetCheck
+from mbnas.data.checks.dataset_contents import (
     ClassContents,
     DatasetContents,
     SliceContents,
     Spread,
     Triple,
 )
-from mbnas.data.datasets.dataset_check import DatasetCheck
-from mbnas.data.datasets.laterality import Flips
+from mbnas.data.datasets.case_rules import Finding, listed
+from mbnas.data.datasets.normalisation import IN_WORDS
 from mbnas.data.images.geometry import ANATOMICAL_AXES
-from mbnas.data.slices.normalisation import IN_WORDS
 from mbnas.data.slices.slice_axis import PLANES
 from mbnas.wording import counted
 

@@ -35,8 +35,8 @@ class AugmentationSettings:
         flip_axes: Anatomical axes across which half of the slices are flipped. A flip across an
             axis other than left-right gives an anatomy that does not exist.
         mirror_pairs: Pairs of names of classes that are exchanged in a left-right flip. ``None``
-            decides by the names of the classes (:mod:`mbnas.data.datasets.laterality`), which may
-            also remove flip axes. A study decides once, when it is created.
+            decides by the names of the classes (:mod:`mbnas.data.augmentation.laterality`), and
+            may also remove flip axes. A study decides once, when it is created.
 
     Raises:
         ConfigurationError: if a value breaks its rule.

@@ -1,7 +1,7 @@
 """Datasets on disk: the Decathlon (MSD) and nnU-Net raw layouts become cases.
 
 A case is named after its label file in all layouts, so that a copy in another layout has the
-same cases. Files are listed here, not opened: :mod:`mbnas.data.datasets.dataset_check` looks at
+same cases. Files are listed here, not opened: :mod:`mbnas.data.checks.dataset_check` looks at
 what they hold.
 """
 

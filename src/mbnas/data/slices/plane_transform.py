@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped, UInt8
 from PIL import Image
 
+from mbnas.data.datasets.normalisation import Normalisation, normalise, of_volume
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.normalisation import Normalisation, normalise, of_volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

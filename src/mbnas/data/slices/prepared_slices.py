@@ -20,9 +20,9 @@ from jaxtyping import Float32, Integer, Shaped, UInt8
 
 from mbnas.bounds import check_bounds
 from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
-from mbnas.data.slices.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import ConfigurationError, MbnasError, StudyError

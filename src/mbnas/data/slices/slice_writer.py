@@ -19,7 +19,7 @@ from jaxtyping import Float32, Shaped
 from mbnas.data.datasets.case_rules import Finding, constant_findings, examine_case, refuse
 from mbnas.data.datasets.class_presence import present_classes
 from mbnas.data.datasets.dataset import Case, Dataset
-from mbnas.data.slices.normalisation import (
+from mbnas.data.datasets.normalisation import (
     Normalisation,
     fit_normalisation,
     is_ct,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
-from mbnas.data.slices.normalisation import ChannelNormalisation, Normalisation, Scheme
+from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
 from mbnas.errors import MbnasError, ModelError
 from mbnas.machine.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture

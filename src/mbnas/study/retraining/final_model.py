@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mbnas.data.augmentation.laterality import mirrored_classes, resolve_flips
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.datasets.laterality import mirrored_classes, resolve_flips
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError
 from mbnas.machine.processes import ProgressCallback

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mbnas.data.augmentation.laterality import mirrored_classes
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.data.datasets.folds import Fold, make_folds
-from mbnas.data.datasets.laterality import mirrored_classes
 from mbnas.seeds import derive_seed, generator
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.loop.epoch_plan import SliceAugmentation

@@ -11,8 +11,8 @@ from mbnas.cli.configuration_options import default_protocol, options_layer
 from mbnas.cli.show.check_display import FINDING_COLUMNS, check_as_json, print_check
 from mbnas.cli.show.messages import counting
 from mbnas.cli.show.printing import print_csv, print_json
-from mbnas.data.datasets.dataset_check import check_dataset
-from mbnas.data.datasets.laterality import flips_of
+from mbnas.data.augmentation.laterality import flips_of
+from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.patient_table import read_patient_table
 from mbnas.study.configuration_layers import build, merge, preset_layer
 

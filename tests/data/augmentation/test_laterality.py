@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from mbnas.data.augmentation.laterality import decide_flips, mirrored_classes, resolve_flips
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.augmentation.transform import mirror_labels
-from mbnas.data.datasets.laterality import decide_flips, mirrored_classes, resolve_flips
 from mbnas.errors import ConfigurationError
 
 AXES = ("left-right",)

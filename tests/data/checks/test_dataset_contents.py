@@ -10,9 +10,9 @@ import pytest
 from mbnas.cli.main import main
 from mbnas.cli.show import check_display
 from mbnas.cli.terminal import Terminal
+from mbnas.data.augmentation.laterality import decide_flips
+from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.datasets.dataset_check import check_dataset
-from mbnas.data.datasets.laterality import decide_flips
 from mbnas.data.images.nifti_reader import read_image, read_label
 from mbnas.data.images.nifti_writer import write_image, write_label
 

@@ -1,8 +1,8 @@
 """Each class that some training, some validation or nobody has is named, with a remedy."""
 
+from mbnas.data.checks.rare_classes import rarity_findings
 from mbnas.data.datasets.dataset import LabelClass
 from mbnas.data.datasets.folds import Fold
-from mbnas.data.datasets.rare_classes import rarity_findings
 
 CLASSES = (LabelClass(value=1, name="organ"), LabelClass(value=7, name="cyst"))
 PARTS = (("a", "b"), ("c", "d"), ("e", "f"))

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mbnas.data.datasets.case_rules import Finding, constant_findings, examine_case
-from mbnas.data.datasets.contents import (
+from mbnas.data.checks.dataset_contents import (
     CaseContents,
     DatasetContents,
     PatientRule,
     dataset_contents,
 )
+from mbnas.data.checks.rare_classes import rarity_findings
+from mbnas.data.datasets.case_rules import Finding, constant_findings, examine_case
 from mbnas.data.datasets.dataset import Case, Dataset, read_dataset
 from mbnas.data.datasets.folds import (
     Fold,
@@ -23,7 +24,6 @@ from mbnas.data.datasets.folds import (
     too_few_patients,
 )
 from mbnas.data.datasets.patients import group_by_patient, merged_by_patient, suspicious_groups
-from mbnas.data.datasets.rare_classes import rarity_findings
 from mbnas.data.images.file_names import passed_over_sentences
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.data.slices.slice_axis import slice_findings

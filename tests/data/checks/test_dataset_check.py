@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from mbnas.data.checks.dataset_check import check_dataset, patient_findings
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.datasets.dataset_check import check_dataset, patient_findings
 from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices

@@ -11,9 +11,9 @@ from jaxtyping import Num
 
 from mbnas.data.datasets.case_rules import Examination, voxels_by_class
 from mbnas.data.datasets.dataset import Dataset, Layout
+from mbnas.data.datasets.normalisation import Scheme, scheme_of
 from mbnas.data.images.file_names import PassedOver
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.normalisation import Scheme, scheme_of
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.data.slices.slice_axis import choose_slice_axis
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose
 
-from mbnas.data.slices.normalisation import (
+from mbnas.data.datasets.normalisation import (
     SAMPLE_PER_CASE,
     SCHEMES,
     ChannelNormalisation,
