@@ -17,7 +17,7 @@ from scale_driver import PROTOCOL, TRAININGS_EACH, begun, evaluator_of, fill
 from scale_simulated import VirtualExecutor, World
 
 from mbnas.report.page.study_page import write_report
-from mbnas.results.read_search import collect
+from mbnas.results.read_search import read_search
 from mbnas.search.random_search import random_search
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration_layers import build
@@ -62,7 +62,9 @@ def ledger_costs(directory: Path, num_trainings: int) -> dict[str, Any]:
             study = Study(path=Path(inside), configuration=configuration)
             status = seconds_of(lambda: read_status_summary(ledger, configuration), STANDINGS)
             resuming = seconds_of(lambda: resume(ledger, world, num_networks), STANDINGS)
-            page = seconds_of(lambda: write_report(collect(study, ledger), study.report), STANDINGS)
+            page = seconds_of(
+                lambda: write_report(read_search(study, ledger), study.report), STANDINGS
+            )
             standing = seconds_of(lambda: read_status(ledger, configuration), STANDINGS)
             ledger.record_network(unet_genotype())
             records = iter([record_of(number, world) for number in range(RECORDINGS)])

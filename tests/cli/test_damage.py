@@ -18,7 +18,7 @@ from mbnas.data.phantom import write_phantom
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import StudyError
 from mbnas.report.page.study_page import render_page
-from mbnas.results.read_search import collect
+from mbnas.results.read_search import read_search
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study
@@ -403,7 +403,7 @@ def test_a_page_shows_one_state_while_another_process_records(study, monkeypatch
         opened = Study.open(study)
         for name in others:
             monkeypatch.setattr(Ledger, name, disturbed(name))
-        summary = collect(opened, ledger)
+        summary = read_search(opened, ledger)
     assert recorded in ([], ["networks"])  # not after the first of the reads
     shown = sum(len(each.trainings) for each in summary.evaluations)
     fresh = sum(len(each.trainings) for each in summary.comparison.networks)

@@ -162,7 +162,7 @@ def test_compare(study, capsys):
 
 
 def test_figures_and_report(study, tmp_path, capsys, monkeypatch):
-    from mbnas.report.figures.figure_table import FIGURES
+    from mbnas.report.figures.study_figures import FIGURES
 
     monkeypatch.setattr(
         "mbnas.cli.commands.searches.figures.FIGURES", {"progress": FIGURES["progress"]}

@@ -7,7 +7,7 @@ import pytest
 from mbnas.cli.terminal import Terminal
 from mbnas.results.comparison import Comparison, compare_contenders
 from mbnas.results.search_summary import EvaluationSummary, FoldScore, SearchSummary
-from mbnas.results.segmentations.shown_segmentations import Segmentations, ShownCase, show_case
+from mbnas.results.segmentations.outlined_cases import OutlinedCase, Segmentations, outline_case
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.space.genotype import Genotype
 from mbnas.study.progress.contenders import Contender
@@ -109,13 +109,13 @@ def make_scored_comparison(
         class_names=("anterior", "posterior"),
         num_folds=num_folds,
         slice_size=16,
-        searched=means[0] + 0.02,
-        num_searched=20,
+        search_score=means[0] + 0.02,
+        num_evaluated=20,
         seed=0,
     )
 
 
-def make_case(name: str = "case_1", num_networks: int = 2, **fields: object) -> ShownCase:
+def make_case(name: str = "case_1", num_networks: int = 2, **fields: object) -> OutlinedCase:
     """Return a case of nine slices: a ball of two classes that each network misses a little."""
     z, y, x = np.mgrid[:9, :16, :16]
     labels = [
@@ -131,10 +131,10 @@ def make_case(name: str = "case_1", num_networks: int = 2, **fields: object) -> 
         "most_slices": 24,
     }
     images = np.random.default_rng(0).normal(size=z.shape).astype(np.float32)
-    return show_case(images, np.stack(labels).astype(np.uint8), **(values | fields))
+    return outline_case(images, np.stack(labels).astype(np.uint8), **(values | fields))
 
 
-def make_segmentations(*cases: ShownCase, **fields: object) -> Segmentations:
+def make_segmentations(*cases: OutlinedCase, **fields: object) -> Segmentations:
     """Return cases that two networks segmented."""
     values: dict[str, object] = {
         "class_names": ("anterior", "posterior"),
@@ -249,8 +249,8 @@ def make_comparison(*contenders: Contender, **fields: object) -> Comparison:
         "class_names": ("anterior", "posterior"),
         "num_folds": 2,
         "slice_size": 128,
-        "searched": 0.9,
-        "num_searched": 20,
+        "search_score": 0.9,
+        "num_evaluated": 20,
         "seed": 0,
     }
     return compare_contenders(contenders, **(values | fields))

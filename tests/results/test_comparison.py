@@ -242,4 +242,4 @@ def test_held_out_patients_decide_where_there_are_any(compare, contender, drawn)
 def test_the_search_was_optimistic_by_what_its_best_loses_anew(compare, contender, drawn):
     assert "0.9000 Dice in the search" in compare(contender("A", drawn(1))).optimism
     assert "0.5600 from fresh initialisations" in compare(contender("A", drawn(1))).optimism
-    assert compare(contender("A", drawn(1)), searched=None).optimism is None
+    assert compare(contender("A", drawn(1)), search_score=None).optimism is None

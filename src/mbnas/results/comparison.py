@@ -31,7 +31,9 @@ from mbnas.scoring.differences import ALPHA, Difference, compare_networks
 from mbnas.scoring.paired_tests import PairedTest, compare_all
 from mbnas.scoring.rank_tests import Friedman, critical_difference, friedman
 from mbnas.seeds import generator
+from mbnas.study.configuration import Configuration
 from mbnas.study.progress.contenders import Contender
+from mbnas.study.progress.search_status import SearchStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,23 +118,23 @@ def compare_contenders(
     class_names: tuple[str, ...],
     num_folds: int,
     slice_size: int,
-    searched: float | None,
-    num_searched: int,
     seed: int,
+    search_score: float | None = None,
+    num_evaluated: int = 0,
 ) -> Comparison:
-    """Return what networks trained anew say of one another.
+    """Return the comparison of networks that were trained again on new initialisations.
 
-    Only initialisations that all of them were trained from on every fold count.
+    Only initialisations that all networks were trained from on every fold count.
 
     Args:
         contenders: One or more, the best found first.
         class_names: Of the foreground classes.
-        num_folds: Of the protocol.
+        num_folds: Of the cross-validation.
         slice_size: Side of a slice in pixels.
-        searched: The score that the search saw for the first contender; ``None`` if that is
-            not the best it found.
-        num_searched: Networks that the search chose from.
         seed: The study's, for the bootstrap.
+        search_score: Of the first contender if it is the best network that a search found;
+            ``None`` if not.
+        num_evaluated: Networks that this search chose from.
     """
     common = _common_initialisations(contenders, num_folds)
     networks = tuple(compared_network(each, common, seed) for each in contenders)
@@ -161,10 +163,38 @@ def compare_contenders(
             critical_difference(len(tested), len(scores_BN), alpha=ALPHA) if result else None
         ),
         optimism=(
-            claim_optimism(searched, fresh, num_networks=num_searched)
-            if searched is not None and fresh is not None
+            claim_optimism(search_score, fresh, num_networks=num_evaluated)
+            if search_score is not None and fresh is not None
             else None
         ),
+    )
+
+
+def compare_in_study(
+    contenders: Sequence[Contender],
+    configuration: Configuration,
+    *,
+    class_names: tuple[str, ...],
+    search: SearchStatus | None = None,
+) -> Comparison:
+    """Return the comparison of networks that a study trained again on new initialisations.
+
+    Args:
+        contenders: One or more, the best found first.
+        configuration: Of the study.
+        class_names: Of the foreground classes.
+        search: Status of the search that the contenders are compared after, if it was a single one.
+    """
+    best = None if search is None else search.best
+    is_first = best is not None and contenders[0].architecture == best.genotype
+    return compare_contenders(
+        contenders,
+        class_names=class_names,
+        num_folds=configuration.protocol.folds,
+        slice_size=configuration.preparation.slice_size,
+        seed=configuration.seed,
+        search_score=best.score if best is not None and is_first else None,
+        num_evaluated=0 if search is None else len(search.complete),
     )
 
 

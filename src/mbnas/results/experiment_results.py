@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mbnas.results.comparison import Comparison
 from mbnas.results.search_summary import SearchSummary
-from mbnas.results.segmentations.shown_segmentations import Segmentations
+from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.space.four_spaces import SpaceName
 
 

@@ -1,4 +1,4 @@
-"""From a study's ledger to the value that a report shows."""
+"""The summary of a study that the report shows, read from its ledger at one moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shlex
 from datetime import UTC, datetime
 
-from mbnas.results.comparison import Comparison, compare_contenders
+from mbnas.results.comparison import compare_in_study
 from mbnas.results.search_summary import (
     Dropped,
     EvaluationSummary,
@@ -15,7 +15,8 @@ from mbnas.results.search_summary import (
     SearchSummary,
     State,
 )
-from mbnas.results.segmentations.read_segmentations import collect_segmentations
+from mbnas.results.segmentations.kept_predictions import read_predictions
+from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
@@ -31,52 +32,63 @@ from mbnas.training.training_record import FIRST_FRESH, TrainingRecord
 _STATES: dict[str, State] = {"running": "running", "finished": "finished", "stopped": "stopped"}
 
 
-def collect(study: Study, ledger: Ledger) -> SearchSummary:
-    """Return what a study has to tell at this moment.
+def read_search(study: Study, ledger: Ledger) -> SearchSummary:
+    """Return the summary of a study at this moment.
 
     Args:
         study: Its directory and configuration.
         ledger: Its ledger, open for reading at least.
     """
-    snapshot = ledger.read(fresh=True)
-    configuration, facts = study.configuration, snapshot.facts
-    standing = status_in(snapshot, configuration)
+    configuration = study.configuration
+    with ledger.one_state():
+        snapshot = ledger.read(fresh=True)
+        status = status_in(snapshot, configuration)
+        contenders = compared_in(snapshot, status)
+        predictions = read_predictions(
+            ledger, (record for each in contenders for record in each.trainings)
+        )
+    facts = snapshot.facts
     class_names = tuple(json.loads(facts["classes"]))
-    contenders = compared_in(snapshot, standing)
-    comparison = _comparison(configuration, standing, contenders, class_names)
+    comparison = (
+        compare_in_study(contenders, configuration, class_names=class_names, search=status)
+        if contenders
+        else None
+    )
     space = configuration.space
     trainings, failures = snapshot.trainings, snapshot.lost_runs
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
         class_names=class_names,
-        state=_STATES[standing.state],
+        state=_STATES[status.state],
         updated_at=datetime.now(UTC),
         space_text=f"{space.name}, {space.num_nodes} nodes, {space.num_levels} levels, "
         f"{space.searched.count:,} genotypes",
         searcher=configuration.search.searcher,
         protocol_name=configuration.protocol.name,
-        budget=standing.budget,
-        evaluations=tuple(_evaluation(each, class_names) for each in standing.complete),
+        budget=status.budget,
+        evaluations=tuple(_evaluation(each, class_names) for each in status.complete),
         comparison=comparison,
         segmentations=(
-            None if comparison is None else collect_segmentations(study, ledger, comparison)
+            None
+            if comparison is None
+            else read_segmentations(study.slices / facts["data"], comparison, predictions)
         ),
-        racing=_racing(configuration, standing),
+        racing=_racing(configuration, status),
         timeline=timeline_of(
             trainings,
             failures,
-            numbers={each.record.network: each.record.number for each in standing.evaluations},
+            numbers={each.record.network: each.record.number for each in status.evaluations},
         ),
         account=draw_up(
             trainings,
             failures,
-            asked={each.record.network for each in standing.evaluations},
-            evaluated={each.record.network for each in standing.complete},
+            asked={each.record.network for each in status.evaluations},
+            evaluated={each.record.network for each in status.complete},
             asked_again=int(facts.get(ASKED_AGAIN, 0)),
             dropped={
                 each.record.network: each.num_trainings - each.dropped_after
-                for each in standing.evaluations
+                for each in status.evaluations
                 if each.dropped_after is not None
             },
         ),
@@ -87,34 +99,12 @@ def collect(study: Study, ledger: Ledger) -> SearchSummary:
             if key.startswith("version of ")
         },
         identity=_identity(configuration, facts),
-        commands=_commands(configuration, standing, contenders),
-    )
-
-
-def _comparison(
-    configuration: Configuration,
-    standing: SearchStatus,
-    contenders: tuple[Contender, ...],
-    class_names: tuple[str, ...],
-) -> Comparison | None:
-    """Return what the networks that were compared last say of one another, if any were."""
-    if not contenders:
-        return None
-    best = standing.best
-    is_first = best is not None and contenders[0].architecture == best.genotype
-    return compare_contenders(
-        contenders,
-        class_names=class_names,
-        num_folds=configuration.protocol.folds,
-        slice_size=configuration.preparation.slice_size,
-        searched=best.score if best is not None and is_first else None,
-        num_searched=len(standing.complete),
-        seed=configuration.seed,
+        commands=_commands(configuration, status, contenders),
     )
 
 
 def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, str]:
-    """Return what a repetition must have in common with a study, beside its configuration."""
+    """Return what a repetition must share with a study in addition to its configuration."""
     return {
         "Seed, root of all others": str(configuration.seed),
         "Fresh initialisations": f"numbered from {FIRST_FRESH}",
@@ -125,15 +115,15 @@ def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, 
 
 
 def _commands(
-    configuration: Configuration, standing: SearchStatus, contenders: tuple[Contender, ...]
+    configuration: Configuration, status: SearchStatus, contenders: tuple[Contender, ...]
 ) -> tuple[str, ...]:
-    """Return the commands that repeat the study in a directory beside it."""
+    """Return the commands that repeat the study in a directory next to it."""
     search = ["mbnas", "search", configuration.dataset, "again", "--config", "study.toml"]
     if not contenders:
         return (shlex.join(search),)
     fresh = {record.key.initialisation for each in contenders for record in each.trainings}
     compare = ["mbnas", "compare", "again", "--initialisations", str(len(fresh))]
-    best = standing.best.genotype if standing.best else None
+    best = status.best.genotype if status.best else None
     for contender in contenders:
         is_best = contender.architecture == best
         compare += ["--network", "best" if is_best else str(contender.architecture)]
@@ -165,14 +155,14 @@ def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> Eval
     )
 
 
-def _racing(configuration: Configuration, standing: SearchStatus) -> Racing | None:
+def _racing(configuration: Configuration, status: SearchStatus) -> Racing | None:
     mode, threshold = configuration.search.racing, configuration.search.racing_threshold
     if mode == "off":
         return None
 
     def account(at: float) -> RaceAccount:
         folds = configuration.protocol.folds
-        return account_of_races(standing.evaluations, num_folds=folds, threshold=at)
+        return account_of_races(status.evaluations, num_folds=folds, threshold=at)
 
     curve = sorted({*THRESHOLDS, threshold}) if mode == "shadow" else ()
     return Racing(mode=mode, chosen=account(threshold), curve=tuple(map(account, curve)))

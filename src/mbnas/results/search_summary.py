@@ -13,7 +13,7 @@ from statistics import stdev
 from typing import Literal
 
 from mbnas.results.comparison import Comparison
-from mbnas.results.segmentations.shown_segmentations import Segmentations
+from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
 from mbnas.space.genotype import GENES, Gene, Genotype
 from mbnas.study.progress.racing_account import RaceAccount

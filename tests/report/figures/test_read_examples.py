@@ -14,8 +14,9 @@ from mbnas.data.slices.prepared_slices import (
     PreparedVolume,
 )
 from mbnas.errors import FigureError
-from mbnas.report.figures.read_examples import chosen_patients, collect_examples
+from mbnas.report.figures.read_examples import read_examples
 from mbnas.results.comparison import compare_contenders
+from mbnas.results.segmentations.kept_predictions import read_predictions
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.ledger import Ledger
@@ -96,7 +97,7 @@ def record_of(prepared, *, keep=True):
     )
 
 
-def collected(prepared, tmp_path, record):
+def examples_of(prepared, tmp_path, record):
     contender = Contender(
         name="one", architecture=GENOTYPE, trainings=(record,), parameters=1, macs=1
     )
@@ -105,27 +106,16 @@ def collected(prepared, tmp_path, record):
         class_names=("one", "two"),
         num_folds=1,
         slice_size=SIZE,
-        searched=None,
-        num_searched=1,
         seed=0,
     )
     with Ledger.create(tmp_path / "ledger.sqlite") as ledger:
         ledger.record_network(GENOTYPE)
         ledger.record_training(record)
-        return collect_examples(prepared, ledger, comparison)
-
-
-def test_patients_are_chosen_by_the_mean_over_networks():
-    means = [{"a": 0.9, "b": 0.1, "c": 0.5}, {"a": 0.2, "b": 0.8, "c": 0.7, "d": 1.0}]
-    assert chosen_patients(means) == (("best", "c"), ("median", "a"), ("worst", "b"))
-    assert chosen_patients([{"a": 0.5, "b": 0.5}]) == (("best", "a"), ("worst", "b"))
-    assert chosen_patients([{"a": 0.5}]) == (("best", "a"),)
-    assert chosen_patients([{"a": 0.5}, {"b": 0.5}]) == ()
-    assert chosen_patients([]) == ()
+        return read_examples(prepared, comparison, read_predictions(ledger, [record]))
 
 
 def test_examples_are_of_the_fullest_slice_as_radiologists_look_at_it(prepared, tmp_path):
-    best, median, worst = collected(prepared, tmp_path, record_of(prepared))
+    best, median, worst = examples_of(prepared, tmp_path, record_of(prepared))
     assert [each.patient for each in (best, median, worst)] == ["a", "d", "b"]
     assert [each.title for each in (best, median, worst)] == ["best", "median", "worst"]
     assert best.place == "slice 4 of 5"
@@ -140,6 +130,6 @@ def test_examples_are_of_the_fullest_slice_as_radiologists_look_at_it(prepared, 
     assert np.array_equal(best.predicted_HW[0], 2 - best.reference_HW)
 
 
-def test_predictions_that_were_not_kept_are_no_figure(prepared, tmp_path):
+def test_a_figure_needs_kept_predictions(prepared, tmp_path):
     with pytest.raises(FigureError, match="holds no segmentations of a"):
-        collected(prepared, tmp_path, record_of(prepared, keep=False))
+        examples_of(prepared, tmp_path, record_of(prepared, keep=False))

@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypat
 
 def test_no_display_is_thought_of():
     code = (
-        "import sys; import mbnas.report.figures.figure_table\n"
+        "import sys; import mbnas.report.figures.study_figures\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
         "assert 'torch' not in sys.modules, 'torch'"
     )

@@ -13,7 +13,8 @@ from mbnas.data.phantom import write_phantom
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.results.comparison import Comparison, compare_contenders
-from mbnas.results.segmentations.read_segmentations import collect_segmentations
+from mbnas.results.segmentations.kept_predictions import read_predictions
+from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
@@ -29,7 +30,7 @@ DICE = {"prostate_000": 0.8, "prostate_001": 0.6, "prostate_002": 0.9, "prostate
 @pytest.fixture(scope="module")
 def slices(tmp_path_factory):
     """Prepared slices of four patients, one of them held out."""
-    folder = tmp_path_factory.mktemp("collected")
+    folder = tmp_path_factory.mktemp("segmentations")
     dataset = read_dataset(write_phantom("prostate", folder / "prostate", num_patients=4))
     return prepare_slices(
         dataset,
@@ -105,24 +106,24 @@ def compared(ledger: Ledger) -> Comparison:
         class_names=("peripheral zone", "central zone"),
         num_folds=2,
         slice_size=16,
-        searched=None,
-        num_searched=1,
         seed=0,
     )
 
 
-def collected(study, slices, **fields):
+def segmentations_of(study, slices, **fields):
     """Return what is shown once every network was trained on both folds."""
     prepared = PreparedSlices.open(slices)
     with Ledger.open(study.ledger) as ledger:
         for network in NETWORKS:
             for fold in (0, 1):
                 ledger.record_training(record_of(prepared, network, fold, **fields))
-        return collect_segmentations(study, ledger, compared(ledger))
+        comparison = compared(ledger)
+        predictions = read_predictions(ledger, ledger.trainings())
+    return read_segmentations(study.slices / slices.name, comparison, predictions)
 
 
 def test_cases_come_worst_first_each_with_what_the_network_predicted(study, slices):
-    shown = collected(study, slices)
+    shown = segmentations_of(study, slices)
 
     assert [case.case for case in shown.cases] == sorted(DICE, key=lambda case: DICE[case])
     assert [case.dice for case in shown.cases] == [(dice, dice) for dice in sorted(DICE.values())]
@@ -135,24 +136,24 @@ def test_cases_come_worst_first_each_with_what_the_network_predicted(study, slic
 
 
 def test_a_held_out_case_is_that_of_the_first_fold(study, slices):
-    shown = collected(study, slices)
+    shown = segmentations_of(study, slices)
 
     (held_out,) = (case for case in shown.cases if case.held_out)
     assert held_out.case == "prostate_003"
     assert all(each.predicted[0] == each.reference for each in held_out.slices)
 
 
-def test_removed_slices_are_told_of(study, slices):
+def test_the_value_says_that_slices_were_removed(study, slices):
     shutil.rmtree(study.slices)
 
-    shown = collected(study, slices)
+    shown = segmentations_of(study, slices)
 
     assert shown.cases == ()
     assert slices.name in (shown.missing or "")
 
 
 def test_a_ledger_without_predictions_says_so(study, slices):
-    shown = collected(study, slices, kept=False)
+    shown = segmentations_of(study, slices, kept=False)
 
     assert shown.cases == ()
     assert "holds no segmentations" in (shown.missing or "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mbnas.data.images.appearance import EDGES, class_colour
 from mbnas.report.page.markup import Markup, element, fragment
-from mbnas.results.segmentations.shown_segmentations import Segmentations, ShownCase, ShownSlice
+from mbnas.results.segmentations.outlined_cases import OutlinedCase, OutlinedSlice, Segmentations
 from mbnas.wording import counted, score_text
 
 
@@ -84,7 +84,7 @@ def _toggle(name: str, words: str, sign: Markup | None) -> Markup:
     return element("label", box, sign, words)
 
 
-def _case(shown: Segmentations, case: ShownCase, number: int) -> Markup:
+def _case(shown: Segmentations, case: OutlinedCase, number: int) -> Markup:
     return element(
         "details",
         element(
@@ -111,7 +111,7 @@ def _case(shown: Segmentations, case: ShownCase, number: int) -> Markup:
     )
 
 
-def _whose(case: ShownCase) -> Markup | None:
+def _whose(case: OutlinedCase) -> Markup | None:
     words = [] if case.patient == case.case else [f"patient {case.patient}"]
     words += ["held out"] if case.held_out else []
     return fragment(" ", element("small", ", ".join(words))) if words else None
@@ -128,7 +128,7 @@ def _dice(name: str, dice: float | None, network: int) -> Markup:
     )
 
 
-def _store(case: ShownCase, number: int) -> Markup:
+def _store(case: OutlinedCase, number: int) -> Markup:
     """Return the strip of slices and the reference's outlines, which every panel uses."""
     strip = element(
         "image",
@@ -146,7 +146,7 @@ def _store(case: ShownCase, number: int) -> Markup:
     return element("svg", defined, class_="store", width=0, height=0, aria_hidden="true")
 
 
-def _panel(shown: Segmentations, case: ShownCase, number: int, network: int | None) -> Markup:
+def _panel(shown: Segmentations, case: OutlinedCase, number: int, network: int | None) -> Markup:
     """Return one picture of the case: a network's outlines, or the reference's alone."""
     name = "Reference" if network is None else shown.network_names[network]
     left, above = EDGES[shown.slice_axis]
@@ -180,7 +180,7 @@ def _panel(shown: Segmentations, case: ShownCase, number: int, network: int | No
 
 
 def _outlines(
-    shown: ShownSlice, number: int, place: int, network: int | None, *, is_shown: bool
+    shown: OutlinedSlice, number: int, place: int, network: int | None, *, is_shown: bool
 ) -> Markup:
     drawn = None if network is None else _paths(shown.predicted[network])
     lines = (
@@ -200,7 +200,7 @@ def _paths(paths: Sequence[str]) -> Markup:
     )
 
 
-def _slider(case: ShownCase) -> Markup:
+def _slider(case: OutlinedCase) -> Markup:
     words = [f"slice {each.number} of {case.num_slices}" for each in case.slices]
     return element(
         "div",

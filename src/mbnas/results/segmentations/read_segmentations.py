@@ -1,46 +1,45 @@
-"""From a study's ledger and slices to the segmentations that the page shows."""
+"""The segmentations that the page shows, from kept predictions and prepared slices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import StudyError
-from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
-from mbnas.results.segmentations.shown_segmentations import (
-    Segmentations,
-    ShownCase,
-    chosen_cases,
-    room_for,
-    show_case,
-    worst_first,
+from mbnas.results.segmentations.case_selection import (
+    order_by_mean_dice,
+    page_capacity,
+    spread_over_order,
 )
-from mbnas.scoring.overlap import mean_defined
-from mbnas.study.directory import Study
-from mbnas.study.ledger.ledger import Ledger
-from mbnas.training.packed_predictions import unpack_prediction
+from mbnas.results.segmentations.kept_predictions import (
+    KeptPredictions,
+    mean_dice,
+    predicted_volumes,
+    reference_and_predictions,
+)
+from mbnas.results.segmentations.outlined_cases import OutlinedCase, Segmentations, outline_case
 from mbnas.training.training_record import VolumeRecord
 
-Predictions = dict[str, VolumeRecord]
-"""What a network made of every case, by the case's name."""
 
-
-def collect_segmentations(study: Study, ledger: Ledger, comparison: Comparison) -> Segmentations:
+def read_segmentations(
+    slices: Path, comparison: Comparison, predictions: KeptPredictions
+) -> Segmentations:
     """Return the segmentations of the networks of a comparison, the worst case first.
 
     They are those of the first fresh initialisation, for which the ledger keeps predictions.
-    Where they or the prepared slices are gone, the value says so in place of cases.
+    If the predictions or the prepared slices are gone, the value says so in place of cases.
 
     Args:
-        study: Its directory and configuration.
-        ledger: Its ledger, open for reading at least.
+        slices: Folder of the study's prepared slices.
         comparison: Whose networks to show.
+        predictions: As the ledger keeps them.
     """
-    found = [(each.name, _predictions(ledger, each)) for each in comparison.networks]
-    networks = [(name, predictions) for name, predictions in found if predictions]
+    found = [(each.name, predicted_volumes(each, predictions)) for each in comparison.networks]
+    networks = [(name, volumes) for name, volumes in found if volumes]
     class_names, names = comparison.class_names, tuple(name for name, _ in networks)
     if not networks:
         return Segmentations(
@@ -49,45 +48,28 @@ def collect_segmentations(study: Study, ledger: Ledger, comparison: Comparison) 
             missing="The ledger holds no segmentations of these networks: it keeps those of the "
             "first fresh initialisation.",
         )
-    folder = study.slices / ledger.facts()["data"]
     try:
-        prepared = PreparedSlices.open(folder)
+        prepared = PreparedSlices.open(slices)
     except StudyError:
         return Segmentations(
             class_names=class_names,
             network_names=names,
-            missing=f"The prepared slices of this study, {folder.name}, are no longer there; the "
-            "next search or comparison in this study prepares them again.",
+            missing=f"The prepared slices of this study, {slices.name}, no longer exist. The next "
+            "search or comparison in this study prepares them again.",
         )
-    return _shown(prepared, class_names, names, [predictions for _, predictions in networks])
+    return _outlined(prepared, class_names, names, [volumes for _, volumes in networks])
 
 
-def _predictions(ledger: Ledger, network: ComparedNetwork) -> Predictions:
-    """Return the volumes of a network's first initialisation whose predictions were kept.
-
-    A held-out case is predicted by the networks of all folds; that of the first stands for them.
-    """
-    keys = sorted((record.key for record in network.trainings), key=lambda key: key.fold)
-    first = min((key.initialisation for key in keys), default=None)
-    found: Predictions = {}
-    for key in keys:
-        record = ledger.training(key) if key.initialisation == first else None
-        for volume in record.volumes if record else ():
-            if volume.prediction is not None:
-                found.setdefault(volume.case, volume)
-    return found
-
-
-def _shown(
+def _outlined(
     prepared: PreparedSlices,
     class_names: tuple[str, ...],
     network_names: tuple[str, ...],
-    predictions: Sequence[Predictions],
+    predicted: Sequence[Mapping[str, VolumeRecord]],
 ) -> Segmentations:
-    volumes = [v for v in prepared.volumes if all(v.case in each for each in predictions)]
-    dice = [tuple(_dice(each[volume.case]) for each in predictions) for volume in volumes]
-    num_cases, num_slices = room_for(len(volumes), prepared.index.settings.slice_size)
-    order = worst_first(dice)
+    volumes = [v for v in prepared.volumes if all(v.case in each for each in predicted)]
+    dice = [tuple(mean_dice(each[volume.case]) for each in predicted) for volume in volumes]
+    num_cases, num_slices = page_capacity(len(volumes), prepared.index.settings.slice_size)
+    order = order_by_mean_dice(dice)
     return Segmentations(
         class_names=class_names,
         network_names=network_names,
@@ -96,11 +78,11 @@ def _shown(
             _case(
                 prepared,
                 volumes[order[place]],
-                [each[volumes[order[place]].case] for each in predictions],
+                [each[volumes[order[place]].case] for each in predicted],
                 dice[order[place]],
                 most_slices=num_slices,
             )
-            for place in chosen_cases(len(volumes), num_cases)
+            for place in spread_over_order(len(volumes), num_cases)
         ),
         num_cases=len(volumes),
     )
@@ -113,14 +95,10 @@ def _case(
     dice: tuple[float | None, ...],
     *,
     most_slices: int,
-) -> ShownCase:
-    predicted = [
-        unpack_prediction(record.prediction or b"", volume, num_classes=prepared.num_classes)
-        for record in records
-    ]
-    return show_case(
+) -> OutlinedCase:
+    return outline_case(
         np.array(prepared.images[volume.slices, 0]),
-        np.stack([prepared.labels[volume.slices], *predicted]),
+        reference_and_predictions(prepared, volume, records),
         case=volume.case,
         patient=volume.patient,
         held_out=volume.held_out,
@@ -128,7 +106,3 @@ def _case(
         num_classes=len(prepared.classes),
         most_slices=most_slices,
     )
-
-
-def _dice(record: VolumeRecord) -> float | None:
-    return mean_defined(tuple(each.dice for each in record.measures))

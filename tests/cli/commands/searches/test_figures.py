@@ -70,7 +70,7 @@ def test_several_studies_have_progress_alone(searched, compared, tmp_path, capsy
     assert main([*asked, "--format", "svg", "--label", "local", "--label", "local"]) == 0
     said = capsys.readouterr()
     assert said.out.split() == [str(tmp_path / "progress.svg")]
-    assert said.err.count("It is drawn of one study, not of 2.") == 4
+    assert said.err.count("It shows one study, not 2.") == 4
     assert "local (2 runs: median, range)" in (tmp_path / "progress.svg").read_text()
 
 
@@ -95,7 +95,7 @@ def test_a_missing_folder_of_slices_costs_one_figure(compared, tmp_path, capsys)
     assert main(["figures", str(study), "--format", "svg"]) == 0
     said = capsys.readouterr()
     assert len(said.out.split()) == 4
-    assert "No figure of segmentations: The prepared slices are gone." in said.err
+    assert "No figure of segmentations: The prepared slices no longer exist." in said.err
 
 
 @pytest.mark.parametrize("arguments", [["status", "STUDY"], ["report", "STUDY"], ["space"]])

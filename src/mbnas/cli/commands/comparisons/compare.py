@@ -22,7 +22,7 @@ from mbnas.report.page.study_page import write_report
 from mbnas.report.tables.comparison_files import TABLE_COLUMNS, table_rows, write_comparison
 from mbnas.report.tables.comparison_values import comparison_values
 from mbnas.results.comparison import Comparison
-from mbnas.results.read_search import collect
+from mbnas.results.read_search import read_search
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.found_networks import train_anew
@@ -81,7 +81,7 @@ def compare_networks(
     ]
     with logged(held) as log, training_bar("Retraining", log) as watch:
         train_anew(held, networks, initialisations=initialisations, watch=watch)
-    summary = collect(study, held.ledger)
+    summary = read_search(study, held.ledger)
     assert summary.comparison is not None
     write_report(summary, study.report)
     write_comparison(

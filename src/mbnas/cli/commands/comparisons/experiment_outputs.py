@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,8 @@ from mbnas.errors import FigureError
 from mbnas.escaping import csv_text
 from mbnas.machine.files import ready_folder, write_text
 from mbnas.network.architecture import Architecture
-from mbnas.report.figures.figure_table import FIGURES, FigureData, read_figure_data
+from mbnas.report.figures.figure_data import FigureData, read_figure_data
+from mbnas.report.figures.study_figures import FIGURES
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.page.experiment_page import write_reproduction
 from mbnas.report.tables.comparison_files import write_comparison
@@ -27,8 +27,9 @@ from mbnas.report.tables.published_table import (
 from mbnas.results.comparison import Comparison
 from mbnas.results.experiment_results import ExperimentResults, Row, SearchedSpace
 from mbnas.results.search_summary import SearchSummary
-from mbnas.results.segmentations.read_segmentations import collect_segmentations
-from mbnas.results.segmentations.shown_segmentations import Segmentations
+from mbnas.results.segmentations.kept_predictions import read_predictions
+from mbnas.results.segmentations.outlined_cases import Segmentations
+from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.scoring.claims import claim_optimism
 from mbnas.space.four_spaces import SpaceName
 from mbnas.study.directory import FIGURES as FOLDER
@@ -131,8 +132,11 @@ def write_outputs(
 
 def _segmentations(experiment: Experiment, comparison: Comparison) -> Segmentations:
     study = experiment.comparison
-    with Ledger.open(study.ledger, read_only=True) as ledger:
-        return collect_segmentations(study, ledger, comparison)
+    trainings = [record for each in comparison.networks for record in each.trainings]
+    with Ledger.open(study.ledger, read_only=True) as ledger, ledger.one_state():
+        slices = study.slices / ledger.facts()["data"]
+        predictions = read_predictions(ledger, trainings)
+    return read_segmentations(slices, comparison, predictions)
 
 
 def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[str]:
@@ -140,25 +144,24 @@ def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[st
     studies = {space.capitalize(): study for space, study in experiment.searches.items()}
     folder = experiment.directory / FOLDER
     ready_folder(folder)
-    with ExitStack() as stack:
 
-        def source(label: str) -> FigureData:
-            study = studies.get(label, experiment.comparison)
-            ledger = stack.enter_context(Ledger.open(study.ledger, read_only=True))
+    def data(label: str) -> FigureData:
+        study = studies.get(label, experiment.comparison)
+        with Ledger.open(study.ledger, read_only=True) as ledger:
             return read_figure_data(study, ledger, label=label)
 
-        searches = [source(label) for label in studies]
-        compared = replace(source("Comparison"), comparison=comparison)
-        for name, draw in FIGURES.items():
-            try:
-                figure = draw(searches if name == "progress" else [compared])
-            except FigureError as error:
-                warn(f"No figure of {name}: {error}")
-                continue
-            for kind in FORMATS:
-                path = folder / f"{name}.{kind}"
-                save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
-                yield f"{FOLDER}/{path.name}"
+    searches = [data(label) for label in studies]
+    compared = replace(data("Comparison"), comparison=comparison)
+    for name, draw in FIGURES.items():
+        try:
+            figure = draw(searches if name == "progress" else [compared])
+        except FigureError as error:
+            warn(f"No figure of {name}: {error}")
+            continue
+        for kind in FORMATS:
+            path = folder / f"{name}.{kind}"
+            save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
+            yield f"{FOLDER}/{path.name}"
 
 
 def _rows(

@@ -132,7 +132,5 @@ def _compare(run: HeadToHead, study: Study, name: str) -> Comparison:
         class_names=tuple(each.name for each in run.prepared.classes),
         num_folds=len(run.chosen),
         slice_size=size,
-        searched=None,
-        num_searched=0,
         seed=study.configuration.seed,
     )

@@ -27,8 +27,8 @@ from mbnas.escaping import visible
 from mbnas.network.architecture import Architecture
 from mbnas.report.page.study_page import write_report
 from mbnas.report.tables.published_table import published_notes
-from mbnas.results.comparison import Comparison, compare_contenders
-from mbnas.results.read_search import collect
+from mbnas.results.comparison import Comparison, compare_in_study
+from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
@@ -129,18 +129,10 @@ def _compare(
                     watch=watch,
                 )
         finally:
-            summary = collect(held.study, held.ledger)
+            summary = read_search(held.study, held.ledger)
             write_report(summary, held.study.report)
-    configuration = experiment.configuration
-    return compare_contenders(
-        contenders,
-        class_names=summary.class_names,
-        num_folds=configuration.protocol.folds,
-        slice_size=configuration.preparation.slice_size,
-        searched=None,  # each search has such a score; the page shows all
-        num_searched=0,
-        seed=configuration.seed,
-    )
+    # No search is passed: there are several, and the page has the optimism of each.
+    return compare_in_study(contenders, experiment.configuration, class_names=summary.class_names)
 
 
 def _spaces(text: str) -> tuple[SpaceName, ...]:

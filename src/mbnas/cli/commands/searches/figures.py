@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from mbnas.cli.show.messages import warn
 from mbnas.cli.show.printing import print_path
 from mbnas.errors import FigureError, UsageError
 from mbnas.machine.files import ready_folder, real_path
-from mbnas.report.figures.figure_table import FIGURES, read_figure_data
+from mbnas.report.figures.figure_data import read_figure_data
+from mbnas.report.figures.study_figures import FIGURES
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.study.configuration_layers import differences
 from mbnas.study.directory import Study
@@ -38,26 +38,21 @@ def figures(arguments: argparse.Namespace) -> int:
     _warn_of_differences(studies)
     folder = arguments.output or studies[0].figures
     missing = []
-    with ExitStack() as stack:
-        sources = [
-            read_figure_data(
-                study,
-                stack.enter_context(Ledger.open(study.ledger, read_only=True)),
-                label=label,
-            )
-            for study, label in zip(studies, labels, strict=True)
-        ]
-        ready_folder(folder)
-        for name, draw in FIGURES.items():
-            try:
-                figure = draw(sources)
-            except FigureError as error:
-                missing.append(f"No figure of {name}: {error}")
-                continue
-            for kind in formats:
-                path = folder / f"{name}.{kind}"
-                save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")
-                print_path(path)
+    data = []
+    for study, label in zip(studies, labels, strict=True):
+        with Ledger.open(study.ledger, read_only=True) as ledger:
+            data.append(read_figure_data(study, ledger, label=label))
+    ready_folder(folder)
+    for name, draw in FIGURES.items():
+        try:
+            figure = draw(data)
+        except FigureError as error:
+            missing.append(f"No figure of {name}: {error}")
+            continue
+        for kind in formats:
+            path = folder / f"{name}.{kind}"
+            save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")
+            print_path(path)
     for sentence in missing:
         warn(sentence)
     return 1 if len(missing) == len(FIGURES) else 0

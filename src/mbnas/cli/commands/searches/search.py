@@ -18,7 +18,7 @@ from mbnas.cli.show.search_display import SearchDisplay
 from mbnas.cli.show.status_display import print_status
 from mbnas.report.live.rewrite_interval import RewriteInterval
 from mbnas.report.page.study_page import write_report
-from mbnas.results.read_search import collect
+from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
@@ -71,7 +71,7 @@ def search_and_report(
             say(f"Trains with {measured}.")
 
         def rewrite() -> None:
-            summary = collect(study, held.ledger)
+            summary = read_search(study, held.ledger)
             write_report(summary, study.report)
             if show is not None:
                 show(summary)

@@ -68,7 +68,7 @@ def retry(study: Study, *, as_json: bool) -> int:
     from mbnas.cli.held_study import holding
     from mbnas.cli.show.search_display import training_bar
     from mbnas.report.page.study_page import write_report
-    from mbnas.results.read_search import collect
+    from mbnas.results.read_search import read_search
     from mbnas.study.drive.retry_failed import retry_failed
 
     with holding(study) as held:
@@ -76,7 +76,7 @@ def retry(study: Study, *, as_json: bool) -> int:
             with training_bar("Retraining") as watch:
                 retried = retry_failed(held, watch)
         finally:
-            write_report(collect(study, held.ledger), study.report)
+            write_report(read_search(study, held.ledger), study.report)
     if as_json:
         print_json(asdict(retried))
         return 0

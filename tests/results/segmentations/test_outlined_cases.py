@@ -9,32 +9,10 @@ from PIL import Image
 
 from mbnas.data.images.appearance import chosen_slices, class_colour, window
 from mbnas.report.page.segmentations_section import segmentations_section
-from mbnas.results.segmentations.shown_segmentations import (
-    FEWEST_SLICES,
-    MOST_SLICES,
-    chosen_cases,
-    room_for,
-    show_case,
-)
+from mbnas.results.segmentations.case_selection import page_capacity
+from mbnas.results.segmentations.outlined_cases import outline_case
 
 FACTS = {"case": "a", "patient": "a", "held_out": False, "dice": (0.5,), "num_classes": 1}
-
-
-@given(num_cases=st.integers(0, 60), most=st.integers(1, 30))
-def test_the_worst_is_always_shown_and_nobody_twice(num_cases, most):
-    chosen = chosen_cases(num_cases, most)
-
-    assert len(chosen) == len(set(chosen)) == min(num_cases, most)
-    assert chosen == tuple(sorted(chosen))
-    assert num_cases == 0 or chosen[0] == 0
-
-
-@given(num_cases=st.integers(1, 500), side=st.integers(8, 1024))
-def test_some_case_and_enough_slices_always_fit(num_cases, side):
-    cases, slices = room_for(num_cases, side)
-
-    assert 1 <= cases <= num_cases
-    assert FEWEST_SLICES <= slices <= MOST_SLICES
 
 
 COUNTS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
@@ -54,7 +32,7 @@ def test_slices_stand_as_radiologists_see_them():
     labels = np.zeros((2, 1, 8, 8), dtype=np.uint8)
     labels[:, 0, 7, 7] = 1  # to the patient's right, and in front
 
-    shown = show_case(np.zeros((1, 8, 8), np.float32), labels, **FACTS, most_slices=1)
+    shown = outline_case(np.zeros((1, 8, 8), np.float32), labels, **FACTS, most_slices=1)
 
     assert shown.slices[0].reference == ("M0 0h1v1h-1z",)
     assert shown.slices[0].predicted == (("M0 0h1v1h-1z",),)
@@ -66,7 +44,7 @@ def test_a_square_around_all_foreground_is_shown_with_its_outlines():
     predicted[2, 16, 20] = 1
     images = np.random.default_rng(0).normal(size=(3, 32, 32)).astype(np.float32)
 
-    shown = show_case(images, np.stack([reference, predicted]), **FACTS, most_slices=24)
+    shown = outline_case(images, np.stack([reference, predicted]), **FACTS, most_slices=24)
 
     assert shown.height == shown.width == 9 + 2 * 3
     assert [each.number for each in shown.slices] == [1, 2, 3]
@@ -80,7 +58,7 @@ def test_the_strip_holds_every_slice_between_its_own_edges():
     images = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((3, 8, 8), np.float32)
     labels = np.ones((2, 3, 8, 8), dtype=np.uint8)
 
-    shown = show_case(images, labels, **FACTS, most_slices=24)
+    shown = outline_case(images, labels, **FACTS, most_slices=24)
 
     pixels = np.asarray(Image.open(io.BytesIO(shown.strip)))
     assert pixels.shape == (3 * (8 + 2), 8)
@@ -95,7 +73,7 @@ def test_a_constant_image_has_a_window():
 
 @given(stack=arrays(np.uint8, (2, 3, 6, 6), elements=st.integers(0, 1)))
 def test_any_labels_can_be_shown(stack):
-    shown = show_case(np.zeros((3, 6, 6), np.float32), stack, **FACTS, most_slices=2)
+    shown = outline_case(np.zeros((3, 6, 6), np.float32), stack, **FACTS, most_slices=2)
 
     assert 0 <= shown.fullest < len(shown.slices) <= 2
 
@@ -126,11 +104,11 @@ def test_classes_never_share_a_colour():
 @pytest.mark.parametrize(("num_cases", "side"), [(32, 64), (32, 128), (40, 320)])
 def test_noisy_patients_stay_within_a_few_megabytes(segmentations, shown_case, num_cases, side):
     rng = np.random.default_rng(0)
-    cases, slices = room_for(num_cases, side)
+    cases, slices = page_capacity(num_cases, side)
     blobs = rng.random((3, slices, side // 4, side // 4)) > 0.5
     labels = blobs.repeat(4, axis=2).repeat(4, axis=3).astype(np.uint8)
     images = rng.normal(size=(slices, side, side)).astype(np.float32)
-    shown = show_case(images, labels, **FACTS | {"dice": (0.5, 0.5)}, most_slices=slices)
+    shown = outline_case(images, labels, **FACTS | {"dice": (0.5, 0.5)}, most_slices=slices)
 
     section = segmentations_section(segmentations(*[shown] * cases))
 
