@@ -6,7 +6,8 @@ import pytest
 
 from mbnas.cli.terminal import Terminal
 from mbnas.results.comparison import Comparison, compare_contenders
-from mbnas.results.search_summary import EvaluationSummary, FoldScore, SearchSummary
+from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
+from mbnas.results.search_summary import SearchSummary
 from mbnas.results.segmentations.outlined_cases import OutlinedCase, Segmentations, outline_case
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.space.genotype import Genotype
@@ -22,7 +23,7 @@ def make_evaluation(number: int, score: float | None = 0.8, **fields: object) ->
     first, last = (2 * ((number // part + 1) % 15) + 1 for part in (15, 225))
     genotype = Genotype.parse(f"0vgg{first}-1dense{2 * (number % 15) + 1}-0vgg{last}")
     trainings = tuple(
-        FoldScore(
+        TrainingSummary(
             fold=fold,
             initialisation=1,
             score=None if score is None else score + 0.01 * (fold - 2),

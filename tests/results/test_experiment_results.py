@@ -13,7 +13,7 @@ from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.report.charts.spaces_chart import draw_race
 from mbnas.report.page.experiment_page import render_reproduction, write_reproduction
 from mbnas.report.tables.published_table import published_notes, published_rows, published_tables
-from mbnas.results.experiment_results import ExperimentResults, Row, SearchedSpace
+from mbnas.results.experiment_results import ExperimentResults, PublishedNames, SpaceSearch
 from mbnas.results.metric_summaries import Quantity
 from mbnas.results.published_results import PUBLISHED
 from mbnas.training.protocol import PAPER_DATASETS
@@ -25,7 +25,7 @@ PAPER = Path(__file__).parents[3] / "shared/paper.json"
 
 def searched(name, *scores):
     evaluations = [make_evaluation(number, score) for number, score in enumerate(scores, start=1)]
-    return SearchedSpace(name=name, summary=make_study(*evaluations), link=f"{name}/report.html")
+    return SpaceSearch(name=name, summary=make_study(*evaluations), link=f"{name}/report.html")
 
 
 def experiment(*searches, **fields):
@@ -146,7 +146,7 @@ def test_the_published_numbers_are_those_of_the_transcript():
 def reproduced(comparison):
     """Four networks: found in two spaces, the U-Net, the ResU-Net, and one of no row there."""
     rows = tuple(
-        Row(name=name, published=published)
+        PublishedNames(name=name, published=published)
         for name, published in (
             ("Mixed and Micro", ("mixed", "micro")),
             ("U-Net", ("unet",)),
@@ -200,7 +200,7 @@ def test_the_papers_mean_and_deviation_read_as_printed(reproduced):
 def test_the_page_has_the_papers_numbers_and_their_source(reproduced):
     comparison, rows = reproduced
     page = render_reproduction(
-        experiment(*SEARCHES, comparison=comparison, rows=rows, paper_dataset="prostate")
+        experiment(*SEARCHES, comparison=comparison, published_names=rows, paper_dataset="prostate")
     )
     for words in ("0.6760", "± 0.325", "16.98 (5)", "0.7315", "arXiv 2202.11401, Table 1"):
         assert words in page

@@ -57,7 +57,7 @@ def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
         write(tmp_path / "references" / name, labels_of(0))
     pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
     assert [each.case for each in pairs.both] == ["a", "b"]
-    assert (pairs.missing, pairs.strange) == (("c",), ("d",))
+    assert (pairs.missing, pairs.without_reference) == (("c",), ("d",))
     scores = evaluate_pairs(pairs)
     assert [each.name for each in scores.classes] == ["1", "5"]
     assert scores.summary.metrics["dice"].overall.mean == 1
@@ -198,7 +198,7 @@ MEASURED = {
 
 def test_a_mean_is_over_cases_then_over_classes():
     scores = prediction_scores(MEASURED, CLASSES, missing=("d",))
-    assert scores.measures[1][1] == ABSENT
+    assert scores.metrics[1][1] == ABSENT
     dice = scores.summary.metrics["dice"]
     assert_allclose([each.mean for each in dice.per_class], [0.4, 0.85])
     assert_allclose(dice.overall.mean, (0.4 + 0.85) / 2)

@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 
 from mbnas.errors import GenotypeError
-from mbnas.results.search_summary import FoldScore
+from mbnas.results.evaluation_summary import TrainingSummary
 
 
 def test_the_best_is_the_first_of_the_highest_scores(study, evaluation):
@@ -33,7 +33,7 @@ def test_changes_name_every_gene_that_differs(evaluation):
 
 def test_sd_is_of_the_trainings_that_have_a_score(evaluation):
     trainings = tuple(
-        FoldScore(fold=fold, initialisation=1, score=score)
+        TrainingSummary(fold=fold, initialisation=1, score=score)
         for fold, score in enumerate((0.7, 0.8, None), start=1)
     )
 

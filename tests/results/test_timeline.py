@@ -82,18 +82,18 @@ def test_every_run_is_a_bar_of_its_kind():
         ],
         [failure(500)],
     )
-    (lane,) = found.lanes
-    assert [bar.kind for bar in lane.bars] == [
-        "scored", "collapsed", "ahead", "failed", "scored", "nothing",
+    (row,) = found.rows
+    assert [bar.kind for bar in row.bars] == [
+        "scored", "collapsed", "ahead", "failed", "scored", "lost",
     ]  # fmt: skip
-    assert [bar.start_s - NOON.timestamp() for bar in lane.bars] == [0, 100, 200, 300, 400, 500]
-    assert lane.bars[0].what == "network 1, fold 0, initialisation 0: search score 0.800"
-    assert lane.bars[4].what == "network c, fold 0, fresh initialisation 1000: search score 0.800"
-    assert lane.bars[5].what == "network 1, fold 0, initialisation 0: worker died"
+    assert [bar.start_s - NOON.timestamp() for bar in row.bars] == [0, 100, 200, 300, 400, 500]
+    assert row.bars[0].what == "network 1, fold 0, initialisation 0: search score 0.800"
+    assert row.bars[4].what == "network c, fold 0, fresh initialisation 1000: search score 0.800"
+    assert row.bars[5].what == "network 1, fold 0, initialisation 0: worker died"
     assert found.kinds == KINDS
 
 
-def test_a_worker_that_comes_after_another_goes_on_in_its_lane():
+def test_a_worker_that_comes_after_another_continues_its_row():
     found = read(
         [
             training(0, worker="node:1 cuda:0"),
@@ -103,7 +103,7 @@ def test_a_worker_that_comes_after_another_goes_on_in_its_lane():
             training(0, worker="somewhere"),
         ]
     )
-    assert [(lane.name, len(lane.bars)) for lane in found.lanes] == [
+    assert [(row.name, len(row.bars)) for row in found.rows] == [
         ("node cuda:0, 1", 2),
         ("node cuda:0, 2", 1),
         ("node cuda:1", 1),
@@ -130,7 +130,7 @@ def test_a_run_without_a_date_is_counted(started_at):
 
 def test_a_study_without_a_run_has_an_empty_timeline():
     found = read([])
-    assert (found.lanes, found.stretches, found.kinds) == ((), (), ())
+    assert (found.rows, found.stretches, found.kinds) == ((), (), ())
 
 
 # The axis
@@ -215,7 +215,7 @@ def test_a_hundred_thousand_trainings_on_a_thousand_workers_fit_a_page():
     timeline = read(trainings)
     account = draw_up(trainings, (), asked={"a"}, evaluated={"a"})
     section = timeline_section(timeline, account, is_finished=True)
-    assert len(timeline.lanes) == 1000
+    assert len(timeline.rows) == 1000
     assert len(section.encode()) < 120_000
 
 
@@ -285,7 +285,7 @@ def test_workers_busy_in_a_crowd_add_up_to_the_time_of_the_runs():
     ]
     end_s = max(bar.end_s for bar in bars)
     timeline = Timeline(
-        lanes=(TimelineRow(name="here", bars=tuple(bars)),), stretches=((1e9, end_s),)
+        rows=(TimelineRow(name="here", bars=tuple(bars)),), stretches=((1e9, end_s),)
     )
     axis = TimeAxis.over(timeline.stretches, left=0.0, right=900.0)
     bins = _bins(timeline, axis, 60)

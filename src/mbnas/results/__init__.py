@@ -1,1 +1,1 @@
-"""What was found, as values: no drawing, no files."""
+"""The results of studies and experiments as values; nothing here draws or writes files."""

@@ -1,4 +1,4 @@
-"""One network of a comparison: what it achieves on patients, and what it costs."""
+"""One network of a comparison: its metrics on patients and its costs."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class ComparedNetwork:
     """One network of a comparison.
 
     Attributes:
-        name: What to call it.
+        name: Its name in the comparison.
         architecture: Its one-line text.
         search_score: Validation Dice as the search scores it, on the prepared grid over the last
             epochs; ``sd`` is over initialisations. Not the Dice of ``validation``, which is on
             the grid of the files.
-        validation: On the patients of the folds, each predicted by the one network of an
+        validation: On the patients of the folds, each predicted by the network of an
             initialisation that had not trained on them; ``None`` if a training failed.
         held_out: On held-out patients, mean over the networks of all folds; ``None`` if there
             are no such patients or a training failed.
         parameters: Number of weights.
         macs: Multiply-accumulates for one slice of the protocol's size.
         macs_32: Multiply-accumulates for an input of 32 by 32 pixels.
-        latency_ms: Of one slice.
+        latency_ms: For one slice.
         training_s: Mean duration of a training.
         trainings: Those from the initialisations compared, by initialisation, then fold.
-        dice: Of every training, its Dice on the volumes that validate it, mean over patients,
-            then classes; ``None`` where that is not defined.
+        dice: Of every training, its Dice on its validation volumes, mean over patients, then
+            classes; ``None`` where it is not defined.
         error: Why there is no score, or ``None``.
     """
 
@@ -64,11 +64,11 @@ class ComparedNetwork:
 def compared_network(
     contender: Contender, initialisations: tuple[int, ...], seed: int
 ) -> ComparedNetwork:
-    """Return what a network's trainings from some initialisations say.
+    """Return the metrics of a network's trainings from some initialisations.
 
     Args:
         contender: The network, with its fresh trainings.
-        initialisations: Those from which it was trained on every fold.
+        initialisations: From which it was trained on every fold.
         seed: The study's, for the bootstrap.
     """
     trainings = tuple(
@@ -99,8 +99,9 @@ def compared_network(
 def patient_means(
     network: ComparedNetwork, metric: Metric, *, held_out: bool = False
 ) -> dict[str, float]:
-    """Return one value for each patient who has a metric; their mean is that of the network.
+    """Return one value for each patient for whom a metric is defined.
 
+    The mean of these values is the network's.
     Where everything is defined it is the patient's mean over classes and initialisations.
     """
     patients, values_IPK = patient_values(network.trainings, metric, held_out=held_out)
@@ -109,7 +110,7 @@ def patient_means(
 
 
 def _search_score(trainings: Sequence[TrainingRecord], num_initialisations: int) -> Quantity:
-    """Return the mean score over trainings that are sorted by initialisation, with its spread."""
+    """Return the mean score and its spread; trainings are sorted by initialisation."""
     if not trainings:
         return Quantity(mean=None)
     scores = np.array([each.score for each in trainings], dtype=np.float64)

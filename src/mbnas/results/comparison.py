@@ -1,10 +1,10 @@
-"""What a comparison of networks says, as one value: measures, intervals, tests, words.
+"""A comparison of networks as one value: metrics, intervals, tests and conclusions.
 
 Networks are compared on fresh initialisations, which no search has seen. Tables, figures
-and the page only read what is worked out here.
+and the page only show what is computed here.
 
-The patient is the unit of every conclusion (`mbnas.scoring.differences`): held-out patients where
-there are any, else those of the folds. The paper's own tests are over blocks, each one
+The patient is the unit of every conclusion (`mbnas.scoring.differences`): held-out patients if
+there are any, otherwise those of the folds. The paper's own tests are over blocks, each one
 initialisation on one fold, and conclude nothing.
 
 Shape suffixes: B blocks, N networks, P patients.
@@ -38,27 +38,26 @@ from mbnas.study.progress.search_status import SearchStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Networks on fresh initialisations, and what the differences between them are worth.
+    """Networks on fresh initialisations, and tests of the differences between them.
 
     Attributes:
         class_names: Of the foreground classes.
         networks: In the order of the comparison, the best found first.
-        num_initialisations: That all of them were trained from.
+        num_initialisations: Those that all networks were trained from.
         num_folds: Of the cross-validation.
         num_patients: In the folds.
         num_held_out: Patients in no fold.
-        slice_size: Side of a slice in pixels, for which ``macs`` holds.
-        tested: Numbers of the networks that are compared pairwise: those without a failure.
+        slice_size: Side of a slice in pixels, to which ``macs`` refers.
+        tested: Numbers of the networks that are compared pairwise: those without a failed training.
         differences: Of every two of them, over patients; numbers refer to ``tested``.
-        blocks: What the paper's tests compare: a tuple a block, the Dice of each tested network
-            in it.
-        friedman: The paper's test over blocks; ``None`` where that is not defined.
+        blocks: What the paper's tests compare: for each block, the Dice of every tested network.
+        friedman: The paper's test over blocks; ``None`` where it is not defined.
         block_pairs: The paper's test of every two networks over blocks; numbers refer to
             ``tested``.
         critical_difference: Of average ranks over blocks, after Nemenyi; ``None`` without
             ``friedman``.
-        optimism: What the search saw for its best network beside the same score of fresh
-            trainings, in words.
+        optimism: The search score of the best network found next to the same score from fresh
+            trainings, as a sentence.
     """
 
     class_names: tuple[str, ...]
@@ -88,7 +87,7 @@ class Comparison:
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """What each of ``differences`` shows, a sentence each."""
+        """What each of ``differences`` shows, one sentence each."""
         names = self.tested_names
         return tuple(
             claim_pair(each, names[each.first], names[each.second]) for each in self.differences
@@ -96,7 +95,7 @@ class Comparison:
 
     @property
     def basis(self) -> str:
-        """On which patients networks are compared, in a sentence."""
+        """On which patients networks are compared, as a sentence."""
         return basis(self.num_held_out, self.num_patients)
 
     @property
@@ -108,7 +107,7 @@ class Comparison:
         )
 
     def deciding(self, network: ComparedNetwork) -> MetricSummaries | None:
-        """Return a network's measures on the patients who decide; ``None`` if there are none."""
+        """Return a network's metrics on the patients who decide; ``None`` if it has none."""
         return network.held_out if self.is_held_out else network.validation
 
 

@@ -1,4 +1,4 @@
-"""What the page of a whole experiment tells, as one value: no disk, no clock behind it."""
+"""The results of an experiment at one moment, as one value that its page shows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mbnas.space.four_spaces import SpaceName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchedSpace:
+class SpaceSearch:
     """The search of one space.
 
     Attributes:
         name: Of the space.
-        summary: What its study has to tell.
-        link: Where the study's own page lies, from the experiment's.
+        summary: Of its study.
+        link: From the experiment's page to the study's own.
     """
 
     name: SpaceName
@@ -27,13 +27,13 @@ class SearchedSpace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A network of the comparison, and where the paper's table has it.
+class PublishedNames:
+    """A network of the comparison, and its names in the paper's table.
 
     Attributes:
-        name: What the comparison calls it.
-        published: Its names in the paper's table: those of the spaces that it was found
-            in, or of the baseline that it is.
+        name: Its name in the comparison.
+        published: Its names in the paper's table: the spaces that it was found in, or the
+            baseline that it is.
     """
 
     name: str
@@ -46,23 +46,24 @@ class ExperimentResults:
 
     Attributes:
         name: Of its directory.
-        updated_at: When this was so; with a time zone.
-        stage: What is under way, in words; ``None`` once all is done or nothing is.
-        searches: Of the spaces that were begun, in the paper's order.
-        comparison: The networks found and the baselines, trained anew, if they were.
-        rows: Of the comparison's networks, in their order.
-        optimism: What each search saw for its best beside the fresh score, in words.
-        segmentations: What the networks compared made of the patients, if they were.
-        paper_dataset: Which of the paper's datasets this is, if it is one.
-        files: Paths of tables and figures, from the page's.
+        updated_at: The moment, with a time zone.
+        stage: What is running, as text; ``None`` once all is done or if nothing runs.
+        searches: Of the spaces whose search was begun, in the paper's order.
+        comparison: Of the networks found and the baselines, once they were trained again.
+        published_names: Of the comparison's networks, in their order.
+        optimism: The search score of the best network of each search next to its score from fresh
+            trainings, one sentence each.
+        segmentations: Of the networks compared, once they were.
+        paper_dataset: Name of the paper's dataset that this is, if it is one.
+        files: Paths of tables and figures, relative to the page.
     """
 
     name: str
     updated_at: datetime
     stage: str | None
-    searches: tuple[SearchedSpace, ...]
+    searches: tuple[SpaceSearch, ...]
     comparison: Comparison | None = None
-    rows: tuple[Row, ...] = ()
+    published_names: tuple[PublishedNames, ...] = ()
     optimism: tuple[str, ...] = ()
     segmentations: Segmentations | None = None
     paper_dataset: str | None = None

@@ -1,4 +1,4 @@
-"""Label maps on disk beside their references, measured pair by pair in several processes."""
+"""Label maps on disk and their references, paired by name and measured in several processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mbnas.results.prediction_scores import PredictionScores, prediction_scores
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.scoring.surface_distance import measure
 
-_BESIDE = ("_probabilities", "_uncertainty")
+_ACCOMPANYING = ("_probabilities", "_uncertainty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ class Pair:
 
     Attributes:
         case: Their common name, without suffix.
-        prediction: A label map.
-        reference: The truth.
+        prediction: Path of a label map.
+        reference: Path of its reference.
     """
 
     case: str
@@ -47,37 +47,38 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """What two folders hold of one another.
+    """The pairs in two folders, and the files without a partner.
 
     Attributes:
         both: Cases in both, sorted by name.
         missing: Names of references without a prediction.
-        strange: Names of predictions without a reference.
-        passed_over: Files of either that look like images and cannot be read.
+        without_reference: Names of predictions without a reference.
+        passed_over: Files in either folder that look like images and cannot be read.
     """
 
     both: tuple[Pair, ...]
     missing: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
+    without_reference: tuple[str, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
 
 
 def find_pairs(predictions: Path, references: Path) -> Pairs:
-    """Return which predictions and references belong together, by their names.
+    """Return the pairs of predictions and references with the same name.
 
     Args:
         predictions: A label map, or a folder of them.
         references: A label map if the predictions are one, else a folder.
 
     Raises:
-        DatasetError: if one is absent or a file and the other a folder, or nothing is in both.
+        DatasetError: if one is absent, one is a file and the other a folder, or no name is in
+            both.
     """
     for path in (predictions, references):
         if not path.exists():
             raise DatasetError(f"{path} does not exist. Give a label map, or a folder of them.")
     if predictions.is_dir() != references.is_dir():
         raise DatasetError(
-            f"{predictions} and {references} are a file and a folder: give two files, or two "
+            f"{predictions} and {references} are a file and a folder. Give two files or two "
             "folders."
         )
     if not predictions.is_dir():
@@ -87,14 +88,16 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
     both = sorted(found.keys() & truth.keys())
     if not both:
         raise DatasetError(
-            f"No label map of {predictions} is named like one of {references}: a prediction has "
-            "the name of its reference. Rename them, or give other folders."
+            f"No label map in {predictions} has the name of one in {references}: a prediction must "
+            "have the name of its reference. Rename them, or give other folders."
         )
-    strange = sorted(found.keys() - truth.keys())
+    without_reference = sorted(found.keys() - truth.keys())
     return Pairs(
         both=tuple(Pair(case=n, prediction=found[n], reference=truth[n]) for n in both),
         missing=tuple(sorted(truth.keys() - found.keys())),
-        strange=tuple(each for each in strange if not _stands_beside(each, found)),
+        without_reference=tuple(
+            each for each in without_reference if not _accompanies_label_map(each, found)
+        ),
         passed_over=unread + unread_truth,
     )
 
@@ -106,16 +109,16 @@ def evaluate_pairs(
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> PredictionScores:
-    """Return what predictions are worth; a case that cannot be measured stops no other.
+    """Return the scores of predictions; a case that cannot be measured does not stop the others.
 
     Args:
         pairs: Predictions with their references.
-        classes: All that there are; by default every label value found is one.
-        workers: How many processes measure.
-        progress: Told of every case measured.
+        classes: All classes; by default every label value found is one.
+        workers: Number of processes.
+        progress: Called after each case.
 
     Raises:
-        DatasetError: if no case can be measured, for the reason of the first.
+        DatasetError: if no case can be measured, with the reason of the first.
     """
     known = None if classes is None else frozenset(each.value for each in classes)
     outcomes = map_in_processes(
@@ -130,14 +133,14 @@ def evaluate_pairs(
         {case: found for case, found in of_cases.items() if not isinstance(found, str)},
         classes,
         missing=pairs.missing,
-        strange=pairs.strange,
+        without_reference=pairs.without_reference,
         failed=failed,
         passed_over=pairs.passed_over,
     )
 
 
 def _outcome(pair: Pair, *, known: frozenset[int] | None) -> dict[int, ClassMetrics] | str:
-    """Return a pair's measures, or why there are none."""
+    """Return a pair's metrics, or the reason why there are none."""
     try:
         return measure_pair(pair, known=known)
     except DatasetError as error:
@@ -145,15 +148,15 @@ def _outcome(pair: Pair, *, known: frozenset[int] | None) -> dict[int, ClassMetr
 
 
 def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int, ClassMetrics]:
-    """Return the measures of each label value that is in a prediction or its reference.
+    """Return the metrics of each label value in a prediction or its reference.
 
     Args:
         pair: The two files.
-        known: Values that there may be, 0 aside; by default any.
+        known: Allowed values apart from 0; by default any.
 
     Raises:
-        DatasetError: if a file cannot be read or is no label map, the two are on different
-            grids, or a label is none of the known ones.
+        DatasetError: if a file cannot be read or is not a label map, the two are on different
+            grids, or a label is not allowed.
     """
     prediction_XYZ, grid = read_label(pair.prediction)
     reference_XYZ, reference_grid = read_label(pair.reference)
@@ -181,28 +184,28 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
 def label_values_of(
     labels_XYZ: Integer[np.ndarray, "x y z"], path: Path, known: frozenset[int] | None = None
 ) -> set[int]:
-    """Return the values but 0 that a label map holds.
+    """Return the values in a label map apart from 0.
 
     Args:
         labels_XYZ: The label map.
         path: Its file, for errors.
-        known: Values that there may be; by default any.
+        known: Allowed values apart from 0; by default any.
 
     Raises:
-        DatasetError: if a value is unknown, or there are more than 255.
+        DatasetError: if a value is not allowed, or there are more than 255.
     """
     values: set[int] = set()
     for plane in labels_XYZ:
         values.update(np.unique(plane).tolist())
         if len(values) > MAX_CLASSES + 1:
             raise DatasetError(
-                f"{path} holds more than {MAX_CLASSES} different values: it looks like an image, "
+                f"{path} has more than {MAX_CLASSES} different values: it looks like an image, "
                 "not a label map. Give label maps."
             )
     for value in values:
         if known is not None and value != 0 and value not in known:
             raise DatasetError(
-                f"{path} holds label {value}, and the dataset declares "
+                f"{path} has label {value}, and the dataset declares "
                 f"{', '.join(map(str, sorted(known)))}. Declare it, or correct the file."
                 + scale_remark(read_header(path).scale)
             )
@@ -212,7 +215,7 @@ def label_values_of(
 def _numbered(
     labels_XYZ: Integer[np.ndarray, "x y z"], numbers: Mapping[int, int]
 ) -> Integer[np.ndarray, "x y z"]:
-    """Return labels as consecutive numbers."""
+    """Return a label map with every value replaced by its number."""
     numbered = np.zeros(labels_XYZ.shape, np.uint16)
     for value, number in numbers.items():
         numbered[labels_XYZ == value] = number
@@ -220,10 +223,7 @@ def _numbered(
 
 
 def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
-    """Return a folder's visible NIfTI files by their names without suffix, and what else is there.
-
-    What else is there are other images, which are not read.
-    """
+    """Return a folder's visible NIfTI files by name without suffix, and its unreadable images."""
     found: dict[str, Path] = {}
     paths = sorted(folder.iterdir())
     for path in paths:
@@ -232,13 +232,12 @@ def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
         name = without_suffix(path.name)
         if name in found:
             raise DatasetError(
-                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove "
-                "one."
+                f"{folder} has {name} as .nii and as .nii.gz: a case has one label map. Remove one."
             )
         found[name] = path
     return found, unreadable_images((path.name for path in paths), f"{folder}/")
 
 
-def _stands_beside(name: str, found: Mapping[str, Path]) -> bool:
-    """Say whether a file is no label map, but goes with one that ``mbnas predict`` wrote."""
-    return any(name.removesuffix(each) in found for each in _BESIDE if name.endswith(each))
+def _accompanies_label_map(name: str, found: Mapping[str, Path]) -> bool:
+    """Whether a file is not a label map but was written with one by ``mbnas predict``."""
+    return any(name.removesuffix(each) in found for each in _ACCOMPANYING if name.endswith(each))

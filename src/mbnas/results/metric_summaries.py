@@ -1,6 +1,6 @@
-"""From measured volumes to what a table says: means, spreads, intervals over patients.
+"""Summaries of the metrics of many volumes: means, spreads, intervals over patients.
 
-A mean is over patients of whom the measure is defined (each the mean over their volumes and
+A mean is over patients for whom the metric is defined (each the mean over their volumes and
 the networks that predicted them), then over classes, then over initialisations.
 
 Shape suffixes: I initialisations, P patients, K foreground classes.
@@ -28,11 +28,11 @@ LOWER_IS_BETTER: frozenset[Metric] = frozenset({"hd95_mm"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """One measured number of one network.
+    """The mean of a metric of one network, with its spread and interval.
 
     Attributes:
-        mean: Over initialisations; ``None`` where nothing is defined for one of them.
-        sd: Sample standard deviation over initialisations, of predictions on disk over cases;
+        mean: Over initialisations; ``None`` where it is not defined for one of them.
+        sd: Sample standard deviation over initialisations, or over cases for predictions on disk;
             ``None`` with fewer than two.
         interval: Of the mean over patients, by bootstrap; ``None`` with fewer than two.
     """
@@ -44,11 +44,11 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How often one class was measured, and how often there was nothing to measure.
+    """How often one class was measured, and how often it was absent.
 
     Attributes:
-        num_values: Volumes predicted, each as often as a network predicted it.
-        num_undefined: Those with the class in neither prediction nor reference: left out.
+        num_values: Predictions of volumes.
+        num_undefined: Those with the class in neither prediction nor reference, which are left out.
         num_missed: Those with the class in exactly one of them.
     """
 
@@ -72,7 +72,7 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSummaries:
-    """Every metric of one network on some patients, and how many cases were empty.
+    """Every metric of one network on some patients, and counts of absent classes.
 
     Attributes:
         metrics: By metric.
@@ -127,16 +127,16 @@ def patient_values(
     """Return patients in order, and a metric by initialisation, patient and class.
 
     A value is the mean over the patient's volumes and the networks of the initialisation that
-    predicted them: one where the patient is in a fold, those of all folds where held out. It is
-    nan where nothing is defined.
+    predicted them: one network if the patient is in a fold, those of all folds if held out. It is
+    nan where the metric is not defined.
     """
     volumes = _volumes(trainings, held_out=held_out)
     initialisations = sorted({initialisation for initialisation, _, _ in volumes})
     patients = sorted({patient for _, patient, _ in volumes})
     values: dict[tuple[int, int, int], list[float | None]] = {}
-    for initialisation, patient, measures in volumes:
+    for initialisation, patient, metrics in volumes:
         i, p = initialisations.index(initialisation), patients.index(patient)
-        for k, of_class in enumerate(measures):
+        for k, of_class in enumerate(metrics):
             values.setdefault((i, p, k), []).append(getattr(of_class, metric))
     num_classes = 1 + max((k for _, _, k in values), default=-1)
     values_IPK = np.full((len(initialisations), len(patients), num_classes), np.nan)
@@ -156,7 +156,7 @@ def contributions(values_IPK: Float[np.ndarray, "I P K"]) -> Float[np.ndarray, "
 
     Where everything is defined it is the patient's own mean. Elsewhere a patient's deviation
     from the mean of a class weighs more the fewer patients have the class, so that the bootstrap
-    is of the mean that stands in the table. It is nan for a patient of whom nothing is defined.
+    is of the mean in the table. It is nan for a patient for whom nothing is defined.
 
     Source:
         Efron and Tibshirani 1993, An introduction to the bootstrap, chapter 22 (the
@@ -189,15 +189,15 @@ def _quantity(values_IPK: Float[np.ndarray, "I P K"], seed: int) -> Quantity:
 
 
 def _mean_known(values: Float[np.ndarray, " *shape"], axis: int) -> Float[np.ndarray, " *rest"]:
-    """Return the mean over an axis of what is not nan; nan where all is."""
+    """Return the mean over an axis of the values that are not nan; nan if all are."""
     num_known = (~np.isnan(values)).sum(axis=axis)
     total: Float[np.ndarray, " *rest"] = np.nansum(values, axis=axis)
     return np.where(num_known > 0, total / np.maximum(num_known, 1), np.nan)
 
 
-def counts_of(measures: Sequence[ClassMetrics]) -> Counts:
-    """Return how often a class was measured, and how often there was nothing to measure."""
-    present = [(each.predicted_voxels > 0, each.reference_voxels > 0) for each in measures]
+def counts_of(metrics: Sequence[ClassMetrics]) -> Counts:
+    """Return how often a class was measured, and how often it was absent."""
+    present = [(each.predicted_voxels > 0, each.reference_voxels > 0) for each in metrics]
     return Counts(
         num_values=len(present),
         num_undefined=present.count((False, False)),
@@ -208,7 +208,7 @@ def counts_of(measures: Sequence[ClassMetrics]) -> Counts:
 def _volumes(
     trainings: Sequence[TrainingRecord], *, held_out: bool
 ) -> list[tuple[int, str, tuple[ClassMetrics, ...]]]:
-    """Return initialisation, patient and measures of every volume that a network predicted."""
+    """Return initialisation, patient and metrics of every volume that a network predicted."""
     return [
         (record.key.initialisation, volume.patient, volume.measures)
         for record in trainings

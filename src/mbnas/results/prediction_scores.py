@@ -1,7 +1,7 @@
-"""Predictions beside their references as one value: every case and class, and what they come to.
+"""Scores of predictions against their references: of every case and class, and summaries.
 
-A mean is over the cases in which the measure is defined, then over classes; spread and
-interval are over cases. What is measured is told in :mod:`mbnas.scoring.surface_distance`.
+A mean is over the cases in which the metric is defined, then over classes; spread and
+interval are over cases. :mod:`mbnas.scoring.surface_distance` defines the metrics.
 
 Shape suffixes: P cases, K foreground classes.
 """
@@ -37,14 +37,14 @@ ABSENT = ClassMetrics(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionScores:
-    """What predictions are worth.
+    """The scores of predictions against their references.
 
     Attributes:
-        classes: That were measured, by ascending value.
+        classes: Those that were measured, by ascending value.
         cases: Name of every case that has a prediction and a reference.
-        measures: Of every case each class.
+        metrics: Of every case, those of each class.
         missing: References without a prediction; they are in no mean.
-        strange: Predictions without a reference, which are not looked at.
+        without_reference: Predictions without a reference; they are not read.
         failed: Why other cases could not be measured, by name; they are in no mean.
         passed_over: Files that look like images and cannot be read.
         summary: Every metric over the cases.
@@ -52,9 +52,9 @@ class PredictionScores:
 
     classes: tuple[LabelClass, ...]
     cases: tuple[str, ...]
-    measures: tuple[tuple[ClassMetrics, ...], ...]
+    metrics: tuple[tuple[ClassMetrics, ...], ...]
     missing: tuple[str, ...]
-    strange: tuple[str, ...]
+    without_reference: tuple[str, ...]
     failed: Mapping[str, str]
     passed_over: tuple[PassedOver, ...]
     summary: MetricSummaries
@@ -65,55 +65,56 @@ def prediction_scores(
     classes: Sequence[LabelClass] | None = None,
     *,
     missing: Sequence[str] = (),
-    strange: Sequence[str] = (),
+    without_reference: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
     passed_over: Sequence[PassedOver] = (),
 ) -> PredictionScores:
-    """Return the evaluation of measured cases.
+    """Return the scores of measured cases.
 
     Args:
-        measured: For every case, by label value, the classes in prediction or reference.
-        classes: All that there are; by default every value found is one.
+        measured: For every case, the metrics of the classes in prediction or reference, by label
+            value.
+        classes: All classes; by default every value found is one.
         missing: References without a prediction.
-        strange: Predictions without a reference.
+        without_reference: Predictions without a reference.
         failed: Why other cases could not be measured, by name.
         passed_over: Files that look like images and cannot be read.
     """
     if classes is None:
         values = sorted({value for of_case in measured.values() for value in of_case})
         classes = [LabelClass(value=value, name=str(value)) for value in values]
-    measures = tuple(
+    metrics = tuple(
         tuple(of_case.get(each.value, ABSENT) for each in classes) for of_case in measured.values()
     )
     return PredictionScores(
         classes=tuple(classes),
         cases=tuple(measured),
-        measures=measures,
+        metrics=metrics,
         missing=tuple(missing),
-        strange=tuple(strange),
+        without_reference=tuple(without_reference),
         failed=dict(failed or {}),
         passed_over=tuple(passed_over),
-        summary=_summary(measures, len(classes)),
+        summary=_summary(metrics, len(classes)),
     )
 
 
-def _summary(measures: tuple[tuple[ClassMetrics, ...], ...], num_classes: int) -> MetricSummaries:
-    metrics: dict[Metric, MetricSummary] = {}
+def _summary(of_cases: tuple[tuple[ClassMetrics, ...], ...], num_classes: int) -> MetricSummaries:
+    summaries: dict[Metric, MetricSummary] = {}
     for metric in METRICS:
-        values = [[getattr(each, metric) for each in of_case] for of_case in measures]
-        values_PK = np.array(values, dtype=np.float64).reshape(len(measures), num_classes)
-        metrics[metric] = MetricSummary(
+        values = [[getattr(each, metric) for each in of_case] for of_case in of_cases]
+        values_PK = np.array(values, dtype=np.float64).reshape(len(of_cases), num_classes)
+        summaries[metric] = MetricSummary(
             overall=_quantity(values_PK),
             per_class=tuple(_quantity(values_PK[:, k : k + 1]) for k in range(num_classes)),
         )
     return MetricSummaries(
-        metrics=metrics,
-        counts=tuple(counts_of([each[k] for each in measures]) for k in range(num_classes)),
+        metrics=summaries,
+        counts=tuple(counts_of([each[k] for each in of_cases]) for k in range(num_classes)),
     )
 
 
 def _quantity(values_PK: Float[np.ndarray, "P K"]) -> Quantity:
-    """Return mean, spread and interval over cases; a case stands for its part of the mean."""
+    """Return mean, spread and interval over the contributions of cases to the mean."""
     mean = float(overall_means(values_PK[None])[0])
     if np.isnan(mean):
         return Quantity(mean=None)

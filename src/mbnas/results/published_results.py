@@ -1,4 +1,4 @@
-"""The paper's Table 1 with its tests, to stand beside new numbers.
+"""The paper's Table 1 and its tests, to compare new numbers with.
 
 Means are over 5 seeds on 5-fold cross-validation, deviations over the scores of single seeds on all
 five folds. HD is the 95th percentile in mm, SD the surface Dice within 2 mm. Multiply-accumulates
@@ -23,7 +23,7 @@ class PublishedRow:
     """One network of the paper's table.
 
     Attributes:
-        title: What the paper calls it.
+        title: Its name in the paper.
         metrics: Mean and standard deviation of each metric.
         macs_32: Multiply-accumulates, for an input of 32 by 32 pixels.
         parameters: Number of weights.
@@ -40,9 +40,9 @@ class PublishedFriedman:
     """The paper's Friedman test of all networks.
 
     Attributes:
-        chi2: Its statistic.
+        chi2: The statistic.
         freedom: Degrees of freedom.
-        p_below: What its p is smaller than.
+        p_below: Upper bound of its p.
     """
 
     chi2: float
@@ -56,7 +56,7 @@ class PublishedWilcoxon:
 
     Attributes:
         statistic: The smaller sum of ranks; ``None`` where the paper gives none.
-        p_below: What its p is smaller than; ``None`` where it is not significant.
+        p_below: Upper bound of its p; ``None`` where it is not significant.
     """
 
     statistic: float | None
@@ -65,18 +65,18 @@ class PublishedWilcoxon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedDataset:
-    """What the paper has of one dataset.
+    """The paper's results on one dataset.
 
     Attributes:
         modality: Of the scans.
         num_classes: Foreground classes.
-        num_scans: Scans.
-        num_slices: Slices of all scans.
+        num_scans: Number of scans.
+        num_slices: Of all scans.
         num_epochs: Of a training.
         rows: By the name of the space that a network was found in, or of the baseline.
         friedman: Of all networks of the table.
         wilcoxon: Of the best network found and the U-Net.
-        dice_inside_nnunet: By the network that nnU-Net trained.
+        dice_inside_nnunet: By network that nnU-Net trained.
     """
 
     modality: str
@@ -105,7 +105,7 @@ _Pair = tuple[float, float]
 def _row(
     name: str, dice: _Pair, hd95_mm: _Pair, surface_dice: _Pair, mega_macs: int, million: float
 ) -> tuple[str, PublishedRow]:
-    """Return a line of the table as the paper prints it, by name."""
+    """Return a name and its row of the table as the paper prints it."""
     return name, PublishedRow(
         title=_TITLES[name],
         metrics={

@@ -7,14 +7,8 @@ import shlex
 from datetime import UTC, datetime
 
 from mbnas.results.comparison import compare_in_study
-from mbnas.results.search_summary import (
-    Dropped,
-    EvaluationSummary,
-    FoldScore,
-    Racing,
-    SearchSummary,
-    State,
-)
+from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
+from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.kept_predictions import read_predictions
 from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.results.timeline import timeline_of
@@ -139,7 +133,7 @@ def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> Eval
         why=record.why,
         incumbent=None if record.incumbent is None else str(record.incumbent),
         score=evaluation.score,
-        trainings=tuple(_fold_score(each, class_names) for each in evaluation.trainings),
+        trainings=tuple(_training_summary(each, class_names) for each in evaluation.trainings),
         parameters=evaluation.parameters,
         macs=evaluation.macs,
         wall_s=sum((each.wall_s for each in evaluation.trainings), 0.0),
@@ -155,7 +149,7 @@ def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> Eval
     )
 
 
-def _racing(configuration: Configuration, status: SearchStatus) -> Racing | None:
+def _racing(configuration: Configuration, status: SearchStatus) -> RacingSummary | None:
     mode, threshold = configuration.search.racing, configuration.search.racing_threshold
     if mode == "off":
         return None
@@ -165,11 +159,11 @@ def _racing(configuration: Configuration, status: SearchStatus) -> Racing | None
         return account_of_races(status.evaluations, num_folds=folds, threshold=at)
 
     curve = sorted({*THRESHOLDS, threshold}) if mode == "shadow" else ()
-    return Racing(mode=mode, chosen=account(threshold), curve=tuple(map(account, curve)))
+    return RacingSummary(mode=mode, chosen=account(threshold), curve=tuple(map(account, curve)))
 
 
-def _fold_score(record: TrainingRecord, class_names: tuple[str, ...]) -> FoldScore:
-    return FoldScore(
+def _training_summary(record: TrainingRecord, class_names: tuple[str, ...]) -> TrainingSummary:
+    return TrainingSummary(
         fold=record.key.fold,
         initialisation=record.key.initialisation,
         score=record.score,

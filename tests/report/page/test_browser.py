@@ -12,7 +12,7 @@ import pytest
 
 from mbnas.report.page.experiment_page import render_reproduction
 from mbnas.report.page.study_page import render_page
-from mbnas.results.experiment_results import ExperimentResults, SearchedSpace
+from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
 from mbnas.results.timeline import timeline_of
 from mbnas.study.progress.time_account import draw_up
 from mbnas.training.training_record import TrainingKey, TrainingRecord
@@ -249,7 +249,7 @@ def test_boxes_hide_reference_classes_and_networks(browse):
 
 
 @pytest.mark.parametrize(("width", "shape"), [(1280, "broad"), (360, "narrow")])
-def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
+def test_the_timeline_shows_every_run_in_its_row(browse, width, shape):
     result = browse(
         """
       const place = (each) => each.getBoundingClientRect();
@@ -257,7 +257,7 @@ def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
       result.shapes = chart.map((each) => each.getAttribute("class"));
       const bars = [...chart[0].querySelectorAll("rect")];
       result.said = bars.map((each) => each.textContent);
-      result.lanes = [...new Set(bars.map((each) => Math.round(place(each).top)))].length;
+      result.rowTops = [...new Set(bars.map((each) => Math.round(place(each).top)))].length;
       result.wide = bars.every((each) => place(each).width > 10);
       result.inside = bars.every((each) => place(each).right <= innerWidth);
       result.fills = [...new Set(bars.map((each) => getComputedStyle(each).fill))].length;
@@ -268,7 +268,7 @@ def test_the_timeline_shows_every_run_in_its_lane(browse, width, shape):
         width=width,
     )
     assert result["shapes"] == [f"chart timeline {shape}"]
-    assert (len(result["said"]), result["lanes"], result["fills"]) == (6, 2, 2)
+    assert (len(result["said"]), result["rowTops"], result["fills"]) == (6, 2, 2)
     assert "Network 1, fold 0, initialisation 0: search score 0.800, from 1 Mar 12:00:00" in str(
         result["said"]
     )
@@ -333,7 +333,7 @@ def experiment_page(study, evaluation, comparison, segmentations, shown_case):
             updated_at=datetime(2026, 3, 1, tzinfo=UTC),
             stage=None,
             searches=tuple(
-                SearchedSpace(name=name, summary=summary, link=f"{name}/report.html")
+                SpaceSearch(name=name, summary=summary, link=f"{name}/report.html")
                 for name in ("mixed", "macro")
             ),
             comparison=comparison(0.83, 0.8, 0.7, 0.69),

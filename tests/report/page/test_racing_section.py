@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from mbnas.report.charts.search_chart import draw_key, draw_progress
-from mbnas.report.page.network_panel import troubles_of
+from mbnas.report.page.network_panel import problems_of
 from mbnas.report.page.racing_section import racing_in_words, racing_section
 from mbnas.report.page.study_page import render_page
-from mbnas.results.search_summary import Dropped, Racing
+from mbnas.results.evaluation_summary import Dropped
+from mbnas.results.search_summary import RacingSummary
 from mbnas.study.progress.racing_account import RaceAccount
 
 ACCOUNT = RaceAccount(
@@ -24,7 +25,7 @@ ACCOUNT = RaceAccount(
 
 
 def words(mode="shadow", **changes):
-    return racing_in_words(Racing(mode=mode, chosen=replace(ACCOUNT, **changes)))
+    return racing_in_words(RacingSummary(mode=mode, chosen=replace(ACCOUNT, **changes)))
 
 
 def test_a_shadow_race_says_what_it_would_have_saved_and_changed():
@@ -56,7 +57,7 @@ def test_a_race_does_not_claim_to_know_what_it_changed():
 
 def test_a_shadow_race_has_a_curve_with_its_own_threshold_marked():
     curve = tuple(replace(ACCOUNT, threshold=each) for each in (0.01, 0.05, 0.1))
-    section = racing_section(Racing(mode="shadow", chosen=ACCOUNT, curve=curve))
+    section = racing_section(RacingSummary(mode="shadow", chosen=ACCOUNT, curve=curve))
     assert section.count("<tr") == 4
     assert section.count('class="strong"') == 1
     assert racing_section(None) is None
@@ -66,9 +67,9 @@ def test_dropped_networks_stand_at_what_was_expected_of_them(study, evaluation):
     dropped = evaluation(2, None, trainings=(), dropped=Dropped(after=3, of=9, expected=0.71))
     summary = study(
         evaluations=(evaluation(1, 0.8), dropped),
-        racing=Racing(mode="on", chosen=ACCOUNT),
+        racing=RacingSummary(mode="on", chosen=ACCOUNT),
     )
-    assert troubles_of(dropped) == ["dropped after 3 of 9 trainings, expected 0.710"]
+    assert problems_of(dropped) == ["dropped after 3 of 9 trainings, expected 0.710"]
     assert 'class="point dropped"' in draw_progress(summary, "broad")
     assert "dropped early, expected score" in draw_key(summary)
     assert "no score" not in draw_key(summary)

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from mbnas.report.page.study_page import render_page, write_report
-from mbnas.results.search_summary import MOST_SHOWN, FoldScore
+from mbnas.results.evaluation_summary import TrainingSummary
+from mbnas.results.search_summary import MOST_SHOWN
 
 VOID = {"meta", "link", "br", "wbr", "input"}
 ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
@@ -48,8 +49,10 @@ def contents_of(elements) -> set[str]:
 
 @pytest.fixture
 def full_study(study, evaluation, contender, drawn, compare, segmentations, shown_case):
-    collapsed = FoldScore(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
-    missed = FoldScore(fold=2, initialisation=2, score=0.5, absent=("cyst",), unpredicted=("cyst",))
+    collapsed = TrainingSummary(fold=1, initialisation=2, score=0.41, collapsed=("posterior",))
+    missed = TrainingSummary(
+        fold=2, initialisation=2, score=0.5, absent=("cyst",), unpredicted=("cyst",)
+    )
     first = evaluation(1, 0.8123, trainings=(*evaluation(1, 0.8123).trainings, collapsed, missed))
     return study(
         first,
@@ -154,8 +157,8 @@ def test_names_cannot_become_markup(
     study, evaluation, contender, drawn, compare, segmentations, shown_case
 ):
     evil = "<script>alert('x')</script>\"&$title${style}"
-    bad = FoldScore(fold=1, initialisation=1, score=None, collapsed=(evil,), error=evil)
-    worse = FoldScore(fold=2, initialisation=1, score=0.5, collapsed=(evil,))
+    bad = TrainingSummary(fold=1, initialisation=1, score=None, collapsed=(evil,), error=evil)
+    worse = TrainingSummary(fold=2, initialisation=1, score=0.5, collapsed=(evil,))
     html = render_page(
         study(
             evaluation(1, 0.5, why=evil, digest=evil, trainings=(bad, worse)),
@@ -205,7 +208,7 @@ def test_every_network_of_a_long_search_is_drawn_within_two_megabytes(study, eva
     nodes = "0inception7-1residual7-1inception7-1residual7@2-1inception7@2-1residual7@2"
     genotype = f"{nodes}-1inception7@2-1residual7@2-1inception7@2-1inception7@2"
     trainings = tuple(
-        FoldScore(fold=fold, initialisation=initialisation, score=0.8)
+        TrainingSummary(fold=fold, initialisation=initialisation, score=0.8)
         for fold in range(1, 6)
         for initialisation in range(1, 4)
     )
@@ -223,7 +226,7 @@ def test_every_network_of_a_long_search_is_drawn_within_two_megabytes(study, eva
 def test_the_page_of_a_very_long_search_is_bounded_and_tells_what_it_leaves_out(study, evaluation):
     nodes = "0inception7-1residual7-1inception7-1residual7@2-1inception7@2-1residual7@2"
     scores = [0.5 + 0.3 * ((7919 * number) % 3001) / 3001 for number in range(1, 3001)]
-    failed = FoldScore(fold=0, initialisation=0, score=None, error="The loss is not finite.")
+    failed = TrainingSummary(fold=0, initialisation=0, score=None, error="The loss is not finite.")
     evaluations = [
         evaluation(number, score, genotype=nodes, incumbent=nodes, trainings=(failed,))
         for number, score in enumerate(scores, start=1)

@@ -12,7 +12,8 @@ from typing import Literal
 
 from mbnas.report.charts.axes import SIZES, Frame, line, staircase, widened
 from mbnas.report.page.markup import Markup, element
-from mbnas.results.search_summary import EvaluationSummary, SearchSummary
+from mbnas.results.evaluation_summary import EvaluationSummary
+from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import score_text
 
 _LONG_AHEAD = 4  # the axis shows at most so many times the evaluations there are

@@ -13,7 +13,7 @@ from typing import Literal
 
 from mbnas.report.charts.axes import SIZES, Frame, staircase, widened
 from mbnas.report.page.markup import Markup, element
-from mbnas.results.experiment_results import SearchedSpace
+from mbnas.results.experiment_results import SpaceSearch
 from mbnas.wording import score_text
 
 _MARGIN = 84.0  # for the lines' names
@@ -26,7 +26,7 @@ _LINES = {
 }
 
 
-def draw_race(searches: Sequence[SearchedSpace], shape: Literal["broad", "narrow"]) -> Markup:
+def draw_race(searches: Sequence[SpaceSearch], shape: Literal["broad", "narrow"]) -> Markup:
     """Return an SVG element with the best score so far of every search.
 
     Args:
@@ -62,16 +62,16 @@ def draw_race(searches: Sequence[SearchedSpace], shape: Literal["broad", "narrow
     )
 
 
-def _begun(searches: Sequence[SearchedSpace]) -> list[SearchedSpace]:
+def _begun(searches: Sequence[SpaceSearch]) -> list[SpaceSearch]:
     return [each for each in searches if each.summary.evaluations]
 
 
-def _in_words(search: SearchedSpace) -> str:
+def _in_words(search: SpaceSearch) -> str:
     best = search.summary.best
     return f"{search.name} {score_text(best.score if best else None)}"
 
 
-def _draw_line(frame: Frame, search: SearchedSpace) -> Markup:
+def _draw_line(frame: Frame, search: SpaceSearch) -> Markup:
     steps = [(each.number, each.score or 0.0) for each in search.summary.improvements]
     colour, dashes = _LINES[search.name]
     return element(
@@ -85,7 +85,7 @@ def _draw_line(frame: Frame, search: SearchedSpace) -> Markup:
     )
 
 
-def _draw_name(frame: Frame, search: SearchedSpace, y: float) -> Markup:
+def _draw_name(frame: Frame, search: SpaceSearch, y: float) -> Markup:
     colour, _ = _LINES[search.name]
     x = frame.x(search.summary.evaluations[-1].number) + 8
     return element("text", search.name, x=x, y=y + 4, style=f"fill:{colour};font-weight:600")

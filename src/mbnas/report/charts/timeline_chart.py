@@ -1,8 +1,8 @@
-"""The timeline of a study as a picture: a lane for each worker, or how many were busy.
+"""The timeline of a study as a chart: a row for each worker, or the number of busy workers.
 
-Where there are more lanes or bars than can be told apart, the picture shows how many workers
-were busy with what, over time. Colours are those of Okabe and Ito, or the page's; what came to
-a score is filled, what did not is hollow, so that no reader depends on colour.
+If there are too many rows or bars to distinguish, the chart shows how many workers were busy with
+what over time. Colours are those of Okabe and Ito, or the page's. Runs with an outcome are filled
+and lost ones are hollow, so that no reader depends on colour.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mbnas.report.page.markup import Markup, element
 from mbnas.results.timeline import KINDS, Bar, Kind, Timeline
 from mbnas.wording import duration_text
 
-MOST_LANES, MOST_BARS = 40, 1000
+MOST_ROWS, MOST_BARS = 40, 1000
 """More than these are not drawn one by one."""
 
 WORDS: dict[Kind, str] = {
@@ -28,18 +28,18 @@ WORDS: dict[Kind, str] = {
     "collapsed": "scored, collapsed",
     "ahead": "started ahead, not asked for",
     "failed": "failed",
-    "nothing": "came to nothing",
+    "lost": "lost",
 }
 Shape = Literal["broad", "narrow"]
 _WIDTHS = {"broad": 976.0, "narrow": 380.0}
 _NAMES = {"broad": (150.0, 20), "narrow": (84.0, 10)}  # room for a lane's name, in letters too
-_LANE, _TOP, _BOTTOM, _RIGHT = 17.0, 8.0, 30.0, 16.0
+_ROW, _TOP, _BOTTOM, _RIGHT = 17.0, 8.0, 30.0, 16.0
 _CROWD, _BINS, _LEFT = 220.0, {"broad": 240, "narrow": 120}, 46.0
 
 
 def is_drawn_singly(timeline: Timeline) -> bool:
     """Whether every run is drawn, in a lane of its worker."""
-    return len(timeline.lanes) <= MOST_LANES and timeline.num_bars <= MOST_BARS
+    return len(timeline.rows) <= MOST_ROWS and timeline.num_bars <= MOST_BARS
 
 
 def draw_timeline(timeline: Timeline, shape: Shape) -> Markup:
@@ -49,7 +49,7 @@ def draw_timeline(timeline: Timeline, shape: Shape) -> Markup:
         timeline: With one bar or more.
         shape: For a desk's screen and for paper, or for a phone's.
     """
-    draw = _draw_lanes if is_drawn_singly(timeline) else _draw_crowd
+    draw = _draw_rows if is_drawn_singly(timeline) else _draw_crowd
     height, children = draw(timeline, shape)
     words = "Which worker ran what and when"
     return element(
@@ -76,20 +76,20 @@ def draw_timeline_key(timeline: Timeline) -> Markup:
     return element("ul", *items, class_="key")
 
 
-def _draw_lanes(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Markup]]:
+def _draw_rows(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Markup]]:
     room, letters = _NAMES[shape]
-    floor = _TOP + _LANE * len(timeline.lanes)
+    floor = _TOP + _ROW * len(timeline.rows)
     axis = TimeAxis.over(timeline.stretches, left=room, right=_WIDTHS[shape] - _RIGHT)
 
     def children() -> Iterator[Markup]:
         yield from axis.draw(top=_TOP, floor=floor)
-        for number, lane in enumerate(timeline.lanes):
-            y = _TOP + _LANE * number
-            name = lane.name if len(lane.name) <= letters else f"…{lane.name[1 - letters :]}"
+        for number, row in enumerate(timeline.rows):
+            y = _TOP + _ROW * number
+            name = row.name if len(row.name) <= letters else f"…{row.name[1 - letters :]}"
             yield element(
-                "text", name, element("title", lane.name), x=room - 8, y=y + 12, text_anchor="end"
+                "text", name, element("title", row.name), x=room - 8, y=y + 12, text_anchor="end"
             )
-            for bar in lane.bars:
+            for bar in row.bars:
                 yield _draw_bar(axis, bar, y)
 
     return floor + _BOTTOM, children()
@@ -100,7 +100,7 @@ def _draw_bar(axis: TimeAxis, bar: Bar, y: float) -> Markup:
     width = max(axis.x(bar.end_s) - x - 0.6, 0.8)  # adjacent bars do not touch
     began = f"from {_moment(bar.start_s)} for {duration_text(bar.duration_s)}"
     words = f"{bar.what[:1].upper()}{bar.what[1:]}, {began}"
-    return _rectangle(bar.kind, x, y + 2, width, _LANE - 5, words)
+    return _rectangle(bar.kind, x, y + 2, width, _ROW - 5, words)
 
 
 def _rectangle(
@@ -140,8 +140,8 @@ def _bins(timeline: Timeline, axis: TimeAxis, count: int) -> list[_Bin]:
         ]
     begins = [each.begin_s for each in bins]
     changes: dict[Kind, list[int]] = {kind: [0] * (len(bins) + 1) for kind in KINDS}
-    for lane in timeline.lanes:
-        for bar in lane.bars:
+    for row in timeline.rows:
+        for bar in row.bars:
             _count(bar, bins, begins, changes[bar.kind])
     for kind, of_kind in changes.items():
         for each, throughout in zip(bins, accumulate(of_kind), strict=False):

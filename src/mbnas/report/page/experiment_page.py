@@ -17,7 +17,7 @@ from mbnas.report.page.segmentations_section import segmentations_section
 from mbnas.report.page.statistics_section import comparison_section, statistics_section
 from mbnas.report.tables.published_table import published_notes, published_tables
 from mbnas.report.tables.table_text import as_html
-from mbnas.results.experiment_results import ExperimentResults, SearchedSpace
+from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
 from mbnas.space.genotype import Genotype
 from mbnas.version import __version__
 from mbnas.wording import count_text, score_text
@@ -118,7 +118,7 @@ def _head(word: str) -> Markup:
     return element("th", word, scope="col", class_="words" if word == "space" else None)
 
 
-def _search_row(search: SearchedSpace) -> Markup:
+def _search_row(search: SpaceSearch) -> Markup:
     summary, best = search.summary, search.summary.best
     return element(
         "tr",
@@ -182,7 +182,7 @@ def _published(reproduction: ExperimentResults) -> Markup | None:
         element("h2", "Beside the paper’s numbers"),
         *(
             fragment(element("h3", table.title), as_html(table))
-            for table in published_tables(comparison, reproduction.rows, dataset)
+            for table in published_tables(comparison, reproduction.published_names, dataset)
         ),
         *(element("p", note, class_="quiet small") for note in published_notes(dataset)),
         id="published",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mbnas.report.drawings.svg_drawing import draw_network
 from mbnas.report.page.markup import Markup, element, fragment
-from mbnas.results.search_summary import EvaluationSummary, FoldScore, SearchSummary
+from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
+from mbnas.results.search_summary import SearchSummary
 from mbnas.space.genotype import Genotype
 from mbnas.wording import count_text, counted, duration_text, score_text
 
@@ -93,7 +94,7 @@ def tooltip(evaluation: EvaluationSummary) -> Markup:
         head,
         element("p", f"probed {evaluation.why}", class_="quiet"),
         element("ul", *(element("li", change) for change in changes)) if changes else None,
-        *(element("p", trouble, class_="warn") for trouble in troubles_of(evaluation)),
+        *(element("p", problem, class_="warn") for problem in problems_of(evaluation)),
     )
 
 
@@ -113,27 +114,27 @@ def changes_in_words(evaluation: EvaluationSummary, most: int) -> list[str]:
     return [*changes[: most - 1], f"and {len(changes) - most + 1} more genes"]
 
 
-def troubles_of(evaluation: EvaluationSummary) -> list[str]:
+def problems_of(evaluation: EvaluationSummary) -> list[str]:
     """Return what befell an evaluation's trainings, in words.
 
     >>> evaluation = EvaluationSummary(
     ...     number=1, genotype="0vgg3", digest="", why="start 1", score=0.4,
-    ...     trainings=(FoldScore(fold=1, initialisation=1, score=0.4, collapsed=("tail",)),),
+    ...     trainings=(TrainingSummary(fold=1, initialisation=1, score=0.4, collapsed=("tail",)),),
     ... )
-    >>> troubles_of(evaluation)
+    >>> problems_of(evaluation)
     ['1 of 1 training collapsed']
     """
     of_all = f"of {counted(len(evaluation.trainings), 'training')}"
-    troubles = []
+    problems = []
     if evaluation.num_collapsed:
-        troubles.append(f"{evaluation.num_collapsed} {of_all} collapsed")
+        problems.append(f"{evaluation.num_collapsed} {of_all} collapsed")
     if evaluation.num_failed:
-        troubles.append(f"{evaluation.num_failed} {of_all} failed")
+        problems.append(f"{evaluation.num_failed} {of_all} failed")
     if evaluation.dropped is not None:
-        troubles.append(str(evaluation.dropped))
+        problems.append(str(evaluation.dropped))
     elif not evaluation.trainings and evaluation.score is None:
-        troubles.append("could not be scored")
-    return troubles
+        problems.append("could not be scored")
+    return problems
 
 
 def genotype_text(text: str) -> Markup:
@@ -168,19 +169,19 @@ def _scores(evaluation: EvaluationSummary) -> Markup:
         for fold in sorted({fold for fold, _ in cells})
     ]
     table = element("table", element("thead", head), element("tbody", *rows))
-    troubles = "; ".join(troubles_of(evaluation))
+    problems = "; ".join(problems_of(evaluation))
     return fragment(
         element("div", table, class_="wide"),
-        element("p", f"{troubles}.", class_="warn small") if troubles else None,
+        element("p", f"{problems}.", class_="warn small") if problems else None,
     )
 
 
-def _score_cell(training: FoldScore | None) -> Markup:
+def _score_cell(training: TrainingSummary | None) -> Markup:
     if training is None:
         return element("td", "", class_="quiet")
     if training.score is None:
         return element("td", "failed", class_="warn", title=training.error)
-    if training.trouble:
+    if training.problem:
         text = f"{score_text(training.score)} ◌"
-        return element("td", text, class_="warn", title=training.trouble)
+        return element("td", text, class_="warn", title=training.problem)
     return element("td", score_text(training.score))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mbnas.report.page.markup import Markup, element
-from mbnas.results.search_summary import Racing
+from mbnas.results.search_summary import RacingSummary
 from mbnas.study.progress.racing_account import RaceAccount
 from mbnas.wording import counted, duration_text
 
@@ -14,7 +14,7 @@ _EXPLANATION = (
 )
 
 
-def racing_section(racing: Racing | None) -> Markup | None:
+def racing_section(racing: RacingSummary | None) -> Markup | None:
     """Return what racing comes to, in words and for a shadow race as a table."""
     if racing is None:
         return None
@@ -28,7 +28,7 @@ def racing_section(racing: Racing | None) -> Markup | None:
     )
 
 
-def racing_in_words(racing: Racing) -> str:
+def racing_in_words(racing: RacingSummary) -> str:
     """Return what racing saved, or would have saved and changed, in two sentences or three."""
     account = racing.chosen
     if not account.num_raced:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mbnas.report.page.markup import Content, Markup, element, fragment
-from mbnas.report.page.network_panel import changes_in_words, troubles_of
-from mbnas.results.search_summary import EvaluationSummary, SearchSummary
+from mbnas.report.page.network_panel import changes_in_words, problems_of
+from mbnas.results.evaluation_summary import EvaluationSummary
+from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import count_text, duration_text, score_text
 
 _CHANGES = 6
 
-MOST_TROUBLES = 200
+MOST_PROBLEMS = 200
 """Trainings that the table of troubles shows, the latest."""
 
 
@@ -27,7 +28,7 @@ def evaluations_table(summary: SearchSummary) -> Markup:
             element("td", count_text(evaluation.parameters)),
             element("td", count_text(evaluation.macs)),
             element("td", duration_text(evaluation.wall_s)),
-            element("td", "; ".join(troubles_of(evaluation)), class_="words warn"),
+            element("td", "; ".join(problems_of(evaluation)), class_="words warn"),
             class_="strong" if evaluation.number in improved else None,
         )
         for evaluation in summary.shown
@@ -37,14 +38,14 @@ def evaluations_table(summary: SearchSummary) -> Markup:
     )
 
 
-def troubles_table(summary: SearchSummary) -> Markup:
+def problems_table(summary: SearchSummary) -> Markup:
     """Return the latest trainings that failed or do not know a class, and what is known of them."""
     numbers = {evaluation.number for evaluation in summary.shown}
     found = [
         (evaluation, training)
         for evaluation in summary.evaluations
         for training in evaluation.trainings
-        if training.trouble
+        if training.problem
     ]
     body = [
         element(
@@ -57,9 +58,9 @@ def troubles_table(summary: SearchSummary) -> Markup:
             element("td", training.fold),
             element("td", training.initialisation),
             element("td", score_text(training.score)),
-            element("td", training.trouble, class_="words"),
+            element("td", training.problem, class_="words"),
         )
-        for evaluation, training in found[-MOST_TROUBLES:]
+        for evaluation, training in found[-MOST_PROBLEMS:]
     ]
     return _table(["evaluation", "fold", "initialisation", "score", "what happened"], body, (0, 4))
 

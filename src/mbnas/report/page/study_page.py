@@ -14,7 +14,7 @@ from mbnas.report.page.markup import Content, Markup, element
 from mbnas.report.page.network_panel import Panels
 from mbnas.report.page.racing_section import racing_section
 from mbnas.report.page.repeating_section import repeating_section
-from mbnas.report.page.search_tables import MOST_TROUBLES, evaluations_table, troubles_table
+from mbnas.report.page.search_tables import MOST_PROBLEMS, evaluations_table, problems_table
 from mbnas.report.page.segmentations_section import segmentations_section
 from mbnas.report.page.statistics_section import comparison_section, statistics_section
 from mbnas.report.page.timeline_section import timeline_section
@@ -29,7 +29,7 @@ from mbnas.wording import (
     score_text,
 )
 
-_FEW_TROUBLES = 12
+_FEW_PROBLEMS = 12
 
 
 def write_report(summary: SearchSummary, path: Path) -> None:
@@ -53,7 +53,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
         Section("racing", "Racing", racing_section(summary.racing)),
         Section("timeline", "Timeline", _timeline(summary)),
-        Section("troubles", "Troubles", _troubles(summary)),
+        Section("troubles", "Troubles", _problems(summary)),
         Section("evaluations", "All evaluations", _everything(summary)),
         Section("repeat", "Repeat it", repeating_section(summary)),
         Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
@@ -227,7 +227,7 @@ def _timeline(summary: SearchSummary) -> Markup | None:
     return timeline_section(summary.timeline, summary.account, is_finished=is_finished)
 
 
-def _troubles(summary: SearchSummary) -> Markup | None:
+def _problems(summary: SearchSummary) -> Markup | None:
     """Return how many trainings collapsed, failed or missed a class, what that means, and which."""
     num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
     num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
@@ -244,7 +244,7 @@ def _troubles(summary: SearchSummary) -> Markup | None:
     unpredicted = (
         f"{num_unpredicted} {of_all} never predicted a class of their validation patients."
     )
-    many = num_collapsed + num_failed + num_unpredicted > _FEW_TROUBLES
+    many = num_collapsed + num_failed + num_unpredicted > _FEW_PROBLEMS
     return element(
         "section",
         element("h2", "Collapsed and failed trainings"),
@@ -254,19 +254,19 @@ def _troubles(summary: SearchSummary) -> Markup | None:
         element(
             "details",
             element("summary", "Which they are"),
-            troubles_table(summary),
-            _more_troubles(sum(bool(each.trouble) for each in trainings)),
+            problems_table(summary),
+            _more_problems(sum(bool(each.problem) for each in trainings)),
             open=None if many else "",
         ),
         id="troubles",
     )
 
 
-def _more_troubles(number: int) -> Markup | None:
-    if number <= MOST_TROUBLES:
+def _more_problems(number: int) -> Markup | None:
+    if number <= MOST_PROBLEMS:
         return None
     words = (
-        f"These are the latest {MOST_TROUBLES} of {number}. To list all: mbnas trainings STUDY for "
+        f"These are the latest {MOST_PROBLEMS} of {number}. To list all: mbnas trainings STUDY for "
         "those that failed, with --all for every training."
     )
     return element("p", words, class_="quiet small")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mbnas.report.charts.timeline_chart import (
     MOST_BARS,
-    MOST_LANES,
+    MOST_ROWS,
     draw_timeline,
     draw_timeline_key,
     is_drawn_singly,
@@ -56,8 +56,8 @@ def time_text(seconds: float, unit: str) -> str:
 
 def _unit(timeline: Timeline) -> str:
     """Return what a worker keeps busy, where all of them keep the same."""
-    lanes = timeline.lanes
-    return "GPU" if lanes and all("cuda" in lane.name for lane in lanes) else "worker"
+    rows = timeline.rows
+    return "GPU" if rows and all("cuda" in row.name for row in rows) else "worker"
 
 
 def _figures(account: Account, unit: str) -> Markup:
@@ -147,8 +147,8 @@ def _caption(timeline: Timeline) -> str:
         "training. Point at one to see which."
         if singly
         else "How many workers were busy, and with what. Runs are drawn one by one up to "
-        f"{MOST_BARS} on {MOST_LANES} workers; here are {timeline.num_bars} on "
-        f"{len(timeline.lanes)}."
+        f"{MOST_BARS} on {MOST_ROWS} workers; here are {timeline.num_bars} on "
+        f"{len(timeline.rows)}."
     )
     words += " Times are by each worker's own clock, in UTC."
     if len(timeline.stretches) > 1:

@@ -62,10 +62,10 @@ def scores_notes(scores: PredictionScores) -> tuple[str, ...]:
             f"{counted(len(scores.missing), 'reference')} without a prediction, in no mean: "
             f"{_listed(scores.missing)}."
         )
-    if scores.strange:
+    if scores.without_reference:
         notes.append(
-            f"{counted(len(scores.strange), 'file')} without a reference, not looked at: "
-            f"{_listed(scores.strange)}."
+            f"{counted(len(scores.without_reference), 'file')} without a reference, not looked at: "
+            f"{_listed(scores.without_reference)}."
         )
     if scores.failed:
         notes.append(
@@ -91,7 +91,7 @@ def scores_values(scores: PredictionScores) -> dict[str, Any]:
         "cases": list(scores.cases),
         "classes": [asdict(each) for each in scores.classes],
         "missing": list(scores.missing),
-        "without_reference": list(scores.strange),
+        "without_reference": list(scores.without_reference),
         "failed": [{"case": case, "reason": reason} for case, reason in scores.failed.items()],
         "passed_over": [asdict(each) for each in scores.passed_over],
         "measures": list(_measure_rows(scores)),
@@ -123,7 +123,7 @@ def _measure_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
 
 def case_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
     """Yield a row for every case and class, with :data:`CASE_COLUMNS`."""
-    for case, of_case in zip(scores.cases, scores.measures, strict=True):
+    for case, of_case in zip(scores.cases, scores.metrics, strict=True):
         for label, measures in zip(scores.classes, of_case, strict=True):
             yield {
                 "case": case,

@@ -8,7 +8,7 @@ from typing import Any
 from mbnas.report.tables.comparison_table import HEADS, Cell, Table
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
-from mbnas.results.experiment_results import Row
+from mbnas.results.experiment_results import PublishedNames
 from mbnas.results.metric_summaries import METRICS, Metric, Quantity
 from mbnas.results.published_results import PUBLISHED, SOURCE, PublishedDataset, PublishedRow
 from mbnas.scoring.claims import p_text
@@ -30,7 +30,7 @@ _FOUND = ("mixed", "macro", "micro", "bilevel")
 
 
 def published_tables(
-    comparison: Comparison, rows: Sequence[Row], paper_dataset: str
+    comparison: Comparison, rows: Sequence[PublishedNames], paper_dataset: str
 ) -> tuple[Table, ...]:
     """Return every network here and as published, then the paper's other results.
 
@@ -61,7 +61,7 @@ def published_tables(
 
 
 def published_rows(
-    comparison: Comparison, rows: Sequence[Row], paper_dataset: str
+    comparison: Comparison, rows: Sequence[PublishedNames], paper_dataset: str
 ) -> Iterator[dict[str, Any]]:
     """Yield the first table's rows for programs, by ``COLUMNS``."""
     for line in _lines(comparison, rows, PUBLISHED[paper_dataset]):
@@ -94,7 +94,7 @@ _Line = tuple[str, str, dict[Metric, Quantity], int | None, int | None]
 
 
 def _lines(
-    comparison: Comparison, rows: Sequence[Row], published: PublishedDataset
+    comparison: Comparison, rows: Sequence[PublishedNames], published: PublishedDataset
 ) -> Iterator[_Line]:
     """Yield each network here, as published after it, and last what is published alone."""
     seen = set()
@@ -141,7 +141,7 @@ def _quantity_cell(quantity: Quantity, metric: Metric) -> Cell:
 
 
 def _results(
-    comparison: Comparison, rows: Sequence[Row], published: PublishedDataset
+    comparison: Comparison, rows: Sequence[PublishedNames], published: PublishedDataset
 ) -> Iterator[tuple[Cell, ...]]:
     """Yield the paper's tests, here over our blocks, and its Dice inside nnU-Net."""
     found, friedman = comparison.friedman, published.friedman
@@ -168,7 +168,7 @@ def _results(
     yield from (tuple(Cell(text=text) for text in line) for line in texts)
 
 
-def _wilcoxon_here(comparison: Comparison, rows: Sequence[Row]) -> tuple[str, str]:
+def _wilcoxon_here(comparison: Comparison, rows: Sequence[PublishedNames]) -> tuple[str, str]:
     """Return W and p over blocks of the found network of the best Dice and the U-Net."""
     dice = {
         number: network.validation.metrics["dice"].overall.mean

@@ -1,1 +1,1 @@
-"""Segmentations worth showing, as values."""
+"""Segmentations to show next to their references, as values."""

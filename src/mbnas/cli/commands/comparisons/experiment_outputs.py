@@ -25,7 +25,7 @@ from mbnas.report.tables.published_table import (
     published_tables,
 )
 from mbnas.results.comparison import Comparison
-from mbnas.results.experiment_results import ExperimentResults, Row, SearchedSpace
+from mbnas.results.experiment_results import ExperimentResults, PublishedNames, SpaceSearch
 from mbnas.results.search_summary import SearchSummary
 from mbnas.results.segmentations.kept_predictions import read_predictions
 from mbnas.results.segmentations.outlined_cases import Segmentations
@@ -67,7 +67,7 @@ class ExperimentPage:
     def show_search(self, space: SpaceName, summary: SearchSummary) -> None:
         """Write the page with a new summary of one search."""
         searches = {each.name: each for each in self.shown.searches}
-        searches[space] = SearchedSpace(name=space, summary=summary, link=f"{space}/{REPORT}")
+        searches[space] = SpaceSearch(name=space, summary=summary, link=f"{space}/{REPORT}")
         self.shown = replace(self.shown, searches=tuple(searches.values()))
         self.write()
 
@@ -103,8 +103,8 @@ def write_outputs(
         WriteError: if a file cannot be written.
     """
     directory = experiment.directory
-    rows, dataset = tuple(_rows(comparison, found, baselines)), page.shown.paper_dataset
-    published = published_tables(comparison, rows, dataset) if dataset else ()
+    names, dataset = tuple(_published_names(comparison, found, baselines)), page.shown.paper_dataset
+    published = published_tables(comparison, names, dataset) if dataset else ()
     tables = write_comparison(
         comparison,
         directory,
@@ -113,7 +113,7 @@ def write_outputs(
         more_notes=published_notes(dataset) if dataset else (),
     )
     if dataset:
-        text = csv_text(COLUMNS, published_rows(comparison, rows, dataset))
+        text = csv_text(COLUMNS, published_rows(comparison, names, dataset))
         write_text(directory / _PUBLISHED, text)
         tables += (_PUBLISHED,)
     files = [*tables, *_draw_figures(experiment, comparison)]
@@ -121,7 +121,7 @@ def write_outputs(
         page.shown,
         stage=None,
         comparison=comparison,
-        rows=rows,
+        published_names=names,
         optimism=tuple(_optimism(comparison, found, statuses)),
         segmentations=_segmentations(experiment, comparison),
         files=tuple(files),
@@ -164,15 +164,17 @@ def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[st
             yield f"{FOLDER}/{path.name}"
 
 
-def _rows(
+def _published_names(
     comparison: Comparison, found: Sequence[Found], baselines: Mapping[str, Architecture]
-) -> Iterator[Row]:
+) -> Iterator[PublishedNames]:
     spaces = {str(each.genotype): each.spaces for each in found}
-    names = {str(network): name for name, network in baselines.items()}
+    baseline_names = {str(network): name for name, network in baselines.items()}
     for each in comparison.networks:
-        as_baseline = (names[each.architecture],) if each.architecture in names else ()
+        as_baseline = (
+            (baseline_names[each.architecture],) if each.architecture in baseline_names else ()
+        )
         published = (*spaces.get(each.architecture, ()), *as_baseline)
-        yield Row(name=each.name, published=published)
+        yield PublishedNames(name=each.name, published=published)
 
 
 def _optimism(
