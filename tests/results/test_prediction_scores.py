@@ -63,7 +63,7 @@ def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
     assert scores.summary.metrics["dice"].overall.mean == 1
     notes = " ".join(scores_notes(scores))
     assert "1 reference without a prediction, in no mean: c." in notes
-    assert "1 file without a reference, not looked at: d." in notes
+    assert "1 file without a reference, not read: d." in notes
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Comparisons and evaluations as tables: Markdown, LaTeX, CSV and JSON."""
+"""Comparisons and prediction scores as tables: Markdown, LaTeX, HTML, CSV and JSON."""

@@ -1,4 +1,4 @@
-"""The files that a comparison leaves: tables for people, rows and values for programs."""
+"""The files of a comparison: tables to read, rows and values for other programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mbnas.report.tables.comparison_table import Table, tables
 from mbnas.report.tables.comparison_values import (
     comparison_values,
     difference_rows,
-    measure_rows,
+    metric_rows,
     patient_rows,
 )
 from mbnas.report.tables.difference_tables import difference_tables
@@ -77,15 +77,15 @@ def write_comparison(
     more: Sequence[Table] = (),
     more_notes: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Write a comparison's files into a directory, each whole or not at all; return their names.
+    """Write a comparison's files into a directory, each atomically; return their names.
 
     Args:
         comparison: What to write.
-        directory: Made if need be; ``table.md``, ``table.tex``, ``table.csv``, ``patients.csv``,
-            ``differences.csv`` and ``statistics.json`` in it are replaced.
-        heading: Of the page in Markdown.
+        directory: Created if it does not exist; ``table.md``, ``table.tex``, ``table.csv``,
+            ``patients.csv``, ``differences.csv`` and ``statistics.json`` in it are replaced.
+        heading: Of ``table.md``.
         more: Further tables for ``table.md`` and ``table.tex``.
-        more_notes: What belongs to them.
+        more_notes: Notes on these tables.
 
     Raises:
         WriteError: if a file cannot be written.
@@ -104,12 +104,12 @@ def comparison_texts(
     more: Sequence[Table] = (),
     more_notes: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Return what stands in the files of a comparison, by their names."""
+    """Return the text of every file of a comparison, by file name."""
     further = (*difference_tables(comparison), *more)
     notes, words = (*footnotes(comparison), *more_notes), sentences(comparison)
     return {
         "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
-        # A page is narrower than a screen.
+        # A page of a paper is narrower than a screen.
         "table.tex": as_latex((*tables(comparison, joined=False), *further), (*words, *notes)),
         "table.csv": csv_text(TABLE_COLUMNS, table_rows(comparison)),
         "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
@@ -121,5 +121,5 @@ def comparison_texts(
 def table_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     """Yield a row for each network, set of patients, metric and class, of :data:`TABLE_COLUMNS`."""
     for network in comparison.networks:
-        for row in measure_rows(network, comparison.class_names):
+        for row in metric_rows(network, comparison.class_names):
             yield {"network": network.name, **row}

@@ -1,4 +1,4 @@
-"""What stands below the tables of a comparison: conventions, cautions, optimism."""
+"""The notes below the tables of a comparison: conventions, cautions, optimism."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFINITIONS = (
 
 
 def footnotes(comparison: Comparison) -> tuple[str, ...]:
-    """Return by which conventions the tables were made, one sentence or a few each."""
+    """Return the conventions of the tables, one or a few sentences each."""
     notes = [_means(comparison)]
     if comparison.is_held_out:
         notes.append(
@@ -36,7 +36,7 @@ def footnotes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
-    """Return on whom networks are compared, what the conclusions do not cover, and optimism."""
+    """Return the basis of the comparison, what conclusions do not cover, and optimism."""
     if not comparison.num_initialisations:
         return ()
     cautions = comparison.cautions if comparison.differences else ()
@@ -54,43 +54,43 @@ def _means(comparison: Comparison) -> str:
     return (
         f"{over} of the mean over patients, then over classes. Each of the "
         f"{counted(comparison.num_patients, 'patient')} of "
-        f"{counted(comparison.num_folds, 'fold')} is predicted by the network that had not "
-        "trained on them. In brackets the 95 % interval of the mean over patients (BCa "
-        "bootstrap). The best of a column is bold; lower is better for HD95."
+        f"{counted(comparison.num_folds, 'fold')} is predicted by the network that was not "
+        "trained on them. In brackets: the 95 % interval of the mean over patients (BCa "
+        "bootstrap). The best value of a column is bold; lower is better for HD95."
     )
 
 
 def _differences(comparison: Comparison) -> str:
-    """Return how intervals and p-values of differences are made."""
+    """Return how intervals and p-values of differences are computed."""
     num_pairs = len(comparison.differences)
     together = f", both adjusted for {num_pairs} comparisons (Bonferroni)" if num_pairs > 1 else ""
     return (
-        "Differences: the network named first minus the second, mean over patients, of whom each "
-        "has one value a network (mean over volumes, classes and initialisations). Interval and p "
-        f"are of one sign-flip test over patients{together}: the interval excludes 0 exactly "
+        "Differences: the network named first minus the second, mean over patients. Each patient "
+        "has one value per network (mean over volumes, classes and initialisations). Interval and "
+        f"p are from one sign-flip test over patients{together}: the interval excludes 0 exactly "
         f"where p is below {ALPHA:g}."
     )
 
 
 def _empty_cases(comparison: Comparison) -> str:
     found = [
-        (each.name, measures.total)
+        (each.name, summaries.total)
         for each in comparison.networks
-        if (measures := _all_patients(each)) is not None
+        if (summaries := _all_patients(each)) is not None
     ]
     undefined = ", ".join(f"{name} {total.num_undefined}" for name, total in found)
     missed = ", ".join(f"{name} {total.num_missed}" for name, total in found)
     values = max((total.num_values for _, total in found), default=0)
     return (
-        "A class absent from prediction and reference has no value and is left out "
-        f"({undefined or 'none'}, of {values} each). Absent from one of them alone, its Dice and "
-        "surface Dice are 0 and its HD95 is the diagonal of the volume "
+        "A class that is absent from prediction and reference has no value and is left out "
+        f"({undefined or 'none'}, of {values} each). If it is absent from only one of them, its "
+        "Dice and surface Dice are 0 and its HD95 is the diagonal of the volume "
         f"({missed or 'none'})."
     )
 
 
 def _all_patients(network: ComparedNetwork) -> MetricSummaries | None:
-    """Return the counts on the patients of the folds and on held-out ones together."""
+    """Return the counts on the patients of the folds and on held-out patients together."""
     if network.validation is None or network.held_out is None:
         return network.validation
     return MetricSummaries(metrics={}, counts=network.validation.counts + network.held_out.counts)
@@ -101,6 +101,6 @@ def _costs(comparison: Comparison) -> str:
     return (
         f"MACs: multiply-accumulates for one slice, {size}×{size} under this protocol. The "
         "counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that column. "
-        "Latency: of one slice, in float32 on the study's device, by the fastest of several "
-        "batches; on a busy machine it is too long. Training: the mean duration of one."
+        "Latency: of one slice, in float32 on the study's device, from the fastest of several "
+        "batches; on a busy machine it is too long. Training: mean duration of a training."
     )

@@ -1,4 +1,4 @@
-"""A comparison as tables of words, from which every rendering is made: screen, file and page."""
+"""A comparison as tables of text, which the terminal, the files and the page show."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _DIGITS: dict[Metric, int] = {"dice": 3, "hd95_mm": 2, "surface_dice": 3}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What stands in one place of a table.
+    """One cell of a table.
 
     Attributes:
-        text: The words or the number.
-        note: What belongs to it and is less, such as an interval.
+        text: Words or a number.
+        note: Secondary text, such as an interval.
         bold: Whether it is the best of its column.
     """
 
@@ -47,7 +47,7 @@ class Table:
     Attributes:
         title: What it shows.
         heads: Of the columns.
-        rows: As many cells each as there are heads.
+        rows: One cell for each head.
         num_words: Columns of words, at the left.
     """
 
@@ -62,16 +62,16 @@ def tables(comparison: Comparison, *, joined: bool = True) -> tuple[Table, ...]:
 
     Args:
         comparison: What to show.
-        joined: Whether the main one holds the costs too, rather than one of their own.
+        joined: Whether the main table has the costs too, instead of a separate table.
     """
     several = len(comparison.class_names) > 1
     main, *others = [
         make(comparison, held_out=held_out)
         for held_out in ((True, False) if comparison.is_held_out else (False,))
-        for make in ((_measures, _classes) if several else (_measures,))
+        for make in ((_metrics, _classes) if several else (_metrics,))
     ]
     costs = _costs(comparison)
-    return (_beside(main, costs), *others) if joined else (main, costs, *others)
+    return (_joined(main, costs), *others) if joined else (main, costs, *others)
 
 
 def _title(comparison: Comparison, *, held_out: bool) -> str:
@@ -82,22 +82,22 @@ def _title(comparison: Comparison, *, held_out: bool) -> str:
     return "Patients of the folds, selected and compared on the same patients"
 
 
-def _measures(comparison: Comparison, *, held_out: bool) -> Table:
-    """Return a row a network: every metric, mean over the classes."""
+def _metrics(comparison: Comparison, *, held_out: bool) -> Table:
+    """Return one row per network: every metric, mean over the classes."""
     return Table(
         title=_title(comparison, held_out=held_out),
         heads=("Network", *(HEADS[metric] for metric in METRICS)),
         rows=_rows(
             [(_name(each),) for each in comparison.networks],
             comparison.networks,
-            lambda measures, metric: measures.metrics[metric].overall,
+            lambda summaries, metric: summaries.metrics[metric].overall,
             held_out=held_out,
         ),
     )
 
 
 def _classes(comparison: Comparison, *, held_out: bool) -> Table:
-    """Return a row a class and network; the best of each class is bold."""
+    """Return one row per class and network; the best of each class is bold."""
     rows: list[tuple[Cell, ...]] = []
     for k, name in enumerate(comparison.class_names):
         rows += _rows(
@@ -115,7 +115,7 @@ def _classes(comparison: Comparison, *, held_out: bool) -> Table:
 
 
 def _of_class(k: int) -> Callable[[MetricSummaries, Metric], Quantity]:
-    return lambda measures, metric: measures.metrics[metric].per_class[k]
+    return lambda summaries, metric: summaries.metrics[metric].per_class[k]
 
 
 def _rows(
@@ -125,7 +125,7 @@ def _rows(
     *,
     held_out: bool,
 ) -> tuple[tuple[Cell, ...], ...]:
-    """Return a row a network: its words, then a quantity of every metric."""
+    """Return one row per network: its words, then a quantity of every metric."""
     found = [each.held_out if held_out else each.validation for each in networks]
     columns = [
         _column([None if each is None else quantity(each, metric) for each in found], metric)
@@ -135,7 +135,7 @@ def _rows(
 
 
 def _column(quantities: Sequence[Quantity | None], metric: Metric) -> list[Cell]:
-    """Return the cells of one metric, those of the best mean bold."""
+    """Return the cells of one metric; those with the best mean are bold."""
     means = [each.mean for each in quantities if each is not None and each.mean is not None]
     best = (min if metric in LOWER_IS_BETTER else max)(means, default=None)
     return [
@@ -163,7 +163,7 @@ def quantity_cell(quantity: Quantity, metric: Metric, *, bold: bool = False) -> 
 
 
 def _costs(comparison: Comparison) -> Table:
-    """Return a row a network: what it costs."""
+    """Return one row per network: its costs."""
     size = comparison.slice_size
     columns: dict[str, Callable[[ComparedNetwork], str]] = {
         "Parameters": lambda each: count_text(each.parameters),
@@ -182,8 +182,8 @@ def _costs(comparison: Comparison) -> Table:
     )
 
 
-def _beside(left: Table, right: Table) -> Table:
-    """Return one table of the columns of two with the same rows."""
+def _joined(left: Table, right: Table) -> Table:
+    """Return one table with the columns of two tables that have the same rows."""
     return Table(
         title=left.title,
         heads=left.heads + right.heads[1:],

@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 def comparison_values(comparison: Comparison) -> dict[str, Any]:
-    """Return everything that a comparison says."""
+    """Return a comparison as plain values."""
     return {
         "classes": list(comparison.class_names),
         "folds": comparison.num_folds,
@@ -40,13 +40,13 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def measure_rows(network: ComparedNetwork, class_names: tuple[str, ...]) -> Iterator[Row]:
+def metric_rows(network: ComparedNetwork, class_names: tuple[str, ...]) -> Iterator[Row]:
     """Yield a row for each set of patients, metric and class, and for the mean of all classes."""
-    for patients, measures in (("folds", network.validation), ("held out", network.held_out)):
-        if measures is None:
+    for patients, summaries in (("folds", network.validation), ("held out", network.held_out)):
+        if summaries is None:
             continue
         for metric in METRICS:
-            yield from _rows_of_metric(patients, measures, metric, class_names)
+            yield from _rows_of_metric(patients, summaries, metric, class_names)
 
 
 def patient_rows(comparison: Comparison) -> Iterator[Row]:
@@ -54,7 +54,7 @@ def patient_rows(comparison: Comparison) -> Iterator[Row]:
     for network in comparison.networks:
         for record in network.trainings:
             for volume in record.volumes:
-                for name, measures in zip(comparison.class_names, volume.measures, strict=True):
+                for name, metrics in zip(comparison.class_names, volume.measures, strict=True):
                     yield {
                         "network": network.name,
                         "initialisation": record.key.initialisation,
@@ -63,12 +63,12 @@ def patient_rows(comparison: Comparison) -> Iterator[Row]:
                         "case": volume.case,
                         "held_out": volume.held_out,
                         "class": name,
-                        **asdict(measures),
+                        **asdict(metrics),
                     }
 
 
 def difference_rows(comparison: Comparison) -> Iterator[Row]:
-    """Yield a row for each two networks: what is concluded of them, and from which numbers."""
+    """Yield a row for each pair of networks: the conclusion and the numbers behind it."""
     names = comparison.tested_names
     for each in comparison.differences:
         yield _difference(each, names[each.first], names[each.second])
@@ -95,11 +95,11 @@ def _difference(difference: Difference, first: str, second: str) -> Row:
 
 
 def _rows_of_metric(
-    patients: str, measures: MetricSummaries, metric: Metric, class_names: tuple[str, ...]
+    patients: str, summaries: MetricSummaries, metric: Metric, class_names: tuple[str, ...]
 ) -> Iterator[Row]:
-    measured = measures.metrics[metric]
-    classes: list[tuple[str | None, Quantity, Counts]] = [(None, measured.overall, measures.total)]
-    classes += zip(class_names, measured.per_class, measures.counts, strict=True)
+    summary = summaries.metrics[metric]
+    classes: list[tuple[str | None, Quantity, Counts]] = [(None, summary.overall, summaries.total)]
+    classes += zip(class_names, summary.per_class, summaries.counts, strict=True)
     for name, quantity, counts in classes:
         yield {
             "patients": patients,
@@ -126,7 +126,7 @@ def _network(network: ComparedNetwork, class_names: tuple[str, ...]) -> Row:
         "network": network.architecture,
         "search_score": network.search_score.mean,
         "search_score_sd": network.search_score.sd,
-        "measures": list(measure_rows(network, class_names)),
+        "measures": list(metric_rows(network, class_names)),
         "parameters": network.parameters,
         "multiply_accumulates": network.macs,
         "multiply_accumulates_32": network.macs_32,

@@ -1,4 +1,4 @@
-"""What the differences between networks are worth, as tables of words."""
+"""The differences between networks and what they show, as tables of text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIGITS = 4
 
 
 def difference_tables(comparison: Comparison) -> tuple[Table, ...]:
-    """Return the conclusions on all pairs of networks, then the paper's own tests, if any."""
+    """Return the conclusions on all pairs of networks, then the paper's own tests."""
     return (
         *([_conclusions(comparison)] if comparison.differences else []),
         *([_paper_tests(comparison)] if comparison.block_pairs else []),
@@ -23,7 +23,7 @@ def difference_tables(comparison: Comparison) -> tuple[Table, ...]:
 
 
 def _conclusions(comparison: Comparison) -> Table:
-    """Return a row a pair of networks: what is concluded, and from which numbers."""
+    """Return one row per pair of networks: the conclusion and the numbers behind it."""
     who = "held-out patients" if comparison.is_held_out else "patients of the folds"
     return Table(
         title=f"Differences in Dice, {who}",
@@ -55,7 +55,7 @@ def _conclusion_row(difference: Difference, names: tuple[str, ...]) -> tuple[Cel
 
 
 def _paper_tests(comparison: Comparison) -> Table:
-    """Return a row a test of the paper's, over blocks."""
+    """Return one row per test of the paper, over blocks."""
     return Table(
         title=f"The paper's tests, over {counted(len(comparison.blocks), 'block')}",
         heads=("Test", "Statistic", "p", "p (Holm)"),

@@ -1,4 +1,4 @@
-"""An evaluation of predictions as a table, notes, and plain values for other programs."""
+"""Prediction scores as a table, notes, and plain values for other programs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CASE_COLUMNS = (
 )
 
 _MEANS = (
-    "Mean ± standard deviation over cases, then over classes; in brackets the 95 % interval of "
+    "Mean ± standard deviation over cases, then over classes; in brackets: the 95 % interval of "
     "the mean over cases (BCa bootstrap). Lower is better for HD95."
 )
 _EMPTY = (
-    "Undefined: in how many cases a class is absent from prediction and reference; these are left "
-    "out. Missed: in how many it is absent from one of them alone; Dice and surface Dice are then "
-    "0, and HD95 is the diagonal of the volume."
+    "Undefined: number of cases in which a class is absent from prediction and reference; these "
+    "are left out. Missed: number of cases in which it is absent from only one of them; Dice and "
+    "surface Dice are then 0, and HD95 is the diagonal of the volume."
 )
 
 
 def scores_table(scores: PredictionScores) -> Table:
-    """Return a row a class, and one of the mean over classes where there are several."""
+    """Return one row per class, and one for the mean over classes if there are several."""
     summary = scores.summary
     rows = [
         (
@@ -55,7 +55,7 @@ def _count_cell(counts: Counts) -> Cell:
 
 
 def scores_notes(scores: PredictionScores) -> tuple[str, ...]:
-    """Return by which conventions the table was made, and what is not in it."""
+    """Return the conventions of the table, and what is not in it."""
     notes = [_MEANS, DEFINITIONS, _EMPTY]
     if scores.missing:
         notes.append(
@@ -64,7 +64,7 @@ def scores_notes(scores: PredictionScores) -> tuple[str, ...]:
         )
     if scores.without_reference:
         notes.append(
-            f"{counted(len(scores.without_reference), 'file')} without a reference, not looked at: "
+            f"{counted(len(scores.without_reference), 'file')} without a reference, not read: "
             f"{_listed(scores.without_reference)}."
         )
     if scores.failed:
@@ -86,7 +86,7 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
 
 
 def scores_values(scores: PredictionScores) -> dict[str, Any]:
-    """Return an evaluation as JSON has it, with stable keys."""
+    """Return prediction scores as JSON values; the keys are stable."""
     return {
         "cases": list(scores.cases),
         "classes": [asdict(each) for each in scores.classes],
@@ -94,17 +94,17 @@ def scores_values(scores: PredictionScores) -> dict[str, Any]:
         "without_reference": list(scores.without_reference),
         "failed": [{"case": case, "reason": reason} for case, reason in scores.failed.items()],
         "passed_over": [asdict(each) for each in scores.passed_over],
-        "measures": list(_measure_rows(scores)),
+        "measures": list(_metric_rows(scores)),
         "values": list(case_rows(scores)),
     }
 
 
-def _measure_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
+def _metric_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
     summary = scores.summary
     for metric in METRICS:
-        measured = summary.metrics[metric]
+        of_metric = summary.metrics[metric]
         names = [None, *(each.name for each in scores.classes)]
-        quantities = [measured.overall, *measured.per_class]
+        quantities = [of_metric.overall, *of_metric.per_class]
         counts = [summary.total, *summary.counts]
         for name, quantity, count in zip(names, quantities, counts, strict=True):
             interval = quantity.interval
@@ -124,14 +124,14 @@ def _measure_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
 def case_rows(scores: PredictionScores) -> Iterator[dict[str, Any]]:
     """Yield a row for every case and class, with :data:`CASE_COLUMNS`."""
     for case, of_case in zip(scores.cases, scores.metrics, strict=True):
-        for label, measures in zip(scores.classes, of_case, strict=True):
+        for label, metrics in zip(scores.classes, of_case, strict=True):
             yield {
                 "case": case,
                 "label": label.value,
                 "class": label.name,
-                "dice": measures.dice,
-                "hd95_mm": measures.hd95_mm,
-                "surface_dice": measures.surface_dice,
-                "predicted_voxels": measures.predicted_voxels,
-                "reference_voxels": measures.reference_voxels,
+                "dice": metrics.dice,
+                "hd95_mm": metrics.hd95_mm,
+                "surface_dice": metrics.surface_dice,
+                "predicted_voxels": metrics.predicted_voxels,
+                "reference_voxels": metrics.reference_voxels,
             }

@@ -1,4 +1,4 @@
-"""Networks trained anew beside the paper's own numbers, where it has the dataset."""
+"""The networks of an experiment next to the paper's own numbers, if it has the dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = [
     "multiply_accumulates_32",
     "parameters",
 ]
-"""Of the rows for programs."""
+"""Of ``published.csv``."""
 
 _DIGITS: dict[Metric, int] = {"dice": 4, "hd95_mm": 3, "surface_dice": 4}
 _HERE, _PUBLISHED = "here", "published"
@@ -30,41 +30,41 @@ _FOUND = ("mixed", "macro", "micro", "bilevel")
 
 
 def published_tables(
-    comparison: Comparison, rows: Sequence[PublishedNames], paper_dataset: str
+    comparison: Comparison, names: Sequence[PublishedNames], paper_dataset: str
 ) -> tuple[Table, ...]:
     """Return every network here and as published, then the paper's other results.
 
     Args:
-        comparison: Networks trained anew.
-        rows: Where the paper's table has each of them, in their order.
-        paper_dataset: Which of the paper's datasets this is.
+        comparison: Of the networks trained again on new initialisations.
+        names: Their names in the paper's table, in their order.
+        paper_dataset: Name of the paper's dataset that this is.
     """
     published = PUBLISHED[paper_dataset]
     name = paper_dataset.capitalize()
     return (
         Table(
-            title=f"Beside the paper's Table 1, {name}: patients of the folds",
+            title=f"Next to the paper's Table 1, {name}: patients of the folds",
             heads=(
                 "Network",
                 *(HEADS[metric] for metric in METRICS),
                 "MACs at 32×32 (M)",
                 "Parameters (M)",
             ),
-            rows=tuple(map(_cells, _lines(comparison, rows, published))),
+            rows=tuple(map(_cells, _lines(comparison, names, published))),
         ),
         Table(
-            title=f"Beside the paper's tests, {name}",
+            title=f"Next to the paper's tests, {name}",
             heads=("Result", "Here", "Published"),
-            rows=tuple(_results(comparison, rows, published)),
+            rows=tuple(_results(comparison, names, published)),
         ),
     )
 
 
 def published_rows(
-    comparison: Comparison, rows: Sequence[PublishedNames], paper_dataset: str
+    comparison: Comparison, names: Sequence[PublishedNames], paper_dataset: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield the first table's rows for programs, by ``COLUMNS``."""
-    for line in _lines(comparison, rows, PUBLISHED[paper_dataset]):
+    """Yield the rows of the first table with :data:`COLUMNS`."""
+    for line in _lines(comparison, names, PUBLISHED[paper_dataset]):
         name, source, metrics, macs_32, parameters = line
         values: dict[str, Any] = {"network": name, "source": source}
         for metric in METRICS:
@@ -73,7 +73,7 @@ def published_rows(
 
 
 def published_notes(paper_dataset: str) -> tuple[str, ...]:
-    """Return where the published numbers are from and how they were made."""
+    """Return the source of the published numbers and how they were computed."""
     published = PUBLISHED[paper_dataset]
     classes = "1 class" if published.num_classes == 1 else f"{published.num_classes} classes"
     made = (
@@ -83,24 +83,24 @@ def published_notes(paper_dataset: str) -> tuple[str, ...]:
         "Dice within 2 mm."
     )
     inside = (
-        "The paper's Dice inside nnU-Net is of its section 3.3; mbnas nnunet makes that "
-        "comparison of a study."
+        "The paper's Dice inside nnU-Net is from its section 3.3; mbnas nnunet makes that "
+        "comparison for a study."
     )
     return made, inside
 
 
 _Line = tuple[str, str, dict[Metric, Quantity], int | None, int | None]
-"""Name, source, measures, multiply-accumulates for 32 by 32 pixels, parameters."""
+"""Name, source, metrics, multiply-accumulates for 32 by 32 pixels, parameters."""
 
 
 def _lines(
-    comparison: Comparison, rows: Sequence[PublishedNames], published: PublishedDataset
+    comparison: Comparison, names: Sequence[PublishedNames], published: PublishedDataset
 ) -> Iterator[_Line]:
-    """Yield each network here, as published after it, and last what is published alone."""
+    """Yield each network here, followed by its published row, then the other published rows."""
     seen = set()
-    for row, network in zip(rows, comparison.networks, strict=True):
-        yield _here(row.name, network)
-        for name in row.published:
+    for of_network, network in zip(names, comparison.networks, strict=True):
+        yield _here(of_network.name, network)
+        for name in of_network.published:
             if name in published.rows:
                 seen.add(name)
                 yield _published(published.rows[name])
@@ -110,9 +110,9 @@ def _lines(
 
 
 def _here(name: str, network: ComparedNetwork) -> _Line:
-    measures = network.validation
+    summaries = network.validation
     metrics = {
-        metric: Quantity(mean=None) if measures is None else measures.metrics[metric].overall
+        metric: Quantity(mean=None) if summaries is None else summaries.metrics[metric].overall
         for metric in METRICS
     }
     return name, _HERE, metrics, network.macs_32, network.parameters
@@ -133,7 +133,7 @@ def _cells(line: _Line) -> tuple[Cell, ...]:
 
 
 def _quantity_cell(quantity: Quantity, metric: Metric) -> Cell:
-    """Return a mean to the digits of the paper, and its deviation as a note."""
+    """Return a mean to the paper's digits, and its deviation as a note."""
     return Cell(
         text=NOTHING if quantity.mean is None else f"{quantity.mean:.{_DIGITS[metric]}f}",
         note="" if quantity.sd is None else f"± {quantity.sd:.3f}",
@@ -141,11 +141,11 @@ def _quantity_cell(quantity: Quantity, metric: Metric) -> Cell:
 
 
 def _results(
-    comparison: Comparison, rows: Sequence[PublishedNames], published: PublishedDataset
+    comparison: Comparison, names: Sequence[PublishedNames], published: PublishedDataset
 ) -> Iterator[tuple[Cell, ...]]:
-    """Yield the paper's tests, here over our blocks, and its Dice inside nnU-Net."""
+    """Yield the paper's tests, here over this comparison's blocks, and its Dice inside nnU-Net."""
     found, friedman = comparison.friedman, published.friedman
-    statistic, p = _wilcoxon_here(comparison, rows)
+    statistic, p = _wilcoxon_here(comparison, names)
     wilcoxon = "Wilcoxon, best network found and U-Net"
     texts = [
         (
@@ -168,15 +168,15 @@ def _results(
     yield from (tuple(Cell(text=text) for text in line) for line in texts)
 
 
-def _wilcoxon_here(comparison: Comparison, rows: Sequence[PublishedNames]) -> tuple[str, str]:
-    """Return W and p over blocks of the found network of the best Dice and the U-Net."""
+def _wilcoxon_here(comparison: Comparison, names: Sequence[PublishedNames]) -> tuple[str, str]:
+    """Return W and p over blocks of the network found with the best Dice and the U-Net."""
     dice = {
         number: network.validation.metrics["dice"].overall.mean
         for number, network in enumerate(comparison.networks)
-        if network.validation is not None and set(rows[number].published) & set(_FOUND)
+        if network.validation is not None and set(names[number].published) & set(_FOUND)
     }
     known = {number: mean for number, mean in dice.items() if mean is not None}
-    unets = [number for number, row in enumerate(rows) if "unet" in row.published]
+    unets = [number for number, each in enumerate(names) if "unet" in each.published]
     if not known or not unets:
         return NOTHING, NOTHING
     wanted = {max(known, key=lambda number: known[number]), unets[0]}

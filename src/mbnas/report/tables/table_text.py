@@ -1,4 +1,4 @@
-"""Tables of words as Markdown, LaTeX and HTML."""
+"""Tables as Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_LINE = 30  # letters of a cell in LaTeX; longer ones are broken
 def as_markdown(
     tables: Sequence[Table], notes: Sequence[str], sentences: Sequence[str], *, heading: str
 ) -> str:
-    """Return a page with tables, what they show, and their notes."""
+    """Return a document with tables, sentences on what they show, and notes."""
     parts = [f"# {in_markdown(heading)}"]
     for table in tables:
         parts += [f"## {in_markdown(table.title)}", _markdown_table(table)]
@@ -33,7 +33,7 @@ def as_latex(tables: Sequence[Table], notes: Sequence[str]) -> str:
 
 
 def as_html(table: Table) -> Markup:
-    """Return a table that scrolls by itself where the screen is narrow."""
+    """Return a table that scrolls horizontally on a narrow screen."""
     heads = (
         element("th", head, scope="col", class_="words" if number < table.num_words else None)
         for number, head in enumerate(table.heads)
@@ -62,7 +62,7 @@ def _markdown_table(table: Table) -> str:
 
 
 def _latex_table(table: Table) -> str:
-    """Return a tabular; notes stand in a line of their own below their row."""
+    """Return a tabular; the notes of a row are in a separate line below it."""
     sides = "l" * table.num_words + "r" * (len(table.heads) - table.num_words)
     lines = [
         r"{\small\setlength{\tabcolsep}{4pt}%",
@@ -78,7 +78,7 @@ def _latex_table(table: Table) -> str:
 
 
 def _latex_row(cells: Iterable[str]) -> str:
-    # Braces, since a bracket right after a row's end would be taken for its length.
+    # Braces, because LaTeX reads a bracket right after a row's end as its length.
     return "{}" + " & ".join(cells) + r" \\"
 
 
