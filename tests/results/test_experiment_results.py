@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mbnas.cli.show.comparison_display import print_comparison
-from mbnas.report.charts.spaces_chart import draw_race
-from mbnas.report.page.experiment_page import render_reproduction, write_reproduction
+from mbnas.report.charts.spaces_chart import draw_spaces
+from mbnas.report.page.experiment_page import render_experiment_page, write_reproduction
 from mbnas.report.tables.published_table import published_notes, published_rows, published_tables
 from mbnas.results.experiment_results import ExperimentResults, PublishedNames, SpaceSearch
 from mbnas.results.metric_summaries import Quantity
@@ -49,20 +49,22 @@ SEARCHES = (
 @pytest.mark.parametrize("shape", ["broad", "narrow"])
 @pytest.mark.parametrize("count", range(5))
 def test_every_search_with_a_score_has_a_line_and_its_name(shape, count):
-    drawing = ET.fromstring(draw_race(SEARCHES[:count], shape))
+    drawing = ET.fromstring(draw_spaces(SEARCHES[:count], shape))
     names = [each.text for each in drawing.iter("text") if each.get("style")]
     assert names == ["mixed", "macro"][:count]
     assert len(list(drawing.iter("path"))) == min(count, 2)
 
 
 def test_lines_differ_in_their_dashes():
-    drawing = draw_race(tuple(searched(name, 0.5) for name in ("mixed", "macro", "micro")), "broad")
+    drawing = draw_spaces(
+        tuple(searched(name, 0.5) for name in ("mixed", "macro", "micro")), "broad"
+    )
     paths = list(ET.fromstring(drawing).iter("path"))
     assert len({each.get("stroke-dasharray") for each in paths}) == 3
 
 
 def test_the_page_shows_what_there_is_so_far():
-    page = render_reproduction(experiment(*SEARCHES))
+    page = render_experiment_page(experiment(*SEARCHES))
     assert "searching the macro space" in page
     assert "a &lt;b&gt;" in page
     assert page.count('class="net"') == 2
@@ -72,7 +74,7 @@ def test_the_page_shows_what_there_is_so_far():
 
 @pytest.mark.parametrize("searches", [(), SEARCHES])
 def test_every_section_is_in_the_contents_and_every_entry_is_there(searches):
-    page = render_reproduction(experiment(*searches))
+    page = render_experiment_page(experiment(*searches))
     contents, sections = page.split("<main>")
     places = re.findall(r'<(?:section|header)\b[^>]* id="(\w+)"', sections)
     assert re.findall(r'href="#(\w+)"', contents) == places
@@ -81,7 +83,7 @@ def test_every_section_is_in_the_contents_and_every_entry_is_there(searches):
 
 
 def test_a_page_before_the_first_search():
-    assert "No search has begun yet." in render_reproduction(experiment())
+    assert "No search has begun yet." in render_experiment_page(experiment())
 
 
 def test_the_page_needs_a_time_zone():
@@ -199,7 +201,7 @@ def test_the_papers_mean_and_deviation_read_as_printed(reproduced):
 
 def test_the_page_has_the_papers_numbers_and_their_source(reproduced):
     comparison, rows = reproduced
-    page = render_reproduction(
+    page = render_experiment_page(
         experiment(*SEARCHES, comparison=comparison, published_names=rows, paper_dataset="prostate")
     )
     for words in ("0.6760", "± 0.325", "16.98 (5)", "0.7315", "arXiv 2202.11401, Table 1"):

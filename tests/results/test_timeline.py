@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from mbnas.report.charts.time_axis import TimeAxis
 from mbnas.report.charts.timeline_chart import (
     MOST_BARS,
-    MOST_LANES,
+    MOST_ROWS,
     _bins,
     draw_timeline,
     draw_timeline_key,
-    is_drawn_singly,
+    is_drawn_separately,
 )
 from mbnas.report.page.timeline_section import timeline_section
 from mbnas.results.timeline import KINDS, Bar, Timeline, TimelineRow, timeline_of
@@ -200,11 +200,11 @@ def many(num_trainings, num_workers):
 
 
 @pytest.mark.parametrize(
-    ("num_trainings", "num_workers"), [(MOST_BARS + 1, 4), (MOST_LANES + 1, MOST_LANES + 1)]
+    ("num_trainings", "num_workers"), [(MOST_BARS + 1, 4), (MOST_ROWS + 1, MOST_ROWS + 1)]
 )
 def test_many_runs_become_how_many_workers_were_busy(num_trainings, num_workers):
     timeline = read(many(num_trainings, num_workers))
-    assert not is_drawn_singly(timeline)
+    assert not is_drawn_separately(timeline)
     svg = draw_timeline(timeline, "broad")
     words = re.findall(r"workers busy on average: ([\d.]+) scored", svg)
     assert {float(each) for each in words[:-1]} == {num_workers}
@@ -247,7 +247,7 @@ def test_the_section_says_what_was_spent_saved_and_wasted():
     assert "that saved 5 min." in said  # three times the one evaluation's 100 s
     assert "Racing left out 2 trainings" in said
     assert "that saved 3 min 20 s." in said
-    assert "1 run failed or came to nothing, after 30 s." in said
+    assert "1 run failed or was lost, after 30 s." in said
     assert "the search never asked for" in said
     assert "1 training of other studies not shown." in said
 

@@ -10,7 +10,7 @@ from html import escape, unescape
 
 import pytest
 
-from mbnas.report.page.experiment_page import render_reproduction
+from mbnas.report.page.experiment_page import render_experiment_page
 from mbnas.report.page.study_page import render_page
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
 from mbnas.results.timeline import timeline_of
@@ -327,7 +327,7 @@ def test_it_can_be_printed_with_all_cases_open(browse):
 def experiment_page(study, evaluation, comparison, segmentations, shown_case):
     """The page of an experiment of two searches, all of it done."""
     summary = study(evaluation(1, 0.81), evaluation(2, 0.85))
-    return render_reproduction(
+    return render_experiment_page(
         ExperimentResults(
             name="experiment",
             updated_at=datetime(2026, 3, 1, tzinfo=UTC),

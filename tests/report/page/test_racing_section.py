@@ -6,7 +6,7 @@ import pytest
 
 from mbnas.report.charts.search_chart import draw_key, draw_progress
 from mbnas.report.page.network_panel import problems_of
-from mbnas.report.page.racing_section import racing_in_words, racing_section
+from mbnas.report.page.racing_section import racing_section, racing_text
 from mbnas.report.page.study_page import render_page
 from mbnas.results.evaluation_summary import Dropped
 from mbnas.results.search_summary import RacingSummary
@@ -25,7 +25,7 @@ ACCOUNT = RaceAccount(
 
 
 def words(mode="shadow", **changes):
-    return racing_in_words(RacingSummary(mode=mode, chosen=replace(ACCOUNT, **changes)))
+    return racing_text(RacingSummary(mode=mode, chosen=replace(ACCOUNT, **changes)))
 
 
 def test_a_shadow_race_says_what_it_would_have_saved_and_changed():

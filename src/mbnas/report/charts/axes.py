@@ -1,31 +1,32 @@
-"""Axes of a picture of scores over evaluations, which the pictures of searches share."""
+"""Axes of charts of scores over evaluations, which the charts of searches share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
+from statistics import quantiles
 
 from mbnas.report.page.markup import Markup, element
 
 SIZES = {"broad": (976.0, 390.0), "narrow": (380.0, 330.0)}
-"""Width and height, for a desk's screen and for a phone's."""
+"""Width and height, for a desktop screen and for a phone."""
 
 _LEFT, _TOP, _BOTTOM = 46.0, 34.0, 44.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """From evaluation numbers and scores to places in the picture.
+    """Converts evaluation numbers and scores to places in the chart.
 
     Attributes:
-        width: Of the picture, as is the height.
-        height: Of the picture.
-        last: The number of the last evaluation that there is room for, 1 or more.
-        low: The score at the lower edge; what lies below is set on it.
+        width: Of the chart.
+        height: Of the chart.
+        last: Number of the last evaluation on the axis, 1 or more.
+        low: The score at the lower edge; lower scores are drawn on it.
         high: The score at the upper edge.
-        margin: Room on the right of the axis.
-        inset: Room on the axis before the first evaluation and after the last.
+        margin: Space to the right of the axis.
+        inset: Space on the axis before the first evaluation and after the last.
     """
 
     width: float
@@ -37,36 +38,36 @@ class Frame:
     inset: float = 0.0
 
     def x(self, number: int | float) -> float:
-        """Return where an evaluation stands."""
+        """Return the place of an evaluation."""
         inner = self.right - self.left - 2 * self.inset
         return self.left + self.inset + inner * (number - 1) / max(1, self.last - 1)
 
     def y(self, score: float) -> float:
-        """Return where a score stands."""
+        """Return the place of a score."""
         inner = self.floor - _TOP
         return _TOP + inner * (self.high - max(score, self.low)) / (self.high - self.low)
 
     @property
     def left(self) -> float:
-        """Where the axis begins."""
+        """Left end of the axis of evaluations."""
         return _LEFT
 
     @property
     def right(self) -> float:
-        """Where the axis ends."""
+        """Right end of the axis of evaluations."""
         return self.width - self.margin
 
     @property
     def floor(self) -> float:
-        """Where the axis lies."""
+        """Height of the axis of evaluations."""
         return self.height - _BOTTOM
 
     def axes(self, evaluations: str, scores: str) -> Iterator[Markup]:
         """Yield the lines and numbers of both axes.
 
         Args:
-            evaluations: What the one counts.
-            scores: What the other measures.
+            evaluations: Label of the horizontal axis.
+            scores: Label of the vertical axis.
         """
         heights = ticks(self.low, self.high, 5)
         digits = 2 if all(round(score, 2) == score for score in heights) else 3
@@ -83,9 +84,21 @@ class Frame:
 
 
 def widened(low: float, high: float) -> tuple[float, float]:
-    """Return a range of scores with room to either side, so that none lies on an edge."""
+    """Return a range of scores with a margin on both sides, so that no score is on an edge."""
     margin = max(0.08 * (high - low), 0.005)
     return low - margin, high + margin
+
+
+def score_range(scores: Sequence[float]) -> tuple[float, float]:
+    """Return the scores that the axis spans: all except outliers far below."""
+    if not scores:
+        return 0.0, 1.0
+    low, high = min(scores), max(scores)
+    if len(scores) >= 4:
+        first, _, third = quantiles(scores, n=4, method="inclusive")
+        reach = max(third - first, 0.01)
+        low = min(score for score in scores if score >= first - 3 * reach)
+    return widened(low, high)
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
@@ -105,9 +118,9 @@ def staircase(frame: Frame, steps: list[tuple[int, float]], last: int) -> str:
     """Return a path that keeps each score until the next evaluation that has another.
 
     Args:
-        frame: Where it is drawn.
+        frame: Of the chart.
         steps: Evaluation numbers and scores, one or more.
-        last: The number of the evaluation at which it ends.
+        last: Number of the evaluation at which it ends.
     """
     (number, score), *later = steps
     path = f"M{frame.x(number):.1f} {frame.y(score):.1f}"

@@ -1,7 +1,7 @@
-"""Average ranks of networks on a line, with bars over those that cannot be told apart.
+"""Average ranks of networks on a line, with bars that join those that do not differ.
 
-Drawn in the colours of the page. Every network hangs from its rank by a line that turns to the
-nearer edge, where its name stands; so lines never cross.
+Drawn in the colours of the page. A line leads from the rank of every network down and to the
+nearer edge, where its name is, so lines never cross.
 
 Source: Demšar 2006, Statistical comparisons of classifiers over multiple data sets, JMLR 7, 3.2.4.
 """
@@ -22,7 +22,7 @@ _LETTER = 7.2  # width of a letter of the names, about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """From ranks to places in the picture."""
+    """Converts ranks to places in the chart."""
 
     width: float
     left: float
@@ -31,6 +31,19 @@ class _Frame:
 
     def x(self, rank: float) -> float:
         return self.left + (self.right - self.left) * (rank - 1) / max(1, self.num_networks - 1)
+
+
+def split_by_rank(ranks: Sequence[float]) -> tuple[list[int], list[int]]:
+    """Return the networks named left of the diagram and those named right, from top to bottom.
+
+    The better half is on the left. The best and the worst are on top, so that lines do not cross.
+
+    >>> split_by_rank((2.0, 1.0, 3.5, 3.5))
+    ([1, 0], [3, 2])
+    """
+    order = sorted(range(len(ranks)), key=lambda network: ranks[network])
+    half = ceil(len(order) / 2)
+    return order[:half], order[half:][::-1]
 
 
 def draw_ranks(
@@ -44,18 +57,18 @@ def draw_ranks(
     Args:
         names: Of the networks.
         ranks: Average rank of each.
-        difference: By how much two must differ to be told apart.
-        shape: For a desk's screen and for paper, or for a phone's.
+        difference: The critical difference of two ranks.
+        shape: For a desktop screen and paper, or for a phone.
     """
     frame = _frame_for(names, shape)
     bars = groups(ranks, difference)
     first_row = _AXIS + 14 + _BAR * len(bars) + (18 if shape == "broad" else 26)
-    half = ceil(len(ranks) / 2)
-    order = sorted(range(len(ranks)), key=lambda network: ranks[network])
-    first_right = 0 if shape == "broad" else half  # a phone has no room for two names abreast
-    rows = [*range(half), *reversed(range(first_right, first_right + len(ranks) - half))]
-    words = "; ".join(f"{names[network]} {ranks[network]:.2f}" for network in order)
-    height = first_row + _ROW * max(rows) + 10
+    left, right = split_by_rank(ranks)
+    below = 0 if shape == "broad" else len(left)  # a phone is too narrow for two names in a row
+    rows = dict(zip(left, range(len(left)), strict=True))
+    rows |= {network: below + row for row, network in enumerate(right)}
+    words = "; ".join(f"{names[each]} {ranks[each]:.2f}" for each in (*left, *reversed(right)))
+    height = first_row + _ROW * max(rows.values()) + 10
     return element(
         "svg",
         element("title", f"Average ranks: {words}"),
@@ -67,12 +80,12 @@ def draw_ranks(
         *(
             _draw_network(
                 frame,
-                names[order[place]],
-                ranks[order[place]],
-                y=first_row + _ROW * rows[place],
-                is_left=place < half,
+                names[network],
+                ranks[network],
+                y=first_row + _ROW * rows[network],
+                is_left=network in left,
             )
-            for place in (*reversed(range(half)), *range(half, len(order)))  # names over lines
+            for network in (*reversed(left), *reversed(right))  # names over lines
         ),
         class_=f"chart ranks {shape}",
         viewBox=f"0 0 {frame.width:g} {height:g}",

@@ -1,33 +1,31 @@
-"""The course of a search as a picture: every score, and the best so far as a step line.
+"""The progress of a search as a chart: every score, and the best so far as a step line.
 
 Each network is a link that the page's script turns into a tooltip and a pinned drawing.
-Without the script, and on paper, the picture stands for itself. Colours are the page's.
+The chart is complete without the script and on paper. Colours are the page's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import quantiles
 from typing import Literal
 
-from mbnas.report.charts.axes import SIZES, Frame, line, staircase, widened
+from mbnas.report.charts.axes import SIZES, Frame, line, score_range, staircase
 from mbnas.report.page.markup import Markup, element
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import score_text
 
-_LONG_AHEAD = 4  # the axis shows at most so many times the evaluations there are
+_LONG_AHEAD = 4  # the axis spans at most this many times the evaluations so far
 
 
 def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> Markup:
-    """Return an SVG element that shows the course of the search.
+    """Return an SVG element that shows the progress of the search.
 
-    Scores far below the rest, as collapsed trainings leave, would flatten everything
-    else; they are set on the lower edge and marked as lying below it.
+    Scores far below the rest, such as those of collapsed trainings, would flatten everything
+    else. They are drawn on the lower edge and marked as below it.
 
     Args:
-        summary: The study; a study without a score yet gives an empty pair of axes.
-        shape: For a desk's screen and for paper, or for a phone's.
+        summary: Of the study; a study without a score gives an empty pair of axes.
+        shape: For a desktop screen and paper, or for a phone.
     """
     width, height = SIZES[shape]
     frame = _frame_around(summary, width=width, height=height)
@@ -48,7 +46,7 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
 
 
 def draw_key(summary: SearchSummary) -> Markup:
-    """Return what the chart's marks mean, of those that occur."""
+    """Return the key of the marks that occur in the chart."""
     frame = _frame_around(summary, width=100.0, height=100.0)
     done = summary.evaluations
     unet = None if summary.unet is None else summary.unet.score
@@ -96,31 +94,19 @@ def draw_key(summary: SearchSummary) -> Markup:
 
 
 def _frame_around(summary: SearchSummary, *, width: float, height: float) -> Frame:
-    """Return the frame that holds the scores, far outliers below it left out."""
+    """Return the frame around the scores except outliers far below."""
     done = summary.evaluations[-1].number if summary.evaluations else 0
     last = max(done, min(summary.budget, max(20, _LONG_AHEAD * done)), 1)
     scores = [score for score in map(_height, summary.evaluations) if score is not None]
     if summary.unet is not None and summary.unet.score is not None:
         scores.append(summary.unet.score)
-    low, high = range_of(scores)
+    low, high = score_range(scores)
     return Frame(width=width, height=height, last=last, low=low, high=high, inset=8.0)
 
 
 def _is_below(frame: Frame, evaluation: EvaluationSummary) -> bool:
     height = _height(evaluation)
     return height is not None and height < frame.low
-
-
-def range_of(scores: Sequence[float]) -> tuple[float, float]:
-    """Return the scores that the axis spans: of all, but for outliers far below."""
-    if not scores:
-        return 0.0, 1.0
-    low, high = min(scores), max(scores)
-    if len(scores) >= 4:
-        first, _, third = quantiles(scores, n=4, method="inclusive")
-        reach = max(third - first, 0.01)
-        low = min(score for score in scores if score >= first - 3 * reach)
-    return widened(low, high)
 
 
 def _words(frame: Frame, summary: SearchSummary) -> str:
@@ -143,7 +129,7 @@ def _draw_best_so_far(frame: Frame, summary: SearchSummary) -> Markup | None:
 
 
 def _draw_crowd(frame: Frame, summary: SearchSummary) -> Markup | None:
-    """Return a dot for every network that is not shown by itself, one for those in one place."""
+    """Return a dot for every network without a mark of its own; dots in one place are merged."""
     singly = {evaluation.number for evaluation in summary.shown}
     if len(singly) == len(summary.evaluations):
         return None
@@ -190,12 +176,12 @@ def _expected(evaluation: EvaluationSummary) -> float | None:
 
 
 def _height(evaluation: EvaluationSummary) -> float | None:
-    """Return the score at which a network stands: its own, or what it was expected to be."""
+    """Return the score at which a network is drawn: its own, or the one expected of it."""
     return _expected(evaluation) if evaluation.score is None else evaluation.score
 
 
 def _whisker(frame: Frame, evaluation: EvaluationSummary, x: float) -> Markup | None:
-    """Return a line of one standard deviation to either side, where it can be shown."""
+    """Return a line of one standard deviation to either side, if it can be shown."""
     score, sd = evaluation.score, evaluation.sd
     if score is None or sd is None or _is_below(frame, evaluation):
         return None

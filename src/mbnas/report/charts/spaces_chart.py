@@ -1,6 +1,6 @@
-"""The searches of several spaces as one picture: the best score so far of each, step by step.
+"""The searches of several spaces as one chart: the best score so far of each as a step line.
 
-It stands where the paper compares its spaces (Figure 2). Colours are those of Okabe and
+It corresponds to the paper's comparison of its spaces (Figure 2). Colours are those of Okabe and
 Ito, and every line has its own dashes, so that no reader depends on colour.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), figure 2.
@@ -17,7 +17,7 @@ from mbnas.results.experiment_results import SpaceSearch
 from mbnas.wording import score_text
 
 _MARGIN = 84.0  # for the lines' names
-_LABEL = 15.0  # least distance of two lines' names
+_LABEL_HEIGHT = 15.0  # least distance of two lines' names
 _LINES = {
     "mixed": ("#0072b2", None),
     "macro": ("#d55e00", "8 3"),
@@ -26,12 +26,12 @@ _LINES = {
 }
 
 
-def draw_race(searches: Sequence[SpaceSearch], shape: Literal["broad", "narrow"]) -> Markup:
+def draw_spaces(searches: Sequence[SpaceSearch], shape: Literal["broad", "narrow"]) -> Markup:
     """Return an SVG element with the best score so far of every search.
 
     Args:
-        searches: Those that have no score yet leave no line.
-        shape: For a desk's screen and for paper, or for a phone's.
+        searches: One for each space; those without a score have no line.
+        shape: For a desktop screen and paper, or for a phone.
     """
     width, height = SIZES[shape]
     bests = [each.score or 0.0 for search in searches for each in search.summary.improvements]
@@ -58,7 +58,7 @@ def draw_race(searches: Sequence[SpaceSearch], shape: Literal["broad", "narrow"]
         class_=f"chart {shape}",
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
-        aria_label="; ".join([words, *map(_in_words, scored)]),
+        aria_label="; ".join([words, *map(_label, scored)]),
     )
 
 
@@ -66,7 +66,7 @@ def _begun(searches: Sequence[SpaceSearch]) -> list[SpaceSearch]:
     return [each for each in searches if each.summary.evaluations]
 
 
-def _in_words(search: SpaceSearch) -> str:
+def _label(search: SpaceSearch) -> str:
     best = search.summary.best
     return f"{search.name} {score_text(best.score if best else None)}"
 
@@ -92,7 +92,7 @@ def _draw_name(frame: Frame, search: SpaceSearch, y: float) -> Markup:
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
-    """Return heights moved downwards as far as names need to stand apart.
+    """Return heights moved downwards until names do not overlap.
 
     >>> _apart([10.0, 100.0, 12.0])
     [10.0, 100.0, 25.0]
@@ -100,5 +100,5 @@ def _apart(heights: Sequence[float]) -> list[float]:
     placed: dict[int, float] = {}
     lowest = float("-inf")
     for index in sorted(range(len(heights)), key=heights.__getitem__):
-        lowest = placed[index] = max(heights[index], lowest + _LABEL)
+        lowest = placed[index] = max(heights[index], lowest + _LABEL_HEIGHT)
     return [placed[index] for index in range(len(heights))]

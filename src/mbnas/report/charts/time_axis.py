@@ -1,4 +1,4 @@
-"""From moments to places in a picture whose axis leaves out the times in which nothing ran."""
+"""A time axis that leaves out the times in which nothing ran."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mbnas.report.charts.axes import label, line
 from mbnas.report.page.markup import Markup, element
 from mbnas.wording import duration_text
 
-_BREAK, _MOST_BREAKS = 10.0, 0.25  # width of a break, and share of the axis that all may take
+_BREAK, _MOST_BREAKS = 10.0, 0.25  # width of a break; largest share of the axis for all breaks
 _LABEL = 74.0  # least distance of two labels
 _STEPS_S = (
     *(60.0 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
@@ -23,7 +23,7 @@ _STEPS_S = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A stretch of time and where it lies."""
+    """A stretch of time and its place on the axis."""
 
     begin_s: float
     end_s: float
@@ -33,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeAxis:
-    """An axis of pieces of time, with a break between two."""
+    """An axis of stretches of time with a break between every two."""
 
     pieces: tuple[Piece, ...]
 
@@ -41,7 +41,7 @@ class TimeAxis:
     def over(
         cls, stretches: Sequence[tuple[float, float]], *, left: float, right: float
     ) -> TimeAxis:
-        """Return the axis from ``left`` to ``right`` that holds some stretches, one or more."""
+        """Return the axis from ``left`` to ``right`` with one or more stretches."""
         width = right - left
         gap = min(_BREAK, _MOST_BREAKS * width / max(1, len(stretches) - 1))
         lengths = [max(end - begin, 1.0) for begin, end in stretches]
@@ -55,7 +55,7 @@ class TimeAxis:
         return cls(pieces=tuple(pieces))
 
     def x(self, moment_s: float) -> float:
-        """Return where a moment lies; one in a break is at the break's left."""
+        """Return the place of a moment; one in a break is at the left end of the break."""
         index = bisect_right(self.pieces, moment_s, key=lambda piece: piece.begin_s) - 1
         piece = self.pieces[max(index, 0)]
         length = max(piece.end_s - piece.begin_s, 1.0)
@@ -76,7 +76,7 @@ class TimeAxis:
             yield label("middle", x, floor + 18, words)
 
     def _labels(self) -> Iterator[tuple[float, str]]:
-        """Yield places and words of round moments, or of the pieces' begins if none is round."""
+        """Yield places and labels of round moments, or of the first begin if none is round."""
         step_s = self._step_s()
         rounds = [moment for piece in self.pieces for moment in _multiples(piece, step_s)]
         moments = rounds or [self.pieces[0].begin_s]

@@ -21,7 +21,7 @@ from mbnas.results.timeline import KINDS, Bar, Kind, Timeline
 from mbnas.wording import duration_text
 
 MOST_ROWS, MOST_BARS = 40, 1000
-"""More than these are not drawn one by one."""
+"""With more than these, runs are not drawn separately."""
 
 WORDS: dict[Kind, str] = {
     "scored": "scored",
@@ -32,13 +32,13 @@ WORDS: dict[Kind, str] = {
 }
 Shape = Literal["broad", "narrow"]
 _WIDTHS = {"broad": 976.0, "narrow": 380.0}
-_NAMES = {"broad": (150.0, 20), "narrow": (84.0, 10)}  # room for a lane's name, in letters too
+_NAMES = {"broad": (150.0, 20), "narrow": (84.0, 10)}  # width of a row's name, and in letters
 _ROW, _TOP, _BOTTOM, _RIGHT = 17.0, 8.0, 30.0, 16.0
 _CROWD, _BINS, _LEFT = 220.0, {"broad": 240, "narrow": 120}, 46.0
 
 
-def is_drawn_singly(timeline: Timeline) -> bool:
-    """Whether every run is drawn, in a lane of its worker."""
+def is_drawn_separately(timeline: Timeline) -> bool:
+    """Whether every run is drawn, in a row of its worker."""
     return len(timeline.rows) <= MOST_ROWS and timeline.num_bars <= MOST_BARS
 
 
@@ -47,9 +47,9 @@ def draw_timeline(timeline: Timeline, shape: Shape) -> Markup:
 
     Args:
         timeline: With one bar or more.
-        shape: For a desk's screen and for paper, or for a phone's.
+        shape: For a desktop screen and paper, or for a phone.
     """
-    draw = _draw_rows if is_drawn_singly(timeline) else _draw_crowd
+    draw = _draw_rows if is_drawn_separately(timeline) else _draw_crowd
     height, children = draw(timeline, shape)
     words = "Which worker ran what and when"
     return element(
@@ -64,7 +64,7 @@ def draw_timeline(timeline: Timeline, shape: Shape) -> Markup:
 
 
 def draw_timeline_key(timeline: Timeline) -> Markup:
-    """Return what the colours mean, of those that occur."""
+    """Return the key of the colours that occur."""
     items = (
         element(
             "li",
@@ -77,9 +77,9 @@ def draw_timeline_key(timeline: Timeline) -> Markup:
 
 
 def _draw_rows(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Markup]]:
-    room, letters = _NAMES[shape]
+    width, letters = _NAMES[shape]
     floor = _TOP + _ROW * len(timeline.rows)
-    axis = TimeAxis.over(timeline.stretches, left=room, right=_WIDTHS[shape] - _RIGHT)
+    axis = TimeAxis.over(timeline.stretches, left=width, right=_WIDTHS[shape] - _RIGHT)
 
     def children() -> Iterator[Markup]:
         yield from axis.draw(top=_TOP, floor=floor)
@@ -87,7 +87,7 @@ def _draw_rows(timeline: Timeline, shape: Shape) -> tuple[float, Iterator[Markup
             y = _TOP + _ROW * number
             name = row.name if len(row.name) <= letters else f"…{row.name[1 - letters :]}"
             yield element(
-                "text", name, element("title", row.name), x=room - 8, y=y + 12, text_anchor="end"
+                "text", name, element("title", row.name), x=width - 8, y=y + 12, text_anchor="end"
             )
             for bar in row.bars:
                 yield _draw_bar(axis, bar, y)
@@ -112,7 +112,7 @@ def _rectangle(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bin:
-    """A short time: where it lies, and how many workers were busy with what, on average."""
+    """A short time, and how many workers were busy with what on average."""
 
     piece: Piece
     begin_s: float
@@ -150,14 +150,14 @@ def _bins(timeline: Timeline, axis: TimeAxis, count: int) -> list[_Bin]:
 
 
 def _count(bar: Bar, bins: list[_Bin], begins: list[float], changes: list[int]) -> None:
-    """Count a bar in the short times at its ends, and note where those between begin and end.
+    """Count a bar in the short times at its ends, and record where those between begin and end.
 
     Args:
         bar: To count.
         bins: All short times, in order.
         begins: When they begin.
-        changes: By how many the workers that are busy throughout a short time are more than
-            throughout the one before.
+        changes: For each short time, the change from the previous one in the number of workers
+            busy all the time.
     """
     first = max(bisect_right(begins, bar.start_s) - 1, 0)
     last = max(bisect_right(begins, bar.end_s) - 1, 0)
@@ -209,7 +209,7 @@ def _right(axis: TimeAxis, each: _Bin) -> float:
 
 
 def _seen(each: _Bin, x: float, width: float, y: float, floor: float) -> Markup:
-    """Return what a pointer finds: it cannot be seen, and tells of one short time."""
+    """Return an invisible rectangle whose tooltip describes one short time."""
     busy = ", ".join(f"{number:.3g} {WORDS[kind]}" for kind, number in each.busy.items() if number)
     words = f"{_moment(each.begin_s)}, workers busy on average: {busy}"
     rest = {"x": x, "y": y, "width": width, "height": floor - y}

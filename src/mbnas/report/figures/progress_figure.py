@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mbnas.errors import FigureError
-from mbnas.report.charts.search_chart import range_of
+from mbnas.report.charts.axes import score_range
 from mbnas.report.figures.style import COLOURS, COLUMN_IN, DASHES, FAINT, QUIET, in_legend, in_style
 from mbnas.wording import counted
 
@@ -112,7 +112,7 @@ def draw_progress(runs: Sequence[Run]) -> Figure:
             words = label if len(runs) > 1 else f"{label}, best so far"
             _draw_series(axes, words, of_label, number, over_time=over_time, scale=scale)
     values = [score for run in runs for score in _shown(run, alone=len(runs) == 1)]
-    low, high = range_of(values)
+    low, high = score_range(values)
     left.set_ylim(low, high)
     if len(runs) == 1:
         for axes, over_time, scale in ((left, False, 1.0), (right, True, size)):

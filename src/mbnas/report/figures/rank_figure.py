@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mbnas.report.charts.rank_diagram import split_by_rank
 from mbnas.report.figures.style import (
     COLUMN_IN,
     INK,
@@ -114,10 +114,9 @@ def draw_ranks(
 def _place_labels(
     names: Sequence[str], ranks: Sequence[float], *, top: float
 ) -> tuple[_Label, ...]:
-    order = sorted(range(len(ranks)), key=lambda network: ranks[network])
-    half = ceil(len(order) / 2)
+    left, right = split_by_rank(ranks)
     labels = []
-    for is_left, side in ((True, order[:half]), (False, order[half:][::-1])):
+    for is_left, side in ((True, left), (False, right)):
         y = top
         for network in side:
             name = wrapped(names[network], _NAME_ROOM)

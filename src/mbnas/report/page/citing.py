@@ -35,7 +35,7 @@ def paper_bibtex() -> str:
 
 
 def program_bibtex(version: str = __version__) -> str:
-    """Return the entry of mbnas, of the version that made a study."""
+    """Return the entry of mbnas in the version that made a study."""
     return _entry(
         "software", "mbnas", author=f"{{{AUTHOR}}}", title=f"{{{TITLE}}}", version=version
     )
@@ -52,7 +52,7 @@ def citing_section(version: str) -> Markup:
         element("h2", "How to cite"),
         element(
             "p",
-            f"The method is of Bosma et al. {PAPER_YEAR}, “{PAPER_TITLE}”, "
+            f"The method is by Bosma et al. {PAPER_YEAR}, “{PAPER_TITLE}”, "
             f"doi {PAPER_DOI}, arXiv {PAPER_ARXIV}.",
         ),
         copied_text(paper_bibtex()),
@@ -63,7 +63,7 @@ def citing_section(version: str) -> Markup:
 
 
 def copied_text(text: str) -> Markup:
-    """Return text as it stands, with a button that copies it."""
+    """Return preformatted text with a button that copies it."""
     button = element("button", "Copy", class_="copy", type="button", hidden="")
     return element("div", element("pre", element("code", text)), button, class_="copied")
 

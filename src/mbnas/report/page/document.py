@@ -1,7 +1,7 @@
-"""A report as one HTML document: no network, no other file, light and dark.
+"""A report as one HTML document that needs no network and no other file, light and dark.
 
-What the pages have in common: the frame around their sections, a table of contents, the line
-that says how things stand, and how they are written.
+It holds what all pages share: the frame around their sections, the table of contents, the line
+with the state of the work, and writing the file.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Section:
     """A section of a document; one without content is left out.
 
     Attributes:
-        place: The ``id`` of its element, to which the table of contents leads.
-        name: What the table of contents calls it.
+        place: The ``id`` of its element, which the table of contents links to.
+        name: Its name in the table of contents.
         content: Its element.
     """
 
@@ -40,12 +40,12 @@ class Section:
 def render_document(
     title: str, sections: Sequence[Section], *, templates: Iterable[Markup] = ()
 ) -> str:
-    """Return a document as HTML: everything it shows is inside, and it fetches nothing.
+    """Return a document as HTML; it contains everything it shows and fetches nothing.
 
     Args:
-        title: What the browser calls it.
+        title: Shown by the browser.
         sections: From top to bottom.
-        templates: What its script can show besides.
+        templates: What its script can show in addition.
     """
     present = [section for section in sections if section.content is not None]
     return Template(_text_of("document.html")).substitute(
@@ -59,7 +59,7 @@ def render_document(
 
 
 def write_document(html: str, path: Path) -> None:
-    """Write a document to ``path``, whole or not at all; its folder is made if need be.
+    """Write a document to ``path`` atomically; its folder is created if it does not exist.
 
     Raises:
         WriteError: if it cannot be written.
@@ -74,13 +74,13 @@ def state_line(
     detail: Content,
     updated_at: datetime,
 ) -> Markup:
-    """Return the line that says how things stand, and since when.
+    """Return the line with the state of the work and the time of the last update.
 
     Args:
         kind: Sets its colour.
-        word: The state in a word.
-        detail: What is said beside it.
-        updated_at: When the document's content was last true.
+        word: The state as one word.
+        detail: Shown next to it.
+        updated_at: When the content of the document was read.
     """
     moment = element("time", moment_text(updated_at), datetime=updated_at.isoformat("T", "seconds"))
     return element(

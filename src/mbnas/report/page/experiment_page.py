@@ -1,13 +1,13 @@
-"""The page of a whole experiment: its searches, what they found, and what that is worth.
+"""The page of an experiment: its searches, the networks found, and their comparison.
 
-Each study has a page of its own, to which this one leads; everything else is inside.
+It links to the page of each study and contains everything else.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mbnas.report.charts.spaces_chart import draw_race
+from mbnas.report.charts.spaces_chart import draw_spaces
 from mbnas.report.drawings.svg_drawing import draw_network
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
@@ -23,69 +23,67 @@ from mbnas.version import __version__
 from mbnas.wording import count_text, score_text
 
 
-def write_reproduction(reproduction: ExperimentResults, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all; its folder is made if need be.
+def write_experiment_page(results: ExperimentResults, path: Path) -> None:
+    """Write the page to ``path`` atomically; its folder is created if it does not exist.
 
     Raises:
-        StudyError: if it cannot be written.
+        WriteError: if it cannot be written.
     """
-    write_document(render_reproduction(reproduction), path)
+    write_document(render_experiment_page(results), path)
 
 
-def render_reproduction(reproduction: ExperimentResults) -> str:
-    """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
+def render_experiment_page(results: ExperimentResults) -> str:
+    """Return the page as HTML; it contains everything it shows and fetches nothing."""
     sections = (
-        Section("overview", "Overview", _heading(reproduction)),
-        Section("searches", "Searches", _searches(reproduction)),
-        Section("networks", "Best networks", _networks(reproduction)),
-        Section("comparison", "Comparison", _comparison(reproduction)),
-        Section("published", "The paper’s numbers", _published(reproduction)),
-        Section("statistics", "Statistics", _statistics(reproduction)),
-        Section("optimism", "Seen and fresh", _optimism(reproduction)),
-        Section(
-            "segmentations", "Segmentations", segmentations_section(reproduction.segmentations)
-        ),
-        Section("files", "Files", _files(reproduction)),
-        Section("provenance", "How it was made", _provenance(reproduction)),
+        Section("overview", "Overview", _heading(results)),
+        Section("searches", "Searches", _searches(results)),
+        Section("networks", "Best networks", _networks(results)),
+        Section("comparison", "Comparison", _comparison(results)),
+        Section("published", "The paper’s numbers", _published(results)),
+        Section("statistics", "Statistics", _statistics(results)),
+        Section("optimism", "Optimism", _optimism(results)),
+        Section("segmentations", "Segmentations", segmentations_section(results.segmentations)),
+        Section("files", "Files", _files(results)),
+        Section("provenance", "How it was made", _provenance(results)),
         Section("cite", "Cite", citing_section(__version__)),
     )
-    return render_document(reproduction.name, sections)
+    return render_document(results.name, sections)
 
 
-def _heading(reproduction: ExperimentResults) -> Markup:
-    is_finished = reproduction.comparison is not None
+def _heading(results: ExperimentResults) -> Markup:
+    is_finished = results.comparison is not None
     return element(
         "header",
         element("p", "mbnas · the paper’s experiment", class_="quiet small"),
-        element("h1", reproduction.name),
-        element("p", _description(reproduction), class_="quiet"),
+        element("h1", results.name),
+        element("p", _description(results), class_="quiet"),
         state_line(
             "finished" if is_finished else "running",
-            "Finished" if is_finished else "Under way",
-            reproduction.stage,
-            reproduction.updated_at,
+            "Finished" if is_finished else "Running",
+            results.stage,
+            results.updated_at,
         ),
         id="overview",
     )
 
 
-def _description(reproduction: ExperimentResults) -> str:
-    if not reproduction.searches:
+def _description(results: ExperimentResults) -> str:
+    if not results.searches:
         return "No search has begun yet."
-    summary = reproduction.searches[0].summary
+    summary = results.searches[0].summary
     classes = ", ".join(summary.class_names)
     return (
         f"Dataset {summary.dataset_name} ({classes}). Protocol: {summary.protocol_name}. "
-        "Searches of several spaces on the same folds; the best networks and the baselines are "
-        "then trained anew, on initialisations that no search has seen."
+        "Several spaces are searched on the same folds. The best networks and the baselines are "
+        "then trained again on new initialisations that no search has seen."
     )
 
 
-def _searches(reproduction: ExperimentResults) -> Markup | None:
-    if not reproduction.searches:
+def _searches(results: ExperimentResults) -> Markup | None:
+    if not results.searches:
         return None
     heads = ("space", "state", "networks", "best search score", "parameters", "MACs", "")
-    rows = (_search_row(each) for each in reproduction.searches)
+    rows = (_search_row(each) for each in results.searches)
     return element(
         "section",
         element("h2", "The searches"),
@@ -97,8 +95,8 @@ def _searches(reproduction: ExperimentResults) -> Markup | None:
         ),
         element(
             "figure",
-            draw_race(reproduction.searches, "broad"),
-            draw_race(reproduction.searches, "narrow"),
+            draw_spaces(results.searches, "broad"),
+            draw_spaces(results.searches, "narrow"),
             class_="progress",
         ),
         element(
@@ -128,14 +126,14 @@ def _search_row(search: SpaceSearch) -> Markup:
         element("td", score_text(best.score if best else None)),
         element("td", count_text(best.parameters if best else None)),
         element("td", count_text(best.macs if best else None)),
-        element("td", element("a", "its page", href=search.link)),
+        element("td", element("a", "report", href=search.link)),
     )
 
 
-def _networks(reproduction: ExperimentResults) -> Markup | None:
-    """Return the best network of each search, drawn; one that several found is drawn once."""
+def _networks(results: ExperimentResults) -> Markup | None:
+    """Return drawings of the best network of each search; one that several found is drawn once."""
     spaces_of: dict[str, list[str]] = {}
-    for search in reproduction.searches:
+    for search in results.searches:
         if search.summary.best is not None:
             spaces_of.setdefault(search.summary.best.genotype, []).append(search.name)
     genotypes = {text: Genotype.parse(text) for text in spaces_of}
@@ -147,8 +145,8 @@ def _networks(reproduction: ExperimentResults) -> Markup | None:
         element("h2", "The best networks"),
         element(
             "p",
-            "A node stands at the resolution of its output; its colour is the block, its size the "
-            "kernel. An arc brings an earlier node’s output along.",
+            "A node is drawn at the resolution of its output. Its colour shows the block, its size "
+            "the kernel. An arc is a skip: it passes an earlier node’s output on.",
             class_="quiet",
         ),
         *(
@@ -167,66 +165,66 @@ def _networks(reproduction: ExperimentResults) -> Markup | None:
     )
 
 
-def _comparison(reproduction: ExperimentResults) -> Markup | None:
-    comparison = reproduction.comparison
+def _comparison(results: ExperimentResults) -> Markup | None:
+    comparison = results.comparison
     return None if comparison is None else comparison_section(comparison)
 
 
-def _published(reproduction: ExperimentResults) -> Markup | None:
-    """Return the paper's numbers beside the new ones, if it has this dataset."""
-    comparison, dataset = reproduction.comparison, reproduction.paper_dataset
+def _published(results: ExperimentResults) -> Markup | None:
+    """Return the paper's numbers next to the new ones, if it has this dataset."""
+    comparison, dataset = results.comparison, results.paper_dataset
     if comparison is None or dataset is None:
         return None
     return element(
         "section",
-        element("h2", "Beside the paper’s numbers"),
+        element("h2", "Next to the paper’s numbers"),
         *(
             fragment(element("h3", table.title), as_html(table))
-            for table in published_tables(comparison, reproduction.published_names, dataset)
+            for table in published_tables(comparison, results.published_names, dataset)
         ),
         *(element("p", note, class_="quiet small") for note in published_notes(dataset)),
         id="published",
     )
 
 
-def _statistics(reproduction: ExperimentResults) -> Markup | None:
-    comparison = reproduction.comparison
+def _statistics(results: ExperimentResults) -> Markup | None:
+    comparison = results.comparison
     return None if comparison is None else statistics_section(comparison)
 
 
-def _optimism(reproduction: ExperimentResults) -> Markup | None:
-    if not reproduction.optimism:
+def _optimism(results: ExperimentResults) -> Markup | None:
+    if not results.optimism:
         return None
     return element(
         "section",
-        element("h2", "What the searches saw, and what fresh trainings give"),
-        element("ul", *(element("li", claim) for claim in reproduction.optimism), class_="claims"),
+        element("h2", "Search scores and the scores of fresh trainings"),
+        element("ul", *(element("li", claim) for claim in results.optimism), class_="claims"),
         id="optimism",
     )
 
 
-def _files(reproduction: ExperimentResults) -> Markup | None:
-    if not reproduction.files:
+def _files(results: ExperimentResults) -> Markup | None:
+    if not results.files:
         return None
-    links = (element("li", element("a", each, href=each)) for each in reproduction.files)
+    links = (element("li", element("a", each, href=each)) for each in results.files)
     return element(
         "section",
         element("h2", "Files"),
         element(
             "p",
-            "The tables for papers and programs, every patient’s values, and the figures. ",
-            element("a", "The comparison’s own page", href="comparison/report.html"),
-            " shows what the networks made of the patients.",
+            "The tables for papers and for programs, every patient’s values, and the figures. ",
+            element("a", "The report of the comparison", href="comparison/report.html"),
+            " shows the segmentations of all networks.",
         ),
         element("ul", *links, class_="small"),
         id="files",
     )
 
 
-def _provenance(reproduction: ExperimentResults) -> Markup | None:
-    if not reproduction.searches:
+def _provenance(results: ExperimentResults) -> Markup | None:
+    if not results.searches:
         return None
-    summary = reproduction.searches[0].summary
+    summary = results.searches[0].summary
     versions = fragment(
         *(
             fragment(element("dt", name), element("dd", version))
@@ -238,7 +236,7 @@ def _provenance(reproduction: ExperimentResults) -> Markup | None:
         element("h2", "How it was made"),
         element(
             "p",
-            "All studies have this configuration but for the name of the space.",
+            "All studies share this configuration except for the name of the space.",
             class_="quiet",
         ),
         element(

@@ -1,8 +1,8 @@
-"""Markup that escapes by construction: whatever is not markup yet is text.
+"""Markup that escapes by construction: everything that is not markup is text.
 
-One function builds every element of the drawings and of the page, HTML and SVG alike,
-so that no name out of a dataset can ever become an element or end an attribute. Characters
-without a shape, some of which neither HTML nor SVG may hold, are written as escapes.
+One function builds every element of the drawings and of the page, HTML and SVG, so that no name
+from a dataset can become an element or end an attribute. Control and other invisible characters,
+some of which are invalid in HTML and SVG, are written as escapes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mbnas.escaping import visible
 
 
 class Markup(str):
-    """Text that is markup already and goes into an element as it stands."""
+    """Text that is markup already and is not escaped again."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ _VOID = frozenset({"br", "meta", "link", "input"})
 
 
 def fragment(*children: Content) -> Markup:
-    """Return ``children`` one after another, everything but markup escaped.
+    """Return ``children`` joined; everything except markup is escaped.
 
     >>> fragment("a < b", Markup("<br>"))
     'a &lt; b<br>'
@@ -38,10 +38,10 @@ def element(tag: str, *children: Content, **attributes: str | int | float | None
 
     Args:
         tag: Name of the element.
-        children: What stands inside.
-        attributes: An underscore in a name is a dash, one at its end is dropped
-            (``class_``, ``data_node``); an attribute that is ``None`` is left out;
-            floats are rounded to a tenth, which is finer than a screen's pixel.
+        children: Its content.
+        attributes: An underscore in a name becomes a dash, one at its end is dropped
+            (``class_``, ``data_node``). An attribute that is ``None`` is left out.
+            Floats are rounded to a tenth, which is finer than a pixel of a screen.
 
     >>> element("a", "1 < 2", class_="point", href="#one")
     '<a class="point" href="#one">1 &lt; 2</a>'

@@ -1,4 +1,4 @@
-"""One network in full: what was probed, its drawing, its cost, its scores."""
+"""The panel of one network: what was changed, its drawing, its cost and its scores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mbnas.wording import count_text, counted, duration_text, score_text
 _CHANGES_IN_TIP, _CHANGES_IN_PANEL = 4, 12
 
 
-class Panels:
-    """Draws the networks of one study, a block in the same colour in all."""
+class NetworkPanels:
+    """Draws the networks of one study; a block has the same colour in all of them."""
 
     def __init__(self, summary: SearchSummary) -> None:
         evaluations = [*summary.evaluations, *([summary.unet] if summary.unet else [])]
@@ -22,7 +22,7 @@ class Panels:
         self._numbers = {e.genotype: e.number for e in summary.evaluations}
 
     def template(self, evaluation: EvaluationSummary) -> Markup:
-        """Return what the page's script shows of an evaluation: a tooltip and a panel."""
+        """Return the tooltip and the panel of an evaluation, which the page's script shows."""
         title = element(
             "div",
             element("h3", f"Evaluation {evaluation.number}", style="margin:0"),
@@ -37,7 +37,7 @@ class Panels:
         """Return the network drawn, its genotype, its facts and its scores."""
         genotype = Genotype.parse(evaluation.genotype)
         marked = {change.node for change in evaluation.changes}
-        if 2 * len(marked) > len(genotype.nodes):  # as good as another network: nothing stands out
+        if 2 * len(marked) > len(genotype.nodes):  # too many nodes differ to mark them
             marked = set()
         drawing = draw_network(
             genotype,
@@ -61,7 +61,7 @@ class Panels:
     def _facts(self, evaluation: EvaluationSummary) -> Markup:
         facts = [
             ("Search score", score_text(evaluation.score, evaluation.sd)),
-            ("Probed", evaluation.why),
+            ("Tried", evaluation.why),
         ]
         if evaluation.changes:
             words = changes_in_words(evaluation, _CHANGES_IN_PANEL)
@@ -82,7 +82,7 @@ class Panels:
 
 
 def tooltip(evaluation: EvaluationSummary) -> Markup:
-    """Return the few lines that appear beside a point of the chart."""
+    """Return the lines that appear next to a point of the chart."""
     changes = changes_in_words(evaluation, _CHANGES_IN_TIP)
     head = element(
         "p",
@@ -92,14 +92,14 @@ def tooltip(evaluation: EvaluationSummary) -> Markup:
     )
     return fragment(
         head,
-        element("p", f"probed {evaluation.why}", class_="quiet"),
+        element("p", f"tried {evaluation.why}", class_="quiet"),
         element("ul", *(element("li", change) for change in changes)) if changes else None,
         *(element("p", problem, class_="warn") for problem in problems_of(evaluation)),
     )
 
 
 def changes_in_words(evaluation: EvaluationSummary, most: int) -> list[str]:
-    """Return at most ``most`` lines that say in which genes a network differs.
+    """Return at most ``most`` lines on the genes in which a network differs.
 
     >>> evaluation = EvaluationSummary(
     ...     number=2, genotype="0vgg3-1vgg3-0dense3", digest="", why="random draw", score=0.4,
@@ -115,7 +115,7 @@ def changes_in_words(evaluation: EvaluationSummary, most: int) -> list[str]:
 
 
 def problems_of(evaluation: EvaluationSummary) -> list[str]:
-    """Return what befell an evaluation's trainings, in words.
+    """Return the problems of an evaluation's trainings as text.
 
     >>> evaluation = EvaluationSummary(
     ...     number=1, genotype="0vgg3", digest="", why="start 1", score=0.4,
@@ -138,7 +138,7 @@ def problems_of(evaluation: EvaluationSummary) -> list[str]:
 
 
 def genotype_text(text: str) -> Markup:
-    """Return a genotype that breaks into lines between its nodes only."""
+    """Return a genotype with line breaks allowed only between its nodes."""
     return Markup("-<wbr>".join(fragment(node) for node in text.split("-")))
 
 
@@ -148,9 +148,9 @@ def _genotype(text: str) -> Markup:
 
 
 def _scores(evaluation: EvaluationSummary) -> Markup:
-    """Return the table of scores, a row per fold and a column per initialisation."""
+    """Return the table of scores with one row per fold and one column per initialisation."""
     if not evaluation.trainings:
-        return element("p", "No training on record.", class_="quiet")
+        return element("p", "No training is recorded.", class_="quiet")
     cells = {(t.fold, t.initialisation): t for t in evaluation.trainings}
     columns = sorted({initialisation for _, initialisation in cells})
     over = element("th", "initialisation", colspan=len(columns), scope="colgroup")

@@ -8,28 +8,28 @@ from mbnas.study.progress.racing_account import RaceAccount
 from mbnas.wording import counted, duration_text
 
 _EXPLANATION = (
-    "After every block of trainings, all folds of one initialisation, a network is held against "
-    "the incumbent. Once the chance that its full mean beats the incumbent’s falls below the "
-    "threshold, it is dropped. Nothing is accepted early."
+    "After every block of trainings (all folds of one initialisation), a network is compared with "
+    "the incumbent. If the chance that its full mean beats the incumbent’s is below the "
+    "threshold, the network is dropped. No network is accepted early."
 )
 
 
 def racing_section(racing: RacingSummary | None) -> Markup | None:
-    """Return what racing comes to, in words and for a shadow race as a table."""
+    """Return what racing saves, as text and for a shadow race as a table."""
     if racing is None:
         return None
     return element(
         "section",
         element("h2", "Racing"),
         element("p", _EXPLANATION, class_="quiet"),
-        element("p", racing_in_words(racing)),
+        element("p", racing_text(racing)),
         _table(racing.curve, racing.chosen.threshold) if racing.curve else None,
         id="racing",
     )
 
 
-def racing_in_words(racing: RacingSummary) -> str:
-    """Return what racing saved, or would have saved and changed, in two sentences or three."""
+def racing_text(racing: RacingSummary) -> str:
+    """Return what racing saved, or would have saved and changed, as two or three sentences."""
     account = racing.chosen
     if not account.num_raced:
         return "No network had an incumbent to beat yet."
@@ -42,9 +42,9 @@ def racing_in_words(racing: RacingSummary) -> str:
         f"about {duration_text(account.saved_s)} of a worker’s time."
     )
     if racing.mode == "on":
-        return f"{saved} What it changed, only a search with --racing shadow can tell."
+        return f"{saved} Only a search with --racing shadow shows what it changed."
     if not account.num_accepted:
-        return f"{saved} The search accepted no network, so there was nothing to change."
+        return f"{saved} The search accepted no network, so racing would have changed nothing."
     changed = (
         f"{saved} Of {counted(account.num_accepted, 'network')} that the search accepted it would "
         f"have dropped {len(account.changed) or 'none'}"

@@ -1,4 +1,4 @@
-"""Everything that is needed to repeat a study."""
+"""The section with everything needed to repeat a study."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _commands(summary: SearchSummary) -> tuple[Markup, ...]:
     if not summary.commands:
         return ()
     words = (
-        "Save the configuration below as study.toml. With the same data and versions, on the same "
-        "kind of device, these commands train the same networks on the same batches; the same "
-        "machine gives the same weights bit for bit."
+        "Save the configuration below as study.toml. With the same data and versions on the same "
+        "kind of device, these commands train the same networks on the same batches. On the same "
+        "machine, the weights are the same bit for bit."
     )
     return element("p", words), copied_text("\n".join(summary.commands))

@@ -1,4 +1,4 @@
-"""The tables of the page."""
+"""The tables of evaluations and of trainings with problems."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mbnas.wording import count_text, duration_text, score_text
 _CHANGES = 6
 
 MOST_PROBLEMS = 200
-"""Trainings that the table of troubles shows, the latest."""
+"""Most trainings in the table of problems; it shows the latest."""
 
 
 def evaluations_table(summary: SearchSummary) -> Markup:
-    """Return every evaluation in order, what was probed, and what came of it."""
+    """Return every evaluation in order, with what was tried and its score."""
     improved = {evaluation.number for evaluation in summary.improvements}
     body = [
         element(
@@ -34,12 +34,12 @@ def evaluations_table(summary: SearchSummary) -> Markup:
         for evaluation in summary.shown
     ]
     return _table(
-        ["number", "probed", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
+        ["number", "tried", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
     )
 
 
 def problems_table(summary: SearchSummary) -> Markup:
-    """Return the latest trainings that failed or do not know a class, and what is known of them."""
+    """Return the latest trainings that failed or do not predict a class, and what happened."""
     numbers = {evaluation.number for evaluation in summary.shown}
     found = [
         (evaluation, training)
@@ -66,7 +66,7 @@ def problems_table(summary: SearchSummary) -> Markup:
 
 
 def _table(heads: Sequence[str], body: Iterable[Markup], words: Sequence[int] = (0,)) -> Markup:
-    """Return a table that scrolls by itself where the screen is narrow."""
+    """Return a table that scrolls horizontally on a narrow screen."""
     cells = (
         element("th", head, scope="col", class_="words" if column in words else None)
         for column, head in enumerate(heads)

@@ -1,7 +1,7 @@
-"""Patients' slices with the outlines that networks drew, a slider for each, the worst first.
+"""Patients' slices with the outlines of all networks and a slider for each, the worst case first.
 
-Each case is one strip of slices as a picture, and outlines as paths over it, one group a slice;
-the page's script moves the strip and shows the group. What is ticked off hides by style alone.
+Each case has one image, a strip of slices, and outlines as paths over it, one group per slice.
+The page's script moves the strip and shows the group. Checkboxes hide outlines by CSS only.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from mbnas.wording import counted, score_text
 
 
 def segmentations_section(shown: Segmentations | None) -> Markup | None:
-    """Return every case shown, or why there is none; ``None`` where nothing was compared."""
+    """Return every case to show, or why there is none; ``None`` if nothing was compared."""
     if shown is None:
         return None
-    title = element("h2", "Segmentations, the worst first")
+    title = element("h2", "Segmentations, worst first")
     if shown.missing or not shown.cases:
-        words = shown.missing or "No case was predicted by all of the networks."
+        words = shown.missing or "No case was predicted by all networks."
         return element("section", title, element("p", words, class_="quiet"), id="segmentations")
     return element(
         "section",
@@ -38,19 +38,19 @@ def _explanation(shown: Segmentations) -> str:
     chosen = ""
     if len(shown.cases) < shown.num_cases:
         chosen = (
-            f" To keep this page small it shows {len(shown.cases)} of "
-            f"{counted(shown.num_cases, 'case')}: the worst, and a few of the middle and the best."
+            f" To keep this page small, it shows {len(shown.cases)} of "
+            f"{counted(shown.num_cases, 'case')}: the worst, and a few from the middle and the "
+            "best."
         )
     return (
-        "Every case as segmented by networks that had not learned from it, those of the first "
-        "fresh initialisation. Cases are in the order of their Dice, mean over classes and "
-        "networks; slices are cut to the surroundings of all foreground, in the prepared "
-        f"resolution.{chosen}"
+        "Every case is segmented by networks that were not trained on it, from the first fresh "
+        "initialisation. Cases are ordered by their Dice, mean over classes and networks. Slices "
+        f"have the prepared resolution and are cropped to all foreground with a margin.{chosen}"
     )
 
 
 def _style(shown: Segmentations) -> str:
-    """Return the classes' colours, and how a box that is not ticked hides what it stands for."""
+    """Return the CSS for the colours of classes and for hiding what is not checked."""
     classes = [f".class-{k}{{--class:{class_colour(k)}}}" for k in range(len(shown.class_names))]
     hidden = [
         f"#segmentations:has(#shows-class-{k}:not(:checked)){{--class-{k}:hidden}}"
@@ -89,7 +89,7 @@ def _case(shown: Segmentations, case: OutlinedCase, number: int) -> Markup:
         "details",
         element(
             "summary",
-            element("span", case.case, _whose(case), class_="name"),
+            element("span", case.case, _patient(case), class_="name"),
             *(
                 _dice(name, dice, network)
                 for network, (name, dice) in enumerate(
@@ -111,7 +111,7 @@ def _case(shown: Segmentations, case: OutlinedCase, number: int) -> Markup:
     )
 
 
-def _whose(case: OutlinedCase) -> Markup | None:
+def _patient(case: OutlinedCase) -> Markup | None:
     words = [] if case.patient == case.case else [f"patient {case.patient}"]
     words += ["held out"] if case.held_out else []
     return fragment(" ", element("small", ", ".join(words))) if words else None
@@ -129,7 +129,7 @@ def _dice(name: str, dice: float | None, network: int) -> Markup:
 
 
 def _store(case: OutlinedCase, number: int) -> Markup:
-    """Return the strip of slices and the reference's outlines, which every panel uses."""
+    """Return the strip of slices and the outlines of the reference, which every panel uses."""
     strip = element(
         "image",
         id=f"strip-{number}",
@@ -147,7 +147,7 @@ def _store(case: OutlinedCase, number: int) -> Markup:
 
 
 def _panel(shown: Segmentations, case: OutlinedCase, number: int, network: int | None) -> Markup:
-    """Return one picture of the case: a network's outlines, or the reference's alone."""
+    """Return one picture of the case: the outlines of a network, or of the reference only."""
     name = "Reference" if network is None else shown.network_names[network]
     left, above = EDGES[shown.slice_axis]
     strip = element(

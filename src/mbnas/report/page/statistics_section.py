@@ -1,4 +1,4 @@
-"""What the differences between networks are worth, in words and as a picture."""
+"""The sections on a comparison: its tables, its conclusions, and the rank diagram."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mbnas.scoring.differences import ALPHA
 
 
 def comparison_section(comparison: Comparison) -> Markup:
-    """Return the tables of a comparison and by which conventions they were made."""
+    """Return the tables of a comparison and their conventions."""
     notes = (element("li", note) for note in footnotes(comparison))
     return element(
         "section",
-        element("h2", "Trained anew"),
+        element("h2", "Trained again on new initialisations"),
         *_tables(comparison),
         element(
             "details",
-            element("summary", "How these numbers were made"),
+            element("summary", "How these numbers were computed"),
             element("ul", *notes, class_="small"),
             class_="printed",
         ),
@@ -38,7 +38,7 @@ def _tables(comparison: Comparison) -> Iterator[Markup]:
 
 
 def statistics_section(comparison: Comparison | None) -> Markup | None:
-    """Return what a comparison shows; ``None`` where it shows nothing."""
+    """Return the conclusions of a comparison; ``None`` if there are none."""
     if comparison is None or not (comparison.differences or comparison.optimism):
         return None
     basis, *others = sentences(comparison)
@@ -48,7 +48,7 @@ def statistics_section(comparison: Comparison | None) -> Markup | None:
     ] or [fragment()]
     return element(
         "section",
-        element("h2", "What the differences are worth"),
+        element("h2", "What the differences show"),
         element("p", basis),
         conclusions,
         *(element("p", each, class_="quiet small") for each in others),
@@ -66,7 +66,7 @@ def statistics_section(comparison: Comparison | None) -> Markup | None:
 
 
 def _diagram(comparison: Comparison) -> Markup | None:
-    """Return the critical-difference diagram, where networks were ranked."""
+    """Return the critical-difference diagram if networks were ranked."""
     friedman, difference = comparison.friedman, comparison.critical_difference
     if friedman is None or difference is None:
         return None

@@ -1,6 +1,6 @@
 """The report of a study as one page.
 
-Every text is written out here, in Python; the page's script only shows and hides.
+All text is written by Python; the page's script only shows and hides it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from mbnas.report.charts.search_chart import draw_key, draw_progress
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
 from mbnas.report.page.markup import Content, Markup, element
-from mbnas.report.page.network_panel import Panels
+from mbnas.report.page.network_panel import NetworkPanels
 from mbnas.report.page.racing_section import racing_section
 from mbnas.report.page.repeating_section import repeating_section
 from mbnas.report.page.search_tables import MOST_PROBLEMS, evaluations_table, problems_table
@@ -33,17 +33,17 @@ _FEW_PROBLEMS = 12
 
 
 def write_report(summary: SearchSummary, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all.
+    """Write the page to ``path`` atomically.
 
     Raises:
-        StudyError: if it cannot be written.
+        WriteError: if it cannot be written.
     """
     write_document(render_page(summary), path)
 
 
 def render_page(summary: SearchSummary) -> str:
-    """Return the page as HTML: everything it shows is inside, and it fetches nothing."""
-    panels, compared = Panels(summary), summary.comparison
+    """Return the page as HTML; it contains everything it shows and fetches nothing."""
+    panels, compared = NetworkPanels(summary), summary.comparison
     sections = (
         Section("overview", "Overview", _heading(summary)),
         Section("search", "Search", _progress(summary)),
@@ -53,8 +53,8 @@ def render_page(summary: SearchSummary) -> str:
         Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
         Section("racing", "Racing", racing_section(summary.racing)),
         Section("timeline", "Timeline", _timeline(summary)),
-        Section("troubles", "Troubles", _problems(summary)),
-        Section("evaluations", "All evaluations", _everything(summary)),
+        Section("problems", "Problems", _problems(summary)),
+        Section("evaluations", "All evaluations", _evaluations(summary)),
         Section("repeat", "Repeat it", repeating_section(summary)),
         Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
@@ -96,11 +96,11 @@ def _description(summary: SearchSummary) -> str:
 def _advice(summary: SearchSummary) -> str | None:
     if summary.state == "running":
         return (
-            "The search is running; this page is rewritten as evaluations are completed. "
+            "The search is running; this page is updated as evaluations are completed. "
             "Reload it to see newer results."
         )
     if summary.state == "stopped":
-        return "The search was ended before its budget was spent; the same command resumes it."
+        return "The search stopped before it used its budget; the same command resumes it."
     return None
 
 
@@ -109,7 +109,7 @@ def _meter(share: float) -> Markup:
 
 
 def _figures(summary: SearchSummary) -> Markup | None:
-    """Return the numbers that one asks for first."""
+    """Return the most important numbers."""
     best, unet = summary.best, summary.unet
     if best is None or best.score is None:
         return None
@@ -123,13 +123,17 @@ def _figures(summary: SearchSummary) -> Markup | None:
     if unet is not None and unet.score is not None:
         difference = difference_text(best.score - unet.score)
         figures.append(
-            ("Against the U-Net", difference, f"its search score {score_text(unet.score, unet.sd)}")
+            (
+                "Difference from the U-Net",
+                difference,
+                f"its search score {score_text(unet.score, unet.sd)}",
+            )
         )
     if summary.comparison is not None and summary.comparison.networks:
-        figures.insert(0, _trained_anew(summary.comparison))  # the headline
+        figures.insert(0, _retrained(summary.comparison))  # the headline
     figures += [
-        ("Parameters", count_text(best.parameters), _beside(unet.parameters if unet else None)),
-        ("Multiply-accumulates", count_text(best.macs), _beside(unet.macs if unet else None)),
+        ("Parameters", count_text(best.parameters), _of_unet(unet.parameters if unet else None)),
+        ("Multiply-accumulates", count_text(best.macs), _of_unet(unet.macs if unet else None)),
     ]
     spent = sum(evaluation.wall_s or 0.0 for evaluation in summary.evaluations)
     num_trainings = sum(len(evaluation.trainings) for evaluation in summary.evaluations)
@@ -144,17 +148,17 @@ def _figures(summary: SearchSummary) -> Markup | None:
     )
 
 
-def _trained_anew(comparison: Comparison) -> tuple[str, Content, Content]:
-    """Return the Dice of the comparison's first network, on the patients who decide."""
+def _retrained(comparison: Comparison) -> tuple[str, Content, Content]:
+    """Return the Dice of the comparison's first network on the patients who decide."""
     network = comparison.networks[0]
-    measures = comparison.deciding(network)
-    dice = None if measures is None else measures.metrics["dice"].overall.mean
+    summaries = comparison.deciding(network)
+    dice = None if summaries is None else summaries.metrics["dice"].overall.mean
     patients = "held-out patients" if comparison.is_held_out else "patients of the folds"
-    words = f"{network.name}, trained anew; {patients}, grid of the files"
+    words = f"{network.name}, trained again; {patients}, grid of the files"
     return ("Dice", score_text(dice), words)
 
 
-def _beside(count: int | None) -> str | None:
+def _of_unet(count: int | None) -> str | None:
     return None if count is None else f"U-Net {count_text(count)}"
 
 
@@ -182,7 +186,7 @@ def _progress(summary: SearchSummary) -> Markup:
         ),
         element(
             "p",
-            "Point at a network to see what was probed; click it to draw it here.",
+            "Point at a network to see what was tried; click it to draw it here.",
             class_="quiet small hint",
         ),
         element("div", class_="pinned", hidden=""),
@@ -190,7 +194,7 @@ def _progress(summary: SearchSummary) -> Markup:
     )
 
 
-def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
+def _best(summary: SearchSummary, panels: NetworkPanels) -> Markup | None:
     best = summary.best
     if best is None:
         return None
@@ -205,8 +209,8 @@ def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
         ),
         element(
             "p",
-            "A node stands at the resolution of its output; its colour is the block, its size the "
-            "kernel. An arc brings an earlier node’s output along.",
+            "A node is drawn at the resolution of its output. Its colour shows the block, its size "
+            "the kernel. An arc is a skip: it passes an earlier node’s output on.",
             class_="quiet",
         ),
         panels.panel(best),
@@ -218,8 +222,11 @@ def _best(summary: SearchSummary, panels: Panels) -> Markup | None:
 def _caution(summary: SearchSummary) -> str:
     words = "As the highest of many noisy scores, the search score is optimistic"
     if summary.comparison is not None:
-        return f"{words}; the comparison below trains it anew."
-    return f"{words}; mbnas compare trains it anew and measures it on the grid of the files."
+        return f"{words}. The comparison below trains the network again on new initialisations."
+    return (
+        f"{words}. mbnas compare trains the network again on new initialisations and measures it "
+        "on the grid of the files."
+    )
 
 
 def _timeline(summary: SearchSummary) -> Markup | None:
@@ -228,7 +235,7 @@ def _timeline(summary: SearchSummary) -> Markup | None:
 
 
 def _problems(summary: SearchSummary) -> Markup | None:
-    """Return how many trainings collapsed, failed or missed a class, what that means, and which."""
+    """Return how many trainings collapsed, failed or missed a class, what it means, and which."""
     num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
     num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
     trainings = [each for evaluation in summary.evaluations for each in evaluation.trainings]
@@ -237,8 +244,8 @@ def _problems(summary: SearchSummary) -> Markup | None:
         return None
     of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
     collapsed = (
-        f"{num_collapsed} {of_all} collapsed: a class is predicted on no training slice with it. "
-        "Such a score says more about that training than about its network."
+        f"{num_collapsed} {of_all} collapsed: a class is predicted on none of the training slices "
+        "that show it. Such a score says more about the training than about the network."
     )
     failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
     unpredicted = (
@@ -253,12 +260,12 @@ def _problems(summary: SearchSummary) -> Markup | None:
         element("p", unpredicted) if num_unpredicted else None,
         element(
             "details",
-            element("summary", "Which they are"),
+            element("summary", "List these trainings"),
             problems_table(summary),
             _more_problems(sum(bool(each.problem) for each in trainings)),
             open=None if many else "",
         ),
-        id="troubles",
+        id="problems",
     )
 
 
@@ -278,19 +285,19 @@ def _of_all(summary: SearchSummary) -> str:
 
 
 def _left_out(summary: SearchSummary) -> Markup | None:
-    """Return what of a long search is not shown one by one, and where it is."""
+    """Return which networks of a long search are not listed, and where to find them."""
     if len(summary.shown) == len(summary.evaluations):
         return None
     words = (
-        f"Shown one by one are {len(summary.shown)} of {len(summary.evaluations):,} networks: the "
-        "latest, those of the highest scores and the last that were a new best. All counts and the "
-        "chart are of all. To list every network: mbnas status STUDY --json; every training: "
-        "mbnas trainings STUDY --all."
+        f"This page lists {len(summary.shown)} of {len(summary.evaluations):,} networks: the "
+        "latest, those with the highest scores and the last that were a new best. All counts and "
+        "the chart include every network. To list every network: mbnas status STUDY --json. To "
+        "list every training: mbnas trainings STUDY --all."
     )
     return element("p", words, class_="quiet")
 
 
-def _everything(summary: SearchSummary) -> Markup | None:
+def _evaluations(summary: SearchSummary) -> Markup | None:
     if not summary.evaluations:
         return None
     return element(

@@ -1,4 +1,4 @@
-"""What a study's workers did and when, and what that cost, in words and as a picture."""
+"""The section on what a study's workers did and when, and how long it took."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mbnas.report.charts.timeline_chart import (
     MOST_ROWS,
     draw_timeline,
     draw_timeline_key,
-    is_drawn_singly,
+    is_drawn_separately,
 )
 from mbnas.report.page.markup import Markup, element
 from mbnas.results.timeline import Timeline
@@ -22,12 +22,12 @@ _MANY_S = 36_000.0
 def timeline_section(
     timeline: Timeline | None, account: Account | None, *, is_finished: bool
 ) -> Markup | None:
-    """Return who trained what and when and what it cost, ``None`` where nothing ran here.
+    """Return which worker trained what and when, and the time; ``None`` if nothing ran here.
 
     Args:
         timeline: Of the study.
         account: Of the study.
-        is_finished: Whether the search has ended, so that what it has not asked for it never will.
+        is_finished: Whether the search has ended, so that it asks for no more networks.
     """
     if timeline is None or account is None or not account.spent.count:
         return None
@@ -35,7 +35,7 @@ def timeline_section(
     sentences = _sentences(account, unit, is_finished=is_finished)
     return element(
         "section",
-        element("h2", "Who trained what, and when"),
+        element("h2", "Which worker trained what, and when"),
         _figures(account, unit),
         *(element("p", sentence) for sentence in sentences),
         _figure(timeline),
@@ -44,7 +44,7 @@ def timeline_section(
 
 
 def time_text(seconds: float, unit: str) -> str:
-    """Return time of workers: hours where there are many, and what of.
+    """Return the time of workers; many hours are given in hours of a unit.
 
     >>> time_text(75.0, "GPU"), time_text(7_200_000.0, "GPU")
     ('1 min 15 s', '2,000 GPU-hours')
@@ -55,14 +55,14 @@ def time_text(seconds: float, unit: str) -> str:
 
 
 def _unit(timeline: Timeline) -> str:
-    """Return what a worker keeps busy, where all of them keep the same."""
+    """Return ``GPU`` if every worker uses one, otherwise ``worker``."""
     rows = timeline.rows
     return "GPU" if rows and all("cuda" in row.name for row in rows) else "worker"
 
 
 def _figures(account: Account, unit: str) -> Markup:
     figures = [
-        ("Spent", account.spent.seconds, f"{counted(account.spent.count, 'run')}, added up"),
+        ("Spent", account.spent.seconds, f"total of {counted(account.spent.count, 'run')}"),
         ("Saved", account.saved_s, "as estimated below"),
         ("Wasted", account.wasted_s, "of what was spent"),
     ]
@@ -82,7 +82,7 @@ def _figures(account: Account, unit: str) -> Markup:
 
 
 def _sentences(account: Account, unit: str, *, is_finished: bool) -> Iterator[str]:
-    """Yield what each part of the account is, of those that are there."""
+    """Yield a sentence on each part of the account that is not empty."""
     if account.compared.count:
         yield (
             f"Of the time spent, {time_text(account.compared.seconds, unit)} went into "
@@ -90,37 +90,37 @@ def _sentences(account: Account, unit: str, *, is_finished: bool) -> Iterator[st
         )
     if account.borrowed.count:
         yield (
-            f"{counted(account.borrowed.count, 'training')} had been run for another study of the "
-            f"experiment and {_was(account.borrowed.count)} taken from there, which saved "
+            f"{counted(account.borrowed.count, 'training')} {_was(account.borrowed.count)} run for "
+            "another study of the experiment and reused here, which saved "
             f"{time_text(account.borrowed.seconds, unit)}."
         )
     if account.asked_again.count:
         yield (
             f"The searcher asked {counted(account.asked_again.count, 'time')} for a network that "
-            "it knew already; at what an evaluation takes on average, that saved "
+            "was already evaluated; at the average time of an evaluation, that saved "
             f"{time_text(account.asked_again.seconds, unit)}."
         )
     if account.dropped.count:
         yield (
-            f"Racing left out {counted(account.dropped.count, 'training')} of networks that had "
-            "fallen behind; at what their other trainings took, that saved "
+            f"Racing left out {counted(account.dropped.count, 'training')} of dropped networks; at "
+            "the average time of their other trainings, that saved "
             f"{time_text(account.dropped.seconds, unit)}."
         )
     if account.failed.count:
         yield (
-            f"{counted(account.failed.count, 'run')} failed or came to nothing, after "
-            f"{time_text(account.failed.seconds, unit)}."
+            f"{counted(account.failed.count, 'run')} failed or {_was(account.failed.count)} lost, "
+            f"after {time_text(account.failed.seconds, unit)}."
         )
     if account.ahead.count:
         end = (
-            "and the search never asked for."
+            "but did not ask for."
             if is_finished
-            else "and the search has not asked for yet: if it does, they are there."
+            else "and has not asked for yet. If it does, they are already trained."
         )
         yield (
             f"{counted(account.ahead.count, 'training')}, "
-            f"{time_text(account.ahead.seconds, unit)} together, filled idle workers with "
-            f"networks that the search might want next {end}"
+            f"{time_text(account.ahead.seconds, unit)} in total, kept idle workers busy with "
+            f"networks that the search might ask for next {end}"
         )
 
 
@@ -141,20 +141,20 @@ def _figure(timeline: Timeline) -> Markup | None:
 
 
 def _caption(timeline: Timeline) -> str:
-    singly = is_drawn_singly(timeline)
+    separately = is_drawn_separately(timeline)
     words = (
-        "A lane is a worker, or one after another in the same place; a bar is a run of one "
-        "training. Point at one to see which."
-        if singly
-        else "How many workers were busy, and with what. Runs are drawn one by one up to "
-        f"{MOST_BARS} on {MOST_ROWS} workers; here are {timeline.num_bars} on "
+        "A row is a worker and those that replaced it; a bar is a run of one training. Point at a "
+        "bar for details."
+        if separately
+        else "How many workers were busy, and with what. Runs are drawn separately up to "
+        f"{MOST_BARS} on {MOST_ROWS} workers; here there are {timeline.num_bars} on "
         f"{len(timeline.rows)}."
     )
     words += " Times are by each worker's own clock, in UTC."
     if len(timeline.stretches) > 1:
-        words += " A dashed line is a time in which nothing ran: it is left out."
+        words += " A dashed line marks a time in which nothing ran, which is left out."
     if timeline.num_elsewhere:
-        words += f" {counted(timeline.num_elsewhere, 'training')} of other studies not shown."
+        words += f" Not shown: {counted(timeline.num_elsewhere, 'training')} of other studies."
     if timeline.num_undated:
-        words += f" {counted(timeline.num_undated, 'run')} without a date not shown."
+        words += f" Not shown: {counted(timeline.num_undated, 'run')} without a start time."
     return words

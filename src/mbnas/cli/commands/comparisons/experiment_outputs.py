@@ -15,7 +15,7 @@ from mbnas.network.architecture import Architecture
 from mbnas.report.figures.figure_data import FigureData, read_figure_data
 from mbnas.report.figures.study_figures import FIGURES
 from mbnas.report.figures.style import FORMATS, save
-from mbnas.report.page.experiment_page import write_reproduction
+from mbnas.report.page.experiment_page import write_experiment_page
 from mbnas.report.tables.comparison_files import write_comparison
 from mbnas.report.tables.comparison_table import Table
 from mbnas.report.tables.published_table import (
@@ -74,7 +74,7 @@ class ExperimentPage:
     def write(self) -> None:
         """Write the page with the current time."""
         self.shown = replace(self.shown, updated_at=datetime.now(UTC))
-        write_reproduction(self.shown, self.path)
+        write_experiment_page(self.shown, self.path)
 
 
 def write_outputs(

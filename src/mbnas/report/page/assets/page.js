@@ -1,5 +1,5 @@
 "use strict";
-// Every evaluation is written out in a <template>; this only shows what is there.
+// Every evaluation is in a <template>; this script only shows it.
 (() => {
   const figure = document.querySelector(".progress");
   const pinned = document.querySelector(".pinned");

@@ -1,5 +1,5 @@
 "use strict";
-// Every slice is written out; this moves the strip of pictures and shows the slice's outlines.
+// Every slice is in the page; this script moves the strip of images and shows the outlines.
 (() => {
   for (const slider of document.querySelectorAll(".case input[type=range]")) {
     const shown = slider.closest(".case");
