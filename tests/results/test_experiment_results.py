@@ -69,7 +69,7 @@ def test_the_page_shows_what_there_is_so_far():
     assert "a &lt;b&gt;" in page
     assert page.count('class="net"') == 2
     assert 'href="bilevel/report.html"' in page
-    assert "Trained anew" not in page
+    assert "Trained again" not in page
 
 
 @pytest.mark.parametrize("searches", [(), SEARCHES])

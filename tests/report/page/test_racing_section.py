@@ -1,4 +1,4 @@
-"""What racing saved or would have saved, in words and as a table."""
+"""What racing saved or would have saved, as text and as a table."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_it_names_the_decisions_that_it_would_have_changed(changed, end):
 
 
 def test_where_nothing_was_accepted_or_raced_it_says_so():
-    assert words(num_accepted=0).endswith("so there was nothing to change.")
+    assert words(num_accepted=0).endswith("so racing would have changed nothing.")
     assert words(num_raced=0) == "No network had an incumbent to beat yet."
 
 
@@ -52,7 +52,7 @@ def test_a_race_does_not_claim_to_know_what_it_changed():
     said = words("on")
     assert said.startswith("At a threshold of 0.05, racing dropped 4 of 20 networks")
     assert "saved 24 of 189 trainings" in said
-    assert said.endswith("only a search with --racing shadow can tell.")
+    assert said.endswith("Only a search with --racing shadow shows what it changed.")
 
 
 def test_a_shadow_race_has_a_curve_with_its_own_threshold_marked():

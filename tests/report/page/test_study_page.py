@@ -102,7 +102,7 @@ def test_the_page_tells_all_of_the_study(full_study):
         "abc123",
         "def456",
         "mbnas search data again --config study.toml",
-        "no medical device",
+        "not a medical device",
     ):
         assert words in page.text
     best = full_study.best.genotype
@@ -237,7 +237,7 @@ def test_the_page_of_a_very_long_search_is_bounded_and_tells_what_it_leaves_out(
     best = max(range(3000), key=scores.__getitem__) + 1
     assert {best, *range(2851, 3001)} <= shown
     assert len(shown) <= MOST_SHOWN
-    assert f"Shown one by one are {len(shown)} of 3,000 networks" in html
+    assert f"This page lists {len(shown)} of 3,000 networks" in html
     assert "These are the latest 200 of 3000." in html
     assert "3000 of 3000 trainings failed" in html
     links = {int(number) for number in re.findall(r'href="#evaluation-(\d+)"', html)}

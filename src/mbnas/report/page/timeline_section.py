@@ -113,14 +113,14 @@ def _sentences(account: Account, unit: str, *, is_finished: bool) -> Iterator[st
         )
     if account.ahead.count:
         end = (
-            "but did not ask for."
+            "that the search might have asked for but did not."
             if is_finished
-            else "and has not asked for yet. If it does, they are already trained."
+            else "that the search has not asked for yet. If it does, they are already trained."
         )
         yield (
             f"{counted(account.ahead.count, 'training')}, "
             f"{time_text(account.ahead.seconds, unit)} in total, kept idle workers busy with "
-            f"networks that the search might ask for next {end}"
+            f"networks {end}"
         )
 
 

@@ -116,7 +116,7 @@ def test_one_page_shows_it_all(reproduced):
     page = (reproduced / "report.html").read_text(encoding="utf-8")
     for study in STUDIES:
         assert f'href="{study}/report.html"' in page
-    for part in ("The searches", "The best networks", "Trained anew", "Micro", "U-Net genotype"):
+    for part in ("The searches", "The best networks", "Trained again", "Micro", "U-Net genotype"):
         assert part in page
     assert not re.search(r'(src|href)="https?:', page)
 
@@ -148,7 +148,7 @@ def test_cut_in_every_stage_it_comes_to_the_same_end(
         assert capsys.readouterr().err == "mbnas: Stopped. Run the same command again to resume.\n"
         assert len(trainings(directory / study)) == 3
         page = (directory / "report.html").read_text(encoding="utf-8")
-        assert "Under way" in page
+        assert "Running" in page
         for each in STUDIES:
             after = trainings(directory / each)
             assert {key: after[key] for key in before[each]} == before[each]

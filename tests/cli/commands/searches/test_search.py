@@ -18,7 +18,7 @@ def test_a_finished_study_has_all_its_parts(finished, capsys):
     assert "6 of 6 networks evaluated" in capsys.readouterr().out
     assert main(["report", str(finished)]) == 0
     page = (finished / "report.html").read_text()
-    assert "12 runs, added up" in page
+    assert "total of 12 runs" in page
     assert (
         len(re.findall(r'<rect class="(?:scored|collapsed)"[^>]*><title>Network \d', page))
         == 2 * 12
