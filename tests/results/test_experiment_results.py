@@ -11,7 +11,7 @@ import pytest
 
 from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.report.charts.spaces_chart import draw_spaces
-from mbnas.report.page.experiment_page import render_experiment_page, write_reproduction
+from mbnas.report.page.experiment_page import render_experiment_page, write_experiment_page
 from mbnas.report.tables.published_table import published_notes, published_rows, published_tables
 from mbnas.results.experiment_results import ExperimentResults, PublishedNames, SpaceSearch
 from mbnas.results.metric_summaries import Quantity
@@ -92,7 +92,7 @@ def test_the_page_needs_a_time_zone():
 
 
 def test_the_page_makes_its_folder(tmp_path):
-    write_reproduction(experiment(), tmp_path / "new/report.html")
+    write_experiment_page(experiment(), tmp_path / "new/report.html")
     assert (tmp_path / "new/report.html").exists()
 
 

@@ -1,1 +1,1 @@
-"""What a person reads: the page, tables, charts and figures."""
+"""The outputs for people: the HTML page, tables, charts, drawings and figures."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mbnas.errors import FigureError
-from mbnas.report.figures.progress_figure import Run, course_of, draw_progress
+from mbnas.report.figures.progress_figure import Run, draw_progress, progress_band
 
 
 def run(*scores, label="local", each_s=60.0):
@@ -10,7 +10,7 @@ def run(*scores, label="local", each_s=60.0):
 
 
 def test_the_best_so_far_begins_with_the_first_score():
-    course = course_of([run(None, 0.5, 0.4, None, 0.7)], over_time=False)
+    course = progress_band([run(None, 0.5, 0.4, None, 0.7)], over_time=False)
     assert course.places.tolist() == [2, 3, 4, 5]
     assert course.median.tolist() == [0.5, 0.5, 0.5, 0.7]
     assert np.array_equal(course.low, course.high)
@@ -18,7 +18,7 @@ def test_the_best_so_far_begins_with_the_first_score():
 
 def test_runs_of_one_label_go_as_far_as_all_of_them():
     runs = [run(0.1, 0.4, 0.2), run(0.3, 0.2, 0.5, 0.9), run(0.2, 0.2, 0.2, 0.2)]
-    course = course_of(runs, over_time=False)
+    course = progress_band(runs, over_time=False)
     assert course.places.tolist() == [1, 2, 3]
     assert course.low.tolist() == [0.1, 0.2, 0.2]
     assert course.median.tolist() == [0.2, 0.3, 0.4]
@@ -26,7 +26,9 @@ def test_runs_of_one_label_go_as_far_as_all_of_them():
 
 
 def test_over_time_a_score_holds_until_the_next():
-    course = course_of([run(0.1, 0.4, each_s=10.0), run(0.2, 0.3, 0.5, each_s=7.0)], over_time=True)
+    course = progress_band(
+        [run(0.1, 0.4, each_s=10.0), run(0.2, 0.3, 0.5, each_s=7.0)], over_time=True
+    )
     assert course.places.tolist() == [10, 14, 20]
     assert course.low.tolist() == [0.1, 0.1, 0.3]
     assert course.high.tolist() == [0.2, 0.3, 0.4]
@@ -40,7 +42,7 @@ def test_a_run_without_a_score_is_no_figure(runs):
 
 def test_runs_without_a_time_in_common_are_no_figure():
     with pytest.raises(FigureError, match="no stretch of time"):
-        course_of([run(0.5, each_s=1.0), run(0.5, each_s=2.0)], over_time=True)
+        progress_band([run(0.5, each_s=1.0), run(0.5, each_s=2.0)], over_time=True)
 
 
 def test_every_run_needs_its_times():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mbnas.report.figures.example import Example, view_of
+from mbnas.report.figures.segmentation_example import SegmentationExample, view_of
 from mbnas.report.figures.segmentation_figure import draw_segmentations
 from mbnas.report.figures.style import COLUMN_IN, PAGE_IN, save
 
@@ -20,7 +20,7 @@ def labels(top, left, height=8, width=6):
 
 def example(num_networks=2, title="best"):
     rng = np.random.default_rng(0)
-    return Example(
+    return SegmentationExample(
         title=title,
         patient="patient_007",
         place="slice 5 of 12",

@@ -71,7 +71,7 @@ class Study:
             self.folder,
             self.ledger,
             class_names=("peripheral zone", "central zone"),
-            standing=lambda: status_of(self.ledger),
+            read_status=lambda: status_of(self.ledger),
         )
 
     def ask(self, number):

@@ -35,6 +35,6 @@ def logged(held: OpenStudy) -> Iterator[Watch | None]:
         study.log,
         held.ledger,
         class_names=json.loads(held.ledger.facts()["classes"]),
-        standing=lambda: read_status(held.ledger, study.configuration),
+        read_status=lambda: read_status(held.ledger, study.configuration),
     ) as log:
         yield log.watch

@@ -1,10 +1,10 @@
-"""How a block looks wherever a network is drawn: its letters and its colours.
+"""The letters and the colours of a block in every drawing of a network.
 
-The blocks of the paper have fixed symbols; any further block gets the next colour of
+The blocks of the paper have fixed symbols. Every other block gets the next colour of
 the palette and the shortest letters that no other block has.
 
-Source: Okabe and Ito 2008, "Color Universal Design": eight colours that remain apart
-for people with any of the common kinds of colour blindness.
+Source: Okabe and Ito 2008, "Color Universal Design": eight colours that people
+with any common kind of colour blindness can distinguish.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LIGHT_INK = "#ffffff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol:
-    """How one block looks.
+    """The letters and colours of one block.
 
     Attributes:
-        name: The block's name as people write it.
-        letters: One letter, rarely more, that no other block has.
+        name: The block's name as it is displayed.
+        letters: One letter or more that no other block has.
         fill: Colour of its nodes, legible on white and on black.
         ink: Colour of text on ``fill``.
     """
@@ -47,10 +47,10 @@ _FURTHER_FILLS = ("#56b4e9", "#d55e00", "#f0e442", "#999999")
 
 
 def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
-    """Return the symbol of each block: the paper's first, then further ones by name.
+    """Return the symbol of each block: those of the paper, then others by name.
 
-    Further blocks take colours and letters in alphabetical order, so drawings that
-    belong together should be given all the blocks that any of them shows.
+    Other blocks take colours and letters in alphabetical order. So drawings that
+    belong together need all the blocks that any of them shows.
 
     >>> [symbol.letters for symbol in symbols_of(["swin", "vgg", "vit"]).values()]
     ['V', 'S', 'Vi']
@@ -67,7 +67,7 @@ def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
 
 
 def _candidates(block: str) -> Iterator[str]:
-    """Yield letters for a block: its beginnings, then anything."""
+    """Yield letters for a block: the beginnings of its name, then any letters."""
     for length in range(1, len(block) + 1):
         yield block[:length].capitalize()
     for length in count(1):
@@ -75,6 +75,6 @@ def _candidates(block: str) -> Iterator[str]:
 
 
 def _further_fills() -> Iterator[str]:
-    """Yield the rest of the palette, then further colours."""
+    """Yield the rest of the palette, then generated colours."""
     yield from _FURTHER_FILLS
     yield from map(further_colour, count())

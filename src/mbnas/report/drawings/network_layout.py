@@ -1,4 +1,4 @@
-"""Where everything in a network's picture stands, for whatever draws it.
+"""The layout of a drawing of a network, for all renderers.
 
 Units are those of :mod:`mbnas.report.drawings.svg_drawing`, about a pixel each; y runs downwards.
 """
@@ -14,14 +14,14 @@ from mbnas.space.genotype import Genotype
 Point = tuple[float, float]
 
 LEFT = 64.0
-"""Where the axis of resolutions ends and the columns begin."""
+"""Left end of the columns, right of the axis of resolutions."""
 MARK = 16.0
 """Half the side of the marks of input and head."""
 
 _COLUMN, _ROW = 72.0, 76.0
 _RIGHT = 20.0
 _MAX_RADIUS, _MIN_RADIUS = 23.0, 9.0
-_LANE_LOW, _LANE_HIGH, _LANE_STEP = 31.0, 49.0, 9.0  # of arcs, above the centre of their row
+_TIER_LOW, _TIER_HIGH, _TIER_STEP = 31.0, 49.0, 9.0  # heights of arcs above their row's centre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +35,14 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arc:
-    """A skip: up into its lane, along it, and down to the target's rim.
+    """The arc of a skip: up to its tier, along it, and down to the target's rim.
 
     Attributes:
-        tail: Where it begins.
-        rise: Two control points and the end of the Bézier curve up into the lane.
-        bend: Where along the lane the curve down begins.
+        tail: Its start.
+        rise: Two control points and the end of the Bézier curve up to the tier.
+        bend: Horizontal place on the tier where the curve down begins.
         fall: Two control points and the end of the Bézier curve down.
-        direction: In which it arrives, as a vector of length 1.
+        direction: Of its end, as a vector of length 1.
     """
 
     tail: Point
@@ -53,19 +53,19 @@ class Arc:
 
     @property
     def tip(self) -> Point:
-        """Where it ends."""
+        """Its end."""
         return self.fall[-1]
 
 
 class Layout:
-    """Where everything stands: columns, rows, radii and the lanes of the arcs."""
+    """The places of columns, rows, nodes and arcs, and the radii of nodes."""
 
     def __init__(self, genotype: Genotype, *, growth: float = 1.0) -> None:
         """Lay out a network.
 
         Args:
             genotype: The network.
-            growth: Of nodes alone, for pictures so small that their letters would not fit.
+            growth: Factor for the nodes only, for drawings too small for the letters.
         """
         self.genotype = genotype
         self._growth = growth
@@ -96,7 +96,7 @@ class Layout:
         return self._growth * (_MIN_RADIUS + span * kernel / max(7, self.kernels[-1]))
 
     def stop(self, number: int) -> tuple[float, float, float]:
-        """Return centre and radius of a node, or of the mark at either end."""
+        """Return centre and radius of a node, or of the mark of the input or head."""
         nodes = self.genotype.nodes
         if number == 0:
             return self.x(0), self.y(0), MARK + 3
@@ -106,7 +106,7 @@ class Layout:
         return self.x(number), self.y(node.level), self.radius(node.kernel)
 
     def arc_y(self, skip: tuple[int, int]) -> float:
-        """Return the height at which a skip's arc runs."""
+        """Return the vertical place of a skip's arc."""
         return self.y(self._level(skip[0])) - self._heights[skip]
 
     def arrow(self, number: int) -> Arrow:
@@ -126,7 +126,7 @@ class Layout:
         x0, y0, r0 = self.stop(first)
         x1, y1, r1 = self.stop(last)
         _, y_before, _ = self.stop(last - 1)
-        lane = self.arc_y(skip)
+        tier = self.arc_y(skip)
         if y1 < y_before:  # the target is in the row above: arrive from its left
             dx, dy, bend = -0.97, 0.26, self.x(last - 1) - 8
         elif y1 > y_before:  # in the row below: arrive from its top
@@ -135,12 +135,12 @@ class Layout:
             dx, dy, bend = -0.5, -0.87, x1 - 38
         tail = (x0 + 0.5 * (r0 + 2), y0 - 0.87 * (r0 + 2))
         tip = (x1 + dx * (r1 + 3), y1 + dy * (r1 + 3))
-        pull = 0.45 * hypot(tip[0] - bend, tip[1] - lane)
+        pull = 0.45 * hypot(tip[0] - bend, tip[1] - tier)
         return Arc(
             tail=tail,
-            rise=((tail[0] + 5, lane), (tail[0] + 9, lane), (x0 + 38, lane)),
+            rise=((tail[0] + 5, tier), (tail[0] + 9, tier), (x0 + 38, tier)),
             bend=bend,
-            fall=((bend + pull, lane), (tip[0] + dx * pull, tip[1] + dy * pull), tip),
+            fall=((bend + pull, tier), (tip[0] + dx * pull, tip[1] + dy * pull), tip),
             direction=(-dx, -dy),
         )
 
@@ -148,21 +148,21 @@ class Layout:
         return self.genotype.nodes[number - 1].level
 
     def _arc_heights(self) -> dict[tuple[int, int], float]:
-        """Return for each skip how far its arc runs above its row, without overlaps."""
+        """Return for each skip the height of its arc above its row, without overlaps."""
         heights: dict[tuple[int, int], float] = {}
         for level in range(self.genotype.num_levels):
             spans = [skip for skip in self.skips if self._level(skip[0]) == level]
-            lanes = assign_lanes(spans)
-            room = (_LANE_HIGH - _LANE_LOW) / max([1, *lanes])
-            step = _LANE_STEP if level == 0 else min(_LANE_STEP, room)
+            tiers = assign_tiers(spans)
+            largest_step = (_TIER_HIGH - _TIER_LOW) / max([1, *tiers])
+            step = _TIER_STEP if level == 0 else min(_TIER_STEP, largest_step)
             heights |= {
-                span: _LANE_LOW + lane * step for span, lane in zip(spans, lanes, strict=True)
+                span: _TIER_LOW + tier * step for span, tier in zip(spans, tiers, strict=True)
             }
         return heights
 
 
 def chevron(tip: Point, direction: Point, size: float = 1.0) -> tuple[Point, Point]:
-    """Return the far ends of the two strokes that make an arrow's head."""
+    """Return the far ends of the two strokes of an arrowhead."""
     (x, y), (dx, dy) = tip, direction
     along, aside = 5 * size, 3 * size
     left = (x - along * dx + aside * dy, y - along * dy - aside * dx)
@@ -170,25 +170,25 @@ def chevron(tip: Point, direction: Point, size: float = 1.0) -> tuple[Point, Poi
     return left, right
 
 
-def assign_lanes(spans: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """Return a lane from 0 for each span; spans that overlap have different lanes.
+def assign_tiers(spans: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Return a tier from 0 for each span; spans that overlap have different tiers.
 
-    Shorter spans come first and take the lowest free lane, so that arcs nest. Spans
-    that only touch may share a lane.
+    Shorter spans come first and take the lowest free tier, so that arcs nest. Spans
+    that only touch may share a tier.
 
     Args:
         spans: First and last node of each skip.
 
-    >>> assign_lanes([(1, 10), (2, 9), (3, 5), (5, 8)])
+    >>> assign_tiers([(1, 10), (2, 9), (3, 5), (5, 8)])
     (2, 1, 0, 0)
     """
-    lanes: dict[int, int] = {}
+    tiers: dict[int, int] = {}
     for index in sorted(range(len(spans)), key=lambda i: (spans[i][1] - spans[i][0], i)):
         first, last = spans[index]
         taken = {
-            lane
-            for other, lane in lanes.items()
+            tier
+            for other, tier in tiers.items()
             if spans[other][0] < last and first < spans[other][1]
         }
-        lanes[index] = next(lane for lane in range(len(spans)) if lane not in taken)
-    return tuple(lanes[index] for index in range(len(spans)))
+        tiers[index] = next(tier for tier in range(len(spans)) if tier not in taken)
+    return tuple(tiers[index] for index in range(len(spans)))

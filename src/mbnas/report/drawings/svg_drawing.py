@@ -1,10 +1,9 @@
-"""A network as a picture: resolution against depth, as the paper's Figure 2c.
+"""A network as an SVG drawing: resolution against depth, like the paper's Figure 2c.
 
-A node stands in the column of its number and in the row of its output's resolution,
-finest on top. Colour and letter tell the block, size tells the kernel. Straight arrows
-are the sequence of nodes; arcs are skips, each joining the input of the node at which
-it ends. Lines and text take the colour of their surroundings, so that the same drawing
-serves light and dark pages.
+A node is in the column of its number and in the row of its output's resolution, finest
+on top. Colour and letter show the block, size shows the kernel. Straight arrows are the
+sequence of nodes. Arcs are skips; each joins the input of the node at its end. Lines and
+text take the colour of their surroundings, so the same drawing suits light and dark pages.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), figure 2c.
 """
@@ -39,11 +38,11 @@ def draw_network(
 
     Args:
         genotype: The network to draw.
-        blocks: Blocks of other drawings beside this one, so that a further block has
-            the same colour in all of them.
+        blocks: Blocks of the other drawings on the page, so that a block has the same
+            colour in all of them.
         marked: Numbers of nodes to put a dashed ring around.
-        inline: Leave out what only a file of its own needs, the namespace and the
-            colour of text and lines: those of the page around it then hold.
+        inline: Leave out what only a separate file needs, the namespace and the colour
+            of text and lines; those of the page apply instead.
     """
     symbols = symbols_of([*blocks, *(node.block for node in genotype.nodes)])
     plan = Layout(genotype)
@@ -123,7 +122,7 @@ def _arrow_path(arrow: Arrow) -> str:
 
 
 def _arc_path(arc: Arc) -> str:
-    """Return the path of a skip: up into its lane, along it, and to the target's rim."""
+    """Return the path of a skip: up to its tier, along it, and to the target's rim."""
     rise, fall = (" ".join(map(_pair, each)) for each in (arc.rise, arc.fall))
     path = f"M{_pair(arc.tail)}C{rise}H{_number(arc.bend)}C{fall}"
     return f"{path}{_chevron(arc.tip, arc.direction)}"
@@ -190,7 +189,7 @@ def _draw_node(plan: Layout, number: int, symbol: Symbol, marked: bool) -> Marku
 
 
 def _draw_legend(plan: Layout, symbols: dict[str, Symbol]) -> tuple[list[Markup], float]:
-    """Return the legend, its items set like words in lines, and the drawing's height."""
+    """Return the legend, its items wrapped into rows, and the height of the drawing."""
     used = {node.block for node in plan.genotype.nodes}
     items: list[tuple[Content, str, float]] = []
     for block, symbol in symbols.items():
@@ -221,7 +220,7 @@ def _draw_legend(plan: Layout, symbols: dict[str, Symbol]) -> tuple[list[Markup]
 
 
 def _text(x: float, y: float, words: str | int, **attributes: str | int | float | None) -> Markup:
-    """Return a text whose middle line runs at ``y``."""
+    """Return a text that is vertically centred on ``y``."""
     return element("text", words, x=x, y=y + 4, **attributes)
 
 

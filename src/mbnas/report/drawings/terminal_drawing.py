@@ -6,7 +6,7 @@ Ten nodes of the paper's space fit into 80 columns.
 from __future__ import annotations
 
 from mbnas.report.drawings.block_symbols import symbols_of
-from mbnas.report.drawings.network_layout import assign_lanes
+from mbnas.report.drawings.network_layout import assign_tiers
 from mbnas.space.genotype import Genotype
 
 _INPUT, _HEAD = "in", "head"
@@ -59,7 +59,7 @@ def _write_link(canvas: _Canvas, column: int, before: int, level: int) -> None:
 
 
 def _write_skips(canvas: _Canvas, genotype: Genotype, columns: list[int]) -> None:
-    """Draw a bracket below the levels for each skip, and name them all."""
+    """Draw a bracket below the levels for each skip, and list all skips."""
     spans = [
         (node.skip, number)
         for number, node in enumerate(genotype.nodes, start=1)
@@ -67,14 +67,14 @@ def _write_skips(canvas: _Canvas, genotype: Genotype, columns: list[int]) -> Non
     ]
     if not spans:
         return
-    lanes = assign_lanes(spans)
+    tiers = assign_tiers(spans)
     row = 1 + genotype.num_levels
     canvas.write(row, 0, "skips")
-    for (first, last), lane in zip(spans, lanes, strict=True):
+    for (first, last), tier in zip(spans, tiers, strict=True):
         left, right = columns[first - 1] + 1, columns[last - 1]
-        canvas.write(row + lane, left, "╰" + "─" * (right - left - 1) + "╯")
+        canvas.write(row + tier, left, "╰" + "─" * (right - left - 1) + "╯")
     names = "  ".join(f"{first}→{last}" for first, last in spans)
-    canvas.write(row + max(lanes) + 1, _LABEL_WIDTH, names)
+    canvas.write(row + max(tiers) + 1, _LABEL_WIDTH, names)
 
 
 class _Canvas:
@@ -84,7 +84,7 @@ class _Canvas:
         self._characters: dict[tuple[int, int], str] = {}
 
     def write(self, row: int, column: int, text: str) -> None:
-        """Put ``text`` from ``column`` on, over what stood there."""
+        """Write ``text`` from ``column`` on, over existing characters."""
         for offset, character in enumerate(text):
             self._characters[row, column + offset] = character
 

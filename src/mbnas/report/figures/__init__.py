@@ -1,4 +1,4 @@
-"""Figures for papers: one module a figure, each a function from values to a matplotlib figure.
+"""Figures for papers: one module per figure, each a function from values to a matplotlib figure.
 
-They are drawn by matplotlib's object interface alone: no display, no state shared with others.
+They use only matplotlib's object interface: no display and no global state.
 """

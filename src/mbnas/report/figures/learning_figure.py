@@ -17,17 +17,17 @@ from mbnas.training.training_record import EpochRecord
 def draw_learning_curves(
     curves: Mapping[str, Sequence[EpochRecord]], class_names: Sequence[str]
 ) -> Figure:
-    """Return loss above and, where anything was validated, Dice below; a colour a member.
+    """Return the loss and, if there was validation, the Dice below; each member has one colour.
 
     Args:
         curves: The epochs of every member, by its name.
         class_names: Of the foreground classes.
 
     Raises:
-        FigureError: if no epoch was made.
+        FigureError: if no epoch is complete.
     """
     if not any(curves.values()):
-        raise FigureError("No epoch was made yet. Let the training run first.")
+        raise FigureError("No epoch is complete yet. Let the training run first.")
     validated = any(epoch.class_dice for epochs in curves.values() for epoch in epochs)
     figure = Figure(figsize=(COLUMN_IN, 3.6 if validated else 1.9), layout="constrained")
     rows = figure.subplots(2 if validated else 1, 1, sharex=True, squeeze=False)[:, 0]

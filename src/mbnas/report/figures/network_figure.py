@@ -1,7 +1,7 @@
-"""Networks as the paper's Figure 2c has them: resolution against depth, for a printed column.
+"""Networks as in the paper's Figure 2c: resolution against depth, for a printed column.
 
-:mod:`mbnas.report.drawings.network_layout` places everything, as in the drawings of the page.
-Letters are larger, because the picture is smaller.
+:mod:`mbnas.report.drawings.network_layout` computes the layout, as for the drawings of the page.
+Letters are larger because the figure is smaller.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), figure 2c.
 """
@@ -42,7 +42,7 @@ _MOVE, _LINE, _CURVE = int(Path.MOVETO), int(Path.LINETO), int(Path.CURVE4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitledNetwork:
-    """A network and what stands above it."""
+    """A network and its title."""
 
     title: str
     genotype: Genotype
@@ -54,8 +54,8 @@ class _Panel:
 
     Attributes:
         number: From 1.
-        layout: Where everything stands, in units of its own.
-        scale: Points a unit.
+        layout: Of the network, in its own units.
+        scale: Points per unit.
         top: Depth of the panel's upper edge.
     """
 
@@ -114,7 +114,7 @@ def draw_networks(networks: Sequence[TitledNetwork]) -> Figure:
 
 
 def _draw_rows(axes: Axes, panel: _Panel) -> None:
-    """Draw the two axes: a dotted line with its resolution a level, a number a node."""
+    """Draw the two axes: a dotted line with its resolution per level, a number per node."""
     layout = panel.layout
     levels = range(layout.genotype.num_levels)
     for level in levels:
@@ -154,11 +154,11 @@ def _head(tip: Point, direction: Point) -> list[tuple[int, Point]]:
 
 
 def _curve(arc: Arc) -> list[tuple[int, Point]]:
-    lane = arc.rise[-1][1]
+    tier = arc.rise[-1][1]
     return [
         (_MOVE, arc.tail),
         *((_CURVE, point) for point in arc.rise),
-        (_LINE, (arc.bend, lane)),
+        (_LINE, (arc.bend, tier)),
         *((_CURVE, point) for point in arc.fall),
     ]
 
@@ -208,7 +208,7 @@ def _disc(axes: Axes, centre: Point, radius: float, symbol: Symbol, name: str | 
 
 
 _Sign = tuple[Symbol | float | None, str, float]
-"""A block's symbol, a kernel's radius or an arc; its words; half its width."""
+"""A block's symbol, a kernel's radius or ``None`` for an arc; its label; half its width."""
 
 
 def _legend(layouts: Sequence[Layout], symbols: dict[str, Symbol], scale: float) -> Iterator[_Sign]:
@@ -222,7 +222,7 @@ def _legend(layouts: Sequence[Layout], symbols: dict[str, Symbol], scale: float)
 
 
 def _rows(signs: Sequence[_Sign], width: float) -> list[list[_Sign]]:
-    """Return the legend's signs in lines: blocks, then kernels and arcs, broken where needed."""
+    """Return the signs of the legend in rows: blocks, then kernels and arcs."""
     rows: list[list[_Sign]] = [[]]
     is_block = True
     for sign in signs:
@@ -264,7 +264,7 @@ def _write(
     color: str = INK,
     weight: str = "normal",
 ) -> None:
-    """Write a text whose middle line runs through a point."""
+    """Write a text that is vertically centred on a point."""
     axes.text(
         *at, words, ha=ha, va="center_baseline", fontsize=size, color=color, fontweight=weight
     )

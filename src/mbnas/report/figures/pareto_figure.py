@@ -1,4 +1,4 @@
-"""What a network's Dice costs: against its weights and its arithmetic, with the Pareto front."""
+"""Dice of networks against their parameters and multiply-accumulates, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mbnas.wording import count_text
 
 _ROW_IN = 0.135
 _ENOUGH_TICKS = 2
-_TICK_ROOM = 0.27  # of the axis, between two ticks
+_TICK_DISTANCE = 0.27  # of the axis, between two ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Candidate:
     """One network.
 
     Attributes:
-        name: What to call it.
+        name: Of the network.
         dice: Mean Dice on the grid of the files.
         sd: Its standard deviation over initialisations, if there are two or more.
         parameters: Number of weights.
@@ -49,7 +49,7 @@ class Candidate:
 
 
 def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> tuple[int, ...]:
-    """Return the candidates that none beats in both cost and score, by rising cost.
+    """Return the candidates that no other beats in both cost and score, by rising cost.
 
     One candidate beats another if it is no worse in either and better in one; of equal
     candidates all are members.
@@ -69,11 +69,11 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> tuple[int, 
 
 @in_style
 def draw_pareto(candidates: Sequence[Candidate], *, slice_size: int) -> Figure:
-    """Return Dice against parameters and multiply-accumulates, members of the front filled.
+    """Return Dice against parameters and multiply-accumulates; the front has filled markers.
 
     Args:
         candidates: One or more.
-        slice_size: Side of a slice in pixels, for which multiply-accumulates hold.
+        slice_size: Side of a slice in pixels, to which multiply-accumulates refer.
 
     Raises:
         FigureError: if there are no candidates.
@@ -135,7 +135,7 @@ def _draw_panel(axes: Axes, candidates: Sequence[Candidate], costs: Sequence[flo
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:
-    """Give a logarithmic axis room around its points and ticks at round counts."""
+    """Give a logarithmic axis a margin around its points and ticks at round counts."""
     low, high = min(costs), max(costs)
     room = max((high / low) ** 0.12, 1.25)
     axes.set_xlim(low / room, high * room)
@@ -145,7 +145,7 @@ def _scale(axes: Axes, costs: Sequence[float]) -> None:
 
 
 def round_counts(low: float, high: float) -> tuple[float, ...]:
-    """Return round numbers for the ticks of a logarithmic axis, as many as have room.
+    """Return round numbers for the ticks of a logarithmic axis, as many as fit.
 
     >>> round_counts(3e5, 4e6), round_counts(2e4, 5e8)
     ((300000.0, 1000000.0, 3000000.0), (100000.0, 10000000.0))
@@ -157,7 +157,7 @@ def round_counts(low: float, high: float) -> tuple[float, ...]:
         apart: list[float] = []
         for count in counts:
             if low <= count <= high and (
-                not apart or log(count / apart[-1]) > _TICK_ROOM * log(high / low)
+                not apart or log(count / apart[-1]) > _TICK_DISTANCE * log(high / low)
             ):
                 apart.append(count)
         if len(apart) > len(found) and len(found) < _ENOUGH_TICKS:
@@ -166,7 +166,7 @@ def round_counts(low: float, high: float) -> tuple[float, ...]:
 
 
 def _columns(words: Sequence[str]) -> int:
-    """Return how many columns of a legend fit beside each other: two or one."""
+    """Return how many columns of a legend fit: two or one."""
     half = ceil(len(words) / 2)
     widths = [max(map(width_pt, column)) for column in (words[:half], words[half:]) if column]
     return 2 if sum(widths) + 62 < COLUMN_IN * POINTS_PER_IN else 1

@@ -1,7 +1,7 @@
-"""The course of searches: the best score so far, against evaluations and training time.
+"""The progress of searches: the best score so far against evaluations and training time.
 
 Runs of one label are one series: their median as a line in a band from the worst to the best,
-as far as all of them go. A search that stands alone shows the score of every network too.
+up to the end of the shortest. A single search also shows the score of every network.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Run:
     """One search.
 
     Attributes:
-        label: What to call it; runs of one label are one series.
+        label: Its name; runs of one label are one series.
         scores: Of every evaluation in order, ``None`` where there is none.
-        training_s: What the trainings of every evaluation took together, in seconds.
+        training_s: Total duration of the trainings of every evaluation, in seconds.
 
     Raises:
         ValueError: unless every evaluation has a time.
@@ -48,14 +48,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingHistory:
-    """The best score so far of all runs of a label, from each place on until the next.
+class ProgressBand:
+    """The best score so far of all runs of a label, from each place until the next.
 
     Attributes:
         places: Ascending evaluations or seconds.
-        low: The worst run's.
+        low: Of the worst run.
         median: Over runs.
-        high: The best run's.
+        high: Of the best run.
     """
 
     places: Float[np.ndarray, " place"]
@@ -64,11 +64,11 @@ class TrainingHistory:
     high: Float[np.ndarray, " place"]
 
 
-def course_of(runs: Sequence[Run], *, over_time: bool) -> TrainingHistory:
-    """Return the course of the runs of one label, where all of them have a score and go on.
+def progress_band(runs: Sequence[Run], *, over_time: bool) -> ProgressBand:
+    """Return the progress of the runs of one label over the range that all of them cover.
 
     Raises:
-        FigureError: if there is no such stretch.
+        FigureError: if there is no such range.
     """
     steps = [_steps(run, over_time=over_time) for run in runs]
     if any(not places.size for places, _ in steps):
@@ -77,13 +77,13 @@ def course_of(runs: Sequence[Run], *, over_time: bool) -> TrainingHistory:
     stop = min(places[-1] for places, _ in steps)
     if start > stop:
         raise FigureError(
-            f"The runs of {runs[0].label} share no stretch of time: the last ends before another "
-            "has a score. Label them differently."
+            f"The runs of {runs[0].label} share no range: one ends before another has a score. "
+            "Label them differently."
         )
     places = np.unique(np.concatenate([places for places, _ in steps]))
     places = places[(start <= places) & (places <= stop)]
     best = np.stack([of[np.searchsorted(at, places, side="right") - 1] for at, of in steps])
-    return TrainingHistory(
+    return ProgressBand(
         places=places,
         low=best.min(axis=0),
         median=np.median(best, axis=0),
@@ -95,7 +95,7 @@ def course_of(runs: Sequence[Run], *, over_time: bool) -> TrainingHistory:
 def draw_progress(runs: Sequence[Run]) -> Figure:
     """Return the best score so far of searches, against evaluations and training time.
 
-    Training time is that of all trainings one after the other, however many ran at a time.
+    Training time is the sum over all trainings, also if several ran at once.
 
     Raises:
         FigureError: if a run has no score.
@@ -111,7 +111,7 @@ def draw_progress(runs: Sequence[Run]) -> Figure:
         for number, (label, of_label) in enumerate(by_label.items()):
             words = label if len(runs) > 1 else f"{label}, best so far"
             _draw_series(axes, words, of_label, number, over_time=over_time, scale=scale)
-    values = [score for run in runs for score in _shown(run, alone=len(runs) == 1)]
+    values = [score for run in runs for score in _shown(run, is_single=len(runs) == 1)]
     low, high = score_range(values)
     left.set_ylim(low, high)
     if len(runs) == 1:
@@ -145,9 +145,9 @@ def _places(run: Run, *, over_time: bool) -> Float[np.ndarray, " evaluation"]:
     return np.arange(1, len(run.scores) + 1, dtype=float)
 
 
-def _shown(run: Run, *, alone: bool) -> list[float]:
-    """Return the values that the axis has to span."""
-    if alone:
+def _shown(run: Run, *, is_single: bool) -> list[float]:
+    """Return the values that the axis spans."""
+    if is_single:
         return [score for score in run.scores if score is not None]
     return [float(score) for score in _steps(run, over_time=False)[1]]
 
@@ -155,23 +155,23 @@ def _shown(run: Run, *, alone: bool) -> list[float]:
 def _draw_series(
     axes: Axes, label: str, runs: Sequence[Run], number: int, *, over_time: bool, scale: float
 ) -> None:
-    course = course_of(runs, over_time=over_time)
-    colour, places = COLOURS[number % len(COLOURS)], course.places / scale
-    is_alone = len(runs) == 1
+    band = progress_band(runs, over_time=over_time)
+    colour, places = COLOURS[number % len(COLOURS)], band.places / scale
+    is_single = len(runs) == 1
     label = in_legend(label)
-    words = label if is_alone else f"{label} ({counted(len(runs), 'run')}: median, range)"
+    words = label if is_single else f"{label} ({counted(len(runs), 'run')}: median, range)"
     axes.step(
         places,
-        course.median,
+        band.median,
         where="post",
         color=colour,
         linestyle=DASHES[number % len(DASHES)],
         label=words,
         zorder=3,
     )
-    if not is_alone:
+    if not is_single:
         axes.fill_between(
-            places, course.low, course.high, step="post", color=colour, alpha=0.2, linewidth=0
+            places, band.low, band.high, step="post", color=colour, alpha=0.2, linewidth=0
         )
 
 

@@ -1,7 +1,7 @@
-"""Average ranks of networks, with bars that join those that cannot be told apart.
+"""Average ranks of networks, with bars that join those that do not differ.
 
-The better half hangs to the left of its ranks, the other half to the right, so that no two
-lines cross; the best and the worst stand on top.
+The better half is named on the left, the other half on the right, with the best and the worst
+on top, so that no two lines cross.
 
 Source: Demšar 2006, Statistical comparisons of classifiers over multiple data sets, JMLR 7,
 section 3.2.4, a critical-difference diagram; there rank 1 is to the right.
@@ -29,8 +29,8 @@ from mbnas.report.figures.style import (
 from mbnas.scoring.rank_tests import groups
 
 _WIDTH = COLUMN_IN * POINTS_PER_IN
-_NAME_ROOM = 62.0  # for one line of a name
-_LINE, _GAP = 8.4, 4.0  # height of a line of text, and room between two names
+_NAME_WIDTH = 62.0  # of one line of a name
+_LINE, _GAP = 8.4, 4.0  # height of a line of text, and between two names
 _RULER, _AXIS, _BAR, _FIRST = 13.0, 32.0, 5.0, 7.0  # depths; between bars; to the names
 _REACH = 6.0  # of a network's line beyond the axis
 _OVERHANG = 2.5  # of a bar beyond the ranks that it joins
@@ -38,13 +38,13 @@ _OVERHANG = 2.5  # of a bar beyond the ranks that it joins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Label:
-    """A network's name and rank beside its line: where, in points from the upper left corner.
+    """The name and rank of a network next to its line, in points from the upper left corner.
 
     Attributes:
-        name: In one line or more.
+        name: In one or more lines.
         rank: Average rank.
         y: Depth of its line.
-        is_left: On which side it stands.
+        is_left: Whether it is on the left side.
     """
 
     name: str
@@ -70,7 +70,7 @@ def draw_ranks(
     Args:
         names: Of the networks, two or more.
         ranks: Average rank of each, 1 for the best.
-        difference: By how much two ranks must differ to be told apart.
+        difference: The critical difference of two ranks.
         notes: Lines below, such as the test and its level.
     """
     bars = groups(ranks, difference)
@@ -119,7 +119,7 @@ def _place_labels(
     for is_left, side in ((True, left), (False, right)):
         y = top
         for network in side:
-            name = wrapped(names[network], _NAME_ROOM)
+            name = wrapped(names[network], _NAME_WIDTH)
             height = _LINE * (1 + name.count("\n"))
             labels.append(_Label(name=name, rank=ranks[network], y=y + height / 2, is_left=is_left))
             y += height + _GAP

@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from mbnas.data.images.appearance import upright
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import FigureError
-from mbnas.report.figures.example import Example
+from mbnas.report.figures.segmentation_example import SegmentationExample
 from mbnas.results.compared_network import ComparedNetwork, patient_means
 from mbnas.results.comparison import Comparison
 from mbnas.results.segmentations.case_selection import best_median_worst
@@ -29,7 +29,7 @@ def validated_networks(comparison: Comparison) -> tuple[ComparedNetwork, ...]:
 
 def read_examples(
     prepared: PreparedSlices, comparison: Comparison, predictions: KeptPredictions
-) -> tuple[Example, ...]:
+) -> tuple[SegmentationExample, ...]:
     """Return one slice of the best, the median and the worst patient.
 
     It is the slice with the most foreground in the reference.
@@ -56,7 +56,7 @@ def _example(
     prepared: PreparedSlices,
     networks: Sequence[ComparedNetwork],
     predictions: KeptPredictions,
-) -> Example:
+) -> SegmentationExample:
     predicted = [predicted_volumes(each, predictions) for each in networks]
     volumes = [
         volume
@@ -72,7 +72,7 @@ def _example(
     records = [each[volume.case] for each in predicted]
     reference_NSS, *predicted_NSS = reference_and_predictions(prepared, volume, records)
     number = int((reference_NSS > 0).sum(axis=(1, 2)).argmax())
-    return Example(
+    return SegmentationExample(
         title=title,
         patient=patient,
         place=f"slice {number + 1} of {volume.num_slices}",

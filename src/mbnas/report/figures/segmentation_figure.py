@@ -1,7 +1,7 @@
-"""Examples of segmentations: one slice of a patient a row, the reference and networks beside it.
+"""Examples of segmentations: each row is one slice with the reference and every prediction.
 
-Slices are shown as radiologists look at them, cut to a square around all that is foreground.
-Where networks differ from the reference is seen by its thin white outline under theirs.
+Slices are oriented as radiologists view them and cropped to a square around all foreground.
+The reference is a thin white outline under the predictions, so that differences are visible.
 
 Shape suffixes: H height and W width of a slice in pixels.
 """
@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from mbnas.data.images.appearance import class_colour
-from mbnas.report.figures.example import Example, View, view_of
+from mbnas.report.figures.segmentation_example import SegmentationExample, View, view_of
 from mbnas.report.figures.style import (
     COLUMN_IN,
     DASHES,
@@ -35,7 +35,7 @@ from mbnas.report.figures.style import (
 from mbnas.wording import NOTHING
 
 PERCENTILES = (0.5, 99.5)
-"""Of the intensities in view, which become black and white."""
+"""The intensities in view that become black and white."""
 
 _MOST_IN_COLUMN = 4  # panels side by side
 _LEFT, _GAP, _LINE, _ROW = 27.0, 2.0, 8.4, 10.0
@@ -44,9 +44,12 @@ _OUTLINE = {"facecolor": "#000000", "alpha": 0.55, "edgecolor": "none", "pad": 0
 
 @in_style
 def draw_segmentations(
-    examples: Sequence[Example], *, class_names: Sequence[str], network_names: Sequence[str]
+    examples: Sequence[SegmentationExample],
+    *,
+    class_names: Sequence[str],
+    network_names: Sequence[str],
 ) -> Figure:
-    """Return a grid of slices: a row an example, the reference first, then every network.
+    """Return a grid of slices: one row per example, the reference first, then every network.
 
     Args:
         examples: One or more, with a prediction of every network.
@@ -101,8 +104,8 @@ def draw_segmentations(
     return figure
 
 
-def _draw_image(axes: Axes, example: Example, view: View) -> None:
-    """Draw the slice in millimetres, its intensities windowed by those in view."""
+def _draw_image(axes: Axes, example: SegmentationExample, view: View) -> None:
+    """Draw the slice in millimetres, windowed by the intensities in view."""
     height, width = np.array(example.image_HW.shape) * np.array(example.spacing_mm)
     down, across = example.spacing_mm
     rows = slice(max(0, int(view.top / down)), int(np.ceil((view.top + view.side) / down)))
@@ -126,7 +129,7 @@ def _draw_image(axes: Axes, example: Example, view: View) -> None:
 
 def _draw_classes(
     axes: Axes,
-    example: Example,
+    example: SegmentationExample,
     labels_HW: UInt8[np.ndarray, "height width"],
     class_names: Sequence[str],
     *,
@@ -196,7 +199,7 @@ def _draw_ruler(axes: Axes, view: View) -> None:
 
 
 def _key_rows(class_names: Sequence[str], width: float) -> list[list[int | None]]:
-    """Return the key's signs in lines: numbers of classes, and ``None`` for the reference."""
+    """Return the signs of the key in rows: numbers of classes, and ``None`` for the reference."""
     rows: list[list[int | None]] = [[]]
     for number in (*range(len(class_names)), None):
         row = [*rows[-1], number]
@@ -218,7 +221,7 @@ def _words(number: int | None, class_names: Sequence[str]) -> str:
 def _draw_key(
     figure: Figure, rows: Sequence[Sequence[int | None]], class_names: Sequence[str], bottom: float
 ) -> None:
-    """Draw what lines and numbers mean, below the panels."""
+    """Draw the key of lines and numbers below the panels."""
     width, height = (inches * POINTS_PER_IN for inches in figure.get_size_inches())
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.axis("off")

@@ -1,8 +1,8 @@
-"""How figures for papers look, and how they become files.
+"""The style of figures for papers, and writing them to files.
 
-As wide as one column of a page of two, in letters of 7 points and more, which stay text in
-SVG and PDF. Nothing is told by colour alone: every series has a line style and a marker too.
-One state of the data gives one sequence of bytes: files hold no date and no random names.
+They are as wide as one column of a two-column page, with letters of at least 7 points that stay
+text in SVG and PDF. No information is in colour only: every series has a line style and a marker
+too. The same data gives the same bytes: files contain no date and no random names.
 
 Source: Okabe and Ito 2008, "Color Universal Design", for the colours.
 """
@@ -90,7 +90,7 @@ _Returned = TypeVar("_Returned")
 
 
 def in_style(draw: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
-    """Return a function that draws in our style, whatever settings a user has."""
+    """Return a function that draws in our style regardless of the user's settings."""
 
     @wraps(draw)
     def styled(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Returned:
@@ -102,12 +102,12 @@ def in_style(draw: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _R
 
 @in_style
 def save(figure: Figure, path: Path, *, title: str) -> None:
-    """Write a figure, whole or not at all.
+    """Write a figure atomically.
 
     Args:
         figure: Drawn in our style.
-        path: Its suffix, one of :data:`FORMATS`, says the format.
-        title: What the file says that it shows.
+        path: Its suffix, one of :data:`FORMATS`, is the format.
+        title: In the metadata of the file.
 
     Raises:
         WriteError: if it cannot be written.
@@ -125,7 +125,7 @@ def save(figure: Figure, path: Path, *, title: str) -> None:
 
 
 def in_figure(text: str) -> str:
-    r"""Return text that a figure can show: what has no shape in its font is written as an escape.
+    r"""Return text that a figure can show; characters without a glyph are written as escapes.
 
     >>> in_figure("left\nkidney $x$ \u4eba")
     'left\\nkidney $x$ \\u4eba'
@@ -137,7 +137,7 @@ def in_figure(text: str) -> str:
 
 
 def in_legend(text: str) -> str:
-    """Return text for a legend, which leaves out what begins with an underscore."""
+    """Return text for a legend; matplotlib leaves out labels that begin with an underscore."""
     shown = in_figure(text)
     return f" {shown}" if shown.startswith("_") else shown
 
@@ -157,22 +157,22 @@ def width_pt(words: str, size: float = TEXT_PT) -> float:
     )
 
 
-def shortened(words: str, room_pt: float, size: float = TEXT_PT) -> str:
-    """Return a text, its end cut off where there is not the room for it.
+def shortened(words: str, max_width_pt: float, size: float = TEXT_PT) -> str:
+    """Return a text, with its end cut off if it is too wide.
 
     >>> shortened("patient_0123", 100.0), shortened("patient_0123", 30.0)
     ('patient_0123', 'patien…')
     """
     words = in_figure(words)
-    if width_pt(words, size) <= room_pt:
+    if width_pt(words, size) <= max_width_pt:
         return words
-    while words and width_pt(f"{words}…", size) > room_pt:
+    while words and width_pt(f"{words}…", size) > max_width_pt:
         words = words[:-1]
     return f"{words}…"
 
 
-def wrapped(words: str, room_pt: float, size: float = TEXT_PT) -> str:
-    """Return a text broken at spaces into lines that fit; a word that does not is cut off.
+def wrapped(words: str, max_width_pt: float, size: float = TEXT_PT) -> str:
+    """Return a text broken at spaces into lines that fit; a word that is too wide is cut off.
 
     >>> wrapped("ResU-Net (ResNet-50)", 60.0).splitlines()
     ['ResU-Net', '(ResNet-50)']
@@ -180,8 +180,8 @@ def wrapped(words: str, room_pt: float, size: float = TEXT_PT) -> str:
     lines: list[str] = []
     for word in in_figure(words).split():
         longer = f"{lines[-1]} {word}" if lines else ""
-        if longer and width_pt(longer, size) <= room_pt:
+        if longer and width_pt(longer, size) <= max_width_pt:
             lines[-1] = longer
         else:
-            lines.append(shortened(word, room_pt, size))
+            lines.append(shortened(word, max_width_pt, size))
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""What follows a running search: TensorBoard, and a page that is rewritten."""
+"""Outputs that are updated while a search runs: TensorBoard curves and the page."""

@@ -1,6 +1,6 @@
-"""A file of scalar curves as TensorBoard reads it, written by the thread that asks for it.
+"""A file of scalar curves for TensorBoard, written by the calling thread.
 
-TensorBoard's own writer has a thread of its own, which prints a traceback where the disk is full.
+TensorBoard's own writer starts a thread, which prints a traceback if the disk is full.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from mbnas.machine.files import writing
 
 
 def check_installed() -> None:
-    """Make sure that event files can be written, before anything is trained.
+    """Check that event files can be written, before anything is trained.
 
     Raises:
-        UsageError: if the package for it is not installed.
+        UsageError: if the package tensorboard is not installed.
     """
     _modules()
 
 
 class EventFile:
-    """Curves that grow point by point, in a folder that TensorBoard takes for one run.
+    """Curves that grow point by point, in a folder that TensorBoard shows as one run.
 
     Args:
-        folder: Made if need be; it should hold no other event file.
+        folder: Created if it does not exist; it must not hold another event file.
 
     Raises:
-        UsageError: if the package for it is not installed.
+        UsageError: if the package tensorboard is not installed.
         WriteError: if it cannot be written.
     """
 
@@ -52,7 +52,7 @@ class EventFile:
         self._write(event)
 
     def flush(self) -> None:
-        """Have all points where TensorBoard can read them.
+        """Write all points to the file, so that TensorBoard can read them.
 
         Raises:
             WriteError: if they cannot be written.
@@ -61,7 +61,7 @@ class EventFile:
             self._file.flush()
 
     def close(self) -> None:
-        """Flush and close the file; it is closed also where it cannot be flushed.
+        """Flush and close the file; it is closed even if it cannot be flushed.
 
         Raises:
             WriteError: if points cannot be written.
@@ -80,7 +80,7 @@ class EventFile:
 
 
 def _modules() -> tuple[Any, Any]:
-    """Return TensorBoard's modules of events and of records, which need a package of its own."""
+    """Return TensorBoard's modules of events and of records, which are an optional dependency."""
     try:
         return (
             import_module("tensorboard.compat.proto.event_pb2"),

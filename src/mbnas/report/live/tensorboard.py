@@ -1,8 +1,8 @@
-"""A study's curves as TensorBoard shows them.
+"""The curves of a study for TensorBoard.
 
-Each training is a run of its own, in a folder that appears whole once the training is recorded;
-the search is one more. What the study recorded before, with this log or without, is written
-when the log is opened, so nothing is missing and nothing is there twice.
+Each training is one run, in a folder that appears complete once the training is recorded; the
+search is another run. Earlier records of the study are written when the log is opened, so that
+nothing is missing and nothing is written twice.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class TensorBoardLog:
 
     Args:
         folder: The study's folder of logs.
-        ledger: Of the study; only read.
+        ledger: Of the study; it is only read.
         class_names: Of the foreground classes.
-        standing: Reads where the search stands.
+        read_status: Returns the search status.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class TensorBoardLog:
         ledger: Ledger,
         *,
         class_names: Sequence[str],
-        standing: Callable[[], SearchStatus],
+        read_status: Callable[[], SearchStatus],
     ) -> None:
         self._runs = folder / "tensorboard"
-        self._aside = folder / UNFINISHED_LOG  # where TensorBoard does not look
+        self._unfinished = folder / UNFINISHED_LOG  # TensorBoard does not read it
         self._ledger = ledger
         self._class_names = tuple(class_names)
-        self._standing = standing
+        self._read_status = read_status
         self._numbers: dict[str, int] = {}
         self._folders = {
             each.name.rpartition("-")[2]: each
@@ -59,7 +59,7 @@ class TensorBoardLog:
                 record = self._ledger.training(brief.key)
                 assert record is not None
                 self._write(record)
-        shutil.rmtree(self._runs / "search", ignore_errors=True)  # it is written anew
+        shutil.rmtree(self._runs / "search", ignore_errors=True)  # it is written again
         self._write_evaluations()
         return self
 
@@ -84,9 +84,9 @@ class TensorBoardLog:
             self._write_evaluations()
 
     def _write_evaluations(self) -> None:
-        """Write scores, and the best so far, of evaluations that are complete by now."""
+        """Write the scores of complete evaluations, and the best so far."""
         best: float | None = None
-        for evaluation in self._standing().evaluations:
+        for evaluation in self._read_status().evaluations:
             if not evaluation.complete:
                 break  # it may change what is the best so far
             if evaluation.score is not None:
@@ -105,20 +105,20 @@ class TensorBoardLog:
         self._num_written = number
 
     def _write(self, record: TrainingRecord) -> None:
-        """Write a training's run aside, and move it to its place."""
+        """Write the run of a training to a temporary folder, then rename it."""
         folder = self._folder_of(record)
-        shutil.rmtree(self._aside, ignore_errors=True)
+        shutil.rmtree(self._unfinished, ignore_errors=True)
         try:
             self._write_curves(record)
             with writing(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                self._aside.rename(folder)
+                self._unfinished.rename(folder)
         finally:
-            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def _write_curves(self, record: TrainingRecord) -> None:
-        curves = EventFile(self._aside)
+        curves = EventFile(self._unfinished)
         try:
             for epoch in record.epochs:
                 curves.add("loss", epoch.loss, epoch.epoch)
@@ -137,7 +137,7 @@ class TensorBoardLog:
         return self._network_folder(key.network) / name
 
     def _network_folder(self, digest: str) -> Path:
-        """Return where a network's runs go, renamed once an evaluation has asked for it."""
+        """Return the folder of a network's runs; it is renamed once the search asked for it."""
         if digest not in self._numbers:
             self._numbers = {each.network: each.number for each in self._ledger.evaluations()}
         number = self._numbers.get(digest)

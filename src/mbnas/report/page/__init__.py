@@ -1,1 +1,1 @@
-"""The HTML page of a study."""
+"""The HTML pages of a study and of an experiment."""

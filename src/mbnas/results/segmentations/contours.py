@@ -1,9 +1,9 @@
 """Outlines of masks along the edges of their pixels, as paths of an SVG element.
 
-An outline turns at corners alone, and in a row of corners sorted along it the first is joined
-to the second, the third to the fourth: so all of them are linked without walking from pixel to
-pixel. Where two pixels touch at a point only, two corners lie there. Filled by the even-odd
-rule, the path shows exactly the mask's pixels.
+An outline turns only at corners. In a row of corners sorted along it, the first is joined to
+the second and the third to the fourth, so all are linked without following pixel after pixel.
+Where two pixels touch at a point only, there are two corners. Filled by the even-odd rule, the
+path shows exactly the mask's pixels.
 
 Shape suffixes: N slices, H height, W width, M corners (two values each: row and column).
 """
@@ -53,13 +53,13 @@ def _path(corners_M2: Integer[np.ndarray, "corner 2"]) -> str:
 def _loop(
     first: int, places: Sequence[Sequence[int]], partner: Sequence[int], is_left: list[bool]
 ) -> str:
-    """Return the loop through a corner: along its row, along a column, and so on until it closes.
+    """Return the loop through a corner: along its row, then a column, until it closes.
 
     Args:
         first: Number of the corner.
         places: Row and column of every corner; each even one is joined along its row to the next.
         partner: The corner to which each is joined along its column.
-        is_left: Which corners no loop goes through yet; those of this loop are struck off.
+        is_left: Which corners no loop goes through yet; this loop's corners are set to false.
     """
     row, column = places[first]
     text = [f"M{column} {row}"]

@@ -16,7 +16,7 @@ from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.messages import say
 from mbnas.cli.show.search_display import SearchDisplay
 from mbnas.cli.show.status_display import print_status
-from mbnas.report.live.rewrite_interval import RewriteInterval
+from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
@@ -76,7 +76,7 @@ def search_and_report(
             if show is not None:
                 show(summary)
 
-        page = RewriteInterval(rewrite)
+        page = RateLimitedPage(rewrite)
         configuration = study.configuration
         display = SearchDisplay(
             budget=configuration.search.evaluations,

@@ -1,4 +1,4 @@
-"""One slice of a patient with what the reference and networks say of it, and which part to show.
+"""One slice of a patient with its reference and predictions, and the part of it to show.
 
 Shape suffixes: H height and W width of a slice in pixels.
 """
@@ -14,13 +14,13 @@ _MARGIN, _SMALLEST_VIEW = 0.2, 0.25  # of the foreground's side; of the image's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class SegmentationExample:
     """One slice of one patient.
 
     Attributes:
-        title: Why this patient, such as ``"best"``.
-        patient: Whose slice it is.
-        place: Which slice it is.
+        title: Why the patient was chosen, such as ``"best"``.
+        patient: Name of the patient.
+        place: Which slice of the volume it is.
         image_HW: Its intensities, upright.
         reference_HW: Class indices of the reference.
         predicted_HW: Of every network.
@@ -59,8 +59,8 @@ class View:
     side: float
 
 
-def view_of(example: Example) -> View:
-    """Return the square around all foreground, with a margin, inside the slice where it can be."""
+def view_of(example: SegmentationExample) -> View:
+    """Return the square around all foreground with a margin, inside the slice if it fits."""
     shape = np.array(example.image_HW.shape)
     spacing = np.array(example.spacing_mm)
     size_mm = shape * spacing
