@@ -89,7 +89,7 @@ def search_and_report(
             if log is not None:
                 log(progress.trainings)
             if progress.trainings.complete is not None:
-                page.write_if_cheap()
+                page.write_if_due()
 
         try:
             with logged(held) as log, display:
