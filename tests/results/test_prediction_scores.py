@@ -71,7 +71,7 @@ def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
     [
         ("absent", "folder", "does not exist"),
         ("folder", "file.nii", "a file and a folder"),
-        ("folder", "other", "No label map of"),
+        ("folder", "other", "No label map in"),
         ("twice", "folder", r"holds a as \.nii and as \.nii\.gz"),
     ],
 )

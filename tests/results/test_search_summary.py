@@ -48,5 +48,5 @@ def test_what_cannot_be_is_refused(study, evaluation):
         evaluation(1, float("nan"))
     with pytest.raises(ValueError, match="time zone"):
         study(updated_at=datetime(2026, 3, 1))  # noqa: DTZ001
-    with pytest.raises(ValueError, match="in order"):
+    with pytest.raises(ValueError, match="ascending order"):
         study(evaluation(2), evaluation(1))

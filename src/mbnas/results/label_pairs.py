@@ -199,13 +199,13 @@ def label_values_of(
         values.update(np.unique(plane).tolist())
         if len(values) > MAX_CLASSES + 1:
             raise DatasetError(
-                f"{path} has more than {MAX_CLASSES} different values: it looks like an image, "
+                f"{path} holds more than {MAX_CLASSES} different values: it looks like an image, "
                 "not a label map. Give label maps."
             )
     for value in values:
         if known is not None and value != 0 and value not in known:
             raise DatasetError(
-                f"{path} has label {value}, and the dataset declares "
+                f"{path} holds label {value}, and the dataset declares "
                 f"{', '.join(map(str, sorted(known)))}. Declare it, or correct the file."
                 + scale_remark(read_header(path).scale)
             )
@@ -232,7 +232,7 @@ def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
         name = without_suffix(path.name)
         if name in found:
             raise DatasetError(
-                f"{folder} has {name} as .nii and as .nii.gz: a case has one label map. Remove one."
+                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove one."
             )
         found[name] = path
     return found, unreadable_images((path.name for path in paths), f"{folder}/")

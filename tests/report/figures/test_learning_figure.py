@@ -33,5 +33,5 @@ def test_loss_and_dice_are_drawn_as_they_are():
 def test_without_validation_there_is_loss_alone():
     figure = draw_learning_curves({"all": curve(validated=False)}, ("zone",))
     assert len(figure.axes) == 1
-    with pytest.raises(FigureError, match="No epoch was made"):
+    with pytest.raises(FigureError, match="No epoch is complete"):
         draw_learning_curves({"all": []}, ("zone",))

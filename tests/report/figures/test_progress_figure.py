@@ -41,7 +41,7 @@ def test_a_run_without_a_score_is_no_figure(runs):
 
 
 def test_runs_without_a_time_in_common_are_no_figure():
-    with pytest.raises(FigureError, match="no stretch of time"):
+    with pytest.raises(FigureError, match="share no range"):
         progress_band([run(0.5, each_s=1.0), run(0.5, each_s=2.0)], over_time=True)
 
 
