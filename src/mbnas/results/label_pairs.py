@@ -232,7 +232,8 @@ def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
         name = without_suffix(path.name)
         if name in found:
             raise DatasetError(
-                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove one."
+                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove "
+                "one."
             )
         found[name] = path
     return found, unreadable_images((path.name for path in paths), f"{folder}/")
