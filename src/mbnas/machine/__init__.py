@@ -1,1 +1,1 @@
-"""What the operating system gives: files, folders, memory and processes."""
+"""The operating system: files, folders, memory and processes."""

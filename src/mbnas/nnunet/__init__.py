@@ -1,1 +1,1 @@
-"""Inside nnU-Net: a found network as one that nnU-Net trains, and both on the same folds."""
+"""Found networks inside nnU-Net, and a comparison with nnU-Net's own on the same folds."""

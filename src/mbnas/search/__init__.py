@@ -1,1 +1,1 @@
-"""The method: searchers propose genotypes and receive their scores."""
+"""The method: searchers propose genotypes and receive their scores. README.md has the order."""

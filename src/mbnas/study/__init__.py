@@ -1,1 +1,1 @@
-"""A study on disk: its configuration, its ledger, and the run that fills it."""
+"""A study on disk: its configuration, its ledger, and the search that fills it."""

@@ -1,1 +1,1 @@
-"""Datasets: cases, patients, classes, folds, and what is wrong with them."""
+"""Datasets: cases, patients, classes and folds."""

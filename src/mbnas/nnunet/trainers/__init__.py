@@ -1,1 +1,1 @@
-"""The folder that nnU-Net searches for trainers, and nothing else of ours."""
+"""Trainers of any length, in the folder that nnU-Net searches for trainers."""

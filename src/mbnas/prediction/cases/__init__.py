@@ -1,1 +1,1 @@
-"""Images in, label maps out, case by case."""
+"""Prediction of cases: from image files to label maps."""

@@ -1,1 +1,1 @@
-"""A trained model on disk, and what runs it."""
+"""A trained model on disk, and the code that runs it."""

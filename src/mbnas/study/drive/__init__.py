@@ -1,1 +1,1 @@
-"""The search itself: from a searcher's proposals to scores in the ledger."""
+"""Runs a search: from a searcher's proposals to scores in the ledger. README.md has the order."""

@@ -1,1 +1,1 @@
-"""Where a study stands, computed from one snapshot of its ledger."""
+"""Progress of a study, computed from one snapshot of its ledger."""

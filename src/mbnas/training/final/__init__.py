@@ -1,1 +1,1 @@
-"""Training a model to keep: checkpoints, learning curve and weights."""
+"""Final training of a model: checkpoints, learning curve and weights."""

@@ -1,1 +1,1 @@
-"""How slices reach the training device."""
+"""Loads slices onto the training device."""
