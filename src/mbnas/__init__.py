@@ -1,4 +1,4 @@
-"""mbnas searches the segmentation network for a medical dataset, and tests it against baselines."""
+"""Search for the segmentation network that suits a medical dataset; test it on baselines."""
 
 from __future__ import annotations
 

@@ -163,17 +163,17 @@ def refused(capsys, *arguments):
     [
         (
             ["serch", "data", "study"],
-            "The command serch does not exist; the nearest that does is search.",
+            "The command serch does not exist; the nearest is search.",
         ),
         (["zzzzzzzz"], "The command zzzzzzzz does not exist."),
         ([], "The following arguments are required: COMMAND."),
         (
             ["search", "data", "study", "--evaluation", "3"],
-            "The option --evaluation does not exist; the nearest that does is --evaluations.",
+            "The option --evaluation does not exist; the nearest is --evaluations.",
         ),
         (
             ["search", "data", "study", "--worker=3"],
-            "The option --worker does not exist; the nearest that does is --workers.",
+            "The option --worker does not exist; the nearest is --workers.",
         ),
         (
             ["status", "study", "other"],

@@ -36,7 +36,7 @@ def refused(capsys, *arguments):
         (["serch"], "serch"),
         (
             ["search", "DATA", "STUDY", "--evaluation", "3"],
-            "the nearest that does is --evaluations",
+            "the nearest is --evaluations",
         ),
         (
             ["search", "DATA", "STUDY", "--set", "training.epoch=3"],

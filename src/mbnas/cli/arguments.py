@@ -57,8 +57,8 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(
         prog="mbnas",
         allow_abbrev=False,
-        description="Searches the segmentation network for a medical dataset, and tests it "
-        "against baselines. Research software, not a medical device.",
+        description="Searches for the segmentation network that suits a medical dataset, and "
+        "tests it against baselines. Research software, not a medical device.",
     )
     parser.add_argument("--version", action="version", version=f"mbnas {__version__}")
     commands = Commands(parser)

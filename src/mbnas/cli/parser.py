@@ -67,4 +67,4 @@ class Commands:
 def nearest(mistyped: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that suggests what was meant; empty if nothing is similar."""
     near = difflib.get_close_matches(mistyped, known, n=1, cutoff=0.5)
-    return f"; the nearest that does is {near[0]}" if near else ""
+    return f"; the nearest is {near[0]}" if near else ""

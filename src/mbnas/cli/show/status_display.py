@@ -38,7 +38,7 @@ def print_status_summary(study: Study, summary: StatusSummary) -> None:
         (tally.failed, "failed"),
         (
             tally.collapsed,
-            "collapsed: a class is predicted on no training slice that contains it",
+            "collapsed: a class is never predicted on the training slices that contain it",
         ),
         (tally.repeated, "were repeated from another initialisation after a collapse"),
         (tally.unpredicted, "never predicted a class that their validation patients have"),

@@ -186,7 +186,7 @@ def add_export(commands: Commands) -> None:
     parser.add_argument(
         "study",
         metavar="STUDY",
-        help="directory of a study or a model; for nnunet of a study, or a genotype's text",
+        help="directory of a study or a model; for nnunet, of a study, or a genotype's text",
     )
     parser.add_argument(
         "--to",

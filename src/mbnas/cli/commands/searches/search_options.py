@@ -23,7 +23,7 @@ from mbnas.cli.shared_options import (
 def add_search(commands: Commands) -> None:
     """Add ``mbnas search``."""
     parser = commands.add(
-        "search", _search, "Search for a network; run it again on the same STUDY to resume."
+        "search", _search, "Search for a network; run the same command again to resume."
     )
     add_dataset(parser)
     add_study(parser, "directory of the study; created if absent")

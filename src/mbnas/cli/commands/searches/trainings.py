@@ -145,7 +145,7 @@ def _print_trainings(listed: _Listed) -> None:
     out = console()
     out.print_table(rows)
     if any(each.collapsed for each in listed.trainings):
-        out.print("* collapsed: a class is predicted on no training slice that contains it")
+        out.print("* collapsed: a class is never predicted on the training slices that contain it")
     if any(each.unpredicted for each in listed.trainings):
         out.print("° never predicted a class that validation patients have")
     if any(each.absent for each in listed.trainings):
