@@ -28,6 +28,8 @@ FILE = re.compile(r"[\w-]+(?:/[\w-]+)*(?:/|\.py)")
 DOTTED = re.compile(r"\bmbnas(?:\.\w+)+")
 IMPORT = re.compile(r"from (mbnas[\w.]*) import (\w+(?:, \w+)*)")
 
+IDENTIFIER = re.compile(r"\b(?:[A-Z]\w*[a-z]\w*|[A-Za-z]{2,}\w*_\w+)\b")
+
 NOT_HERE = {"network.py", "utils.py", "results/DATE/"}
 """Names of files that commands write, and of a file that must not exist."""
 NO_MODULES = {"mbnas.blocks"}
@@ -36,6 +38,14 @@ NO_MODULES = {"mbnas.blocks"}
 
 def of_page(page):
     return str(page.relative_to(PROJECT))
+
+
+def describes_the_code(page):
+    return page.name == "ARCHITECTURE.md" or page.parent.name in (
+        "method",
+        "internals",
+        "decisions",
+    )
 
 
 def anchors(page):
@@ -135,6 +145,14 @@ def test_the_glossary_names_what_is_in_the_code():
         if not re.search(rf"^(class {each}\b|{each}(:.*)? = )", code, re.MULTILINE)
     }
     assert undefined == set()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if describes_the_code(page)], ids=of_page)
+def test_named_classes_functions_and_constants_exist(page):
+    text = FENCED.sub("", page.read_text("utf-8"))
+    words = {word for each in QUOTED.findall(text) for word in IDENTIFIER.findall(each)}
+    code = "\n".join(file.read_text("utf-8") for file in PROJECT.glob("[st]*/**/*.py"))
+    assert {each for each in words if each not in code} == set()
 
 
 def test_the_architecture_is_read_in_ten_minutes():
