@@ -30,7 +30,7 @@ from mbnas.study.progress.search_status import read_status
 from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
 from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining import found_networks as comparison
-from mbnas.study.retraining.found_networks import train_anew
+from mbnas.study.retraining.found_networks import retrain
 from mbnas.training.packed_predictions import pack_prediction
 from mbnas.training.training_record import EpochRecord, TrainingRecord, VolumeRecord
 from mbnas.workers.executors import InlineExecutor
@@ -75,7 +75,7 @@ def whole(tmp_path_factory):
                 comparison, "worker_pool_of", lambda configuration: nothing(worker_pool)
             )
             networks = [each.genotype for each in held.ledger.evaluations()[:3]]
-            train_anew(held, networks, initialisations=1)
+            retrain(held, networks, initialisations=1)
     return place / "study"
 
 

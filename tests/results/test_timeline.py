@@ -21,7 +21,7 @@ from mbnas.report.charts.timeline_chart import (
 )
 from mbnas.report.page.timeline_section import timeline_section
 from mbnas.results.timeline import KINDS, Bar, Timeline, TimelineRow, timeline_of
-from mbnas.study.progress.time_account import draw_up
+from mbnas.study.progress.time_account import time_account
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -213,7 +213,7 @@ def test_many_runs_become_how_many_workers_were_busy(num_trainings, num_workers)
 def test_a_hundred_thousand_trainings_on_a_thousand_workers_fit_a_page():
     trainings = many(100_000, 1000)
     timeline = read(trainings)
-    account = draw_up(trainings, (), asked={"a"}, evaluated={"a"})
+    account = time_account(trainings, (), asked={"a"}, evaluated={"a"})
     section = timeline_section(timeline, account, is_finished=True)
     assert len(timeline.rows) == 1000
     assert len(section.encode()) < 120_000
@@ -223,14 +223,14 @@ def test_a_hundred_thousand_trainings_on_a_thousand_workers_fit_a_page():
 
 
 def section_of(trainings, failures=(), *, is_finished=True, **changes):
-    account = draw_up(trainings, failures, asked={"a", "b"}, evaluated={"a"}, **changes)
+    account = time_account(trainings, failures, asked={"a", "b"}, evaluated={"a"}, **changes)
     made = timeline_section(read(trainings, failures), account, is_finished=is_finished)
     return re.sub(r"<[^>]+>", " ", re.sub(r"<title>.*?</title>", "", made))
 
 
 def test_a_study_that_ran_nothing_has_no_section():
     assert timeline_section(None, None, is_finished=False) is None
-    nothing = draw_up((), (), asked=(), evaluated=())
+    nothing = time_account((), (), asked=(), evaluated=())
     assert timeline_section(read([]), nothing, is_finished=False) is None
 
 

@@ -15,12 +15,11 @@ from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
 from mbnas.study.drive.training_mode import describe_choice
-from mbnas.study.ledger.facts import ASKED_AGAIN
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.contenders import Contender, compared_in
-from mbnas.study.progress.racing_account import THRESHOLDS, RaceAccount, account_of_races
-from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, status_in
-from mbnas.study.progress.time_account import draw_up
+from mbnas.study.progress.contenders import Contender, contenders_in
+from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, search_status
+from mbnas.study.progress.time_account import time_account_of
 from mbnas.training.training_record import FIRST_FRESH, TrainingRecord
 
 _STATES: dict[str, State] = {"running": "running", "finished": "finished", "stopped": "stopped"}
@@ -36,8 +35,8 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
     configuration = study.configuration
     with ledger.one_state():
         snapshot = ledger.read(fresh=True)
-        status = status_in(snapshot, configuration)
-        contenders = compared_in(snapshot, status)
+        status = search_status(snapshot, configuration)
+        contenders = contenders_in(snapshot, status)
         predictions = read_predictions(
             ledger, (record for each in contenders for record in each.trainings)
         )
@@ -49,7 +48,6 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         else None
     )
     space = configuration.space
-    trainings, failures = snapshot.trainings, snapshot.lost_runs
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
@@ -70,22 +68,11 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         ),
         racing=_racing(configuration, status),
         timeline=timeline_of(
-            trainings,
-            failures,
+            snapshot.trainings,
+            snapshot.lost_runs,
             numbers={each.record.network: each.record.number for each in status.evaluations},
         ),
-        account=draw_up(
-            trainings,
-            failures,
-            asked={each.record.network for each in status.evaluations},
-            evaluated={each.record.network for each in status.complete},
-            asked_again=int(facts.get(ASKED_AGAIN, 0)),
-            dropped={
-                each.record.network: each.num_trainings - each.dropped_after
-                for each in status.evaluations
-                if each.dropped_after is not None
-            },
-        ),
+        account=time_account_of(snapshot, status),
         configuration_toml=configuration.to_toml(),
         versions={
             key.removeprefix("version of "): value
@@ -154,9 +141,9 @@ def _racing(configuration: Configuration, status: SearchStatus) -> RacingSummary
     if mode == "off":
         return None
 
-    def account(at: float) -> RaceAccount:
+    def account(at: float) -> RacingAccount:
         folds = configuration.protocol.folds
-        return account_of_races(status.evaluations, num_folds=folds, threshold=at)
+        return racing_account(status.evaluations, num_folds=folds, threshold=at)
 
     curve = sorted({*THRESHOLDS, threshold}) if mode == "shadow" else ()
     return RacingSummary(mode=mode, chosen=account(threshold), curve=tuple(map(account, curve)))

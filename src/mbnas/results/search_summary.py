@@ -11,8 +11,8 @@ from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
-from mbnas.study.progress.racing_account import RaceAccount
-from mbnas.study.progress.time_account import Account
+from mbnas.study.progress.racing_account import RacingAccount
+from mbnas.study.progress.time_account import TimeAccount
 
 State = Literal["running", "finished", "stopped"]
 
@@ -29,8 +29,8 @@ class RacingSummary:
     """
 
     mode: Literal["on", "shadow"]
-    chosen: RaceAccount
-    curve: tuple[RaceAccount, ...] = ()
+    chosen: RacingAccount
+    curve: tuple[RacingAccount, ...] = ()
 
 
 MOST_SHOWN = 300
@@ -82,7 +82,7 @@ class SearchSummary:
     segmentations: Segmentations | None = None
     racing: RacingSummary | None = None
     timeline: Timeline | None = None
-    account: Account | None = None
+    account: TimeAccount | None = None
     configuration_toml: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)

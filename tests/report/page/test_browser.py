@@ -14,7 +14,7 @@ from mbnas.report.page.experiment_page import render_experiment_page
 from mbnas.report.page.study_page import render_page
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
 from mbnas.results.timeline import timeline_of
-from mbnas.study.progress.time_account import draw_up
+from mbnas.study.progress.time_account import time_account
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 BROWSER = next(
@@ -78,7 +78,7 @@ def page(study, evaluation, comparison, segmentations, shown_case):
         identity={"Seed": "7"},
         commands=("mbnas search data again --config study.toml",),
         timeline=timeline_of(TRAININGS, (), numbers={"a": 1}),
-        account=draw_up(TRAININGS, (), asked={"a"}, evaluated={"a"}),
+        account=time_account(TRAININGS, (), asked={"a"}, evaluated={"a"}),
     )
     return render_page(replace(summary, state="finished"))
 

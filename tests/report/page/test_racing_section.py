@@ -10,9 +10,9 @@ from mbnas.report.page.racing_section import racing_section, racing_text
 from mbnas.report.page.study_page import render_page
 from mbnas.results.evaluation_summary import Dropped
 from mbnas.results.search_summary import RacingSummary
-from mbnas.study.progress.racing_account import RaceAccount
+from mbnas.study.progress.racing_account import RacingAccount
 
-ACCOUNT = RaceAccount(
+ACCOUNT = RacingAccount(
     threshold=0.05,
     num_raced=20,
     dropped=(2, 3, 5, 8),

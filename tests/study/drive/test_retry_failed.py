@@ -17,7 +17,7 @@ from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining import found_networks as comparison
-from mbnas.study.retraining.found_networks import train_anew
+from mbnas.study.retraining.found_networks import retrain
 from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import InlineExecutor
 
@@ -127,8 +127,8 @@ def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeyp
     assert set(held.ledger.outcomes()) == trained
     search(held, scored)
     assert held.ledger.evaluations() == sound
-    standing = read_status(held.ledger, held.study.configuration)
-    assert all(math.isfinite(each.score) for each in standing.evaluations)
+    status = read_status(held.ledger, held.study.configuration)
+    assert all(math.isfinite(each.score) for each in status.evaluations)
 
 
 def _begin_anew(held):
@@ -184,7 +184,7 @@ def astray(dataset, tmp_path, monkeypatch):
         monkeypatch.setattr(comparison, "worker_pool_of", lambda configuration: nullcontext(place))
         failed = [key for key, each in held.ledger.outcomes().items() if each.score is None]
         networks = held.ledger.networks()
-        train_anew(held, [networks[failed[0].network].architecture], initialisations=1)
+        retrain(held, [networks[failed[0].network].architecture], initialisations=1)
     return path
 
 
@@ -263,7 +263,7 @@ def test_failed_trainings_of_a_comparison_are_repeated_too(held, monkeypatch):
 
     place = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
     monkeypatch.setattr(comparison, "worker_pool_of", lambda configuration: nullcontext(place))
-    train_anew(held, [network], initialisations=2)
+    retrain(held, [network], initialisations=2)
     measures = []
 
     def measured(task):

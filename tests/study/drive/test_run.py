@@ -22,10 +22,10 @@ from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.progress.contenders import read_comparison
+from mbnas.study.progress.contenders import read_contenders
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve
-from mbnas.study.retraining.found_networks import train_anew
+from mbnas.study.retraining.found_networks import retrain
 from mbnas.training.device.processor import num_cores
 from mbnas.training.loading import half_precision
 
@@ -125,10 +125,10 @@ def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
 def test_a_search_ends_finished_with_every_cost_known(study):
     with opened(study) as held:
         run_search(held)
-        standing = read_status(held.ledger, held.study.configuration)
-    assert standing.state == "finished"
-    assert len(standing.complete) == 2
-    assert all(each.parameters and each.macs for each in standing.evaluations)
+        status = read_status(held.ledger, held.study.configuration)
+    assert status.state == "finished"
+    assert len(status.complete) == 2
+    assert all(each.parameters and each.macs for each in status.evaluations)
 
 
 def test_the_split_of_a_bilevel_search_is_written_when_its_study_begins(dataset, tmp_path):
@@ -417,21 +417,21 @@ def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
     unet = unet_genotype(2)
     with opened(study) as held:
         run_search(held)
-        standing = read_status(held.ledger, held.study.configuration)
+        status = read_status(held.ledger, held.study.configuration)
         for initialisations in (1, 2):
-            train_anew(held, [standing.best.genotype, unet], initialisations=initialisations)
-            best, other = read_comparison(held.ledger, standing)
+            retrain(held, [status.best.genotype, unet], initialisations=initialisations)
+            best, other = read_contenders(held.ledger, status)
             assert [each.key.initialisation for each in best.trainings] == [
                 1000 + index for index in range(initialisations) for _ in range(2)
             ]
             assert other.architecture == unet
             assert all(each.volumes for each in best.trainings)
-        assert read_status(held.ledger, held.study.configuration) == standing
+        assert read_status(held.ledger, held.study.configuration) == status
         trained_at = [each.started_at for each in held.ledger.trainings()]
-        train_anew(held, [standing.best.genotype, unet], initialisations=2)
+        retrain(held, [status.best.genotype, unet], initialisations=2)
         assert [each.started_at for each in held.ledger.trainings()] == trained_at
-        train_anew(held, [unet], initialisations=1)
-        (last,) = read_comparison(held.ledger, standing)
+        retrain(held, [unet], initialisations=1)
+        (last,) = read_contenders(held.ledger, status)
         assert (last.name, len(last.trainings)) == ("U-Net genotype", 2)
 
 
@@ -441,7 +441,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(study):
         before = len(held.ledger.trainings())
         nothing = LibraryNetwork(design="Unet", encoder="resnet3")
         with pytest.raises(ConfigurationError, match="no encoder 'resnet3'"):
-            train_anew(held, [unet_genotype(2), nothing], initialisations=1)
+            retrain(held, [unet_genotype(2), nothing], initialisations=1)
         assert len(held.ledger.trainings()) == before
-        standing = read_status(held.ledger, held.study.configuration)
-        assert read_comparison(held.ledger, standing) == ()
+        status = read_status(held.ledger, held.study.configuration)
+        assert read_contenders(held.ledger, status) == ()

@@ -8,7 +8,7 @@ from mbnas.search.racing.judge import Judge
 from mbnas.search.racing.outcome import Outcome
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.snapshot import EvaluationRecord
-from mbnas.study.progress.racing_account import THRESHOLDS, account_of_races
+from mbnas.study.progress.racing_account import THRESHOLDS, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
@@ -61,7 +61,7 @@ SEARCH = (
 
 
 def account(evaluations, threshold=0.05):
-    return account_of_races(evaluations, num_folds=3, threshold=threshold)
+    return racing_account(evaluations, num_folds=3, threshold=threshold)
 
 
 def test_what_is_dropped_saves_its_later_blocks_and_changes_nothing():

@@ -1,6 +1,6 @@
 """The account of a study, against sums made by hand."""
 
-from mbnas.study.progress.time_account import Share, draw_up
+from mbnas.study.progress.time_account import TimeShare, time_account
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
 
@@ -32,13 +32,13 @@ def failure(network, wall_s, **changes):
 
 
 def test_a_study_without_trainings_cost_nothing():
-    account = draw_up((), (), asked=(), evaluated=(), asked_again=3)
-    assert account.spent == account.borrowed == account.ahead == Share(count=0, seconds=0.0)
+    account = time_account((), (), asked=(), evaluated=(), asked_again=3)
+    assert account.spent == account.borrowed == account.ahead == TimeShare(count=0, seconds=0.0)
     assert (account.saved_s, account.wasted_s) == (0.0, 0.0)
 
 
 def test_every_second_is_in_its_place():
-    account = draw_up(
+    account = time_account(
         (
             training("a", 100.0),
             training("a", 140.0, fold=1),
@@ -57,24 +57,24 @@ def test_every_second_is_in_its_place():
         dropped={"b": 4, "never begun": 9},
     )
 
-    assert account.spent == Share(count=7 + 3, seconds=100 + 140 + 60 + 20 + 11 + 1200 + 9.5)
-    assert account.compared == Share(count=2, seconds=1200.0)
-    assert account.borrowed == Share(count=2, seconds=80.0)
-    assert account.asked_again == Share(count=2, seconds=2 * (100 + 140 + 60 + 20 + 80) / 3)
-    assert account.dropped == Share(count=4, seconds=4 * (60 + 20) / 2)
-    assert account.failed == Share(count=1 + 3, seconds=20 + 9.5)
-    assert account.ahead == Share(count=1, seconds=11.0)
+    assert account.spent == TimeShare(count=7 + 3, seconds=100 + 140 + 60 + 20 + 11 + 1200 + 9.5)
+    assert account.compared == TimeShare(count=2, seconds=1200.0)
+    assert account.borrowed == TimeShare(count=2, seconds=80.0)
+    assert account.asked_again == TimeShare(count=2, seconds=2 * (100 + 140 + 60 + 20 + 80) / 3)
+    assert account.dropped == TimeShare(count=4, seconds=4 * (60 + 20) / 2)
+    assert account.failed == TimeShare(count=1 + 3, seconds=20 + 9.5)
+    assert account.ahead == TimeShare(count=1, seconds=11.0)
     assert account.saved_s == 80 + 2 * 400 / 3 + 160
     assert account.wasted_s == 29.5 + 11.0
 
 
 def test_what_was_started_ahead_and_then_asked_for_is_not_wasted():
     trainings = (training("a", 10.0), training("b", 5.0))
-    assert draw_up(trainings, (), asked={"a"}, evaluated={"a"}).wasted_s == 5.0
-    assert draw_up(trainings, (), asked={"a", "b"}, evaluated={"a"}).wasted_s == 0.0
+    assert time_account(trainings, (), asked={"a"}, evaluated={"a"}).wasted_s == 5.0
+    assert time_account(trainings, (), asked={"a", "b"}, evaluated={"a"}).wasted_s == 0.0
 
 
 def test_a_training_that_failed_ahead_is_wasted_once():
     failed = training("a", 10.0, score=None, error="The loss was not finite.")
-    account = draw_up((failed,), (), asked=(), evaluated=())
+    account = time_account((failed,), (), asked=(), evaluated=())
     assert account.wasted_s == account.spent.seconds == 10.0

@@ -12,8 +12,8 @@ from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.lock import study_lock
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
-from mbnas.study.progress.time_left import num_needed, pace_of
-from mbnas.study.progress.watch import glances
+from mbnas.study.progress.time_left import estimate_time_left, num_needed
+from mbnas.study.progress.watch import watch_status
 from mbnas.study.resolve_study import resolve
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
@@ -55,7 +55,7 @@ class Writer:
     def look(self, *steps):
         """What is seen, one step of the search in every pause."""
         left = list(steps)
-        return list(glances(self.study, clock=lambda: NOON + 60, pause=lambda: left.pop(0)()))
+        return list(watch_status(self.study, clock=lambda: NOON + 60, pause=lambda: left.pop(0)()))
 
 
 @pytest.fixture
@@ -69,18 +69,18 @@ def writer(tmp_path):
 def test_a_search_is_seen_until_it_is_finished(writer):
     first, ledger = NETWORKS[0], writer.ledger
     ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
-    seen = writer.look(
+    watched = writer.look(
         lambda: ledger.record_training(training(first)),
         lambda: None,
         lambda: ledger.record_network(first, parameters=7),
         lambda: ledger.record_training(training(first, 1, score=0.9)),
         lambda: ledger.set_fact("state", "finished"),
     )
-    assert [each.is_new for each in seen] == [True, True, False, False, True, True]
-    assert [each.num_trainings for each in seen] == [0, 1, 1, 1, 2, 2]
-    assert [len(each.standing.complete) for each in seen] == [0, 0, 0, 0, 1, 1]
-    assert [each.standing.state for each in seen] == ["running"] * 5 + ["finished"]
-    assert [each.key.fold for each in seen[-1].last] == [1, 0]
+    assert [each.is_new for each in watched] == [True, True, False, False, True, True]
+    assert [each.num_trainings for each in watched] == [0, 1, 1, 1, 2, 2]
+    assert [len(each.status.complete) for each in watched] == [0, 0, 0, 0, 1, 1]
+    assert [each.status.state for each in watched] == ["running"] * 5 + ["finished"]
+    assert [each.key.fold for each in watched[-1].last] == [1, 0]
 
 
 def test_what_failed_is_counted_and_what_nobody_asked_for_is_there(writer):
@@ -100,31 +100,31 @@ def test_what_failed_is_counted_and_what_nobody_asked_for_is_there(writer):
         )
     )
     writer.hold.close()
-    (seen,) = writer.look()
-    assert (seen.num_trainings, seen.num_failed, seen.num_runs_failed) == (2, 1, 1)
+    (watched,) = writer.look()
+    assert (watched.num_trainings, watched.num_failed, watched.num_lost_runs) == (2, 1, 1)
 
 
 def test_a_search_that_was_killed_is_stopped(writer):
-    seen = writer.look(lambda: None, writer.hold.close)
-    assert [each.standing.state for each in seen] == ["running", "running", "stopped"]
-    assert [each.is_new for each in seen] == [True, False, True]
-    assert seen[-1].pace is None
+    watched = writer.look(lambda: None, writer.hold.close)
+    assert [each.status.state for each in watched] == ["running", "running", "stopped"]
+    assert [each.is_new for each in watched] == [True, False, True]
+    assert watched[-1].time_left is None
 
 
 def test_a_study_that_nobody_runs_is_seen_once(writer):
     writer.hold.close()
     writer.ledger.set_fact("state", "stopped")
-    (seen,) = writer.look()
-    assert (seen.standing.state, seen.is_new) == ("stopped", True)
+    (watched,) = writer.look()
+    assert (watched.status.state, watched.is_new) == ("stopped", True)
 
 
 def test_a_search_that_is_just_being_resumed_is_waited_for(writer):
     writer.ledger.set_fact("state", "stopped")
-    seen = writer.look(
+    watched = writer.look(
         lambda: writer.ledger.set_fact("state", "running"),
         lambda: writer.ledger.set_fact("state", "finished"),
     )
-    assert [each.standing.state for each in seen] == ["stopped", "running", "finished"]
+    assert [each.status.state for each in watched] == ["stopped", "running", "finished"]
 
 
 # Pace
@@ -144,7 +144,7 @@ def evaluation(number, network, *trainings, num_trainings=2):
     )
 
 
-def standing(*evaluations, budget=10):
+def status(*evaluations, budget=10):
     return SearchStatus(budget=budget, state="running", evaluations=evaluations)
 
 
@@ -153,8 +153,10 @@ def test_the_pace_is_that_since_the_search_was_resumed():
     done = [training(first), training(first, 1)]
     long_ago = replace(training(second), started_at="2026-02-01T12:00:00+00:00")
     elsewhere = replace(training(second, 1), borrowed=True)
-    now = standing(evaluation(1, first, *done), evaluation(2, second, long_ago))
-    found = pace_of(now, [*done, long_ago, elsewhere], begun_s=NOON - 60, now_s=NOON + 540)
+    now = status(evaluation(1, first, *done), evaluation(2, second, long_ago))
+    found = estimate_time_left(
+        now, [*done, long_ago, elsewhere], begun_s=NOON - 60, now_s=NOON + 540
+    )
     assert found.trainings_per_hour == 12.0
     assert found.left_s == (9 * 2 - 1) * 300.0
 
@@ -162,8 +164,8 @@ def test_the_pace_is_that_since_the_search_was_resumed():
 def test_the_pace_is_that_of_the_last_hour_at_most():
     first = NETWORKS[0]
     done = training(first, started_at="2026-03-01T09:00:00+00:00"), training(first, 1)
-    found = pace_of(
-        standing(evaluation(1, first, *done)), done, begun_s=NOON - 30_000, now_s=NOON + 1800
+    found = estimate_time_left(
+        status(evaluation(1, first, *done)), done, begun_s=NOON - 30_000, now_s=NOON + 1800
     )
     assert (found.since_s, found.trainings_per_hour) == (NOON - 1800, 1.0)
 
@@ -171,15 +173,15 @@ def test_the_pace_is_that_of_the_last_hour_at_most():
 @pytest.mark.parametrize("started_at", ["2027-01-01T00:00:00+00:00", "just now", ""])
 def test_there_is_no_pace_without_a_training_that_has_ended(started_at):
     ended = training(NETWORKS[0], started_at=started_at)
-    assert pace_of(standing(), [ended], begun_s=NOON - 60, now_s=NOON) is None
+    assert estimate_time_left(status(), [ended], begun_s=NOON - 60, now_s=NOON) is None
 
 
 def test_what_is_needed_is_counted_by_what_networks_took_so_far():
     first, second, third = NETWORKS
     short = evaluation(1, first, training(first), num_trainings=1)
     begun = evaluation(2, second, training(second), num_trainings=15)
-    assert num_needed(standing()) == 0
-    assert num_needed(standing(evaluation(1, third, num_trainings=15))) == 150
-    assert num_needed(standing(begun)) == 149
-    assert num_needed(standing(short, begun, budget=4)) == 3 - 1
-    assert num_needed(standing(short, budget=1)) == 0
+    assert num_needed(status()) == 0
+    assert num_needed(status(evaluation(1, third, num_trainings=15))) == 150
+    assert num_needed(status(begun)) == 149
+    assert num_needed(status(short, begun, budget=4)) == 3 - 1
+    assert num_needed(status(short, budget=1)) == 0

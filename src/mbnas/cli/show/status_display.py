@@ -25,7 +25,7 @@ def print_status(study: Study, status: SearchStatus, *, as_json: bool) -> None:
 
 def print_status_summary(study: Study, summary: StatusSummary) -> None:
     """Print a summary of a search's status and its best network."""
-    out, tally = console(), summary.tally
+    out, tally = console(), summary.counts
     done, asked = tally.complete, tally.asked
     out.print(
         headed(

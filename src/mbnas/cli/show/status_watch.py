@@ -17,7 +17,7 @@ from mbnas.cli.terminal import Terminal, headed, table, words
 from mbnas.errors import UsageError
 from mbnas.escaping import visible
 from mbnas.study.directory import Study
-from mbnas.study.progress.watch import Glance, glances
+from mbnas.study.progress.watch import WatchedStatus, watch_status
 from mbnas.wording import counted, duration_text
 
 
@@ -36,14 +36,14 @@ def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
     """
     if not 0 < interval_s < float("inf"):
         raise UsageError(f"--interval (={interval_s:g}) must be above 0 seconds.")
-    seen = glances(study, clock=time.time, pause=lambda: time.sleep(interval_s))
+    watched = watch_status(study, clock=time.time, pause=lambda: time.sleep(interval_s))
     try:
         if as_json:
-            _print_json(study.path, seen)
+            _print_json(study.path, watched)
         elif _screen().is_terminal:
-            _draw(study.path, seen)
+            _draw(study.path, watched)
         else:
-            _print_lines(study.path, seen)
+            _print_lines(study.path, watched)
     except KeyboardInterrupt as interrupt:
         if type(interrupt) is not KeyboardInterrupt:  # SIGTERM, which the command line handles
             raise
@@ -51,16 +51,16 @@ def watch(study: Study, *, interval_s: float, as_json: bool) -> int:
     return 0
 
 
-def _print_json(path: Path, seen: Iterator[Glance]) -> None:
-    for glance in seen:
-        if glance.is_new:
-            print(json.dumps(glance_as_json(path, glance)), flush=True)
+def _print_json(path: Path, watched: Iterator[WatchedStatus]) -> None:
+    for seen in watched:
+        if seen.is_new:
+            print(json.dumps(watched_as_json(path, seen)), flush=True)
 
 
-def _print_lines(path: Path, seen: Iterator[Glance]) -> None:
-    for glance in seen:
-        if glance.is_new:
-            line = f"{_moment(glance.at_s)} {path}: {'; '.join(_words(glance))}"
+def _print_lines(path: Path, watched: Iterator[WatchedStatus]) -> None:
+    for seen in watched:
+        if seen.is_new:
+            line = f"{_moment(seen.at_s)} {path}: {'; '.join(_words(seen))}"
             print(visible(line), flush=True)
 
 
@@ -71,15 +71,15 @@ def _screen() -> Console:
     return screen
 
 
-def _draw(path: Path, seen: Iterator[Glance]) -> None:
+def _draw(path: Path, watched: Iterator[WatchedStatus]) -> None:
     with Live(console=_screen(), auto_refresh=False) as live:
-        for glance in seen:
-            live.update(_picture(path, glance), refresh=True)
+        for seen in watched:
+            live.update(_picture(path, seen), refresh=True)
 
 
-def _words(glance: Glance) -> Iterator[str]:
+def _words(seen: WatchedStatus) -> Iterator[str]:
     """Yield phrases about a search, most important first."""
-    status = glance.standing
+    status = seen.status
     done, asked = len(status.complete), len(status.evaluations)
     yield (
         f"{status.state}, {done} of {counted(status.budget, 'network')} evaluated"
@@ -88,44 +88,44 @@ def _words(glance: Glance) -> Iterator[str]:
     best = status.best
     if best is not None:
         yield f"best {score_text(best.score)} (network {best.record.number})"
-    yield counted(glance.num_trainings, "training")
-    if glance.num_failed:
-        yield f"{glance.num_failed} failed"
-    if glance.num_runs_failed:
-        yield f"{counted(glance.num_runs_failed, 'run')} lost"
-    if glance.pace is not None:
-        yield f"{glance.pace.trainings_per_hour:.3g} trainings per hour"
-        yield f"about {duration_text(glance.pace.left_s)} left"
+    yield counted(seen.num_trainings, "training")
+    if seen.num_failed:
+        yield f"{seen.num_failed} failed"
+    if seen.num_lost_runs:
+        yield f"{counted(seen.num_lost_runs, 'run')} lost"
+    if seen.time_left is not None:
+        yield f"{seen.time_left.trainings_per_hour:.3g} trainings per hour"
+        yield f"about {duration_text(seen.time_left.left_s)} left"
 
 
-def _picture(path: Path, glance: Glance) -> RenderableType:
-    status, pace = glance.standing, glance.pace
-    first, *others = _words(glance)
+def _picture(path: Path, seen: WatchedStatus) -> RenderableType:
+    status, time_left = seen.status, seen.time_left
+    first, *others = _words(seen)
     parts: list[RenderableType] = [
         headed(path, f": {first}"),
         words("; ".join(others)),
     ]
     if status.best is not None:
         parts.append(words(str(status.best.genotype), style="dim"))
-    if pace is not None:
+    if time_left is not None:
         parts.append(
             words(
                 "Time left: for the rest of the budget, with as many trainings per network and at "
-                f"the same rate as since {_moment(pace.since_s)[11:16]} UTC.",
+                f"the same rate as since {_moment(time_left.since_s)[11:16]} UTC.",
                 style="dim",
             )
         )
-    if glance.num_failed or glance.num_runs_failed:
+    if seen.num_failed or seen.num_lost_runs:
         parts.append(words(f"Why: mbnas trainings {path}", style="dim"))
-    return Group(*parts, *([_last(glance)] if glance.last else []))
+    return Group(*parts, *([_last(seen)] if seen.last else []))
 
 
-def _last(glance: Glance) -> RenderableType:
-    numbers = {each.record.network: each.record.number for each in glance.standing.evaluations}
+def _last(seen: WatchedStatus) -> RenderableType:
+    numbers = {each.record.network: each.record.number for each in seen.status.evaluations}
     rows = table(
         "network", "fold", "initialisation", "search score", "took", "worker", words_in=(0, 5)
     )
-    for each in glance.last:
+    for each in seen.last:
         rows.add_row(
             str(numbers.get(each.key.network, "–")),
             str(each.key.fold),
@@ -141,22 +141,22 @@ def _moment(at_s: float) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def glance_as_json(path: Path, glance: Glance) -> dict[str, Any]:
+def watched_as_json(path: Path, seen: WatchedStatus) -> dict[str, Any]:
     """Return a glance with stable keys."""
-    status, pace, best = glance.standing, glance.pace, glance.standing.best
+    status, time_left, best = seen.status, seen.time_left, seen.status.best
     numbers = {each.record.network: each.record.number for each in status.evaluations}
     return {
-        "at": _moment(glance.at_s),
+        "at": _moment(seen.at_s),
         "study": str(path),
         "state": status.state,
         "budget": status.budget,
         "evaluated": len(status.complete),
         "under_way": len(status.evaluations) - len(status.complete),
-        "trainings": glance.num_trainings,
-        "trainings_failed": glance.num_failed,
-        "runs_failed": glance.num_runs_failed,
-        "trainings_per_hour": None if pace is None else pace.trainings_per_hour,
-        "left_s": None if pace is None else pace.left_s,
+        "trainings": seen.num_trainings,
+        "trainings_failed": seen.num_failed,
+        "runs_failed": seen.num_lost_runs,
+        "trainings_per_hour": None if time_left is None else time_left.trainings_per_hour,
+        "left_s": None if time_left is None else time_left.left_s,
         "best": None
         if best is None
         else {
@@ -175,6 +175,6 @@ def glance_as_json(path: Path, glance: Glance) -> dict[str, Any]:
                 "wall_s": each.wall_s,
                 "worker": each.worker,
             }
-            for each in glance.last
+            for each in seen.last
         ],
     }

@@ -10,8 +10,8 @@ from mbnas.results.comparison import Comparison, compare_in_study
 from mbnas.results.segmentations.kept_predictions import KeptPredictions, read_predictions
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.contenders import compared_in
-from mbnas.study.progress.search_status import SearchStatus, status_in
+from mbnas.study.progress.contenders import contenders_in
+from mbnas.study.progress.search_status import SearchStatus, search_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
     configuration = study.configuration
     with ledger.one_state():
         snapshot = ledger.read(fresh=True)
-        status = status_in(snapshot, configuration)
-        contenders = compared_in(snapshot, status)
+        status = search_status(snapshot, configuration)
+        contenders = contenders_in(snapshot, status)
         predictions = read_predictions(
             ledger, (record for each in contenders for record in each.trainings)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mbnas.report.page.markup import Markup, element
 from mbnas.results.search_summary import RacingSummary
-from mbnas.study.progress.racing_account import RaceAccount
+from mbnas.study.progress.racing_account import RacingAccount
 from mbnas.wording import counted, duration_text
 
 _EXPLANATION = (
@@ -55,7 +55,7 @@ def racing_text(racing: RacingSummary) -> str:
     return f"{changed}: evaluation{'s' if len(account.changed) > 1 else ''} {numbers}."
 
 
-def _table(curve: tuple[RaceAccount, ...], chosen: float) -> Markup:
+def _table(curve: tuple[RacingAccount, ...], chosen: float) -> Markup:
     heads = ("threshold", "networks dropped", "trainings saved", "accepted networks dropped")
     rows = (
         element(

@@ -13,14 +13,14 @@ from mbnas.report.charts.timeline_chart import (
 )
 from mbnas.report.page.markup import Markup, element
 from mbnas.results.timeline import Timeline
-from mbnas.study.progress.time_account import Account
+from mbnas.study.progress.time_account import TimeAccount
 from mbnas.wording import counted, duration_text
 
 _MANY_S = 36_000.0
 
 
 def timeline_section(
-    timeline: Timeline | None, account: Account | None, *, is_finished: bool
+    timeline: Timeline | None, account: TimeAccount | None, *, is_finished: bool
 ) -> Markup | None:
     """Return which worker trained what and when, and the time; ``None`` if nothing ran here.
 
@@ -60,7 +60,7 @@ def _unit(timeline: Timeline) -> str:
     return "GPU" if rows and all("cuda" in row.name for row in rows) else "worker"
 
 
-def _figures(account: Account, unit: str) -> Markup:
+def _figures(account: TimeAccount, unit: str) -> Markup:
     figures = [
         ("Spent", account.spent.seconds, f"total of {counted(account.spent.count, 'run')}"),
         ("Saved", account.saved_s, "as estimated below"),
@@ -81,7 +81,7 @@ def _figures(account: Account, unit: str) -> Markup:
     )
 
 
-def _sentences(account: Account, unit: str, *, is_finished: bool) -> Iterator[str]:
+def _sentences(account: TimeAccount, unit: str, *, is_finished: bool) -> Iterator[str]:
     """Yield a sentence on each part of the account that is not empty."""
     if account.compared.count:
         yield (

@@ -1,7 +1,7 @@
-"""What a ledger says of networks trained anew, on initialisations that no search has seen.
+"""The contenders of a comparison: networks trained again on initialisations that no search saw.
 
-The score by which a search picked a network is optimistic: it is the best of many noisy
-ones. Fresh initialisations, on the same folds, are not picked by anyone.
+The search score of the network that a search picked is optimistic: it is the best of many noisy
+scores. The scores on fresh initialisations, with the same folds, are not selected.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Contender:
     """One network of a comparison.
 
     Attributes:
-        name: What to call it.
+        name: Its name.
         architecture: The network.
         trainings: On fresh initialisations, by initialisation, then fold.
         parameters: Of the network.
@@ -45,21 +45,21 @@ class Contender:
 def record_comparison(
     ledger: Ledger, networks: Iterable[Architecture], *, initialisations: int
 ) -> None:
-    """Write into a ledger which networks were compared last, and over how many initialisations."""
+    """Record which networks were compared last, and over how many initialisations."""
     asked = {"networks": [each.digest for each in networks], "initialisations": initialisations}
     ledger.set_fact(COMPARISON, json.dumps(asked))
 
 
-def read_comparison(ledger: Ledger, standing: SearchStatus) -> tuple[Contender, ...]:
+def read_contenders(ledger: Ledger, status: SearchStatus) -> tuple[Contender, ...]:
     """Return the networks that were compared last, as :func:`compared_in` does."""
-    return compared_in(ledger.read(fresh=True), standing)
+    return contenders_in(ledger.read(fresh=True), status)
 
 
-def compared_in(snapshot: Snapshot, standing: SearchStatus) -> tuple[Contender, ...]:
-    """Return the networks that were compared last, the best found first; none if none were.
+def contenders_in(snapshot: Snapshot, status: SearchStatus) -> tuple[Contender, ...]:
+    """Return the networks of the last comparison, the best found first.
 
-    Trainings of other networks, or beyond the initialisations that were asked for, stay in the
-    ledger for later comparisons and are no part of this one.
+    Trainings of other networks, or of further initialisations, stay in the ledger for later
+    comparisons and are not included.
     """
     facts = snapshot.facts
     if COMPARISON not in facts:
@@ -71,7 +71,7 @@ def compared_in(snapshot: Snapshot, standing: SearchStatus) -> tuple[Contender, 
         is_asked = record.key.network in fresh and number < asked["initialisations"]
         if is_asked and record.key.protocol == facts["protocol"]:
             fresh[record.key.network].append(record)
-    best = standing.best.genotype.digest if standing.best else None
+    best = status.best.genotype.digest if status.best else None
     networks = snapshot.networks
     ordered = [networks[digest] for digest in sorted(fresh, key=lambda digest: digest != best)]
     titles = [

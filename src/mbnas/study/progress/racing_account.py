@@ -1,9 +1,9 @@
-"""What racing saves: in a search that raced, and in one that did not but trained everything.
+"""What racing saves: in a search with racing, and in one that trained everything.
 
-In a search without racing every decision can be held against what a race would have decided on
-the first blocks alone. A race changes the search only where it drops a network that the search
-accepted. What would have followed such a change nobody knows, so decisions are judged one by
-one along the search as it went.
+In a search without racing, every decision can be compared with the decision of a race on the
+first blocks only. A race changes the search only if it drops a network that the search accepted.
+What would have followed such a change is unknown, so each decision is judged separately, along
+the search as it was.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from mbnas.search.racing.judge import Judge, Judgement
 from mbnas.search.racing.outcome import Outcome
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.snapshot import EvaluationRecord
-from mbnas.study.progress.search_status import ScoredNetwork, in_batches
+from mbnas.study.progress.search_status import ScoredNetwork, by_proposal
 
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-"""Of the curve of what is saved against what is changed."""
+"""The thresholds at which savings and changes are computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RaceAccount:
+class RacingAccount:
     """What racing saves in a search, or would have saved.
 
     Attributes:
@@ -32,10 +32,10 @@ class RaceAccount:
         dropped: Numbers of the evaluations whose network is dropped.
         num_trainings: Trainings that all complete evaluations take without racing.
         num_saved: Trainings of them that racing saves.
-        saved_s: How long these take, in seconds; where they were not run, as long as the mean
-            of those of the same network that were.
-        num_accepted: Networks that were better than their incumbent and all beside them.
-        changed: Numbers of the evaluations of those that are dropped all the same.
+        saved_s: Their duration in seconds: for each, the mean duration of the same network's
+            trainings that were run.
+        num_accepted: Networks that were better than their incumbent and the rest of their proposal.
+        changed: Numbers of the evaluations of accepted networks that are dropped.
     """
 
     threshold: float
@@ -48,9 +48,9 @@ class RaceAccount:
     changed: tuple[int, ...]
 
 
-def account_of_races(
+def racing_account(
     evaluations: Iterable[ScoredNetwork], *, num_folds: int, threshold: float
-) -> RaceAccount:
+) -> RacingAccount:
     """Return what racing at a threshold saves and changes.
 
     Args:
@@ -64,8 +64,8 @@ def account_of_races(
     judge = Judge(num_folds=num_folds, threshold=threshold)
     dropped_after: dict[int, int] = {}
     num_raced = 0
-    for batch in in_batches(each.record for each in complete):
-        judged = [(record, _judged(judge, record, outcomes)) for record in batch]
+    for proposal in by_proposal(each.record for each in complete):
+        judged = [(record, _judged(judge, record, outcomes)) for record in proposal]
         judge.learn(judgement for _, judgement in judged)
         num_raced += sum(judgement.spread is not None for _, judgement in judged)
         dropped_after |= {
@@ -78,7 +78,7 @@ def account_of_races(
         for number, after in dropped_after.items()
     ]
     accepted = tuple(_accepted(complete))
-    return RaceAccount(
+    return RacingAccount(
         threshold=threshold,
         num_raced=num_raced,
         dropped=tuple(dropped_after),
@@ -98,7 +98,7 @@ def _judged(
 
 
 def _outcomes(evaluation: ScoredNetwork) -> list[Outcome | None]:
-    """Return what became of the trainings, in blocks; those not run come last."""
+    """Return the outcomes of the trainings, in blocks; those not run come last."""
     known: list[Outcome | None] = [
         Outcome(score=each.score, wall_s=each.wall_s) for each in evaluation.trainings
     ]
@@ -111,13 +111,13 @@ def _mean_s(evaluation: ScoredNetwork) -> float:
 
 
 def _accepted(evaluations: Sequence[ScoredNetwork]) -> Iterator[int]:
-    """Yield the numbers of the evaluations that the search went on from, starts left out."""
+    """Yield the numbers of the evaluations that the search accepted, without its starts."""
     scores = {
         each.genotype: -math.inf if each.reported_score is None else each.reported_score
         for each in evaluations
     }
-    for batch in in_batches(each.record for each in evaluations):
-        best = max(batch, key=lambda record: scores[record.genotype])
+    for proposal in by_proposal(each.record for each in evaluations):
+        best = max(proposal, key=lambda record: scores[record.genotype])
         incumbent = best.incumbent
         if incumbent is not None and scores[best.genotype] > scores.get(incumbent, math.inf):
             yield best.number

@@ -1,4 +1,4 @@
-"""Where a study stands, computed from its ledger alone."""
+"""The status of a search, computed from a snapshot of its ledger."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Sequel = Literal["scored", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostRunOutcome:
-    """A run of a training that came to nothing, and what came after it.
+    """A lost run, and how its training ended.
 
     Attributes:
-        record: As the ledger keeps it.
-        sequel: Whether the training was run again and got a score, or an error for good;
-            ``None`` where it was not run again, or is under way.
+        record: As in the ledger.
+        sequel: Whether the training was rerun and got a score, or has failed; ``None`` if it
+            was not rerun or is still running.
     """
 
     record: LostRunRecord
@@ -41,7 +41,7 @@ def failed_trainings(trainings: Iterable[TrainingRecord]) -> tuple[TrainingRecor
 def lost_run_outcomes(
     runs: Iterable[LostRunRecord], trainings: Iterable[TrainingRecord]
 ) -> tuple[LostRunOutcome, ...]:
-    """Return every run that came to nothing, with what became of its training."""
+    """Return lost runs with how their trainings ended."""
     errors = {each.key: each.error for each in trainings}
 
     def sequel(record: LostRunRecord) -> Sequel | None:
@@ -54,13 +54,14 @@ def lost_run_outcomes(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredNetwork:
-    """One network the search asked for, and its trainings so far.
+    """An evaluation: a network that the search asked for, and its trainings so far.
 
     Attributes:
-        record: As the ledger keeps it.
-        trainings: Those that make its score, by initialisation, then fold; without their epochs.
-        num_trainings: How many make its score once all are done.
-        judgement: What they say of it.
+        record: As in the ledger.
+        trainings: Those of its score that have ended, by initialisation, then fold; without
+            their epochs.
+        num_trainings: How many its score needs.
+        judgement: What they say of the network.
         parameters: Of the network, ``None`` while unknown.
         macs: Multiply-accumulates for one slice, ``None`` while unknown.
     """
@@ -79,7 +80,7 @@ class ScoredNetwork:
 
     @property
     def complete(self) -> bool:
-        """Whether the search needs none of its trainings any more."""
+        """Whether the search needs no more trainings of it."""
         return self.judgement.score is not None
 
     @property
@@ -89,7 +90,7 @@ class ScoredNetwork:
 
     @property
     def score(self) -> float | None:
-        """Mean over the trainings; ``None`` while some are missing, if one failed or it dropped."""
+        """Mean over the trainings; ``None`` if some are missing, one failed or it was dropped."""
         return None if self.dropped_after else self.reported_score
 
     @property
@@ -105,7 +106,7 @@ class SearchStatus:
 
     Attributes:
         budget: Distinct networks it may evaluate.
-        state: ``running``, ``finished`` or ``stopped``, as its driver last wrote.
+        state: ``running``, ``finished`` or ``stopped``, as the search last wrote.
         evaluations: Every network asked for, in order.
     """
 
@@ -156,36 +157,36 @@ class SearchStatus:
 
     @property
     def num_repeated(self) -> int:
-        """Trainings that collapsed at first and were repeated."""
+        """Trainings that collapsed at first and were started again."""
         return sum(record.attempts > 1 for record in self.trainings)
 
 
-def in_batches(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[EvaluationRecord]]:
-    """Yield the evaluations that a searcher asked for together, batch after batch.
+def by_proposal(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[EvaluationRecord]]:
+    """Yield the evaluations of each proposal of a search.
 
-    Where a ledger does not know its batches, those in a row are taken for one that have the
-    same incumbent and reason.
+    If a ledger has no numbers of proposals, successive evaluations with the same incumbent and
+    reason count as one proposal.
     """
 
-    def batch(record: EvaluationRecord) -> tuple[object, ...]:
+    def proposal(record: EvaluationRecord) -> tuple[object, ...]:
         return record.batch, record.incumbent, record.why
 
-    for _, group in groupby(evaluations, key=batch):
+    for _, group in groupby(evaluations, key=proposal):
         yield list(group)
 
 
 def read_status(ledger: Ledger, configuration: Configuration) -> SearchStatus:
-    """Return where the search in a ledger stands.
+    """Return the status of the search in a ledger.
 
     Args:
         ledger: Open, for reading at least.
         configuration: Of its study.
     """
-    return status_in(ledger.read(), configuration)
+    return search_status(ledger.read(), configuration)
 
 
-def status_in(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
-    """Return where a search stands.
+def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
+    """Return the status of a search.
 
     Args:
         snapshot: Of its ledger.
@@ -196,8 +197,8 @@ def status_in(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
     by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
     for record in snapshot.trainings:
         if record.key.protocol == digest and record.key.initialisation < protocol.initialisations:
-            place = record.key.initialisation, record.key.fold
-            by_network.setdefault(record.key.network, {})[place] = record
+            training = record.key.initialisation, record.key.fold
+            by_network.setdefault(record.key.network, {})[training] = record
     cells = list(product(range(protocol.initialisations), range(protocol.folds)))
 
     def outcomes(network: str) -> list[Outcome | None]:
@@ -209,13 +210,13 @@ def status_in(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
 
     judge = Judge(num_folds=protocol.folds, threshold=configuration.search.dropped_below)
     evaluations: list[ScoredNetwork] = []
-    for batch in in_batches(snapshot.evaluations):
+    for proposal in by_proposal(snapshot.evaluations):
         judgements = [
             judge.judge(
                 outcomes(record.network),
                 None if record.incumbent is None else outcomes(record.incumbent.digest),
             )
-            for record in batch
+            for record in proposal
         ]
         judge.learn(judgements)
         evaluations += [
@@ -229,7 +230,7 @@ def status_in(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
                 parameters=networks[record.network].parameters,
                 macs=networks[record.network].macs,
             )
-            for record, judgement in zip(batch, judgements, strict=True)
+            for record, judgement in zip(proposal, judgements, strict=True)
         ]
     return SearchStatus(
         budget=int(facts["budget"]), state=facts["state"], evaluations=tuple(evaluations)

@@ -1,7 +1,7 @@
-"""Where a search stands in figures alone: quick, however many trainings there are.
+"""The status of a search as counts: quick, for any number of trainings.
 
-The file counts; no training becomes a value of its own. A search that races is judged training
-by training, and a ledger with an unsound row has to be read to name it: both are read in full.
+The ledger's file computes the counts. Two ledgers are read in full: one of a search with racing,
+which is judged training by training, and one with an invalid row, so that the error names it.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from mbnas.study.progress.search_status import SearchStatus, read_status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSummary:
-    """A search at one moment, in figures.
+    """Counts of a search at one moment.
 
     Attributes:
         state: ``running``, ``finished`` or ``stopped``.
         budget: Distinct networks it may evaluate.
         num_dropped: Networks that racing dropped.
-        tally: Counts of networks and trainings.
+        counts: Of networks and trainings.
         best: ``None`` without a score.
     """
 
     state: str
     budget: int
     num_dropped: int
-    tally: TrainingCounts
+    counts: TrainingCounts
     best: BestNetwork | None
 
 
-def status_summary_of(standing: SearchStatus) -> StatusSummary:
-    """Return the figures of a standing."""
-    best = standing.best
+def status_summary_of(status: SearchStatus) -> StatusSummary:
+    """Return the counts of a status."""
+    best = status.best
     return StatusSummary(
-        state=standing.state,
-        budget=standing.budget,
-        num_dropped=standing.num_dropped,
-        tally=TrainingCounts(
-            asked=len(standing.evaluations),
-            complete=len(standing.complete),
-            trainings=len(standing.trainings),
-            failed=standing.num_failed,
-            collapsed=standing.num_collapsed,
-            repeated=standing.num_repeated,
-            unpredicted=standing.num_unpredicted,
-            absent=standing.num_absent,
+        state=status.state,
+        budget=status.budget,
+        num_dropped=status.num_dropped,
+        counts=TrainingCounts(
+            asked=len(status.evaluations),
+            complete=len(status.complete),
+            trainings=len(status.trainings),
+            failed=status.num_failed,
+            collapsed=status.num_collapsed,
+            repeated=status.num_repeated,
+            unpredicted=status.num_unpredicted,
+            absent=status.num_absent,
         ),
         best=None
         if best is None or best.score is None
@@ -64,7 +64,7 @@ def status_summary_of(standing: SearchStatus) -> StatusSummary:
 
 
 def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusSummary:
-    """Return where the search in a ledger stands, in figures.
+    """Return the counts of the search in a ledger.
 
     Args:
         ledger: Open, for reading at least.
@@ -75,13 +75,13 @@ def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusS
         if configuration.search.dropped_below is not None or has_invalid_rows(ledger):
             return status_summary_of(read_status(ledger, configuration))
         facts = ledger.facts()
-        tally, best = count_search(
+        counts, best = count_search(
             ledger, folds=protocol.folds, initialisations=protocol.initialisations
         )
         return StatusSummary(
             state=facts["state"],
             budget=int(facts["budget"]),
             num_dropped=0,
-            tally=tally,
+            counts=counts,
             best=best,
         )

@@ -1,4 +1,4 @@
-"""How fast a search goes, and how long it may still take."""
+"""How long a search will still take, by the rate of its trainings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _WINDOW_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast a search goes.
+class TimeLeft:
+    """The rate of a search and the time left.
 
     Attributes:
-        since_s: From when on trainings were counted, in seconds since 1970.
-        trainings_per_hour: That ended since then.
-        left_s: How long the trainings that are still needed take at that rate.
+        since_s: Since when trainings were counted, in seconds since 1970.
+        trainings_per_hour: Those that ended since then.
+        left_s: How long the trainings that are still needed take at this rate.
     """
 
     since_s: float
@@ -27,18 +27,18 @@ class Pace:
     left_s: float
 
 
-def pace_of(
-    standing: SearchStatus, trainings: Iterable[TrainingRecord], *, begun_s: float, now_s: float
-) -> Pace | None:
-    """Return the pace of a search that runs, ``None`` while no training has ended.
+def estimate_time_left(
+    status: SearchStatus, trainings: Iterable[TrainingRecord], *, begun_s: float, now_s: float
+) -> TimeLeft | None:
+    """Return the time left of a running search, ``None`` while no training has ended.
 
-    It is that since the search was begun or resumed, or of the last hour if that is shorter.
+    The rate is that since the search began or was resumed, or of the last hour if shorter.
 
     Args:
-        standing: Where the search stands.
-        trainings: The study's own and borrowed ones; the latter do not count.
-        begun_s: When the search was begun or resumed, in seconds since 1970.
-        now_s: The time.
+        status: Of the search.
+        trainings: All of the study; borrowed ones do not count.
+        begun_s: When the search began or was resumed, in seconds since 1970.
+        now_s: The time now.
     """
     since_s = max(begun_s, now_s - _WINDOW_S)
     ended = sum(
@@ -49,29 +49,29 @@ def pace_of(
     if not ended:
         return None
     per_s = ended / (now_s - since_s)
-    return Pace(
+    return TimeLeft(
         since_s=since_s,
         trainings_per_hour=3600 * per_s,
-        left_s=num_needed(standing) / per_s,
+        left_s=num_needed(status) / per_s,
     )
 
 
-def num_needed(standing: SearchStatus) -> float:
-    """Return how many trainings the rest of a budget needs, as many a network as so far."""
-    complete, evaluations = standing.complete, standing.evaluations
+def num_needed(status: SearchStatus) -> float:
+    """Return how many trainings the rest of the budget needs, at the present mean per network."""
+    complete, evaluations = status.complete, status.evaluations
     if not evaluations:
         return 0.0
-    a_network = _mean([len(each.trainings) for each in complete]) or max(
+    per_network = _mean([len(each.trainings) for each in complete]) or max(
         each.num_trainings for each in evaluations
     )
     begun = sum(len(each.trainings) for each in evaluations if not each.complete)
-    return float(max(0, (standing.budget - len(complete)) * a_network - begun))
+    return float(max(0, (status.budget - len(complete)) * per_network - begun))
 
 
 def seconds_of(moment: str) -> float | None:
-    """Return a moment of ISO 8601 in seconds since 1970, ``None`` where it is none.
+    """Return a time in ISO 8601 as seconds since 1970, ``None`` if it is not one.
 
-    A moment without a time zone is in UTC.
+    A time without a time zone is in UTC.
 
     >>> seconds_of("1970-01-01T00:01:00+00:00"), seconds_of("just now")
     (60.0, None)

@@ -19,14 +19,14 @@ from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.progress.contenders import Contender, read_comparison, record_comparison
+from mbnas.study.progress.contenders import Contender, read_contenders, record_comparison
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import FIRST_FRESH
 from mbnas.workers.executors import InlineExecutor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundNetwork:
     """A network that one search found best, or several did.
 
     Attributes:
@@ -41,32 +41,35 @@ class Found:
     def name(self) -> str:
         """What to call it: after the spaces that it was found in.
 
-        >>> Found(spaces=("macro", "bilevel"), genotype=Genotype.parse("0vgg3")).name
+        >>> FoundNetwork(spaces=("macro", "bilevel"), genotype=Genotype.parse("0vgg3")).name
         'Macro and Bilevel'
         """
         return " and ".join(space.capitalize() for space in self.spaces)
 
 
-def best_found(standings: Mapping[SpaceName, SearchStatus]) -> tuple[Found, ...]:
+def best_networks(statuses: Mapping[SpaceName, SearchStatus]) -> tuple[FoundNetwork, ...]:
     """Return the best network of each search; equal ones are one.
 
     Raises:
         StudyError: if no network of a search has a score.
     """
     spaces_of: dict[Genotype, list[SpaceName]] = {}
-    for space, standing in standings.items():
-        if standing.best is None:
+    for space, status in statuses.items():
+        if status.best is None:
             raise StudyError(
                 f"No network of the {space} space has a score: every training of its search "
                 "failed. Its report says why; search into a new directory once that is mended."
             )
-        spaces_of.setdefault(standing.best.genotype, []).append(space)
+        spaces_of.setdefault(status.best.genotype, []).append(space)
     return tuple(
-        Found(spaces=tuple(spaces), genotype=genotype) for genotype, spaces in spaces_of.items()
+        FoundNetwork(spaces=tuple(spaces), genotype=genotype)
+        for genotype, spaces in spaces_of.items()
     )
 
 
-def names_of(found: Sequence[Found], baselines: Iterable[Architecture]) -> dict[Architecture, str]:
+def names_to_compare(
+    found: Sequence[FoundNetwork], baselines: Iterable[Architecture]
+) -> dict[Architecture, str]:
     """Return all networks to compare by what to call them, what was found first."""
     names: dict[Architecture, str] = {each.genotype: each.name for each in found}
     for baseline in dict.fromkeys(baselines):
@@ -95,7 +98,7 @@ def check_networks(
 
 def compare_found(
     held: OpenStudy,
-    found: Sequence[Found],
+    found: Sequence[FoundNetwork],
     baselines: Sequence[Architecture],
     *,
     initialisations: int,
@@ -115,7 +118,7 @@ def compare_found(
         find_training: Finds the trainings of the searches.
         watch: Told after every training.
     """
-    names = names_of(found, baselines)
+    names = names_to_compare(found, baselines)
     ledger = held.ledger
     ledger.set_fact("state", "running")
     try:
@@ -126,18 +129,18 @@ def compare_found(
             held.evaluator(here, searched, find_training=find_training).evaluate(
                 each.genotype for each in found
             )
-        train_anew(held, names, initialisations=initialisations, watch=watch)
+        retrain(held, names, initialisations=initialisations, watch=watch)
     except BaseException:
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
-    return contenders_of(held, names)
+    return named_contenders(held, names)
 
 
-def contenders_of(held: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
+def named_contenders(held: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
     """Return networks trained anew under the names given, in their order."""
     nobody = SearchStatus(budget=0, state="finished", evaluations=())
-    trained = {each.architecture: each for each in read_comparison(held.ledger, nobody)}
+    trained = {each.architecture: each for each in read_contenders(held.ledger, nobody)}
     return tuple(
         replace(trained[network], name=name)
         for network, name in names.items()
@@ -145,7 +148,7 @@ def contenders_of(held: OpenStudy, names: Mapping[Architecture, str]) -> tuple[C
     )
 
 
-def _enter(ledger: Ledger, found: Sequence[Found]) -> None:
+def _enter(ledger: Ledger, found: Sequence[FoundNetwork]) -> None:
     """Record as evaluations what was found and is not recorded yet."""
     known = {record.network for record in ledger.evaluations()}
     for each in found:
@@ -158,7 +161,7 @@ def _enter(ledger: Ledger, found: Sequence[Found]) -> None:
     ledger.set_fact("budget", str(len(known)))
 
 
-def train_anew(
+def retrain(
     study: OpenStudy,
     contenders: Iterable[Architecture],
     *,

@@ -25,7 +25,7 @@ from mbnas.results.comparison import Comparison
 from mbnas.results.read_search import read_search
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.retraining.found_networks import train_anew
+from mbnas.study.retraining.found_networks import retrain
 from mbnas.training.training_record import MOST_FRESH
 
 NETWORKS = ("best", "unet-genotype", "unet", "resunet")
@@ -80,7 +80,7 @@ def compare_networks(
         for each in names
     ]
     with logged(held) as log, training_bar("Retraining", log) as watch:
-        train_anew(held, networks, initialisations=initialisations, watch=watch)
+        retrain(held, networks, initialisations=initialisations, watch=watch)
     summary = read_search(study, held.ledger)
     assert summary.comparison is not None
     write_report(summary, study.report)

@@ -37,7 +37,7 @@ from mbnas.study.directory import REPORT
 from mbnas.study.experiment import Experiment
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import SearchStatus
-from mbnas.study.retraining.found_networks import Found
+from mbnas.study.retraining.found_networks import FoundNetwork
 
 _PUBLISHED = "published.csv"
 
@@ -82,7 +82,7 @@ def write_outputs(
     page: ExperimentPage,
     comparison: Comparison,
     *,
-    found: Sequence[Found],
+    found: Sequence[FoundNetwork],
     baselines: Mapping[str, Architecture],
     statuses: Mapping[SpaceName, SearchStatus],
 ) -> tuple[Table, ...]:
@@ -165,7 +165,7 @@ def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[st
 
 
 def _published_names(
-    comparison: Comparison, found: Sequence[Found], baselines: Mapping[str, Architecture]
+    comparison: Comparison, found: Sequence[FoundNetwork], baselines: Mapping[str, Architecture]
 ) -> Iterator[PublishedNames]:
     spaces = {str(each.genotype): each.spaces for each in found}
     baseline_names = {str(network): name for name, network in baselines.items()}
@@ -178,7 +178,9 @@ def _published_names(
 
 
 def _optimism(
-    comparison: Comparison, found: Sequence[Found], statuses: Mapping[SpaceName, SearchStatus]
+    comparison: Comparison,
+    found: Sequence[FoundNetwork],
+    statuses: Mapping[SpaceName, SearchStatus],
 ) -> Iterator[str]:
     """Yield a claim that compares each search's best score with that of the retrainings."""
     fresh = {each.architecture: each.search_score.mean for each in comparison.networks}

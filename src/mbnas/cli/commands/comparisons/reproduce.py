@@ -33,7 +33,12 @@ from mbnas.results.search_summary import SearchSummary
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
 from mbnas.study.progress.search_status import SearchStatus
-from mbnas.study.retraining.found_networks import Found, best_found, check_networks, compare_found
+from mbnas.study.retraining.found_networks import (
+    FoundNetwork,
+    best_networks,
+    check_networks,
+    compare_found,
+)
 from mbnas.training.training_record import MOST_FRESH
 
 BASELINES = ("unet", "resunet", "unet-genotype")
@@ -70,7 +75,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     page = ExperimentPage(experiment, paper_dataset)
     statuses = _search_all(experiment, page)
     experiment = experiment.settled()
-    found = best_found(statuses)
+    found = best_networks(statuses)
     comparison = _compare(
         experiment, page, found, baselines, initialisations=arguments.initialisations
     )
@@ -103,7 +108,7 @@ def _search_all(experiment: Experiment, page: ExperimentPage) -> dict[SpaceName,
 def _compare(
     experiment: Experiment,
     page: ExperimentPage,
-    found: Sequence[Found],
+    found: Sequence[FoundNetwork],
     baselines: Mapping[str, Architecture],
     *,
     initialisations: int,
