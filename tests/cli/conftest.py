@@ -30,7 +30,7 @@ OPTIONS = ["--protocol", "quick", "--evaluations", "6"] + [
 
 @pytest.fixture(autouse=True)
 def _idle(monkeypatch):
-    """A machine that does nothing else, whatever runs beside the tests: commands warn of load."""
+    """A machine without load, because commands warn of load."""
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
 
 
@@ -50,13 +50,13 @@ def finished(dataset, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def options():
-    """What makes a search on the dataset tiny."""
+    """The options that make a search on the dataset tiny."""
     return OPTIONS
 
 
 @pytest.fixture(scope="session")
 def command(dataset, options):
-    """Return the command line of a search into a study, for a process of its own."""
+    """Return the command line of a search into a study, for a separate process."""
     start = [sys.executable, "-m", "mbnas", "search", str(dataset)]
     return lambda study, *more: [*start, str(study), *options, *more]
 
@@ -68,7 +68,7 @@ def content():
 
 
 def _content(study):
-    """Return what must be equal: networks in order, the scores of all trainings, all costs."""
+    """Return the parts that must be equal: networks in order, scores and costs."""
     with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
         evaluations = [(each.number, str(each.genotype)) for each in ledger.evaluations()]
         trainings = sorted(

@@ -111,13 +111,13 @@ def printed(*arguments):
     return out.getvalue()
 
 
-def test_the_commands_are_these():
+def test_the_commands_are_frozen():
     shown = re.findall(r"^    ([a-z]+)(?: |$)", printed("--help"), flags=re.MULTILINE)
     assert shown == list(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_options_of_a_command_are_these(command):
+def test_the_options_of_a_command_are_frozen(command):
     listed = printed(command, "--help")
     places = re.findall(r"^  ([A-Z]+)  ", listed, flags=re.MULTILINE)
     options = re.findall(r"^  (--[a-z-]+)", listed, flags=re.MULTILINE)
@@ -125,8 +125,8 @@ def test_the_options_of_a_command_are_these(command):
 
 
 @pytest.mark.parametrize("typed", DEFAULTS)
-def test_the_defaults_of_a_command_are_these(typed):
-    """Those of arguments are what was typed; None and False are defaults of all others."""
+def test_the_defaults_of_a_command_are_frozen(typed):
+    """All other options have the default None or False."""
     words = typed.split()
     defaults = {
         name: value
@@ -207,7 +207,7 @@ def test_an_error_is_one_sentence(arguments, sentence, capsys):
         for option, choices in options.items()
     ],
 )
-def test_the_choices_of_an_option_are_these(typed, option, choices, capsys):
+def test_the_choices_of_an_option_are_frozen(typed, option, choices, capsys):
     said = refused(capsys, *typed.split(), option, "nonsense").replace("'", "")
     assert f"invalid choice: nonsense (choose from {', '.join(choices.split())})" in said
 

@@ -1,4 +1,4 @@
-"""Every mistake gets one sentence, a non-zero exit status, and leaves nothing behind."""
+"""Every mistake gives one sentence and a non-zero exit status, and leaves nothing behind."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ INLINE = ("--set", "run.executor=inline")
 
 
 def refused(capsys, *arguments):
-    """Run a command that must fail; return its exit status and the one thing it said."""
+    """Run a command that must fail; return its exit status and its one message."""
     try:
         status = main([str(argument) for argument in arguments])
     except SystemExit as exit_:
@@ -59,14 +59,14 @@ def test_misuse_is_status_2_and_leaves_nothing(arguments, told, capsys, dataset,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_no_dataset(capsys, tmp_path):
+def test_a_folder_that_is_not_a_dataset_is_refused(capsys, tmp_path):
     status, said = refused(capsys, "search", tmp_path / "absent", tmp_path / "study")
     assert status == 1
     assert "absent" in said
     assert not list(tmp_path.iterdir())
 
 
-def test_fewer_patients_than_folds(capsys, dataset, options, tmp_path):
+def test_fewer_patients_than_folds_are_refused(capsys, dataset, options, tmp_path):
     more = ("--set", "protocol.folds=5")
     status, said = refused(capsys, "search", dataset, tmp_path / "study", *options, *more)
     assert status == 1
@@ -74,14 +74,14 @@ def test_fewer_patients_than_folds(capsys, dataset, options, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_that_another_process_holds(capsys, finished, dataset):
+def test_a_study_that_another_process_holds_is_refused(capsys, finished, dataset):
     with study_lock(finished, "mbnas search somewhere"):
         status, said = refused(capsys, "search", dataset, finished)
     assert status == 1
     assert "mbnas search somewhere" in said
 
 
-def test_a_folder_of_other_things_is_no_study(capsys, dataset, tmp_path):
+def test_a_folder_with_other_files_is_not_a_study(capsys, dataset, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     status, said = refused(capsys, "search", dataset, tmp_path)
     assert status == 1
@@ -89,13 +89,13 @@ def test_a_folder_of_other_things_is_no_study(capsys, dataset, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_status_of_no_study(capsys, tmp_path):
+def test_status_of_a_folder_that_is_not_a_study(capsys, tmp_path):
     status, said = refused(capsys, "status", tmp_path)
     assert status == 1
     assert "is not a study" in said
 
 
-def test_check_tells_sound_from_broken(capsys, dataset, tmp_path):
+def test_check_distinguishes_sound_from_broken(capsys, dataset, tmp_path):
     assert main(["check", str(dataset), "--set", "protocol.folds=2"]) == 0
     assert "is sound" in capsys.readouterr().out
     broken = write_phantom("spleen", tmp_path / "broken", num_patients=2)
@@ -112,7 +112,7 @@ def test_check_tells_sound_from_broken(capsys, dataset, tmp_path):
 
 @pytest.fixture
 def copied(finished, tmp_path):
-    """A copy of the finished study that a test may spoil."""
+    """A copy of the finished study that a test may change."""
     return shutil.copytree(finished, tmp_path / "study")
 
 
@@ -127,7 +127,7 @@ with study_lock(Path(sys.argv[1]), "mbnas search elsewhere"):
 """
 
 
-def test_a_study_that_a_process_holds_can_be_looked_at_and_no_more(capsys, copied, dataset):
+def test_a_study_that_a_process_holds_can_only_be_read(capsys, copied, dataset):
     arguments = [sys.executable, "-c", HOLDER, str(copied)]
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -145,7 +145,7 @@ def test_a_study_that_a_process_holds_can_be_looked_at_and_no_more(capsys, copie
 
 
 @pytest.mark.parametrize("command", ["search", "status", "report", "compare"])
-def test_a_ledger_of_a_newer_version_is_left_alone(command, capsys, copied, dataset):
+def test_a_ledger_of_a_newer_version_is_not_changed(command, capsys, copied, dataset):
     with closing(sqlite3.connect(copied / "ledger.sqlite")) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = (copied / "ledger.sqlite").read_bytes()
@@ -158,7 +158,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(command, capsys, copied, data
 
 
 @pytest.mark.parametrize("change", ["label", "case", "class"])
-def test_a_dataset_that_changed_is_not_mixed(change, capsys, copied, content, dataset, tmp_path):
+def test_a_changed_dataset_is_refused(change, capsys, copied, content, dataset, tmp_path):
     changed = shutil.copytree(dataset, tmp_path / "changed")
     facts = json.loads((changed / "dataset.json").read_text())
     if change == "label":
@@ -181,7 +181,7 @@ def test_a_dataset_that_changed_is_not_mixed(change, capsys, copied, content, da
     assert main(["search", str(dataset), str(copied), *INLINE]) == 0
 
 
-def test_the_slices_of_a_study_are_made_again_where_they_were_removed(copied, content, dataset):
+def test_removed_slices_of_a_study_are_prepared_again(copied, content, dataset):
     before, slices = content(copied), sorted((copied / "slices").rglob("*"))
     shutil.rmtree(copied / "slices")
     assert main(["search", str(dataset), str(copied), *INLINE]) == 0
@@ -233,17 +233,17 @@ def test_check_warns_of_names_of_one_patient(capsys, frames):
     assert json.loads(capsys.readouterr().out)["findings"] == []
 
 
-# Disks that are full and places that may not be written
+# Full disks and read-only places
 
 
 @pytest.fixture
 def _one_core(monkeypatch):
-    """Prepare and check in this process, with its rights."""
+    """Prepare and check in this process, with its permissions."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
 def fill(disk, free):
-    """Leave so many bytes free on a disk."""
+    """Leave that many bytes free on a disk."""
     (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - free))
 
 
@@ -256,7 +256,7 @@ def fill(disk, free):
         (40 * 4096, "The disk is full: "),
     ],
 )
-def test_a_search_that_a_full_disk_keeps_from_beginning_leaves_nothing(
+def test_a_search_that_cannot_begin_on_a_full_disk_leaves_nothing(
     free, told, capsys, dataset, options, small_disk
 ):
     disk = small_disk("1m")
@@ -270,7 +270,7 @@ def test_a_search_that_a_full_disk_keeps_from_beginning_leaves_nothing(
 
 @pytest.mark.usefixtures("_one_core")
 @pytest.mark.parametrize("free", [0, 2 * 4096, 8 * 4096])
-def test_a_search_that_a_full_disk_ends_goes_on_once_there_is_room(
+def test_a_search_that_a_full_disk_ends_resumes_once_there_is_space(
     free, capsys, content, dataset, finished, options, small_disk
 ):
     study = small_disk("2m") / "study"
@@ -293,7 +293,7 @@ def test_a_search_that_a_full_disk_ends_goes_on_once_there_is_room(
 
 @pytest.mark.usefixtures("_one_core")
 @pytest.mark.parametrize("place", ["study", "study/ledger.sqlite", "study/.lock"])
-def test_a_study_that_may_not_be_written_can_be_looked_at(
+def test_a_read_only_study_can_be_read(
     place, capsys, dataset, finished, open_directory, unprivileged
 ):
     data = shutil.copytree(dataset, open_directory / "data")
@@ -313,7 +313,7 @@ def test_a_study_that_may_not_be_written_can_be_looked_at(
 
 
 @pytest.mark.usefixtures("_one_core")
-def test_a_study_where_nothing_may_be_made_is_one_sentence(
+def test_a_study_in_a_read_only_folder_is_refused_in_one_sentence(
     capsys, dataset, options, open_directory, unprivileged
 ):
     data = shutil.copytree(dataset, open_directory / "data")

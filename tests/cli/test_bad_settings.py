@@ -1,4 +1,4 @@
-"""A setting that cannot work is refused before anything is written, in one sentence."""
+"""A setting that cannot work is refused in one sentence, before anything is written."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ NESTED = "[" * 3000 + "]" * 3000
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    """Prepare in this process, if a setting should come so far."""
+    """Prepare in this process, if a setting gets that far."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
 def refused(capsys, *words):
-    """Run a command that must fail by one sentence; return it."""
+    """Run a command that must fail with one sentence; return it."""
     capsys.readouterr()
     try:
         status = main([str(each) for each in words])
@@ -109,7 +109,7 @@ SETTINGS = {
 @pytest.mark.parametrize(
     ("setting", "told"), SETTINGS.items(), ids=[each[:40] for each in SETTINGS]
 )
-def test_a_search_begins_nothing(setting, told, dataset, options, tmp_path, capsys):
+def test_a_search_with_it_starts_nothing(setting, told, dataset, options, tmp_path, capsys):
     study = tmp_path / "new/study"
     inline = ("--set", "run.executor=inline")
     said = refused(capsys, "search", dataset, study, *options, *inline, "--set", setting)
@@ -122,7 +122,7 @@ def test_a_search_begins_nothing(setting, told, dataset, options, tmp_path, caps
 
 @pytest.fixture
 def configuration(tmp_path):
-    """A function that makes a place of some kind to name as a configuration file."""
+    """A function that creates a path of some kind, to pass as a configuration file."""
 
     def make(kind):
         path = tmp_path / "mine.toml"
@@ -161,7 +161,7 @@ FILES = {
 
 @pytest.mark.parametrize(("kind", "told"), FILES.items(), ids=[each[:20] for each in FILES])
 @pytest.mark.parametrize("command", ["search", "check", "reproduce"])
-def test_a_file_that_is_no_configuration(
+def test_a_file_that_is_not_a_configuration_is_refused(
     command, kind, told, configuration, dataset, tmp_path, capsys
 ):
     file = configuration(kind)
@@ -172,7 +172,7 @@ def test_a_file_that_is_no_configuration(
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null/absent"])
-def test_a_device_is_no_configuration(device, dataset, tmp_path, capsys):
+def test_a_device_is_not_a_configuration(device, dataset, tmp_path, capsys):
     refused(capsys, "search", dataset, tmp_path / "study", "--config", device)
     assert list(tmp_path.iterdir()) == []
 
@@ -193,7 +193,7 @@ def test_a_device_is_no_configuration(device, dataset, tmp_path, capsys):
         (("--set", "space.blocks=[]"), "cannot be set for a final training"),
     ],
 )
-def test_train_begins_no_model(options, told, finished, tmp_path, capsys):
+def test_train_starts_no_model(options, told, finished, tmp_path, capsys):
     study = shutil.copytree(finished, tmp_path / "study", symlinks=True)
     inline = ("--set", "run.executor=inline")
     assert told in refused(capsys, "train", study, *inline, *options)
@@ -216,7 +216,7 @@ def test_train_begins_no_model(options, told, finished, tmp_path, capsys):
         (("space", "--levels", "0"), "must be 1 or more"),
     ],
 )
-def test_other_commands_refuse_likewise(words, told, dataset, finished, tmp_path, capsys):
+def test_other_commands_refuse_it_likewise(words, told, dataset, finished, tmp_path, capsys):
     places = {"DATA": dataset, "STUDY": finished, "NEW": tmp_path / "new"}
     assert told in refused(capsys, *(places.get(each, each) for each in words))
     assert list(tmp_path.iterdir()) == []
@@ -244,7 +244,7 @@ def test_a_study_inside_its_dataset_is_refused(dataset, options, tmp_path, capsy
         ("b" * 300, "File name too long"),
     ],
 )
-def test_a_place_that_cannot_be_a_study(place, told, dataset, options, tmp_path, capsys):
+def test_a_path_that_cannot_be_a_study_is_refused(place, told, dataset, options, tmp_path, capsys):
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     before = sorted(tmp_path.rglob("*"))

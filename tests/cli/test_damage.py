@@ -1,4 +1,4 @@
-"""What is damaged is named, with what can still be read and what to do; never a traceback.
+"""Damage is named, with what can still be read and what to do, and never gives a traceback.
 
 A small study is damaged in many ways, drawn by a seed, and every command that reads it is run.
 """
@@ -93,7 +93,7 @@ class nothing:  # noqa: N801  (reads like nullcontext)
 
 
 def invented(task, held):
-    """A training's record, made up by its key."""
+    """Return an invented record of a training, which depends on its key."""
     rng = np.random.default_rng(int(task.architecture.digest, 16) % 2**32 + task.fold)
     if task.measure == "nothing" and task.fold == 1 and rng.random() < 0.3:
         return record_of(task, score=None, error="The loss is not finite.")
@@ -138,13 +138,13 @@ def study(whole, tmp_path):
 
 
 def outcome_of(command, study, capsys):
-    """Exit status and what was printed on standard error."""
+    """Return the exit status and the text on standard error."""
     name, *options = command
     status = main([name, str(study), *options])
     return status, capsys.readouterr().err
 
 
-# One way each, with the sentence that it deserves
+# One kind of damage each, with its sentence
 
 JSON = '[{"dice": 0.5}]'
 
@@ -228,7 +228,7 @@ def test_a_damaged_configuration_is_named_and_comes_back(study, capsys):
     assert outcome_of(("status",), study, capsys) == (0, "")
 
 
-# Many ways, drawn by a seed
+# Many kinds, drawn from a seed
 
 VALUES = (
     None, "", "text", "[", "[1", "[[]]", "{}", "null", '{"a": 1}', "[" * 3000, "0vgg3-9vgg3", "–",
@@ -264,7 +264,7 @@ def edit_a_row(study, draw):
 
 
 def edit_a_text(study, draw):
-    """Store bytes that are no UTF-8 as a text."""
+    """Store bytes that are not UTF-8 as text."""
     table, column = draw.choice(
         [("study", "value"), ("trainings", "worker"), ("networks", "architecture")]
     )
@@ -273,7 +273,7 @@ def edit_a_text(study, draw):
 
 
 def scramble(name):
-    """Return what overwrites some bytes of a file."""
+    """Return a function that overwrites some bytes of a file."""
 
     def damage(study, draw):
         (file,) = [each for each in study.rglob(name) if each.is_file()]
@@ -287,7 +287,7 @@ def scramble(name):
 
 
 def cut(name):
-    """Return what cuts a file short."""
+    """Return a function that truncates a file."""
 
     def damage(study, draw):
         (file,) = [each for each in study.rglob(name) if each.is_file()]
@@ -299,7 +299,7 @@ def cut(name):
 
 
 def drop_a_key(study, draw):
-    """Take a key out of the slices' index, or give it another value."""
+    """Remove a key from the slices' index, or give it another value."""
     (file,) = study.rglob("index.json")
     index = json.loads(file.read_text())
     place = index
@@ -327,7 +327,7 @@ DAMAGES = (
 
 
 def test_no_damage_ends_in_a_traceback(whole, tmp_path, capsys):
-    """Every try is a copy of its own, damaged once, and read by a command."""
+    """Each try damages a new copy once, and reads it with a command."""
     faults = []
     for number in range(TRIES):
         draw = random.Random(number)
@@ -355,7 +355,7 @@ def test_no_damage_ends_in_a_traceback(whole, tmp_path, capsys):
 # Figures that the file counts
 
 
-def test_the_status_counts_as_reading_everything_does(study):
+def test_the_status_counts_as_a_full_read_does(study):
     """Also with trainings missing, collapsed, repeated, and networks that are equally good."""
     configuration = Study.open(study).configuration
     for statement in (
@@ -378,7 +378,7 @@ def test_the_status_counts_as_reading_everything_does(study):
 
 
 def test_a_page_shows_one_state_while_another_process_records(study, monkeypatch):
-    """A writer tries to record before each of the page's reads; none may show beside the others."""
+    """A writer tries to record before each of the page's reads; the page must show one state."""
     file = study / "ledger.sqlite"
     first = "SELECT network FROM search_scores LIMIT 1"
     these = f"SELECT training FROM search_scores WHERE network = ({first})"

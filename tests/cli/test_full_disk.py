@@ -1,5 +1,4 @@
-"""A disk that is full, wherever it fills up: one sentence, nothing half-written, and on once there
-is room."""
+"""A disk that fills up at any point: one sentence, no partial files, and the next run resumes."""
 
 import errno
 import itertools
@@ -25,13 +24,13 @@ FRESH = ("--network", "unet-genotype", "--executor", "inline")
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    """Prepare and measure in this process, where writes can be refused."""
+    """Prepare and measure in this process, where the test can refuse writes."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
 @pytest.fixture
 def study(finished, tmp_path):
-    """A finished study of its own."""
+    """A copy of the finished study."""
     return shutil.copytree(finished, tmp_path / "study", symlinks=True)
 
 
@@ -57,7 +56,7 @@ def images(tmp_path_factory):
 
 @contextmanager
 def refused_at(number, code=errno.ENOSPC):
-    """Have the system refuse to write one file: the one of that number, from 0."""
+    """Make the system refuse to write the file with that number, from 0."""
     whole, counted = os.fsync, itertools.count()
 
     def fsync(descriptor):
@@ -75,12 +74,12 @@ def files(folder):
 
 
 def half_written(folder):
-    """Return what of a folder a refused write must not leave."""
+    """Return the entries of a folder that a refused write must not leave."""
     return [path for path in folder.rglob("*") if is_aside(path.name)]
 
 
 def complaint(capsys, status):
-    """Return the one sentence of a command that was refused to write."""
+    """Return the one sentence of a command whose write was refused."""
     said = capsys.readouterr().err.strip().splitlines()
     assert status == 1
     assert len(said) == 1, said
@@ -90,7 +89,7 @@ def complaint(capsys, status):
 
 
 def refuse_every_write(capsys, folder, command):
-    """Run a command again and again until it is done, and return how often it was refused.
+    """Repeat a command until it succeeds, and return how often it was refused.
 
     Each time one more file is written before the disk is full.
     """
@@ -148,7 +147,7 @@ def test_predict(model, images, tmp_path, capsys):
     assert main(["predict", str(model), str(images), str(whole), *options]) == 0
     for path in files(whole):
         same = (tried / path.name).read_bytes() == path.read_bytes()
-        assert same or path.name == "prediction.json"  # which has times
+        assert same or path.name == "prediction.json"  # which contains times
     assert len(files(tried)) == len(files(whole)) == 2 * 4 + 1
 
 
@@ -204,7 +203,7 @@ def test_search_with_a_log(dataset, options, tmp_path, capsys):
         (errno.ENOENT, "its folder does not exist"),
     ],
 )
-def test_other_refusals_are_like_it(code, told, model, images, tmp_path, capsys):
+def test_other_refusals_are_reported_likewise(code, told, model, images, tmp_path, capsys):
     for number in (0, 1):
         with refused_at(number, code):
             status = main(["predict", str(model), str(images), str(tmp_path / "out")])
@@ -239,7 +238,7 @@ def test_what_is_printed_to_a_full_disk(finished):
 
 
 def fill(disk, free):
-    """Leave so many bytes free on a disk."""
+    """Leave that many bytes free on a disk."""
     (disk / "ballast").write_bytes(bytes(max(0, shutil.disk_usage(disk).free - free)))
 
 

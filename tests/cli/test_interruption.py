@@ -1,4 +1,4 @@
-"""However a search ends, nobody goes on working, and the next run goes on where it ended."""
+"""However a search ends, no process keeps running, and the next run resumes where it ended."""
 
 import json
 import os
@@ -23,7 +23,7 @@ WORKERS = ("--set", "run.executor=processes", "--workers", "2")
 
 @contextmanager
 def running(arguments):
-    """A process in a session of its own, of which nobody outlives the ``with``."""
+    """A process in a new session, all of whose processes end with the ``with``."""
     process = subprocess.Popen(
         arguments,
         stdout=subprocess.DEVNULL,
@@ -40,7 +40,7 @@ def running(arguments):
 
 
 def session(leader):
-    """The processes of a session that are still at work."""
+    """Return the processes of a session that are still running."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -76,7 +76,7 @@ def begins(study):
 
 
 def trains(study, number):
-    """Whether so many trainings are in the ledger."""
+    """Return whether that many trainings are in the ledger."""
 
     def recorded():
         return num_trainings(study) >= number
@@ -135,7 +135,7 @@ def test_a_signal_during_preparation_leaves_nothing(command, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_search_is_told_to_be_stopped(command, tmp_path, capsys):
+def test_a_killed_search_is_shown_as_stopped(command, tmp_path, capsys):
     study = tmp_path / "study"
     with running(command(study, *INLINE)) as process:
         until(trains(study, 1), process)
@@ -158,13 +158,13 @@ import mbnas.training.run_training
 import torch._dynamo  # which torch loads with the first optimiser
 from mbnas.cli.main import main
 
-gc.freeze()  # to look through all modules for cycles takes longer than a training here
+gc.freeze()  # searching all modules for cycles takes longer than a training here
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
         os.setsid()
         print(os.getpid(), flush=True)
-        os.dup2(2, 1)  # what the search says is no answer of this process
+        os.dup2(2, 1)  # the search's output is not an answer of this process
         os._exit(main(line.rstrip("\\n").split("\\t")))
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)
@@ -172,7 +172,7 @@ for line in sys.stdin:
 
 
 class Nursery:
-    """Runs searches that start in a blink, so that many can be killed."""
+    """Starts searches fast, so that many can be killed."""
 
     def __init__(self, process):
         self._process = process
@@ -218,7 +218,7 @@ def kill_a_worker(driver, rng):
     while True:
         assert time.monotonic() < deadline
         time.sleep(rng.uniform(0.05, 0.8))
-        with suppress(IndexError, OSError):  # it has none at this moment, or is gone by itself
+        with suppress(IndexError, OSError):  # it has none at this moment, or has ended by itself
             return os.kill(rng.choice(workers_of(driver)), signal.SIGKILL)
 
 
@@ -233,7 +233,7 @@ def test_kills_before_a_study_has_begun_leave_nothing_behind(command, finished, 
             process.wait()
     done = subprocess.run(command(study), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    with_spares = content(study)[1]  # workers that were free began what was never asked for
+    with_spares = content(study)[1]  # idle workers began trainings that were never needed
     assert content(study)[0] == content(finished)[0]
     assert set(content(finished)[1]) <= set(with_spares)
     assert {each.name for each in study.iterdir()} == {each.name for each in finished.iterdir()}

@@ -1,4 +1,4 @@
-"""What --json prints has the keys that docs/json.md promises, each of them."""
+"""The output of --json has exactly the keys that docs/json.md documents."""
 
 import csv
 import io
@@ -18,14 +18,14 @@ PAGE = Path(__file__).parents[2] / "docs/json.md"
 
 
 def documented(command):
-    """The keys in a command's table on the page."""
+    """Return the keys in a command's table on the page."""
     sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     (section,) = [each for each in sections if f"`mbnas {command}`" in each.partition("\n")[0]]
     return set(re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE))
 
 
 def keys(value, path="", *, unnamed=("best",)):
-    """Every path to a value, but for those below keys whose own keys are told elsewhere."""
+    """Return every path to a value, except below keys that are documented elsewhere."""
     if isinstance(value, dict) and path not in unnamed:
         below = [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
         found = {name for name, _ in below}
@@ -91,7 +91,7 @@ def test_status_watch(capsys, finished):
     assert (found["left_s"], len(found["last"])) == (None, 8)
 
 
-def with_troubles(finished, place):
+def with_failures(finished, place):
     """A copy of a finished study in which a training failed and a run was lost."""
     study = shutil.copytree(finished, place)
     with Ledger.open(study / "ledger.sqlite") as ledger:
@@ -119,7 +119,7 @@ def with_troubles(finished, place):
 
 
 def test_trainings(printed, finished, tmp_path):
-    study = with_troubles(finished, tmp_path / "study")
+    study = with_failures(finished, tmp_path / "study")
     found = printed("trainings", study)
     assert keys(found) == documented("trainings")
     (failed,), (run,) = found["trainings"], found["runs"]
@@ -159,7 +159,7 @@ def test_space_by_name(printed):
     macro = {key: found[key] for key in ("topologies", "fillings", "genotypes")}
     assert {"name": found["space"], **macro} == found["spaces"][1]
     assert [each["name"] for each in found["spaces"]] == ["mixed", "macro", "micro", "bilevel"]
-    assert found["spaces"][2]["genotypes"] is None  # five nodes are no U-Net's
+    assert found["spaces"][2]["genotypes"] is None  # five nodes cannot be a U-Net
 
 
 def test_cost(printed):

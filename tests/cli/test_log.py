@@ -33,7 +33,7 @@ def test_a_search_and_a_comparison_are_logged(study, dataset, capsys):
     assert sum("initialisation-1000" in each for each in runs(study)) == 2
 
 
-def test_without_the_package_nothing_is_begun(dataset, tmp_path, monkeypatch, capsys, options):
+def test_without_the_package_nothing_is_started(dataset, tmp_path, monkeypatch, capsys, options):
     for name in [each for each in sys.modules if each.partition(".")[0] == "tensorboard"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tensorboard", None)

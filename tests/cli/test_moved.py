@@ -1,4 +1,4 @@
-"""A dataset or a study in another place: what needs the files is told where they are."""
+"""A dataset or a study that was moved: commands that need the files are given their place."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def moved(finished, dataset, tmp_path):
 
 
 def place_of(study):
-    """Where study.toml and the ledger have the dataset."""
+    """Return the dataset's place in study.toml and in the ledger."""
     with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
         kept = ledger.facts()["configuration"]
     written = (study / "study.toml").read_text()
@@ -40,7 +40,7 @@ def place_of(study):
     ]
 
 
-def test_what_does_not_need_the_dataset_works_without_it(moved, capsys, tmp_path):
+def test_commands_that_do_not_need_the_dataset_work_without_it(moved, capsys, tmp_path):
     study, _ = moved
     for command in ("status", "report", "trainings", "figures"):
         assert main([command, str(study)]) == 0
@@ -94,7 +94,7 @@ def test_the_table_of_patients_may_move_too(dataset, options, tmp_path, capsys):
         ["trainings", "--retry-failed"],
     ],
 )
-def test_another_dataset_is_refused_and_what_differs_is_said(moved, capsys, command):
+def test_another_dataset_is_refused_with_the_differences(moved, capsys, command):
     study, new = moved
     facts = json.loads((new / "dataset.json").read_text())
     gone = facts["training"].pop()["label"].split("/")[-1].removesuffix(".nii.gz")
@@ -124,7 +124,7 @@ def test_slices_of_another_size_need_the_dataset(moved, capsys):
     assert main(["train", str(study), *TRAIN, "--size", "24", "--name", "again"]) == 0
 
 
-def test_slices_that_are_gone_need_the_dataset(moved, capsys):
+def test_missing_slices_need_the_dataset(moved, capsys):
     study, new = moved
     shutil.rmtree(study / "slices")
     assert main(["compare", str(study), *COMPARE]) == 1
@@ -132,7 +132,7 @@ def test_slices_that_are_gone_need_the_dataset(moved, capsys):
     assert main(["compare", str(study), *COMPARE, "--dataset", str(new)]) == 0
 
 
-def test_a_study_that_was_moved_is_the_same_study(moved, tmp_path, content):
+def test_a_moved_study_is_the_same_study(moved, tmp_path, content):
     study, new = moved
     before = content(study)
     elsewhere = study.rename(tmp_path / "elsewhere")
@@ -144,6 +144,6 @@ def test_a_study_that_was_moved_is_the_same_study(moved, tmp_path, content):
     assert content(elsewhere) == before
 
 
-def test_a_place_without_a_use_is_refused(finished, dataset, capsys):
+def test_a_place_without_effect_is_refused(finished, dataset, capsys):
     assert main(["trainings", str(finished), "--dataset", str(dataset)]) == 2
     assert "--dataset has no effect without --retry-failed" in capsys.readouterr().err

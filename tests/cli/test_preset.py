@@ -51,7 +51,7 @@ def test_a_dataset_is_recognised_by_its_name_and_announced(spleen, capsys):
     )
 
 
-def test_a_preset_that_is_asked_for_brings_its_protocol(spleen):
+def test_a_requested_preset_sets_its_protocol(spleen):
     assert asked(spleen, preset="prostate") == ("paper", "prostate")
     assert resolved(spleen, "paper", "prostate").configuration.training.epochs == 100
 
@@ -64,7 +64,7 @@ def test_a_preset_and_another_protocol_contradict_each_other(spleen):
 @pytest.mark.parametrize(
     ("protocol", "options"), [("quick", {}), ("paper", {"training": {"epochs": 3}})]
 )
-def test_nothing_is_announced_where_nothing_is_set(spleen, protocol, options, capsys):
+def test_nothing_is_announced_if_nothing_is_set(spleen, protocol, options, capsys):
     announce_preset(resolved(spleen, protocol, "spleen", **options), "spleen")
     assert capsys.readouterr().err == ""
 

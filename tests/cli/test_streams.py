@@ -1,4 +1,4 @@
-"""Standard output that is closed, full, ends early or knows ASCII alone."""
+"""Standard output that is closed, full, ends early or is limited to ASCII."""
 
 import io
 import re
@@ -21,7 +21,7 @@ def run(line):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
-def test_a_closed_stream_is_one_that_nobody_reads(closed):
+def test_a_closed_stream_is_ignored(closed):
     done = run(f"{MBNAS} space --sample 0 {closed}")
     assert done.returncode == 0
     assert done.stderr == ""
@@ -43,7 +43,7 @@ def test_a_pipe_that_ends_ends_the_command_quietly(lines):
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_a_full_disk_is_a_sentence():
+def test_a_full_disk_is_one_sentence():
     done = run(f"{MBNAS} space >/dev/full")
     assert done.returncode == 1
     assert re.fullmatch("mbnas: The disk is full: what this command prints .*\\.\n", done.stderr)
@@ -55,7 +55,7 @@ def test_a_full_disk_is_a_sentence():
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_few_letters_are_enough(command, encoding, finished, dataset, monkeypatch):
+def test_a_limited_encoding_is_enough(command, encoding, finished, dataset, monkeypatch):
     written = io.BytesIO()
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
@@ -74,6 +74,6 @@ def test_few_letters_are_enough(command, encoding, finished, dataset, monkeypatc
         ("肝 é 😀", rb"\u809d \xe9 \U0001f600"),
     ],
 )
-def test_letters_that_an_encoding_lacks_by_hand(text, written):
+def test_replacements_of_characters_that_an_encoding_lacks(text, written):
     with streams.standard_streams():
         assert text.encode("ascii", errors="mbnas.similar") == written

@@ -1,4 +1,4 @@
-"""What reaches a terminal: names escaped and whole, tables that are never cut."""
+"""Output at a terminal: names escaped and complete, tables never cut."""
 
 import ast
 import io
@@ -19,7 +19,7 @@ LONG = "a class whose name is rather long, and longer than a screen is wide, if 
 
 
 def screen(width=None):
-    """A terminal of a width, or a pipe, that writes into a text."""
+    """A terminal of a width, or a pipe, that writes into a string."""
     terminal = Terminal()
     terminal.file = io.StringIO()
     if width is not None:
@@ -35,7 +35,7 @@ def printed(terminal):
 @settings(deadline=None)
 @given(NAMES)
 @example("[bold]x[/bold] :heart:")
-def test_a_name_is_printed_as_it_is_wherever_it_stands(name):
+def test_a_name_is_printed_unchanged_everywhere(name):
     out, shown = screen(), visible(name)
     out.print(f"Case {shown}.")
     out.print(name.replace("\n", ""))
@@ -83,7 +83,7 @@ def test_at_eighty_columns_rows_stay_rows():
     assert max(map(len, printed(out).splitlines())) <= 80
 
 
-def test_what_is_too_wide_for_a_terminal_is_a_line_for_each_cell():
+def test_a_table_too_wide_for_a_terminal_is_a_line_for_each_cell():
     made = table("class", "fold", "initialisation")
     made.add_row("tail", "0", "1000")
     out = screen(20)

@@ -1,4 +1,4 @@
-"""Bars on standard error: of the stage that is under way, and of no other."""
+"""Progress bars on standard error: only of the stage that is under way."""
 
 import io
 
@@ -11,7 +11,7 @@ from mbnas.cli.terminal import Terminal
 
 @pytest.fixture
 def screen(monkeypatch):
-    """What a terminal of 80 columns is sent."""
+    """The output to a terminal of 80 columns."""
     written = io.StringIO()
     monkeypatch.setenv("TERM", "xterm")
 
@@ -25,7 +25,7 @@ def screen(monkeypatch):
     return written
 
 
-def test_a_stage_that_has_nothing_to_do_has_no_bar(screen):
+def test_a_stage_without_work_has_no_bar(screen):
     with display.stages("Preparing volumes", "Epochs") as (_, epochs):
         epochs(1, 4)
         epochs(4, 4)
@@ -34,7 +34,7 @@ def test_a_stage_that_has_nothing_to_do_has_no_bar(screen):
     assert "Preparing" not in screen.getvalue()
 
 
-def test_a_stage_that_is_done_leaves_its_place_to_the_next(screen):
+def test_a_finished_stage_is_replaced_by_the_next(screen):
     with display.stages("Preparing volumes", "Epochs") as (preparing, epochs):
         preparing(2, 2)
         assert "Preparing volumes" in screen.getvalue()
@@ -48,5 +48,5 @@ def test_a_stage_that_is_done_leaves_its_place_to_the_next(screen):
 @pytest.mark.parametrize(
     ("load", "is_said"), [(0.0, False), (3.9, False), (4.0, True), (30.0, True)]
 )
-def test_a_machine_is_busy_once_every_core_has_a_process(load, is_said):
+def test_a_machine_is_busy_if_every_core_has_a_process(load, is_said):
     assert (load_sentence(load, 4) is not None) == is_said

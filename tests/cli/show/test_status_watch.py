@@ -21,7 +21,7 @@ def stopped(finished, tmp_path):
     return study
 
 
-def test_a_finished_study_is_one_line_where_nobody_looks(finished, capsys):
+def test_a_finished_study_is_one_line_in_a_pipe(finished, capsys):
     assert main(["status", str(finished), "--watch"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert f"{finished}: finished, 6 of 6 networks evaluated; best 0." in line
@@ -41,12 +41,12 @@ def test_a_search_that_runs_is_watched_to_its_end(stopped, capsys, monkeypatch):
     assert states == ["running", "finished"]
 
 
-def test_a_search_that_was_killed_is_said_to_be_stopped(stopped, capsys):
+def test_a_killed_search_is_shown_as_stopped(stopped, capsys):
     assert main(["status", str(stopped), "--watch"]) == 0
     assert ": stopped, 6 of 6 networks" in capsys.readouterr().out
 
 
-def test_at_a_terminal_it_is_drawn(finished, monkeypatch):
+def test_at_a_terminal_the_status_is_drawn(finished, monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr(
         status_watch, "_screen", lambda: Console(file=screen, force_terminal=True, width=100)
@@ -58,7 +58,7 @@ def test_at_a_terminal_it_is_drawn(finished, monkeypatch):
     assert drawn.endswith("\x1b[?25h")  # the cursor is back
 
 
-def test_ctrl_c_ends_it_quietly(stopped, capsys, monkeypatch):
+def test_ctrl_c_ends_the_watch_quietly(stopped, capsys, monkeypatch):
     def interrupt(seconds):
         raise KeyboardInterrupt
 
@@ -70,6 +70,6 @@ def test_ctrl_c_ends_it_quietly(stopped, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "nan", "inf"])
-def test_an_interval_that_cannot_be_is_misused(finished, interval, capsys):
+def test_an_invalid_interval_is_misuse(finished, interval, capsys):
     assert main(["status", str(finished), "--watch", f"--interval={interval}"]) == 2
     assert f"--interval (={interval}) must be above 0 seconds" in capsys.readouterr().err

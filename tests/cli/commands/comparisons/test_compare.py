@@ -40,7 +40,7 @@ def study(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "study")
 
 
-def test_the_best_and_the_unet_side_by_side(study, capsys):
+def test_the_best_network_and_the_unet_side_by_side(study, capsys):
     asked = ["compare", str(study), "--initialisations", "2", *networks("best", "unet-genotype")]
     assert main(asked) == 0
     printed = capsys.readouterr().out
@@ -60,7 +60,7 @@ def test_the_best_and_the_unet_side_by_side(study, capsys):
     assert "Best found" in (study / "report.html").read_text()
 
 
-def test_files_hold_a_row_for_each_thing(study):
+def test_files_have_a_row_for_each_value(study):
     assert main(["compare", str(study), "--initialisations", "1", *networks("best")]) == 0
     table, patients = rows(study / "comparison/table.csv"), rows(study / "comparison/patients.csv")
     assert list(table[0]) == list(TABLE_COLUMNS)
@@ -73,7 +73,7 @@ def test_files_hold_a_row_for_each_thing(study):
         assert float(dice["mean"]) == pytest.approx(mean)
 
 
-def test_a_network_of_ones_own(study, tmp_path, monkeypatch, capsys):
+def test_a_users_own_network(study, tmp_path, monkeypatch, capsys):
     (tmp_path / "lab_nets.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "lab_nets", raising=False)
@@ -87,7 +87,7 @@ def test_a_network_of_ones_own(study, tmp_path, monkeypatch, capsys):
     assert "Small" in (elsewhere / "table.md").read_text()
 
 
-def test_held_out_patients_have_tables_of_their_own(dataset, options, tmp_path, capsys):
+def test_held_out_patients_have_separate_tables(dataset, options, tmp_path, capsys):
     study = tmp_path / "study"
     held_out = ["--set", "protocol.test_fraction=0.25", "--set", "run.executor=inline"]
     searched = ["search", str(dataset), str(study), *options, "--evaluations", "1", *held_out]
@@ -110,7 +110,7 @@ def test_held_out_patients_have_tables_of_their_own(dataset, options, tmp_path, 
         (["--initialisations", "0"], "--initialisations (=0) must be 1 or more"),
     ],
 )
-def test_what_cannot_be_compared_is_misuse_and_trains_nothing(study, options, told, capsys):
+def test_invalid_networks_are_misuse_and_train_nothing(study, options, told, capsys):
     before = trained(study)
     assert main(["compare", str(study), *options]) == 2
     said = capsys.readouterr()
@@ -119,7 +119,7 @@ def test_what_cannot_be_compared_is_misuse_and_trains_nothing(study, options, to
     assert trained(study) == before
 
 
-def test_files_that_cannot_be_written_are_said_to_be_so(study, tmp_path, capsys):
+def test_files_that_cannot_be_written_are_named(study, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     options = ["--initialisations", "1", *networks("best"), "--output", str(tmp_path / "file")]
     assert main(["compare", str(study), *options]) == 1

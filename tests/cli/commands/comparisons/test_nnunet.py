@@ -1,4 +1,4 @@
-"""nnU-Net itself trains, predicts and evaluates with what mbnas writes; and what is refused."""
+"""nnU-Net trains, predicts and evaluates with the files of mbnas; and refused options."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SCHEDULE = ["--epochs", "1", "--iterations-per-epoch", "2", "--folds", "0", "--d
 
 
 def console(folder, command, *arguments):
-    """Run a command of nnU-Net as from a shell in which its folders are set."""
+    """Run a command of nnU-Net with its folders set in the environment."""
     told = {each: str(folder / each) for each in ("nnUNet_raw", "nnUNet_preprocessed")}
     told |= {"nnUNet_results": str(folder / "nnUNet_results"), "nnUNet_extTrainer": str(TRAINERS)}
     told |= {"nnUNet_n_proc_DA": "0", "nnUNet_def_n_proc": "1"}
@@ -90,7 +90,7 @@ def test_nnunet_trains_predicts_and_evaluates_a_found_network(
     )
 
 
-def test_a_study_is_exported_with_its_best_network_and_its_width(finished, tmp_path, capsys):
+def test_a_study_is_exported_with_its_best_network_and_base_channels(finished, tmp_path, capsys):
     plans = {
         "plans_name": "nnUNetPlans",
         "configurations": {"2d": {"architecture": {"arch_kwargs": {"strides": [[1, 1]] * 3}}}},
@@ -112,7 +112,7 @@ def test_a_study_is_exported_with_its_best_network_and_its_width(finished, tmp_p
         (["--network", "9vgg3"], "levels change by at most 1"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_made(
+def test_invalid_options_are_refused_before_anything_is_written(
     finished, tmp_path, capsys, options, sentence
 ):
     assert main(["nnunet", str(finished), str(tmp_path / "nnunet"), *options]) == 2
@@ -120,7 +120,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     assert not (tmp_path / "nnunet").exists()
 
 
-def test_without_nnunet_it_is_told_what_to_install(finished, tmp_path, capsys, monkeypatch):
+def test_without_nnunet_the_message_says_what_to_install(finished, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("mbnas.nnunet.commands.find_spec", lambda name: None)
     assert main(["nnunet", str(finished), str(tmp_path / "nnunet")]) == 1
     assert "pip install 'mbnas[nnunet]'" in capsys.readouterr().err
@@ -133,7 +133,7 @@ def test_without_nnunet_it_is_told_what_to_install(finished, tmp_path, capsys, m
         (["0vgg3", "--network", "0vgg3"], "chooses a network of a study"),
     ],
 )
-def test_what_cannot_be_exported_is_refused(tmp_path, capsys, what, sentence):
+def test_networks_that_cannot_be_exported_are_refused(tmp_path, capsys, what, sentence):
     first, *options = what
     assert main(["export", first, "--to", "nnunet", str(tmp_path), *options]) == 2
     assert sentence in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The whole experiment, small: complete by parts, resumed at any stage, nothing trained twice."""
+"""A small experiment: complete studies, resumed at any stage, nothing trained twice."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ SMALL = ("--evaluations", "3", "--initialisations", "1", "--network", "unet-geno
 
 @pytest.fixture(scope="session")
 def reproduce(dataset, options):
-    """Run the experiment in a directory, in this process; return the exit status."""
+    """Run the experiment in a directory in this process; return the exit status."""
 
     def run(directory, *more):
         inline = ("--set", "run.executor=inline")
@@ -30,14 +30,14 @@ def reproduce(dataset, options):
 
 @pytest.fixture(scope="session")
 def reproduced(reproduce, tmp_path_factory):
-    """An experiment run to its end, undisturbed."""
+    """An experiment run to its end without interruption."""
     directory = tmp_path_factory.mktemp("experiments") / "whole"
     assert reproduce(directory) == 0
     return directory
 
 
 def trainings(study):
-    """All trainings of a study by their keys."""
+    """Return all trainings of a study by key."""
     if not (study / "study.toml").exists():
         return {}
     with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
@@ -45,19 +45,19 @@ def trainings(study):
 
 
 def ran(record):
-    """What tells one run of a training from another."""
+    """Return the part of a record that differs between two runs of a training."""
     return record.started_at, record.worker, record.wall_s
 
 
 def outcomes(directory):
-    """What must be equal, whenever an experiment was interrupted."""
+    """Return the parts that must be equal, wherever an experiment was interrupted."""
     return {
         study: {key: each.score for key, each in trainings(directory / study).items()}
         for study in STUDIES
     }
 
 
-def test_every_study_is_complete_by_itself(reproduced, capsys):
+def test_every_study_is_complete(reproduced, capsys):
     for study in SPACE_NAMES:
         assert main(["status", str(reproduced / study)]) == 0
         assert "3 of 3 networks evaluated" in capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_trainings_that_studies_share_were_run_once(reproduced):
     assert shared >= 4
 
 
-def test_an_experiment_whose_dataset_and_directory_were_moved_goes_on(
+def test_an_experiment_whose_dataset_and_directory_moved_resumes(
     reproduced, reproduce, dataset, options, tmp_path, capsys
 ):
     directory = shutil.copytree(reproduced, tmp_path / "elsewhere", symlinks=True)
@@ -92,13 +92,13 @@ def test_an_experiment_whose_dataset_and_directory_were_moved_goes_on(
     assert f"is not at {moved}: its prepared slices are used" in capsys.readouterr().err
 
 
-def test_slices_lie_in_one_place(reproduced):
+def test_slices_are_prepared_once(reproduced):
     assert all((reproduced / study / "slices").is_symlink() for study in STUDIES)
     assert len(list((reproduced / "slices").iterdir())) == 1
     assert (reproduced / "mixed/slices").readlink().as_posix() == "../slices"
 
 
-def test_the_comparison_holds_what_was_found_and_the_baselines(reproduced, capsys):
+def test_the_comparison_has_the_networks_found_and_the_baselines(reproduced, capsys):
     assert main(["status", str(reproduced / "comparison")]) == 0
     assert "finished" in capsys.readouterr().out
     with Ledger.open(reproduced / "comparison/ledger.sqlite", read_only=True) as ledger:
@@ -112,7 +112,7 @@ def test_the_comparison_holds_what_was_found_and_the_baselines(reproduced, capsy
     assert found <= fresh
 
 
-def test_one_page_shows_it_all(reproduced):
+def test_one_page_shows_everything(reproduced):
     page = (reproduced / "report.html").read_text(encoding="utf-8")
     for study in STUDIES:
         assert f'href="{study}/report.html"' in page
@@ -129,7 +129,7 @@ def test_the_same_command_trains_nothing_again(reproduce, reproduced, monkeypatc
 
 
 @pytest.mark.slow
-def test_cut_in_every_stage_it_comes_to_the_same_end(
+def test_interrupted_in_every_stage_the_result_is_the_same(
     reproduce, reproduced, tmp_path, monkeypatch, capsys
 ):
     directory = tmp_path / "cut"
@@ -165,7 +165,7 @@ def test_an_interrupted_preparation_leaves_nothing(reproduce, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def test_some_of_the_spaces(reproduce, tmp_path, capsys):
+def test_only_some_of_the_spaces(reproduce, tmp_path, capsys):
     assert reproduce(tmp_path / "two", "--spaces", "bilevel,macro", "--evaluations", "1") == 0
     assert not (tmp_path / "two/mixed").exists()
     assert "Macro and Bilevel" in capsys.readouterr().out
@@ -183,7 +183,7 @@ def test_some_of_the_spaces(reproduce, tmp_path, capsys):
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else None,
 )
-def test_mistakes_are_one_sentence_before_anything_is_made(
+def test_mistakes_are_one_sentence_before_anything_is_written(
     more, status, told, reproduce, tmp_path, capsys
 ):
     with suppress(SystemExit):
@@ -194,11 +194,11 @@ def test_mistakes_are_one_sentence_before_anything_is_made(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_is_no_experiment(reproduce, finished, capsys):
+def test_a_study_is_not_an_experiment(reproduce, finished, capsys):
     assert reproduce(finished) == 1
     assert "is one study" in capsys.readouterr().err
 
 
-def test_an_experiment_keeps_to_its_settings(reproduce, reproduced, capsys):
+def test_an_experiment_refuses_other_settings(reproduce, reproduced, capsys):
     assert reproduce(reproduced, "--set", "training.epochs=9") == 1
     assert "training.epochs: 4 in the study, 9 asked for" in capsys.readouterr().err

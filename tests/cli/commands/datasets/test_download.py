@@ -26,7 +26,7 @@ def mirror(file_server, dataset, tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def download(mirror, tmp_path, capsys):
-    """Run the command; return its status and what it says on both outputs."""
+    """Run the command; return its status, standard output and standard error."""
 
     def run(name=NAME, address=f"{mirror.url}/msd/"):
         status = main(["download", name, str(tmp_path / "data"), "--from", address])
@@ -36,7 +36,7 @@ def download(mirror, tmp_path, capsys):
     return run
 
 
-def test_what_is_fetched_can_be_checked(download, dataset, tmp_path, capsys):
+def test_a_downloaded_dataset_can_be_checked(download, dataset, tmp_path, capsys):
     folder = tmp_path / "data" / NAME
     assert download() == (0, f"{folder}\n", f"mbnas: Next: mbnas check {folder}\n")
     assert main(["check", str(folder), "--set", "protocol.folds=2"]) == 0
@@ -44,7 +44,7 @@ def test_what_is_fetched_can_be_checked(download, dataset, tmp_path, capsys):
     assert (folder / "dataset.json").read_bytes() == (dataset / "dataset.json").read_bytes()
 
 
-def test_a_dataset_that_is_there_is_said_to_be(download, mirror, tmp_path):
+def test_an_existing_dataset_is_not_downloaded_again(download, mirror, tmp_path):
     folder = tmp_path / "data" / NAME
     download()
     status, out, error = download()
@@ -81,7 +81,7 @@ def test_each_mistake_is_one_sentence_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupted_download_says_that_it_goes_on(download, mirror, monkeypatch, tmp_path):
+def test_an_interrupted_download_says_how_to_resume(download, mirror, monkeypatch, tmp_path):
     def interrupt(*places, **options):
         raise KeyboardInterrupt
 

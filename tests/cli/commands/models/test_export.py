@@ -9,7 +9,7 @@ from ....prediction.conftest import card_of, write_model
 
 @pytest.fixture
 def study(tmp_path):
-    """A folder with two models, of which one is the best."""
+    """A folder with two models, one of them the best."""
     for name in ("best", "other"):
         write_model(tmp_path / f"study/weights/{name}", card_of(network="0vgg3", base_channels=4))
     return tmp_path / "study"

@@ -1,4 +1,4 @@
-"""``mbnas predict`` and ``mbnas evaluate`` as a person types them."""
+"""``mbnas predict`` and ``mbnas evaluate``."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def places(tmp_path_factory):
 
 @pytest.fixture
 def run(places, capsys, monkeypatch):
-    """Run a command among the places; returns its status, what it printed and what it said."""
+    """Run a command in the places; returns its status, standard output and standard error."""
     monkeypatch.chdir(places)
 
     def command(*arguments):
@@ -67,7 +67,7 @@ def test_a_folder_is_predicted_and_scored(run, places):
     assert "| Class | DSC |" in (places / "table.md").read_text()
 
 
-def test_one_file_by_the_members_of_one_fold(run, places):
+def test_one_file_predicted_by_the_members_of_one_fold(run, places):
     one = ("predict", "study", "images/case_1.nii.gz")
     for fold in "01":
         assert run(*one, f"fold{fold}.nii.gz", "--fold", fold)[0] == 0
@@ -112,7 +112,7 @@ def test_a_case_on_another_grid_is_named_and_the_others_are_scored(run, places):
     assert "1 case that could not be measured, in no mean: b." in text
 
 
-def test_the_memory_that_an_image_may_take_can_be_set(run):
+def test_the_memory_limit_of_an_image_can_be_set(run):
     one = ("predict", "study", "images/case_1.nii.gz", "tight.nii.gz", "--max-volume-gib")
     status, _, err = run(*one, "0.00001")
     assert status == 1
@@ -141,7 +141,7 @@ def test_the_memory_that_an_image_may_take_can_be_set(run):
         (["evaluate", "images", "images", "--dataset", "study"], 1, "has no dataset.json"),
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_leaves_nothing(run, places, arguments, status, words):
+def test_invalid_options_are_one_sentence_and_leave_nothing(run, places, arguments, status, words):
     found = run(*arguments)
     assert (found[0], found[1]) == (status, "")
     assert words in found[2]
@@ -149,7 +149,7 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(run, places, argument
     assert not (places / "x").exists()
 
 
-def test_a_folder_that_is_stopped_says_how_to_go_on(run, places, monkeypatch):
+def test_an_interrupted_folder_says_how_to_resume(run, places, monkeypatch):
     def stopped(*arguments):
         raise KeyboardInterrupt
 
@@ -165,7 +165,7 @@ def test_a_folder_that_is_stopped_says_how_to_go_on(run, places, monkeypatch):
     assert run("predict", "study", "images", "stopped")[0] == 0
 
 
-def test_an_image_that_cannot_be_predicted_is_told_of(run, places):
+def test_an_image_that_cannot_be_predicted_is_named(run, places):
     (places / "mixed").mkdir()
     two = np.ones((8, 8, 4, 2), np.float32)
     nib.save(nib.Nifti1Image(two, np.diag([1, 1, 9, 1])), places / "mixed/bad.nii.gz")

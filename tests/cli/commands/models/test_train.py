@@ -1,4 +1,4 @@
-"""``mbnas train`` as a user meets it: a model, the same model again, and every refusal."""
+"""``mbnas train``: a model, the same model again, and refused options."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from ...test_json import documented, keys
 
 @pytest.fixture
 def study(finished, tmp_path):
-    """A finished study of its own."""
+    """A copy of the finished study."""
     return shutil.copytree(finished, tmp_path / "study", symlinks=True)
 
 
@@ -74,12 +74,12 @@ def test_the_same_command_trains_nothing_again(study, capsys):
     assert "--name" in error
 
 
-def test_larger_slices_are_prepared_beside_the_search_s(study):
+def test_larger_slices_are_prepared_next_to_the_search_s(study):
     options = ("--size", "24", "--all-patients", "--set", "run.executor=inline")
     assert train(study, *options, "--name", "large") == 0
     assert read_card(study / "weights" / "large").slice_size == 24
     assert len([each for each in (study / "slices").iterdir() if each.is_dir()]) == 2
-    assert main(["status", str(study)]) == 0  # the search is what it was
+    assert main(["status", str(study)]) == 0  # the search is unchanged
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_larger_slices_are_prepared_beside_the_search_s(study):
         (["--set", "run.executor=ray"], 2, "runs on one machine"),
     ],
 )
-def test_what_cannot_be_is_said_in_words(study, capsys, options, status, words):
+def test_invalid_options_are_refused_with_a_message(study, capsys, options, status, words):
     assert train(study, *options) == status
     error = capsys.readouterr().err
     assert words in error
@@ -101,7 +101,7 @@ def test_what_cannot_be_is_said_in_words(study, capsys, options, status, words):
     assert not (study / "weights").exists()
 
 
-def test_images_that_half_precision_does_not_hold_leave_no_model_begun(study, capsys, monkeypatch):
+def test_images_that_half_precision_cannot_hold_start_no_model(study, capsys, monkeypatch):
     monkeypatch.setattr("mbnas.training.loading.half_precision.WORST_ERROR", 0.0)
     assert train(study, "--set", "training.slice_precision=float16") == 2
     error = capsys.readouterr().err
@@ -109,6 +109,6 @@ def test_images_that_half_precision_does_not_hold_leave_no_model_begun(study, ca
     assert not (study / "weights").exists()
 
 
-def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):
+def test_a_folder_that_is_not_a_study_is_refused(tmp_path, capsys):
     assert train(tmp_path / "nothing") == 1
     assert "is not a study" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What ``mbnas figures`` writes, prints and says."""
+"""What ``mbnas figures`` writes and prints."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def compared(finished, tmp_path_factory):
     return study
 
 
-def test_a_compared_study_has_every_figure_in_every_format(compared, capsys):
+def test_a_study_with_a_comparison_has_every_figure_in_every_format(compared, capsys):
     assert main(["figures", str(compared)]) == 0
     said = capsys.readouterr()
     paths = [str(compared / "figures" / f"{n}.{k}") for n in NAMES for k in ("pdf", "svg", "png")]
@@ -51,7 +51,7 @@ def test_another_process_writes_the_same_bytes(compared, tmp_path):
     assert contents[0] == contents[1]
 
 
-def test_what_cannot_be_drawn_yet_is_said_and_why(searched, tmp_path, capsys):
+def test_figures_that_cannot_be_drawn_yet_are_named_with_the_reason(searched, tmp_path, capsys):
     asked = ["figures", str(searched), "--output", str(tmp_path / "new" / "here")]
     assert main([*asked, "--format", "svg"]) == 0
     said = capsys.readouterr()
@@ -65,7 +65,7 @@ def test_what_cannot_be_drawn_yet_is_said_and_why(searched, tmp_path, capsys):
     assert said.err.splitlines() == sentences
 
 
-def test_several_studies_have_progress_alone(searched, compared, tmp_path, capsys):
+def test_several_studies_have_only_the_progress_figure(searched, compared, tmp_path, capsys):
     asked = ["figures", str(searched), str(compared), "--output", str(tmp_path)]
     assert main([*asked, "--format", "svg", "--label", "local", "--label", "local"]) == 0
     said = capsys.readouterr()
@@ -82,14 +82,14 @@ def test_several_studies_have_progress_alone(searched, compared, tmp_path, capsy
         (["--label", "a", "--label", "b"], "--label was given 2 times for 1 studies"),
     ],
 )
-def test_what_cannot_be_asked_for(searched, options, sentence, capsys):
+def test_invalid_options_are_refused(searched, options, sentence, capsys):
     assert main(["figures", str(searched), *options]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith(f"mbnas: {sentence}")
 
 
-def test_a_missing_folder_of_slices_costs_one_figure(compared, tmp_path, capsys):
+def test_without_slices_only_one_figure_is_missing(compared, tmp_path, capsys):
     study = shutil.copytree(compared, tmp_path / "moved")
     shutil.rmtree(study / "slices")
     assert main(["figures", str(study), "--format", "svg"]) == 0
@@ -99,7 +99,7 @@ def test_a_missing_folder_of_slices_costs_one_figure(compared, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("arguments", [["status", "STUDY"], ["report", "STUDY"], ["space"]])
-def test_other_commands_load_no_matplotlib(arguments, searched):
+def test_other_commands_do_not_load_matplotlib(arguments, searched):
     filled = [str(searched) if each == "STUDY" else each for each in arguments]
     code = (
         "import sys\nfrom mbnas.cli.main import main\n"

@@ -8,7 +8,7 @@ from mbnas.cli.commands.searches import search
 from mbnas.cli.main import main
 
 
-def test_a_finished_study_has_all_its_parts(finished, capsys):
+def test_a_finished_study_has_all_parts(finished, capsys):
     for part in ("study.toml", "ledger.sqlite", "report.html", "slices"):
         assert (finished / part).exists()
     assert main(["status", str(finished), "--json"]) == 0
@@ -25,7 +25,7 @@ def test_a_finished_study_has_all_its_parts(finished, capsys):
     )
 
 
-def test_scores_differ_or_comparing_ledgers_would_mean_nothing(finished, content):
+def test_scores_differ_so_that_comparing_ledgers_is_meaningful(finished, content):
     _, trainings, _ = content(finished)
     assert len({score for *_, score in trainings}) > 3
 
@@ -36,7 +36,7 @@ def test_a_finished_study_trains_nothing_again(finished, dataset, content):
     assert content(finished) == before
 
 
-def test_another_configuration_is_refused_with_the_difference(finished, dataset, capsys):
+def test_another_configuration_is_refused_with_the_differences(finished, dataset, capsys):
     assert main(["search", str(dataset), str(finished), "--set", "training.epochs=9"]) == 1
     error = capsys.readouterr().err
     assert "training.epochs: 4 in the study, 9 asked for" in error
@@ -51,7 +51,7 @@ def test_the_number_of_workers_makes_no_difference(workers, finished, command, c
     assert content(tmp_path / "study") == content(finished)
 
 
-def test_the_page_of_a_search_that_runs_says_so(dataset, options, tmp_path, monkeypatch):
+def test_the_page_of_a_running_search_says_so(dataset, options, tmp_path, monkeypatch):
     pages = []
     monkeypatch.setattr(search, "write_report", lambda summary, path: pages.append(summary))
     budget = ("--set", "run.executor=inline", "--set", "search.evaluations=1")

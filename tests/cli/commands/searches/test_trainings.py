@@ -1,4 +1,4 @@
-"""Trainings listed for people: what failed and why."""
+"""Trainings listed for people: failed ones and reasons."""
 
 import shutil
 from dataclasses import replace
@@ -22,11 +22,11 @@ def listed(capsys, monkeypatch):
     return run
 
 
-def test_a_sound_study_has_none_to_list(finished, listed):
+def test_a_sound_study_lists_no_training(finished, listed):
     assert "none of 12 trainings failed, and no run was lost." in listed(finished)
 
 
-def test_all_are_listed_on_demand(finished, listed):
+def test_all_trainings_are_listed_on_demand(finished, listed):
     lines = listed(finished, "--all").splitlines()
     assert lines[0].rstrip() == "12 trainings"
     assert sum(" cpu " in line for line in lines) == 12
@@ -40,7 +40,7 @@ def test_a_study_without_a_training_says_so(finished, listed, tmp_path):
     assert listed(study) == f"{study}: no training has ended yet.\n"
 
 
-def test_what_failed_is_listed_with_its_reason_and_sequel(finished, listed, tmp_path):
+def test_failures_are_listed_with_reason_and_sequel(finished, listed, tmp_path):
     study = shutil.copytree(finished, tmp_path / "study")
     with Ledger.open(study / "ledger.sqlite") as ledger:
         record = ledger.trainings(with_epochs=False)[0]
