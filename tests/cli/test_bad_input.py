@@ -43,7 +43,7 @@ def refused(capsys, *arguments):
             "nearest that does is training.epochs",
         ),
         (["search", "DATA", "STUDY", "--protocol", "fast"], "There is no protocol 'fast'"),
-        (["search", "DATA", "STUDY", "--device", "gpu9"], "is no device"),
+        (["search", "DATA", "STUDY", "--device", "gpu9"], "is not a device"),
         (["search", "DATA", "STUDY", "--address", "auto"], "needs --executor ray"),
         (["compare", "STUDY", "--address", "auto"], "needs --executor ray"),
         (["search", "DATA", "STUDY", "--set", "run.gpu_share=2.0"], "at most 1"),

@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_no_score(task):
     assert record.error.endswith("try a smaller training.learning_rate or float32.")
 
 
-SHORTAGES = {
+OUT_OF_MEMORY = {
     "device": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee there."),
     "context": RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"),
     "library": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
@@ -177,7 +177,7 @@ def failing(error):
     [(train, "load_slices"), (course, "count_overlap"), (step, "make_loss")],
     ids=["loading", "validating", "training"],
 )
-@pytest.mark.parametrize("error", SHORTAGES.values(), ids=SHORTAGES)
+@pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY)
 def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, where, error):
     monkeypatch.setattr(module, where, failing(error))
     with pytest.raises(OutOfMemory, match=r"^Memory ran out( on cpu)?: .+$") as raised:
@@ -188,7 +188,7 @@ def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, w
 
 
 def test_memory_that_runs_out_in_the_measured_volumes_is_raised_too(task, monkeypatch):
-    monkeypatch.setattr(train, "_measured_volumes", failing(SHORTAGES["device"]))
+    monkeypatch.setattr(train, "_measured_volumes", failing(OUT_OF_MEMORY["device"]))
     for alone in (False, True):
         with pytest.raises(OutOfMemory, match="Memory ran out on cpu"):
             run_training(replace(task, alone=alone))
@@ -203,13 +203,13 @@ def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, m
         large = torch.zeros(1000)
         lost.append(weakref.ref(large))
         lost.append(weakref.ref(self.step.networks[0]))
-        raise SHORTAGES["device"]
+        raise OUT_OF_MEMORY["device"]
 
     monkeypatch.setattr(loop.TrainingLoop, "run_step", running_out)
     with pytest.raises(OutOfMemory) as raised:
         run_training(task)
     assert [each() for each in lost] == [None, None]
-    assert raised.value.__cause__ is SHORTAGES["device"]
+    assert raised.value.__cause__ is OUT_OF_MEMORY["device"]
     monkeypatch.setattr(loop.TrainingLoop, "run_step", run_step)
     again = run_training(task)
     assert (again.epochs, again.score) == (expected.epochs, expected.score)
@@ -337,7 +337,7 @@ def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch
 def test_a_repeat_that_ran_out_of_memory_counts_for_nothing_unless_it_was_alone(task, monkeypatch):
     def outcome(_tasks, _data, *, attempt):
         if attempt:
-            raise SHORTAGES["device"]
+            raise OUT_OF_MEMORY["device"]
         return [attempt_of(score=0.4, collapsed=(1,))]
 
     monkeypatch.setattr(train, "train_together", outcome)

@@ -1,1 +1,1 @@
-"""One training: one network, one fold, one initialisation."""
+"""Training one network on one fold from one initialisation, and final trainings."""

@@ -1,4 +1,4 @@
-"""Predicted slices as the ledger keeps them: one byte a pixel, compressed; no torch needed."""
+"""Predicted slices as the ledger keeps them: one byte per pixel, compressed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mbnas.errors import StudyError
 
 
 def pack_prediction(predicted_NSS: UInt8[np.ndarray, "slice side side"]) -> bytes:
-    """Return what a record of a volume keeps of its predicted slices."""
+    """Return predicted slices as a volume's record keeps them."""
     return zlib.compress(predicted_NSS.tobytes())
 
 
 def unpack_prediction(
     prediction: bytes, volume: PreparedVolume, *, num_classes: int
 ) -> UInt8[np.ndarray, "slice side side"]:
-    """Return the predicted slices that a record of a volume holds.
+    """Return the predicted slices of a volume's record.
 
     Args:
-        prediction: As :func:`pack_prediction` makes it.
+        prediction: From :func:`pack_prediction`.
         volume: The volume's prepared slices.
-        num_classes: Background included; no pixel holds an index beyond.
+        num_classes: Number of classes, background included; indices must be below.
 
     Raises:
-        StudyError: if it cannot be unpacked or is of another size.
+        StudyError: if it cannot be unpacked, has another size or holds other indices.
     """
     side = volume.plane.slice_size
     try:
@@ -42,7 +42,7 @@ def unpack_prediction(
 
 def _damaged(case: str, finding: str) -> StudyError:
     return StudyError(
-        f"The ledger is damaged (volumes, case_name {case!r}, prediction: {finding}). All else can "
-        "be read. Restore the ledger from a copy, or set that prediction to NULL: then no "
+        f"The ledger is damaged (volumes, case_name {case!r}, prediction: {finding}). Everything "
+        "else can be read. Restore the ledger from a copy, or set that prediction to NULL: then no "
         "segmentation of that case is shown."
     )

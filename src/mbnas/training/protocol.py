@@ -1,7 +1,7 @@
 """The protocol: every choice that a score depends on, and its digest.
 
-Scores of different protocols never mix. Two presets span the range: ``paper`` is the
-paper's protocol, ``quick`` gives steady scores on a machine without a GPU.
+Scores of different protocols never mix. There are two presets: ``paper`` is the paper's protocol,
+and ``quick`` gives reliable scores on a machine without a GPU.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 3.1.
 """
@@ -35,11 +35,11 @@ class CrossValidationSettings:
     """How a network is scored: the ``[protocol]`` section of a configuration.
 
     Attributes:
-        name: The preset that the protocol grew from; for people, not part of the digest.
-        folds: Parts into which the patients are split for cross-validation, 2 or more.
-        initialisations: Trainings per fold, each from weights of its own.
-        scored_fraction: The last part of the epochs, over which the score is averaged.
-        test_fraction: How many of the patients are held out, in [0, 1): they are in no fold,
+        name: The preset that the protocol is based on; for people, not part of the digest.
+        folds: Number of folds for cross-validation, 2 or more.
+        initialisations: Trainings per fold, each with its own initial weights.
+        scored_fraction: Fraction of the epochs, at the end, over which the score is averaged.
+        test_fraction: Fraction of the patients that are held out, in [0, 1): they are in no fold,
             and no choice of the search depends on them.
 
     Raises:
@@ -66,34 +66,34 @@ class CrossValidationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How one training goes: the ``[training]`` section of a configuration.
+    """How a network is trained: the ``[training]`` section of a configuration.
 
     Attributes:
         epochs: Number of epochs.
         steps_per_epoch: Optimiser steps in an epoch; ``None`` is one pass over the slices.
             A fixed number makes a training's length independent of the dataset's size.
-        batch_size: Slices per step, 2 or more: batch normalisation needs two values a channel.
-        learning_rate: Adam's, at its peak.
-        decay_exponent: Of the polynomial decay, ``(1 - step / steps) ** decay_exponent``.
-        warmup_steps: First steps, over which the learning rate rises linearly.
+        batch_size: Slices per step, 2 or more: batch normalisation needs two values per channel.
+        learning_rate: Adam's peak learning rate.
+        decay_exponent: Exponent of the decay, ``(1 - step / steps) ** decay_exponent``.
+        warmup_steps: Number of first steps in which the learning rate rises linearly.
         loss: A name of :mod:`mbnas.training.loop.losses`.
         base_channels: Channels at level 0.
-        head_bias: How the head's bias starts: as torch draws it, or at the logarithm of how
-            frequent each class is. The latter keeps a network from switching its last
-            features off to say "background", after which a class can stay unlearnt.
+        head_bias: How the head's bias starts: as torch draws it, or at the logarithm of the class
+            frequencies. The latter keeps a network from switching off its last features to
+            predict only background, after which it may never learn a class.
         collapse_repeats: How often a collapsed training (:mod:`mbnas.training.loop.collapse`) is
-            repeated from another initialisation before its result stands.
+            repeated, at most, from another initialisation.
         precision: ``bfloat16`` autocast, ``float32``, or ``auto``, which a study resolves
             once for its device.
-        step: How a step is run: ``eager``, one operation at a time; ``compiled`` by torch;
+        step: How a step runs: ``eager``, one operation at a time; ``compiled`` by torch;
             ``graph``, recorded once as a CUDA graph; or ``auto``, which a study resolves once,
-            by measuring. Rounding differs, so it is a setting like the precision.
-        fused: Which trainings of a network advance together in one program: none (``off``),
-            the ``folds`` of an initialisation, ``all`` of a score; ``auto`` as above.
-        slice_precision: In which slices are kept in memory. ``float16`` takes half of it where
-            images allow that (:mod:`mbnas.training.loading.half_precision`); a network is given
-            them in float32 either way.
-        threads: CPU threads of a training; a score depends on them, so they are a setting.
+            by measuring. Rounding differs, so the score depends on it.
+        fused: Which trainings of a network are fused: none (``off``), the ``folds`` of an
+            initialisation, ``all`` of a score; ``auto`` as above.
+        slice_precision: Precision of slices in memory. ``float16`` halves their memory if the
+            images allow it (:mod:`mbnas.training.loading.half_precision`); the network's input
+            is float32 in both cases.
+        threads: CPU threads of a training; the score depends on them.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -152,7 +152,7 @@ class TrainingSettings:
 
 
 def num_together(fused: Fusion, *, folds: int, initialisations: int) -> int:
-    """Return how many trainings of a network advance together.
+    """Return how many trainings of a network are fused.
 
     >>> [num_together(each, folds=5, initialisations=3) for each in ("off", "folds", "all")]
     [1, 5, 15]
@@ -166,11 +166,11 @@ class Protocol:
 
     Attributes:
         evaluation: Folds, initialisations, scored epochs.
-        training: The loop.
-        augmentation: The variation of training slices.
-        preparation: From volumes to slices.
-        seed: Root of folds, initialisations and batches.
-        data: Digest of the prepared slices and of who belongs to which patient.
+        training: How a network is trained.
+        augmentation: How training slices are varied.
+        preparation: How volumes become slices.
+        seed: Root seed of folds, initialisations and batches.
+        data: Digest of the prepared slices and the patient of each case.
     """
 
     evaluation: CrossValidationSettings = field(default_factory=CrossValidationSettings)
@@ -184,20 +184,20 @@ class Protocol:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any choice.
 
-        How many initialisations are averaged is none of a single training's choices, so
-        studies that differ in that alone share their trainings.
+        The number of initialisations does not affect a single training, so studies that differ
+        only in it share their trainings.
         """
         return _digest(self)
 
     @property
     def first_scored_epoch(self) -> int:
-        """The first epoch (from 1) whose validation counts; later ones all do."""
+        """The first epoch (from 1) that is scored; all later epochs are scored too."""
         epochs = self.training.epochs
         return epochs - max(1, round(epochs * self.evaluation.scored_fraction)) + 1
 
 
 _CHOSEN_LATER = {"step": "eager", "fused": "off", "slice_precision": "float32"}
-"""Choices that there were not always, and what was done then: digests from that time stand."""
+"""Settings added later, and their values before that: they keep earlier digests unchanged."""
 
 
 @lru_cache(maxsize=16)
@@ -239,13 +239,13 @@ PAPER_DATASETS: dict[str, dict[str, dict[str, object]]] = {
     "prostate": {"training": {"epochs": 100}},
     "spleen": {"training": {"epochs": 50}},
 }
-"""What the paper's protocol has for a dataset, by section and key, over the preset ``paper``."""
+"""What the paper's protocol sets for a dataset, by section and key, over the preset ``paper``."""
 
 _DECLARED = re.compile(r"(?:(?:task|dataset)\d+_)?(?P<name>[a-z]+)")
 
 
 def recognised_dataset(declared: str) -> str | None:
-    """Return which of the paper's datasets one is by the name it declares, or ``None``.
+    """Return the paper's dataset that a declared name refers to, or ``None``.
 
     >>> recognised_dataset("PROSTATE"), recognised_dataset("Task09_Spleen")
     ('prostate', 'spleen')

@@ -1,11 +1,10 @@
 """One training as a worker runs it: one network, one fold, one initialisation.
 
-The same task gives the same weights bit for bit on one machine and device, whatever else
-runs there: its seeds follow from its key, its threads and precision are settings, and
-nothing is shared with other trainings but the read-only slices. Seeds do not depend on
-the network, so networks are compared on the same batches and augmentations. Where trainings
-of a network advance together, which ones do is a choice of the protocol, so this holds for
-them as well.
+The same task gives the same weights bit for bit on one machine and device, whatever else runs
+there: its seeds follow from its key, its threads and precision are settings, and trainings share
+only the read-only slices. Seeds do not depend on the network, so networks are compared on the same
+batches and augmentations. This also holds for fused trainings, as the protocol decides which are
+fused.
 """
 
 from __future__ import annotations
@@ -31,31 +30,31 @@ from mbnas.training.training_record import TrainingRecord, VolumeRecord
 
 
 def run_training(task: TrainingTask) -> TrainingRecord:
-    """Return a training's record; one that cannot be finished carries its error.
+    """Return a training's record; a failed training's record has its error.
 
     A collapsed training is repeated from another initialisation as often as the protocol
-    says. The attempt with the fewest collapsed classes counts, then the one with the lowest
-    training loss; one that fails does not undo those before it. But where
-    one fails for want of memory, which others on the device may have had, the whole training
-    does, unless it had the device to itself: what counts must not depend on who else was there.
+    allows. The attempt with the fewest collapsed classes counts, then the one with the lowest
+    training loss. A failed repetition does not affect earlier attempts. If a repetition runs out
+    of memory, the whole training does, unless it had the device to itself: the result must not
+    depend on what else runs on the device.
 
     Raises:
-        OutOfMemory: if memory ran out. This process can go on with other trainings.
+        OutOfMemory: if memory ran out. This process can run other trainings afterwards.
     """
     return run_together((task,))[0]
 
 
 def run_together(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
-    """Return the records of trainings of one network that advance together.
+    """Return the records of fused trainings of one network.
 
-    Each is as :func:`run_training` has it. What took time for all of them is shared out evenly
-    between the records, one after another, so that durations add up to the worker's own.
+    Each is as in :func:`run_training`. Their common duration is divided evenly between the
+    records, which start one after another, so that durations add up to the worker's.
 
     Args:
         tasks: One or more, of one network, protocol and device.
 
     Raises:
-        OutOfMemory: if memory ran out. This process can go on with other trainings.
+        OutOfMemory: if memory ran out. This process can run other trainings afterwards.
     """
     start = time.monotonic()
     device = tasks[0].device
@@ -77,24 +76,24 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
     attempts: list[list[Attempt]] = [[] for _ in tasks]
     errors: dict[int, TrainingError] = {}
     num_started = [0] * len(tasks)
-    going = list(range(len(tasks)))
+    unfinished = list(range(len(tasks)))
     try:
         with memory_errors(device):
             data = load_slices(tasks[0].slices, device, settings.slice_precision)
             beat()
             for number in range(settings.collapse_repeats + 1):
-                for index in going:
+                for index in unfinished:
                     num_started[index] += 1
-                outcomes = _outcomes([tasks[index] for index in going], data, number)
-                for index, outcome in zip(tuple(going), outcomes, strict=True):
+                outcomes = _attempts_of([tasks[index] for index in unfinished], data, number)
+                for index, outcome in zip(tuple(unfinished), outcomes, strict=True):
                     if isinstance(outcome, TrainingError):
                         errors[index] = outcome
-                        going.remove(index)
+                        unfinished.remove(index)
                         continue
                     attempts[index].append(outcome)
                     if not outcome.collapse.collapsed:
-                        going.remove(index)
-                if not going:
+                        unfinished.remove(index)
+                if not unfinished:
                     break
     except OutOfMemory:
         if not (all(attempts) and tasks[0].alone):
@@ -116,10 +115,10 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
     )
 
 
-def _outcomes(
+def _attempts_of(
     tasks: Sequence[TrainingTask], data: SliceSource, attempt: int
 ) -> Sequence[Attempt | TrainingError]:
-    """Return what became of trainings; whatever a user's own network raises is their failure."""
+    """Return the attempts or errors of trainings; any error of a user's own network fails them."""
     network = tasks[0].architecture
     try:
         with memory_errors(tasks[0].device):
@@ -142,7 +141,7 @@ def _record(
     wall_s: float,
     started_at: str,
 ) -> TrainingRecord:
-    """Return what is kept of a training: its best attempt, or why there is none."""
+    """Return the record of a training: its best attempt, or its error."""
     record = TrainingRecord(
         key=task.key,
         score=None,
@@ -160,8 +159,8 @@ def _record(
             volumes = _measured_volumes(task, data, best)
     except OutOfMemory:
         raise
-    except TrainingError as unmeasured:
-        return replace(record, error=str(unmeasured))
+    except TrainingError as measuring_error:
+        return replace(record, error=str(measuring_error))
     return replace(
         record,
         score=best.score,

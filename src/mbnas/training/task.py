@@ -1,4 +1,4 @@
-"""One training as a value: all that a worker needs to know of it."""
+"""One training as a value: everything that a worker needs to run it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Measure = Literal["nothing", "volumes", "volumes and predictions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTask:
-    """All that a worker needs for one training; small, and picklable.
+    """Everything that a worker needs for one training; small and picklable.
 
     Attributes:
         architecture: The network.
-        protocol: Every choice the score depends on, precision resolved.
-        fold: Which fold validates, from 0.
-        initialisation: Which initialisation, from 0.
+        protocol: Every choice that the score depends on, resolved.
+        fold: Number of the validation fold, from 0.
+        initialisation: Number of the initialisation, from 0.
         slices: Directory of the prepared slices.
         device: Where to train, as torch names it.
-        measure: Whether the trained network is to be measured on the volumes of its
-            validation and of held-out patients, and whether to keep its predictions of them.
-        memory_bytes: How much memory of its device it is predicted to need
-            (:mod:`mbnas.training.device.predicted_memory`); ``None`` where that is not known.
-        alone: Whether no other training may run on its device meanwhile.
+        measure: Whether to measure the trained network on the volumes of validation and held-out
+            patients, and whether to keep its predictions.
+        memory_bytes: Predicted memory on its device
+            (:mod:`mbnas.training.device.predicted_memory`); ``None`` if unknown.
+        alone: Whether it has its device to itself.
     """
 
     architecture: Architecture

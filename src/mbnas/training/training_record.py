@@ -1,7 +1,7 @@
-"""What one training leaves behind: values without torch, which the ledger keeps.
+"""The record of one training, as values that the ledger keeps.
 
-A training is named by its :class:`TrainingKey`. A training that fails has an error
-in place of a score, never a score of zero.
+A training is named by its :class:`TrainingKey`. A failed training has an error instead of a score,
+never a score of zero.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Literal
 from mbnas.scoring.class_metrics import ClassMetrics
 
 FIRST_FRESH = 1000
-"""Initialisations from here on are kept from every search: no network is chosen by them."""
+"""No search uses initialisations from here on: they are for comparisons."""
 MOST_FRESH = 1000
-"""How many fresh initialisations there may be."""
+"""The largest number of fresh initialisations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingKey:
-    """Which training: two trainings with the same key are the same training.
+    """The key of a training: trainings with the same key are the same training.
 
     Attributes:
         network: Digest of the network.
         protocol: Digest of the protocol.
-        fold: Which fold validates, from 0.
-        initialisation: Which initialisation of the weights, from 0.
+        fold: Number of the validation fold, from 0.
+        initialisation: Number of the initialisation of the weights, from 0.
     """
 
     network: str
@@ -40,7 +40,7 @@ class TrainingKey:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether its initialisation is one that no search sees."""
+        """Whether no search uses its initialisation."""
         return self.initialisation >= FIRST_FRESH
 
     def __str__(self) -> str:
@@ -56,11 +56,11 @@ class EpochRecord:
 
     Attributes:
         epoch: Number of the epoch, from 1.
-        learning_rate: At the epoch's last step.
-        loss: Mean over the epoch's steps; may be infinite or not a number.
-        class_dice: Validation Dice per foreground class, mean over patients; an element
-            is ``None`` where the class is defined for no patient. ``None`` altogether
-            where the epoch was not validated.
+        learning_rate: Of the epoch's last step.
+        loss: Mean over the epoch's steps; it may be infinite or nan.
+        class_dice: Validation Dice per foreground class, mean over patients. An element is
+            ``None`` if the Dice of the class is undefined for all patients. ``None`` for an epoch
+            that was not validated.
     """
 
     epoch: int
@@ -77,15 +77,15 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRecord:
-    """What a trained network made of one volume that it had not learned from.
+    """The metrics of a trained network on one volume that it was not trained on.
 
     Attributes:
         case: Name of the case.
-        patient: Whom it belongs to.
+        patient: The patient of the case.
         held_out: Whether the patient is in no fold.
-        measures: Of each foreground class, on the voxel grid of the case's file.
-        prediction: Class indices of its prepared slices, one byte a pixel, compressed by
-            zlib; ``None`` where they were not kept or not asked for.
+        measures: Metrics of each foreground class, on the voxel grid of the case's file.
+        prediction: Class indices of its prepared slices, one byte per pixel, compressed by
+            zlib; ``None`` if they were not kept or not read.
     """
 
     case: str
@@ -97,29 +97,28 @@ class VolumeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecord:
-    """One training as it ended, well or not.
+    """One training that has ended, with a score or an error.
 
     Attributes:
-        key: Which training.
+        key: The training's key.
         score: Validation Dice averaged over the scored epochs; ``None`` if it failed.
         collapsed: Indices of the classes (in prepared labels, where 0 is background) that
             the trained network predicts on none of the training slices that show them; empty
-            for a sound training.
+            if the training did not collapse.
         absent: Classes that no training slice shows.
-        unpredicted: Classes that validation patients have and that no scored epoch predicted.
-        attempts: How often it was started from a fresh initialisation, from 1.
-        error: Why there is no score, in one sentence; ``None`` if there is one.
-        wall_s: Duration in seconds, all attempts together.
-        slices_per_s: Training slices per second of training time, where measured.
+        unpredicted: Classes of validation patients that were predicted in no scored epoch.
+        attempts: Number of attempts, from 1.
+        error: Why there is no score, in one sentence; ``None`` if there is a score.
+        wall_s: Duration of all attempts in seconds.
+        slices_per_s: Training slices per second of training time, if measured.
         worker: Where it ran, such as ``"host:0 cuda:1"``.
         started_at: ISO 8601, in UTC.
-        epochs: Ascending; those of the attempt that counts.
-        volumes: What the network made of the volumes of validation and held-out patients,
-            where that was asked for.
-        borrowed: Whether another study ran it, and this one took it from there.
+        epochs: Epochs of the attempt that counts, ascending.
+        volumes: Metrics on the volumes of validation and held-out patients, if measured.
+        borrowed: Whether it was taken over from another study, which ran it.
 
     Raises:
-        ValueError: unless exactly one of score and error is there and epochs ascend.
+        ValueError: unless it has either a score or an error, and epochs ascend.
     """
 
     key: TrainingKey
@@ -141,10 +140,10 @@ class TrainingRecord:
         if (self.score is None) == (self.error is None):
             raise ValueError(
                 f"A training has a score (={self.score}) or an error (={self.error!r}), "
-                "one and not both."
+                "and not both."
             )
         if self.score is not None and not math.isfinite(self.score):
-            raise ValueError(f"score (={self.score}) must be finite; say why not as an error.")
+            raise ValueError(f"score (={self.score}) must be finite; give an error otherwise.")
         if self.attempts < 1:
             raise ValueError(f"attempts (={self.attempts}) must be 1 or more.")
         numbers = [record.epoch for record in self.epochs]
@@ -157,16 +156,16 @@ LostRunKind = Literal["worker died", "out of memory", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostRunRecord:
-    """One run of a training that came to nothing.
+    """One lost run of a training.
 
     Attributes:
-        key: Which training.
-        kind: What happened: its worker died, memory ran out, or the training itself failed.
-        reason: In a sentence or two.
-        wall_s: How long it had run, in seconds; 0 where nobody knows.
-        worker: Where it ran, as far as that is known.
+        key: The training's key.
+        kind: Why: its worker died, memory ran out, or the training failed.
+        reason: In one or two sentences.
+        wall_s: How long it had run, in seconds; 0 if unknown.
+        worker: Where it ran, if known.
         started_at: ISO 8601, in UTC.
-        withdrawn: Whether it no longer counts, because the training was asked for again.
+        withdrawn: Whether it no longer counts, because a user had the training rerun.
     """
 
     key: TrainingKey

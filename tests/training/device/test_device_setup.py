@@ -56,9 +56,9 @@ def test_a_device_that_is_there_is_taken(machine, cuda, name, resolved):
 @pytest.mark.parametrize(
     ("cuda", "name", "sentence"),
     [
-        (0, "gpu", r"\(='gpu'\) is no device: use auto, cpu, cuda or cuda:0\."),
-        (0, "", r"\(=''\) is no device"),
-        (2, "cuda:-1", r"\(='cuda:-1'\) is no device"),
+        (0, "gpu", r"\(='gpu'\) is not a device: use auto, cpu, cuda or cuda:0\."),
+        (0, "", r"\(=''\) is not a device"),
+        (2, "cuda:-1", r"\(='cuda:-1'\) is not a device"),
         (0, "cuda", r"\(='cuda'\) is not on this machine, which has 0 CUDA devices: use cpu or"),
         (2, "cuda:2", r"\(='cuda:2'\) is not on this machine, which has 2 CUDA devices"),
         (0, "mps", r"\(='mps'\) is not on this machine: use cpu or auto\."),

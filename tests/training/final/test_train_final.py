@@ -113,7 +113,7 @@ def test_another_training_s_checkpoint_is_refused(to_train, monkeypatch):
         train_final(other)
     content = to_train.checkpoint.read_bytes()
     to_train.checkpoint.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ModelError, match="no checkpoint that can be read"):
+    with pytest.raises(ModelError, match="not a readable checkpoint"):
         train_final(to_train)
     to_train.checkpoint.write_bytes(content)
     before = Checkpoint.read(to_train.checkpoint, str(to_train.training.key))

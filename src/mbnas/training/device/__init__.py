@@ -1,1 +1,1 @@
-"""The training device: its choice, its speed and its memory."""
+"""The training device: choice, speed and memory."""

@@ -1,4 +1,4 @@
-"""Where trainings run, and how a process is made ready for them."""
+"""Set-up of a process and its device for training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOP_PAD_BYTES = 2**26
 
 
 def prepare_process(threads: int) -> None:
-    """Make this process ready to train: threads, allocator, determinism.
+    """Set up this process for training: threads, allocator, determinism.
 
     The same training then gives the same weights bit for bit on one machine and device.
 
@@ -33,7 +33,7 @@ def prepare_process(threads: int) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    # Nothing here reads memory before it is written, so filling it beforehand is lost time.
+    # No code here reads memory before writing it, so filling it would waste time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     keep_large_blocks()
@@ -41,9 +41,9 @@ def prepare_process(threads: int) -> None:
 
 @contextmanager
 def flushing_subnormals() -> Iterator[None]:
-    """Take subnormal numbers for zero meanwhile: processors compute with them many times slower.
+    """Treat subnormal numbers as zero within the context: CPUs are many times slower with them.
 
-    Only meanwhile: SciPy's nearest-neighbour trees split without end where they are zero.
+    Outside of it they stay: without them, SciPy's nearest-neighbour trees can split endlessly.
     """
     before = bool(np.float64(2.0**-1074) * np.float64(1.0) == 0)
     torch.set_flush_denormal(True)
@@ -54,9 +54,9 @@ def flushing_subnormals() -> Iterator[None]:
 
 
 def keep_large_blocks() -> None:
-    """Tell glibc to keep freed memory instead of returning it to the kernel.
+    """Make glibc keep freed memory instead of returning it to the kernel.
 
-    A training step frees and asks for the same large blocks every time; returning them
+    A training step frees and allocates the same large blocks every time. Returning them
     costs a page fault per page and step, up to half of the time on a CPU.
     """
     if not sys.platform.startswith("linux"):
@@ -69,13 +69,13 @@ def keep_large_blocks() -> None:
 
 
 def resolve_device(name: str) -> str:
-    """Return the device that a name stands for: ``auto`` is CUDA where there is one.
+    """Return the device of a name; ``auto`` is CUDA if available, else the CPU.
 
     Args:
         name: ``auto``, or a device as torch names it, such as ``cpu`` or ``cuda:1``.
 
     Raises:
-        ConfigurationError: if torch knows no such device or this machine has none.
+        ConfigurationError: if torch does not know the device or this machine does not have it.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,7 +83,7 @@ def resolve_device(name: str) -> str:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigurationError(
-            f"run.device (={name!r}) is no device: use auto, cpu, cuda or cuda:0."
+            f"run.device (={name!r}) is not a device: use auto, cpu, cuda or cuda:0."
         ) from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigurationError(
@@ -100,14 +100,14 @@ def resolve_device(name: str) -> str:
 
 
 def resolve_precision(precision: Precision, device: str) -> Precision:
-    """Return the precision that ``auto`` stands for on a device.
+    """Return a precision with ``auto`` resolved for a device.
 
-    It is bfloat16 on CUDA devices that compute in it and on processors with AVX512-BF16 or
+    ``auto`` is bfloat16 on CUDA devices that support it and on processors with AVX512-BF16 or
     AMX, float32 elsewhere.
 
     Args:
-        precision: As asked for; any but ``auto`` stays.
-        device: As :func:`resolve_device` returns it.
+        precision: Any but ``auto`` is returned unchanged.
+        device: From :func:`resolve_device`.
     """
     if precision != "auto":
         return precision
@@ -127,7 +127,7 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
 
 
 def worker_name(device: str) -> str:
-    """Return where this process trains, for people: host, process and device."""
+    """Return where this process trains, as text: host, process and device."""
     return f"{socket.gethostname()}:{os.getpid()} {device}"
 
 
@@ -137,16 +137,16 @@ def visible_devices() -> int:
 
 
 def take_device(device: str, slot: int) -> None:
-    """Give the worker of a slot a device of its own, before it first uses one.
+    """Select the device of a slot's worker, before the worker first uses it.
 
-    With ``cuda`` the slots take the machine's devices in turn; ``cuda:1`` keeps to that one.
+    With ``cuda`` the slots use the machine's devices in turn; with ``cuda:1`` all use that one.
 
     Args:
-        device: As the study names it.
-        slot: Number of the worker, from 0.
+        device: As in the study's configuration.
+        slot: Number of the slot, from 0.
 
     Raises:
-        OutOfMemory: if the device has none left for one process more.
+        OutOfMemory: if the device has no memory left for another process.
     """
     if device == "cuda":
         with memory_errors(device):
@@ -154,12 +154,12 @@ def take_device(device: str, slot: int) -> None:
 
 
 def free_memory(device: str) -> tuple[int, ...]:
-    """Return how many bytes are free on each device that slots take in turn.
+    """Return how many bytes are free on each device that slots use in turn.
 
-    This makes a CUDA context on each, which stays as long as the process.
+    This creates a CUDA context on each, which lasts as long as the process.
 
     Args:
-        device: As the study names it: ``cuda`` is all of the machine's, ``cuda:1`` that one.
+        device: As in the study's configuration: ``cuda`` is all devices, ``cuda:1`` that one.
     """
     devices = range(torch.cuda.device_count()) if device == "cuda" else [device]
     return tuple(torch.cuda.mem_get_info(each)[0] for each in devices)

@@ -1,4 +1,4 @@
-"""Memory that runs out, told apart from all other errors, and given back afterwards."""
+"""Recognise out-of-memory errors, and free memory afterwards."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import torch
 
 from mbnas.errors import OutOfMemory
 
-# What torch and the libraries below it say, where they do not raise an error of their own kind.
+# Messages of torch and the libraries below it that do not raise a specific error class.
 _HOST = ("can't allocate memory",)
 _DEVICE = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 @contextmanager
 def memory_errors(device: str) -> Iterator[None]:
-    """Turn memory that runs out, here or on the device, into :class:`OutOfMemory`.
+    """Raise :class:`OutOfMemory` if memory runs out on the host or the device.
 
-    What the failed work had is given up, so that this process can go on.
+    Memory of the failed work is freed, so that this process can continue.
 
     Args:
-        device: Where the work is done, as torch names it.
+        device: Where the work runs, as torch names it.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if (sentence := _shortage(error, device)) is None:
+        if (message := _out_of_memory_message(error, device)) is None:
             raise
         traceback.clear_frames(error.__traceback__)  # they hold the work's tensors
-        shortage = OutOfMemory(sentence)
-        shortage.__cause__ = error
+        out_of_memory = OutOfMemory(message)
+        out_of_memory.__cause__ = error
     else:
         return
     free_caches(device)
-    raise shortage
+    raise out_of_memory
 
 
-def _shortage(error: Exception, device: str) -> str | None:
-    """Return in one line how memory ran out, ``None`` if it did not."""
+def _out_of_memory_message(error: Exception, device: str) -> str | None:
+    """Return in one line where memory ran out, ``None`` for any other error."""
     text = str(error).strip() or type(error).__name__
     first_line = text.splitlines()[0]
     if isinstance(error, torch.OutOfMemoryError) or any(each in text for each in _DEVICE):
@@ -51,7 +51,7 @@ def _shortage(error: Exception, device: str) -> str | None:
 
 
 def free_caches(device: str) -> None:
-    """Give a device's memory that no tensor needs back to those who share the device."""
+    """Return unused cached memory to the device, for other processes."""
     gc.collect()
     if torch.device(device).type == "cuda":
         torch.cuda.empty_cache()

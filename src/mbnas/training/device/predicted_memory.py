@@ -1,4 +1,4 @@
-"""How much memory of its device a training needs, before it runs."""
+"""Predict how much memory of its device a training needs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from mbnas.training.protocol import Protocol
 def training_memory(
     architecture: Architecture, protocol: Protocol, interface: Interface
 ) -> MemoryNeed:
-    """Return what each training of a network needs; its slices lie on the device beside it.
+    """Return the memory need of each training of a network, without its slices.
 
     Args:
         architecture: The network.
-        protocol: Every choice that matters here, precision resolved.
+        protocol: How it is trained, precision resolved.
         interface: What the network fits.
 
     Raises:
@@ -57,15 +57,15 @@ def predicted_bytes(
     device: str,
     trainings: int = 1,
 ) -> int:
-    """Return how many bytes of a CUDA device trainings need together, in a process of their own.
+    """Return how many bytes of a CUDA device fused trainings need, in a separate process.
 
     Args:
         architecture: The network.
-        protocol: Every choice that matters here, precision resolved.
+        protocol: How it is trained, precision resolved.
         interface: What the network fits.
-        num_slices: All that are prepared. Each process has them on its device, or where they are
-            streamed a few batches of them.
-        trainings: How many of the network advance together.
+        num_slices: Number of all prepared slices. Each process has them on its device, or only a
+            few batches if they are streamed.
+        trainings: Number of fused trainings.
         device: The CUDA device, as torch names it; ``cuda`` is any of the machine's.
     """
     need = training_memory(architecture, protocol, interface)
@@ -76,6 +76,6 @@ def predicted_bytes(
         largest = max(trainings * training.batch_size, PREDICTED_AT_ONCE)
         of_slices = streamed_bytes(largest, channels=channels, size=size, precision=precision)
     of_training = need.total - CONTEXT_BYTES
-    if training.step == "graph":  # its memory stays its own, also while slices are predicted
+    if training.step == "graph":  # a graph keeps its memory, also while slices are predicted
         of_training += math.ceil(MARGIN * min(need.step, need.validation))
     return CONTEXT_BYTES + trainings * of_training + of_slices

@@ -1,4 +1,4 @@
-"""What devices compute with: cores, instruction sets, and whether bfloat16 is fast there."""
+"""Properties of processors: cores, instruction sets, and support for bfloat16."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def num_cores() -> int:
 
 
 def is_fast_at_bfloat16(device: torch.device) -> bool:
-    """Say whether a device computes in bfloat16 itself.
+    """Return whether a device computes natively in bfloat16.
 
-    CUDA devices tell; processors do with AVX512-BF16 or AMX, unless torch was told to use no
-    AVX-512 (``ATEN_CPU_CAPABILITY``), and other devices do not.
+    For CUDA devices torch reports it. CPUs do so with AVX512-BF16 or AMX, unless torch is set to
+    use no AVX-512 (``ATEN_CPU_CAPABILITY``). Other devices do not.
     """
     match device.type:
         case "cuda":
@@ -32,7 +32,7 @@ def is_fast_at_bfloat16(device: torch.device) -> bool:
 
 
 def processor_flags() -> frozenset[str]:
-    """Return the instruction sets that Linux reports, none on other systems."""
+    """Return the instruction sets that Linux reports; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""How fast a way to train is on this machine: a few steps of it, timed.
+"""Measure the speed of a training mode on this machine by timing a few steps.
 
-What slices show does not matter for that, so they are noise.
+The content of slices does not affect the speed, so they are noise.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from mbnas.training.protocol import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What is trained to see how fast that goes.
+    """The trainings whose speed is measured.
 
     Attributes:
         architecture: The network.
-        protocol: Every choice that matters, resolved; the length of an epoch does not.
+        protocol: Resolved; the length of an epoch does not matter.
         interface: What the network fits.
-        trainings: How many advance together.
-        device: Where, as torch names it.
+        trainings: Number of fused trainings.
+        device: Where they run, as torch names it.
     """
 
     architecture: Architecture
@@ -48,24 +48,23 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How fast a workload goes.
+    """The speed of a workload.
 
     Attributes:
-        slices_per_s: Training slices per second, of all trainings that advance together.
-        begun_s: How long it took from nothing to the end of the first step: what is compiled
-            or recorded is so by then.
+        slices_per_s: Training slices per second, of all fused trainings.
+        begun_s: Seconds until the end of the first step, including compilation or recording.
     """
 
     slices_per_s: float
     begun_s: float
 
     def seconds_for(self, num_slices: float) -> float:
-        """Return how long a network takes whose trainings see so many slices."""
+        """Return how long trainings of ``num_slices`` slices take, in seconds."""
         return self.begun_s + num_slices / self.slices_per_s
 
 
 def joined(rates: Sequence[Rate]) -> Rate:
-    """Return how fast workloads go all together that went at the same time."""
+    """Return the total speed of workloads that ran at the same time."""
     return Rate(
         slices_per_s=sum(rate.slices_per_s for rate in rates),
         begun_s=max(rate.begun_s for rate in rates),
@@ -73,11 +72,11 @@ def joined(rates: Sequence[Rate]) -> Rate:
 
 
 def measure_rate(workload: Workload, seconds: float) -> Rate:
-    """Return how fast a workload goes, from a few steps that take some seconds in all.
+    """Return the speed of a workload, measured for a few seconds.
 
     Args:
         workload: What to train.
-        seconds: Steps are made until these have passed.
+        seconds: Steps run until this time has elapsed.
 
     Raises:
         OutOfMemory: if memory runs out.
@@ -91,7 +90,7 @@ def measure_rate(workload: Workload, seconds: float) -> Rate:
 
 
 def _loop(workload: Workload) -> TrainingLoop:
-    """Return a loop whose epochs are single steps, with more of them than anyone waits for."""
+    """Return a loop whose epochs are single steps, with more epochs than are needed."""
     protocol = workload.protocol
     training = replace(protocol.training, steps_per_epoch=1, epochs=10**6)
     data = _noise(workload)

@@ -1,4 +1,4 @@
-"""Where a final training stands, in one file of tensors, from which another process goes on."""
+"""The state of a final training in one file of tensors, from which a process can continue it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Checkpoint:
     """A training between two epochs.
 
     Attributes:
-        training: Which training, so that no other goes on from it.
-        epochs: Those that were made.
-        network: Its parameters and buffers, by name.
-        optimiser: What the optimiser remembers, by name.
+        training: Name of the training, so that no other training uses it.
+        epochs: The epochs so far.
+        network: Parameters and buffers, by name.
+        optimiser: The optimiser's state, by name.
     """
 
     training: str
@@ -36,10 +36,10 @@ class Checkpoint:
     optimiser: Mapping[str, Tensor]
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all, in place of an earlier one.
+        """Write the file atomically, in place of an earlier one.
 
         Raises:
-            WriteError: if there is no room.
+            WriteError: if there is no disk space.
         """
         tensors = {
             prefix + name: tensor.detach().cpu().contiguous()
@@ -51,7 +51,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path, training: str) -> Checkpoint | None:
-        """Return the checkpoint of a training, ``None`` if it has none yet.
+        """Return the checkpoint of a training, ``None`` if there is no file yet.
 
         Raises:
             ModelError: if the file is damaged or of another training.
@@ -65,8 +65,8 @@ class Checkpoint:
             epochs = tuple(map(_epoch, json.loads(facts["epochs"])))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{path} is no checkpoint that can be read ({error}): remove it, and its training "
-                "begins anew."
+                f"{path} is not a readable checkpoint ({error}): remove it, and its training "
+                "starts again."
             ) from error
         if facts.get("training") != training:
             raise ModelError(

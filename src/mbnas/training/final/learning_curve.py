@@ -1,4 +1,4 @@
-"""The curve of a final training, as a file that grows with every epoch and anyone can read."""
+"""The learning curve of a final training, as a CSV file that grows with every epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIXED = ("epoch", "learning_rate", "loss")
 
 
 def write_curve(path: Path, epochs: Sequence[EpochRecord], class_names: Sequence[str]) -> None:
-    """Write the epochs so far as CSV: one row each, a class's Dice empty where not measured."""
+    """Write the epochs so far as CSV, one row each; a Dice that was not measured is empty."""
     columns = [*_FIXED, *(f"dice {name}" for name in class_names)]
     rows = [
         [
@@ -28,7 +28,7 @@ def write_curve(path: Path, epochs: Sequence[EpochRecord], class_names: Sequence
 
 
 def read_curve(path: Path) -> tuple[EpochRecord, ...]:
-    """Return the epochs that a curve holds; none if there is no such file."""
+    """Return the epochs of a curve; empty if there is no file."""
     try:
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))[1:]
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""A final training: one network to keep, with checkpoints, a curve, and its weights as the result.
+"""A final training: its result is the weights, with checkpoints and a learning curve.
 
-It is the loop of a search's training on slices of its own size and schedule. Its batches are
-drawn from seeds, so one that was killed goes on at its last checkpoint and ends with the same
-weights, bit for bit on one machine and device.
+It uses the same loop as the trainings of a search, with its own slice size and schedule. Its
+batches are drawn from seeds, so a killed training continues from its last checkpoint and ends with
+the same weights, bit for bit on one machine and device.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import EpochRecord
 
 FINAL = 1_000_000
-"""The initialisation of final trainings, which is none of a search or a comparison."""
+"""The initialisation of final trainings; no search or comparison uses it."""
 
 _VALIDATIONS = 20
 _SAVING_SHARE = 0.05
@@ -39,13 +39,13 @@ _SAVING_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalTask:
-    """All that a worker needs for one final training.
+    """Everything that a worker needs for one final training.
 
     Attributes:
-        training: Network, protocol, slices and device; a fold beyond the last is none, and
-            the network learns from all patients.
-        class_names: Of the foreground classes, for the curve.
-        weights: The file that the weights become.
+        training: Network, protocol, slices and device. A fold beyond the last means that the
+            network learns from all patients.
+        class_names: Names of the foreground classes, for the curve.
+        weights: The file for the weights.
     """
 
     training: TrainingTask
@@ -54,32 +54,32 @@ class FinalTask:
 
     @property
     def memory_bytes(self) -> int | None:
-        """How much memory of its device it is predicted to need, where that is known."""
+        """Predicted memory on its device, ``None`` if unknown."""
         return self.training.memory_bytes
 
     @property
     def alone(self) -> bool:
-        """Whether no other training may run on its device meanwhile."""
+        """Whether it has its device to itself."""
         return self.training.alone
 
     @property
     def curve(self) -> Path:
-        """The file of its epochs, which grows as they are made."""
+        """The file of its learning curve, which grows with every epoch."""
         return self.weights.with_suffix(".csv")
 
     @property
     def checkpoint(self) -> Path:
-        """The file from which it goes on; gone when the weights are there."""
+        """The file from which it can continue; removed when the weights are written."""
         return self.weights.with_suffix(".checkpoint")
 
 
 def train_final(task: FinalTask) -> None:
-    """Train a network to the end, from its last checkpoint if there is one; write its weights.
+    """Train a network, from its last checkpoint if there is one, and write its weights.
 
     Raises:
         OutOfMemory: if memory ran out.
         TrainingError: if the loss stops being finite.
-        WriteError: if nothing can be written.
+        WriteError: if a file cannot be written.
         ModelError: if the checkpoint is damaged or of another training.
     """
     device = task.training.device
@@ -112,8 +112,8 @@ def _train(task: FinalTask, data: SliceSource) -> nn.Module:
             loop.resume(before.optimiser, epochs=len(before.epochs))
         except (RuntimeError, KeyError) as error:
             raise ModelError(
-                f"{task.checkpoint} does not fit its network: remove it, and its training begins "
-                "anew."
+                f"{task.checkpoint} does not fit its network: remove it, and its training starts "
+                "again."
             ) from error
         epochs += before.epochs
     saved_at, saving_s = time.monotonic(), 0.0
@@ -147,7 +147,7 @@ def _train(task: FinalTask, data: SliceSource) -> nn.Module:
 
 
 def is_validated(epoch: int, num_epochs: int) -> bool:
-    """Whether a final training is validated after an epoch: some twenty times, and at the end.
+    """Return whether a final training is validated after an epoch: about 20 times, and at the end.
 
     >>> [epoch for epoch in range(1, 101) if is_validated(epoch, 100)][-3:]
     [90, 95, 100]

@@ -1,4 +1,4 @@
-"""A network's parameters and buffers in a file that holds tensors and nothing else."""
+"""A network's parameters and buffers in a file of tensors, without code."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mbnas.machine.files import write_bytes
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's parameters and buffers as safetensors, whole or not at all.
+    """Write a network's parameters and buffers as safetensors, atomically.
 
     Raises:
-        WriteError: if there is no room.
+        WriteError: if there is no disk space.
     """
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
@@ -25,15 +25,15 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Fill a network with the weights in a file.
+    """Load the weights in a file into a network.
 
     Raises:
-        ModelError: if the file holds none, or those of another network.
+        ModelError: if the file holds no weights, or those of another network.
     """
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} holds no weights that can be read: {error}.") from error
+        raise ModelError(f"{path} holds no readable weights: {error}.") from error
     expected = network.state_dict()
     for name, tensor in expected.items():
         found = tensors.get(name)
@@ -42,9 +42,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
                 f"{path} holds the weights of another network: {name} is {_described(found)} "
                 f"there and {_described(tensor)} here."
             )
-    if strange := sorted(tensors.keys() - expected.keys()):
+    if unexpected := sorted(tensors.keys() - expected.keys()):
         raise ModelError(
-            f"{path} holds the weights of another network: this one has no {strange[0]}."
+            f"{path} holds the weights of another network: this one has no {unexpected[0]}."
         )
     network.load_state_dict(tensors)
 

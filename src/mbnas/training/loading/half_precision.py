@@ -1,7 +1,7 @@
-"""Slices in half of the memory, where the images allow it.
+"""Slices in float16, which halves their memory, if the images allow it.
 
-A float16 has 11 binary digits. Normalised images, of mean 0 and deviation 1, then err by 0.0002 of
-their deviation; the further their mean from 0, the fewer digits are left for what differs.
+A float16 has 11 binary digits. The rounding error of normalised images, of mean 0 and deviation 1,
+is 0.0002 of their deviation; it grows with the distance of their mean from 0.
 
 Shape suffixes: N slices, C channels, H height, W width.
 """
@@ -17,24 +17,24 @@ from mbnas.errors import ConfigurationError
 from mbnas.machine.heartbeat import beat
 
 WORST_ERROR = 1e-3
-"""The root mean square error of rounding that is allowed, in a channel's standard deviations.
+"""The largest allowed root mean square error of rounding, in a channel's standard deviations.
 
-It is five times that of normalised images, reached where a channel's mean is some five deviations
-from 0, and far below what augmentation adds to every image: a brightness of up to 0.2.
+It is five times that of normalised images, which is reached if a channel's mean is about five
+deviations from 0. It is far below the brightness of up to 0.2 that augmentation adds to images.
 """
 
 BLOCK = 64
-"""How many slices are rounded at a time."""
+"""How many slices are rounded at once."""
 
 
 def check_half_precision(images_NCHW: Float32[Tensor, "slice channel height width"]) -> None:
-    """Return if images stay what they are in float16, but for :data:`WORST_ERROR`.
+    """Check that rounding images to float16 changes them by at most :data:`WORST_ERROR`.
 
     Args:
-        images_NCHW: All of a study's images, which may lie on disk: they are read once.
+        images_NCHW: All images of a study, which may be on disk: they are read once.
 
     Raises:
-        ConfigurationError: if a value is beyond float16's largest, or rounding errs by more.
+        ConfigurationError: if a value is out of float16's range, or the error is larger.
     """
     num_channels = images_NCHW.shape[1]
     total, squares, errors = np.zeros((3, num_channels))
@@ -59,17 +59,17 @@ def check_half_precision(images_NCHW: Float32[Tensor, "slice channel height widt
         raise ConfigurationError(
             f"training.slice_precision (='float16') would round channel {channel} of the images "
             f"by {error[channel]:.2g} at a standard deviation of {deviation[channel]:.2g}: more "
-            f"than the {WORST_ERROR:g} of it that are allowed. Set it to float32."
+            f"than the {WORST_ERROR:g} of it that is allowed. Set it to float32."
         )
 
 
 def in_half_precision(
     images_NCHW: Float32[Tensor, "slice channel height width"], device: str
 ) -> Float16[Tensor, "slice channel height width"]:
-    """Return images on a device, rounded to float16 on their way.
+    """Return images on a device, rounded to float16.
 
     Args:
-        images_NCHW: In host memory; they may lie on disk, and are never there as a whole.
+        images_NCHW: In host memory or on disk; they are copied in blocks.
         device: As torch names it.
     """
     half_NCHW = torch.empty(images_NCHW.shape, dtype=torch.float16, device=device)

@@ -1,7 +1,7 @@
-"""Memory that a thread fills, in order, some of it before it is asked for.
+"""A thread that fills slots of memory in order, ahead of their use.
 
-The thread works in host memory alone and makes no call to a device: a CUDA graph that is being
-recorded would not bear one.
+The thread works only in host memory and makes no call to a device, as a CUDA graph that is being
+recorded does not allow one.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Slot = TypeVar("Slot")
 class ReadAhead(Generic[Slot]):
     """A context in which a thread fills slots, as many ahead as there are slots.
 
-    Leaving it ends the thread, which at most fills the slot that it is at.
+    Leaving the context ends the thread, after the slot that it is filling at most.
 
     Args:
-        fill: Fills a slot with what a number, from 0, stands for; called in the thread.
-        count: How many numbers there are.
-        slots: What is filled, each again once it is given back; one or more.
+        fill: Fills a slot with the item of a number, from 0; called in the thread.
+        count: Number of items.
+        slots: One or more slots, each filled again after it is given back.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ReadAhead(Generic[Slot]):
             self._free.put(slot)
 
     def __enter__(self) -> ReadAhead[Slot]:
-        """Begin to fill."""
+        """Start the thread."""
         self._thread.start()
         return self
 
@@ -55,14 +55,14 @@ class ReadAhead(Generic[Slot]):
         self._thread.join()
 
     def take(self) -> Slot:
-        """Return the next slot, filled; raise what was raised when it was to be."""
+        """Return the next filled slot; raise the error that filling it raised."""
         taken = self._ready.get()
         if isinstance(taken, _Failure):
             raise taken.error
         return taken
 
     def give_back(self, slot: Slot) -> None:
-        """Have a slot filled again, whose content is needed no more."""
+        """Return a slot whose content is no longer needed, to be filled again."""
         self._free.put(slot)
 
     def _run(self) -> None:
@@ -73,12 +73,12 @@ class ReadAhead(Generic[Slot]):
                     return
                 self._fill(number, slot)
                 self._ready.put(slot)
-        except BaseException as error:  # whatever it is, who waits must hear of it
+        except BaseException as error:  # any error must reach the waiting thread
             self._ready.put(_Failure(error))
 
 
 class _Failure:
-    """What filling a slot raised."""
+    """The error that filling a slot raised."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error

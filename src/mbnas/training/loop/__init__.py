@@ -1,1 +1,1 @@
-"""The training loop, from initial weights to the last epoch."""
+"""The training loop: from initial weights to the last epoch."""

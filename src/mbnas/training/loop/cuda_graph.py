@@ -1,4 +1,4 @@
-"""A call recorded as a CUDA graph: launched again as one, it costs the processor next to nothing.
+"""A call recorded as a CUDA graph, whose replay costs almost no CPU time.
 
 Source: PyTorch's notes on CUDA semantics, "CUDA graphs".
 """
@@ -14,17 +14,17 @@ _ATTEMPTS = 3
 
 
 class RecordedCall:
-    """A call on tensors of fixed shapes, recorded at once and replayed at every call.
+    """A call on tensors of fixed shapes, recorded when created and replayed at every call.
 
-    What libraries set up at their first use cannot be recorded, so the call is made a few times
-    before, and what that changed is undone.
+    Libraries' set-up at their first use cannot be recorded, so the function is called a few times
+    before, and the changes of those calls are undone.
 
     Args:
-        call: Works on the current CUDA device, waits for nothing there, and reads and writes
+        call: Works on the current CUDA device without waiting for it, and reads and writes
             the same memory every time.
-        example: Arguments of the shapes and types that all calls have.
-        changing: Returns the tensors that the call changes. Those that it makes at its first
-            time are zero before, as what an optimiser remembers is.
+        example: Arguments with the shapes and types of all calls.
+        changing: Returns the tensors that the call changes. Tensors that its first call creates,
+            such as an optimiser's state, are set to zero.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RecordedCall:
             for _ in range(_ATTEMPTS):
                 call(*self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
-        torch.cuda.empty_cache()  # the graph has memory of its own, and what was used is no part
+        torch.cuda.empty_cache()  # the graph has its own memory, without what was used here
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._output = call(*self._inputs)
@@ -53,7 +53,7 @@ class RecordedCall:
                     tensor.zero_()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Make the call on other values and return what it gives, which is the caller's own."""
+        """Replay the call on other values and return a copy of its result."""
         for ours, given in zip(self._inputs, inputs, strict=True):
             ours.copy_(given)
         self._graph.replay()

@@ -1,6 +1,6 @@
-"""What happens in an epoch, drawn before its first step.
+"""The batches and augmentation of an epoch, drawn before its first step.
 
-All of it goes to the device at once, so that no step waits for numbers from the processor.
+They are copied to the device at once, so that no step waits for numbers from the host.
 
 Shape suffixes: S steps, B batch, C channels.
 """
@@ -23,10 +23,10 @@ from mbnas.data.augmentation.parameters import (
 def shuffled_batches(
     indices: Int[np.ndarray, " slices"], batch_size: int, rng: np.random.Generator
 ) -> Iterator[Int[np.ndarray, " batch"]]:
-    """Yield batches without end; every batch is full, so one may span two passes.
+    """Yield batches endlessly; every batch is full, so a batch may span two passes.
 
     Args:
-        indices: The training slices, at least one.
+        indices: Indices of the training slices, at least one.
         batch_size: Slices per batch.
         rng: Shuffles every pass.
     """
@@ -62,12 +62,12 @@ class SliceAugmentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochPlan:
-    """The batches of an epoch and how their slices are varied.
+    """The batches of an epoch and the augmentation of their slices.
 
     Attributes:
         batches_SB: Indices of slices.
-        matrices_SB23: How each slice is moved, as ``affine_grid`` expects it.
-        brightness_SBC: What is added to each channel.
+        matrices_SB23: Affine transform of each slice, as ``affine_grid`` expects it.
+        brightness_SBC: Value added to each channel.
         mirrored_SB: Whether each slice is flipped left to right.
     """
 
@@ -77,7 +77,7 @@ class EpochPlan:
     mirrored_SB: Bool[np.ndarray, "step batch"]
 
     def part(self, steps: Sequence[int]) -> EpochPlan:
-        """Return some steps of it."""
+        """Return the plan of some steps."""
         chosen = np.asarray(steps)
         return EpochPlan(
             batches_SB=self.batches_SB[chosen],
@@ -132,7 +132,7 @@ def draw_epoch(
 
 
 def side_by_side(plans: Sequence[EpochPlan]) -> EpochPlan:
-    """Return the plan of trainings that advance together, each step's batches one after another."""
+    """Return the plan of fused trainings, with each step's batches concatenated."""
     return EpochPlan(
         batches_SB=np.concatenate([plan.batches_SB for plan in plans], axis=1),
         matrices_SB23=np.concatenate([plan.matrices_SB23 for plan in plans], axis=1),

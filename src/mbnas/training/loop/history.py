@@ -1,4 +1,4 @@
-"""The course of one training: its epochs as they end, and what they amount to."""
+"""The history of one training: its epochs, and the attempt that they make up."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from mbnas.training.training_record import EpochRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One run of the loop from one initialisation.
+    """One training from one initialisation, at its end.
 
     Attributes:
-        network: As trained.
+        network: The trained network.
         epochs: One record per epoch.
         score: Mean Dice over the scored epochs.
         loss: Mean training loss over the scored epochs.
-        collapse: The classes that the network does not know, judged on the training slices.
-        unpredicted: Classes that validation patients have and that no scored epoch predicted.
+        collapse: The classes that the network did not learn, judged on the training slices.
+        unpredicted: Classes of validation patients that were predicted in no scored epoch.
         slices_per_s: Training slices per second, without validation.
         validation_patients: The patients that it was validated on.
     """
@@ -44,12 +44,12 @@ class Attempt:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """How it compares with other attempts, the least best; validation has no part in it."""
+        """Its rank among attempts, lowest is best; it does not depend on validation."""
         return len(self.collapse.collapsed), self.loss
 
 
 class TrainingHistory:
-    """One training from its first epoch to its last, seen from outside of its steps.
+    """Records the epochs of one training, and validates it where they are scored.
 
     Args:
         plan: The attempt's plan.
@@ -70,12 +70,12 @@ class TrainingHistory:
         return len(self._epochs) == self._protocol.training.epochs
 
     def end_epoch(self, network: nn.Module, mean_loss: float, learning_rate: float) -> None:
-        """Keep what the next epoch was, and validate the network where that counts.
+        """Record an epoch, and validate the network if the epoch is scored.
 
         Args:
-            network: As it is now.
-            mean_loss: Over the epoch's steps.
-            learning_rate: Of its last step.
+            network: The network after the epoch.
+            mean_loss: Mean over the epoch's steps.
+            learning_rate: Of the epoch's last step.
 
         Raises:
             TrainingError: if the loss stopped being finite.
@@ -96,7 +96,7 @@ class TrainingHistory:
         )
 
     def attempt(self, network: nn.Module, slices_per_s: float) -> Attempt:
-        """Return the whole training, which is over.
+        """Return the finished training.
 
         Raises:
             TrainingError: if no class of the validation patients has a defined Dice.
@@ -115,10 +115,10 @@ class TrainingHistory:
 
 
 def check_finite(mean_loss: float, epoch: int, num_epochs: int) -> None:
-    """Return if an epoch's mean loss is a finite number.
+    """Check that an epoch's mean loss is finite.
 
     Raises:
-        TrainingError: if it is none.
+        TrainingError: if it is not.
     """
     if not math.isfinite(mean_loss):
         raise TrainingError(
@@ -128,10 +128,10 @@ def check_finite(mean_loss: float, epoch: int, num_epochs: int) -> None:
 
 
 def unpredicted_classes(scored: list[OverlapCounts]) -> tuple[int, ...]:
-    """Return the classes (from 1) that are in the reference but in no scored prediction.
+    """Return the classes (from 1) of the reference that were predicted in no scored epoch.
 
     Args:
-        scored: Counts of every scored epoch, one or more.
+        scored: Counts of each scored epoch, one or more.
     """
     predicted = sum(counts.predicted.sum(axis=0) for counts in scored)
     reference = sum(counts.reference.sum(axis=0) for counts in scored)

@@ -1,9 +1,9 @@
 """The losses that a protocol can name.
 
-The Dice is soft, over the foreground classes, and taken over the whole batch: a class absent from
-one slice then still has a denominator from the others. Both losses are MONAI's to the last bit
-(``DiceLoss`` and ``DiceCELoss`` with ``softmax``, ``batch`` and without background), which tests
-hold; MONAI itself takes seconds to import, and every worker would wait for it.
+The Dice is soft, over the foreground classes, and over the whole batch: a class absent from one
+slice then still has a denominator from the others. Both losses equal MONAI's bit for bit
+(``DiceLoss`` and ``DiceCELoss`` with ``softmax``, ``batch`` and without background), as tests
+check. MONAI is not used because it takes seconds to import in every worker.
 
 Source: Milletari et al. 2016 (soft Dice); Isensee et al. 2021 (Dice with cross-entropy).
 """
@@ -34,14 +34,14 @@ def soft_dice_loss(
 ) -> Float[Tensor, ""]:
     """Return one minus the soft Dice, mean over foreground classes, each over the whole batch.
 
-    A class that is neither there nor predicted has a Dice of 1: a small number stands in
-    numerator and denominator.
+    A class that is neither in the reference nor predicted has a Dice of 1, due to a small number
+    in numerator and denominator.
     """
     predicted = logits_BKHW.softmax(dim=1)[:, 1:]
     reference = one_hot_BKHW[:, 1:]
     over = (0, 2, 3)
     overlap_K = (predicted * reference).sum(dim=over)
-    # Written as true positives and halves of false ones, whose rounding MONAI's users know.
+    # Written with true positives and halves of false ones, for the same rounding as in MONAI.
     surplus_K = (predicted.sum(dim=over) - overlap_K) * 0.5
     missed_K = (reference.sum(dim=over) - overlap_K) * 0.5
     denominator_K = 2 * (overlap_K + surplus_K + missed_K) + _SMOOTH
@@ -64,13 +64,12 @@ LOSSES: dict[LossName, _OfOneHot] = {
 
 
 def make_loss(name: LossName) -> Loss:
-    """Return the loss of logits and class indices behind a name of the configuration.
+    """Return the loss of logits and class indices that a configuration names.
 
-    Targets are passed on one-hot, for which torch's cross-entropy is deterministic on every
-    device.
+    Targets become one-hot, for which torch's cross-entropy is deterministic on every device.
 
     Args:
-        name: A key of :data:`LOSSES`; a protocol has no other.
+        name: A key of :data:`LOSSES`, as in every protocol.
     """
     loss = LOSSES[name]
 

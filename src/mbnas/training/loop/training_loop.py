@@ -1,4 +1,4 @@
-"""The loop of a training: steps over augmented batches, an epoch at a time."""
+"""The training loop: steps over augmented batches, one epoch at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mbnas.training.protocol import TrainingSettings
 
 
 class Schedule:
-    """What one training does when: its batches, epoch after epoch, and its learning rates.
+    """The batches and learning rates of one training, epoch after epoch.
 
     Args:
         slices: Indices of the training slices, at least one.
@@ -33,9 +33,9 @@ class Schedule:
         rng: Draws the batches and their augmentation.
 
     Attributes:
-        steps_per_epoch: How many steps an epoch has.
-        step: How many steps were made.
-        learning_rate: Of the last of them.
+        steps_per_epoch: Number of steps in an epoch.
+        step: Number of steps so far.
+        learning_rate: Of the last step.
         augmentation: As given.
     """
 
@@ -58,18 +58,18 @@ class Schedule:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps were made."""
+        """Whether all steps have been made."""
         return self.step >= self._settings.epochs * self.steps_per_epoch
 
     @property
     def steps_left(self) -> int:
-        """How many steps the epoch that goes on, or comes next, still has."""
+        """Number of steps left in the current epoch, or in the next one at an epoch's end."""
         return self.steps_per_epoch - self.step % self.steps_per_epoch
 
     def take(self, num_steps: int) -> EpochPlan:
-        """Return what happens in the next steps, none of them beyond the epoch.
+        """Return the plan of the next steps, none of them beyond the epoch.
 
-        Of a training that is over it is anything, as nobody looks at it any more.
+        After the training's end it is arbitrary, as it is not used.
         """
         position = self.step % self.steps_per_epoch
         if position == 0 and not self.is_over:
@@ -79,7 +79,7 @@ class Schedule:
         return self._plan.part(range(position, position + num_steps))
 
     def next_rate(self) -> float:
-        """Return the learning rate of the step that comes now, and count it as made."""
+        """Return the learning rate of the next step, and count the step."""
         if self.is_over:
             return 0.0
         num_steps = self._settings.epochs * self.steps_per_epoch
@@ -88,7 +88,7 @@ class Schedule:
         return self.learning_rate
 
     def skip(self, epochs: int) -> None:
-        """Draw some epochs from the first on, and count their steps as made."""
+        """Draw the first ``epochs`` epochs, and count their steps."""
         for _ in range(epochs):
             self._plan = self._draw_epoch()
         self.step = epochs * self.steps_per_epoch
@@ -98,14 +98,14 @@ class Schedule:
 
 
 class TrainingLoop:
-    """Steps of Adam in which one or more trainings advance together, each through its own epochs.
+    """Runs the epochs of one training, or of several fused trainings.
 
     Nothing in an epoch waits for the device; the mean loss is read at its end.
 
     Args:
         step: Makes the steps, of as many networks as there are schedules.
-        data: Where the slices lie.
-        schedules: What each training does when; fresh.
+        data: The source of the slices.
+        schedules: The batches and learning rates of each training, unused so far.
 
     Attributes:
         step: As given.
@@ -124,18 +124,18 @@ class TrainingLoop:
         self._totals_M = torch.zeros(len(schedules), device=data.device)
 
     def advance(self) -> dict[int, float]:
-        """Make steps until epochs end; return the mean loss of each training whose epoch did.
+        """Make steps until an epoch ends; return the mean loss of each training whose epoch ended.
 
-        Where folds differ in size, so do epochs: a training whose last one has ended goes on
-        beside the others and learns nothing more, but its batch statistics do change.
+        Epochs differ in length if folds differ in size. A training whose last epoch has ended
+        continues with the others at a learning rate of 0, but its batch statistics change.
 
         Returns:
-            Mean losses by the training's place, from 0; none when all have ended.
+            Mean losses by the training's index; empty when all trainings have ended.
         """
-        going = [index for index, each in enumerate(self.schedules) if not each.is_over]
-        if not going:
+        unfinished = [index for index, each in enumerate(self.schedules) if not each.is_over]
+        if not unfinished:
             return {}
-        num_steps = min(self.schedules[index].steps_left for index in going)
+        num_steps = min(self.schedules[index].steps_left for index in unfinished)
         plan = side_by_side([each.take(num_steps) for each in self.schedules])
         self.step.train()
         for inputs in step_inputs(
@@ -143,26 +143,28 @@ class TrainingLoop:
         ):
             self.run_step(inputs)
             beat()
-        return {index: self._end_epoch(index) for index in going if self._has_ended_epoch(index)}
+        return {
+            index: self._end_epoch(index) for index in unfinished if self._has_ended_epoch(index)
+        }
 
     def run_step(self, inputs: StepInputs) -> None:
-        """Make one step of every training on its part of a batch."""
+        """Make one step of each training on its part of a batch."""
         rates = [each.next_rate() for each in self.schedules]
         self._totals_M += self.step(inputs, rates)
 
     def state(self) -> dict[str, Tensor]:
-        """Return what Adam remembers of the first training, by parameter."""
+        """Return Adam's state of the first training, by parameter."""
         return self.step.state()
 
     def resume(self, state: Mapping[str, Tensor], *, epochs: int) -> None:
-        """Go on as if some epochs of the only training had been made, which another process did.
+        """Continue a single training after epochs that another process ran.
 
-        Batches and augmentations of those epochs are drawn, and nothing is done with them, so
-        that what follows is what would have followed there.
+        Batches and augmentations of those epochs are drawn and dropped, so that the next epochs
+        are the same as they would have been in that process.
 
         Args:
-            state: As :meth:`state` gave it there; the network has its weights from there.
-            epochs: How many there were.
+            state: From :meth:`state` in that process; the network already has its weights.
+            epochs: Number of epochs that were run.
         """
         self.step.restore(state)
         (schedule,) = self.schedules
@@ -181,15 +183,15 @@ class TrainingLoop:
 def step_inputs(
     data: SliceSource, plan: EpochPlan, mirrored_classes: Sequence[int] = ()
 ) -> Iterator[StepInputs]:
-    """Yield what each step of a plan is given, on the device of the slices.
+    """Yield the inputs of each step of a plan, on the device of the slices.
 
-    The labels of slices that the step will flip left to right are mirrored already.
+    The labels of slices that the step will flip left to right are already mirrored.
 
     Args:
-        data: Where the slices lie.
-        plan: Its numbers go to the device at once, before the first step.
-        mirrored_classes: What the background and each class is in the mirror; empty if no class
-            changes places.
+        data: The source of the slices.
+        plan: Copied to the device at once, before the first step.
+        mirrored_classes: What the background and each class becomes in a left-right flip; empty
+            if no class changes places.
     """
     matrices_SB23 = torch.from_numpy(plan.matrices_SB23).to(data.device)
     brightness_SBC = torch.from_numpy(plan.brightness_SBC).to(data.device)
@@ -204,11 +206,11 @@ def step_inputs(
 
 
 def learning_rate_at(step: int, num_steps: int, settings: TrainingSettings) -> float:
-    """Return the learning rate of a step: linear warm-up, polynomial decay.
+    """Return the learning rate of a step, with linear warm-up and polynomial decay.
 
     Args:
         step: From 0, below ``num_steps``.
-        num_steps: Of the whole training.
+        num_steps: Number of steps in the training.
         settings: Peak, exponent and length of the warm-up.
 
     >>> settings = TrainingSettings(learning_rate=1.0, decay_exponent=0.5, warmup_steps=2)

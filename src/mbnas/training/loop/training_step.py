@@ -1,6 +1,6 @@
-"""One step of a training: a batch varied, gone through, and learned from.
+"""One training step: augmentation, forward pass, loss, backward pass and Adam.
 
-Shape suffixes: M trainings that advance together, B batch, C channels, K classes, H height,
+Shape suffixes: M fused trainings, B batch, C channels, K classes, H height,
 W width.
 """
 
@@ -22,11 +22,11 @@ from mbnas.training.loop.losses import make_loss
 from mbnas.training.protocol import TrainingSettings
 
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
-"""What torch's Adam remembers of a parameter."""
+"""The state that torch's Adam keeps of a parameter."""
 
 
 class StepInputs(NamedTuple):
-    """What a step is given, on the device; of several trainings one after another."""
+    """The inputs of a step, on the device; those of fused trainings are concatenated."""
 
     images_BCHW: Float[Tensor, "batch channels side side"]
     labels_BHW: UInt8[Tensor, "batch side side"]
@@ -35,21 +35,21 @@ class StepInputs(NamedTuple):
 
 
 class Step:
-    """Augmentation, forward pass, loss, backward pass and Adam, for networks side by side.
+    """A training step of one network, or of several fused networks.
 
-    Nothing in it waits for the device. With ``training.step`` ``compiled`` all up to the loss is
-    compiled by torch; with ``graph`` the whole step is recorded once as a CUDA graph, and
-    replayed. Both are made at the first step and serve one training after another.
+    Nothing in it waits for the device. With ``training.step`` ``compiled``, torch compiles
+    everything up to the loss; with ``graph``, the whole step is recorded once as a CUDA graph and
+    replayed. Both happen at the first step, and later trainings reuse the result.
 
     Args:
-        networks: On their device; two or more advance together and are of one architecture.
+        networks: On their device; two or more are of one architecture and are fused.
         settings: Resolved.
     """
 
     def __init__(self, networks: Sequence[nn.Module], settings: TrainingSettings) -> None:
         self.networks = tuple(networks)
         self._settings = settings
-        self._together = FusedNetworks(networks) if len(networks) > 1 else None
+        self._fused = FusedNetworks(networks) if len(networks) > 1 else None
         self._loss = make_loss(settings.loss)
         recorded = settings.step == "graph"
         device = next(self.networks[0].parameters()).device
@@ -79,7 +79,7 @@ class Step:
         """Make one step and return the loss of each training.
 
         Args:
-            inputs: As many slices of each training, one training's after another's.
+            inputs: The same number of slices for each training, concatenated.
             learning_rates: Of each training.
         """
         for group, rate in zip(self._optimiser.param_groups, learning_rates, strict=True):
@@ -94,23 +94,23 @@ class Step:
         return self._recorded(*inputs)
 
     def train(self) -> None:
-        """Have the networks compute as in training from now on."""
+        """Set the networks to training mode."""
         for network in self.networks:
             network.train()
 
     def begin(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
-        """Begin a new training of each network, in place of the one before.
+        """Start new trainings in place of those before.
 
         Args:
-            weights: The parameters and buffers of each.
+            weights: Parameters and buffers of each network.
         """
         for network, its_weights in zip(self.networks, weights, strict=True):
             network.load_state_dict(its_weights)
-        for remembered in self._remembered():
+        for remembered in self._optimiser_state():
             remembered.zero_()
 
     def state(self, index: int = 0) -> dict[str, Tensor]:
-        """Return what Adam remembers of a network, by parameter; empty before the first step."""
+        """Return Adam's state of a network, by parameter; empty before the first step."""
         remembered = self._optimiser.state
         return {
             f"{kind}.{name}": remembered[parameter][kind]
@@ -120,7 +120,7 @@ class Step:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Let Adam remember of the only network what :meth:`state` gave elsewhere."""
+        """Set Adam's state of the only network to one from :meth:`state`."""
         (network,) = self.networks
         for name, parameter in network.named_parameters():
             if f"step.{name}" in state:
@@ -135,8 +135,8 @@ class Step:
         losses_of = self._compiled or self._losses
         losses_M = losses_of(images_BCHW, labels_BHW, matrices_B23, brightness_BC)
         losses_M.sum().backward()  # type: ignore[no-untyped-call]
-        if self._together is not None:
-            self._together.distribute_gradients()
+        if self._fused is not None:
+            self._fused.distribute_gradients()
         self._optimiser.step()
         return losses_M.detach()
 
@@ -156,39 +156,39 @@ class Step:
         )
 
     def _logits(self, images_BCHW: Tensor) -> Sequence[Tensor]:
-        if self._together is None:
+        if self._fused is None:
             return [self.networks[0](images_BCHW)]
         images_MBCHW = images_BCHW.reshape(len(self.networks), -1, *images_BCHW.shape[1:])
-        return self._together(images_MBCHW).unbind()
+        return self._fused(images_MBCHW).unbind()
 
     def _clear_gradients(self) -> None:
-        if self._together is None:
+        if self._fused is None:
             self._optimiser.zero_grad(set_to_none=True)
         else:
-            self._together.clear_gradients()
+            self._fused.clear_gradients()
 
     def _changing(self) -> list[Tensor]:
-        """Return all that a step changes."""
+        """Return all tensors that a step changes."""
         of_networks = [
             tensor
             for network in self.networks
             for tensor in (*network.parameters(), *network.buffers())
         ]
-        return of_networks + self._remembered()
+        return of_networks + self._optimiser_state()
 
-    def _remembered(self) -> list[Tensor]:
+    def _optimiser_state(self) -> list[Tensor]:
         return [each for of_one in self._optimiser.state.values() for each in of_one.values()]
 
 
 def is_program(settings: TrainingSettings) -> bool:
-    """Whether a step is made once, at its first call, and serves many trainings after that."""
+    """Whether a step is compiled or recorded at its first call, for later trainings too."""
     return settings.step in ("compiled", "graph")
 
 
 def _placed(remembered: Tensor, parameter: Tensor) -> Tensor:
-    """Return what Adam remembers on its parameter's device and in its memory layout.
+    """Return Adam's state on its parameter's device and in its memory layout.
 
-    The fused step goes through memory, not through indices: another layout would mix weights up.
+    The fused step runs over memory, not over indices: another layout would mix up weights.
     """
     if remembered.shape != parameter.shape:  # the count of steps
         return remembered.to(parameter.device)

@@ -131,7 +131,7 @@ def test_the_memory_limit_of_an_image_can_be_set(run):
         (["predict", "study", "images", "x.nii.gz"], 2, "predictions of a folder go to a folder"),
         (["predict", "study", "images", "x", "--onnx"], 1, "export study --to onnx"),
         (["predict", "study", "images", "x", "--model", "unet"], 1, "there is best"),
-        (["predict", "study", "images", "x", "--device", "gpu9"], 2, "is no device"),
+        (["predict", "study", "images", "x", "--device", "gpu9"], 2, "is not a device"),
         (["predict", "study", "study", "x"], 1, "holds no images"),
         (["predict", "images", "images", "x"], 1, "holds no trained model"),
         (["predict", "study", "images", "images"], 2, "is an image to be predicted"),
