@@ -17,7 +17,7 @@ from mbnas.training.task import TrainingTask
 
 @pytest.fixture(autouse=True)
 def _torch_as_before():
-    """Undo what preparing a process for training changes in it."""
+    """Undo the changes of preparing a process for training."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -43,7 +43,7 @@ def data(slices):
 
 @pytest.fixture
 def task(slices):
-    """A training of four epochs, of which the last two are scored."""
+    """A training of four epochs; the last two are scored."""
     protocol = Protocol(
         evaluation=CrossValidationSettings(folds=2, initialisations=1, scored_fraction=0.5),
         training=TrainingSettings(

@@ -1,4 +1,4 @@
-"""Held-out patients lie in memory with the others, and no fold ever touches them."""
+"""Held-out patients are loaded with the others, but are in no fold."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from mbnas.training.loop.fit import train_once
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Slices of five patients, of whom the second and the last are held out."""
+    """Slices of five patients; the second and the last are held out."""
     root = tmp_path_factory.mktemp("held_out")
     dataset = read_dataset(write_phantom("prostate", root / "dataset", num_patients=5))
     names = [case.name for case in dataset.cases]
@@ -36,7 +36,7 @@ def some_held_out(folder):
     return load_slices(folder, "cpu")
 
 
-def test_every_slice_knows_its_patient_held_out_or_not(folder, some_held_out):
+def test_every_slice_has_its_patient_held_out_or_not(folder, some_held_out):
     prepared = PreparedSlices.open(folder)
     assert some_held_out.patients == prepared.patients
     assert some_held_out.held_out_patients == prepared.held_out_patients
@@ -65,7 +65,7 @@ def test_no_slice_of_a_held_out_patient_is_in_any_fold(folder, some_held_out, nu
 
 
 @pytest.mark.parametrize("fold", [0, 1])
-def test_a_training_is_the_same_whatever_held_out_slices_hold(task, folder, some_held_out, fold):
+def test_held_out_slices_do_not_affect_a_training(task, folder, some_held_out, fold):
     task = replace(task, slices=folder, fold=fold)
     chosen = torch.from_numpy(some_held_out.slices_of(some_held_out.held_out_patients))
     images_NCHW, labels_NHW = some_held_out.images_NCHW.clone(), some_held_out.labels_NHW.clone()

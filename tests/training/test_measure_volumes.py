@@ -1,4 +1,4 @@
-"""Final measures: of the right volumes, on their own voxels, from the trained weights."""
+"""Final metrics: of the right volumes, on the grids of their files, from the trained weights."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_every_validation_volume_is_measured_and_no_other(measured, task, data):
     assert not any(each.held_out for each in measured.volumes)
 
 
-def test_measures_are_of_the_kept_prediction_on_the_voxels_of_the_file(measured, slices):
+def test_metrics_are_those_of_the_kept_prediction_on_the_grid_of_the_file(measured, slices):
     prepared = PreparedSlices.open(slices)
     by_case = {volume.case: number for number, volume in enumerate(prepared.volumes)}
     for record in measured.volumes:
@@ -40,7 +40,7 @@ def test_measures_are_of_the_kept_prediction_on_the_voxels_of_the_file(measured,
             assert measures.dice == pytest.approx(2 * overlap / sum(sizes))
 
 
-def test_the_prediction_is_that_of_the_weights_that_count(measured, task, data, slices):
+def test_the_prediction_is_that_of_the_best_attempt(measured, task, data, slices):
     attempt = train_once(task, data)
     prepared = PreparedSlices.open(slices)
     for record in measured.volumes:
@@ -51,14 +51,14 @@ def test_the_prediction_is_that_of_the_weights_that_count(measured, task, data, 
         )
 
 
-def test_measuring_changes_no_score(measured, task):
+def test_measuring_does_not_change_the_score(measured, task):
     bare = run_training(task)
     assert bare.volumes == ()
     assert (bare.score, bare.epochs) == (measured.score, measured.epochs)
     assert mean_defined(measured.epochs[-1].class_dice) is not None
 
 
-def test_predictions_are_kept_only_where_asked_for(task):
+def test_predictions_are_kept_only_if_requested(task):
     record = run_training(replace(task, measure="volumes"))
     assert record.volumes
     assert all(each.prediction is None for each in record.volumes)

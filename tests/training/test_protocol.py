@@ -65,7 +65,7 @@ def changes():
     return changed
 
 
-def test_every_choice_changes_the_digest_to_one_of_its_own():
+def test_every_choice_gives_a_different_digest():
     digests = {name: protocol.digest for name, protocol in changes().items()}
     same = {name for name, digest in digests.items() if digest == Protocol().digest}
     assert same == NO_CHOICE_OF_A_TRAINING
@@ -141,7 +141,7 @@ def test_the_last_epochs_are_scored_and_at_least_one(epochs, fraction, first):
         (PreparationSettings, {"slice_size": 0}, r"slice_size \(=0\) must be 1 or more"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(section, change, sentence):
+def test_invalid_settings_are_refused(section, change, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         section(**change)
 

@@ -1,4 +1,4 @@
-"""One training on a tiny phantom: the same bit for bit, and honest where it fails."""
+"""One training on a tiny phantom: reproducible bit for bit, with errors recorded."""
 
 import math
 import pickle
@@ -43,7 +43,7 @@ def with_training(task, **changes):
 
 
 def attempt_of(*, score, collapsed, loss=1.0):
-    """An attempt that ended so."""
+    """An attempt with this result."""
     return Attempt(
         network=nn.Identity(),
         epochs=(),
@@ -78,7 +78,7 @@ def test_a_training_is_the_same_bit_for_bit_here_and_in_another_process(task, da
         assert record.result().score == first.score
 
 
-def test_a_record_tells_of_every_epoch_but_validates_only_the_scored(task, monkeypatch):
+def test_a_record_has_every_epoch_but_only_scored_ones_are_validated(task, monkeypatch):
     validated = []
     count = course.count_overlap
 
@@ -98,7 +98,7 @@ def test_a_record_tells_of_every_epoch_but_validates_only_the_scored(task, monke
     assert record.slices_per_s > 0
 
 
-def test_a_training_sees_its_fold_alone(task, data, monkeypatch):
+def test_a_training_uses_only_its_fold(task, data, monkeypatch):
     validated, trained = set(), set()
     batches = loop.shuffled_batches
 
@@ -148,7 +148,7 @@ def test_networks_are_compared_on_the_same_batches(task, data, monkeypatch):
         assert all(map(torch.equal, one, other))
 
 
-def test_a_loss_that_is_not_finite_is_an_error_and_no_score(task):
+def test_a_loss_that_is_not_finite_fails_the_training(task):
     record = run_training(with_training(task, learning_rate=1e30))
     assert record.score is None
     assert "The loss stopped being finite (=" in record.error
@@ -178,7 +178,7 @@ def failing(error):
     ids=["loading", "validating", "training"],
 )
 @pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY)
-def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, where, error):
+def test_out_of_memory_errors_have_one_line(task, monkeypatch, module, where, error):
     monkeypatch.setattr(module, where, failing(error))
     with pytest.raises(OutOfMemory, match=r"^Memory ran out( on cpu)?: .+$") as raised:
         run_training(task)
@@ -187,14 +187,14 @@ def test_memory_that_runs_out_is_raised_in_one_line(task, monkeypatch, module, w
     assert (type(again), str(again)) == (OutOfMemory, str(raised.value))
 
 
-def test_memory_that_runs_out_in_the_measured_volumes_is_raised_too(task, monkeypatch):
+def test_running_out_of_memory_while_measuring_is_raised_too(task, monkeypatch):
     monkeypatch.setattr(train, "_measured_volumes", failing(OUT_OF_MEMORY["device"]))
     for alone in (False, True):
         with pytest.raises(OutOfMemory, match="Memory ran out on cpu"):
             run_training(replace(task, alone=alone))
 
 
-def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, monkeypatch):
+def test_a_process_can_train_again_after_running_out_of_memory(task, monkeypatch):
     expected = run_training(task)
     lost = []
     run_step = loop.TrainingLoop.run_step
@@ -215,11 +215,11 @@ def test_after_memory_ran_out_its_process_has_it_back_and_trains_as_ever(task, m
     assert (again.epochs, again.score) == (expected.epochs, expected.score)
 
 
-def test_neither_prediction_nor_loneliness_is_part_of_a_trainings_name(task):
+def test_the_key_does_not_depend_on_memory_and_alone(task):
     assert replace(task, memory_bytes=7, alone=True).key == task.key
 
 
-def test_a_training_beats_at_every_step_and_while_it_predicts(task, monkeypatch):
+def test_a_training_sends_a_heartbeat_at_every_step_and_prediction(task, monkeypatch):
     heard = []
     with listening(lambda: heard.append(1), every_s=0.0):
         run_training(replace(task, measure="nothing"))
@@ -232,7 +232,7 @@ def test_a_training_beats_at_every_step_and_while_it_predicts(task, monkeypatch)
     assert len(heard) - 2 * unmeasured == 2 * 2
 
 
-def test_a_mistake_in_the_program_is_not_recorded(task, monkeypatch):
+def test_a_bug_in_the_program_is_raised_and_not_recorded(task, monkeypatch):
     def broken(*_):
         raise RuntimeError("a mistake")
 
@@ -322,7 +322,7 @@ def test_a_training_is_not_repeated_for_a_class_that_no_training_patient_has(
     assert (record.absent, record.unpredicted) == ((2,), (2,))
 
 
-def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch):
+def test_a_failed_repetition_keeps_the_collapsed_attempt(task, data, monkeypatch):
     def outcome(_tasks, _data, *, attempt):
         if attempt:
             return [TrainingError("The loss stopped being finite.")]
@@ -334,7 +334,9 @@ def test_a_repeat_that_fails_keeps_the_collapsed_attempt(task, data, monkeypatch
     assert record.error is None
 
 
-def test_a_repeat_that_ran_out_of_memory_counts_for_nothing_unless_it_was_alone(task, monkeypatch):
+def test_a_repetition_that_runs_out_of_memory_is_ignored_only_if_the_device_was_its_own(
+    task, monkeypatch
+):
     def outcome(_tasks, _data, *, attempt):
         if attempt:
             raise OUT_OF_MEMORY["device"]
@@ -367,7 +369,7 @@ def begun(task, data, attempt):
     return random_network(task.architecture, base_channels, data.interface, seed=seed)
 
 
-def test_every_initialisation_and_attempt_has_weights_of_its_own(task, data):
+def test_every_initialisation_and_attempt_has_different_weights(task, data):
     tasks = [(task, 0), (task, 1), (replace(task, initialisation=1), 0), (replace(task, fold=1), 0)]
     weights = {begun(one, data, n).head.weight.sum().item() for one, n in tasks}
     assert len(weights) == len(tasks)
@@ -375,7 +377,7 @@ def test_every_initialisation_and_attempt_has_weights_of_its_own(task, data):
     assert again in weights
 
 
-def test_initialising_leaves_the_random_state_alone(task, data):
+def test_initialising_does_not_change_the_random_state(task, data):
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -411,7 +413,7 @@ def test_a_class_that_no_slice_shows_still_has_a_finite_bias(task, data):
     assert all(math.isfinite(bias) for bias in network.head.bias.tolist())
 
 
-def test_the_head_starts_as_torch_draws_it_unless_asked(task, data, monkeypatch):
+def test_the_head_bias_is_set_only_if_configured(task, data, monkeypatch):
     called = []
     monkeypatch.setattr(initialisation, "bias_head_to_frequencies", lambda *_: called.append(1))
     short = with_training(task, epochs=1, steps_per_epoch=1, head_bias="random")
@@ -421,7 +423,7 @@ def test_the_head_starts_as_torch_draws_it_unless_asked(task, data, monkeypatch)
     assert called == [1]
 
 
-def test_slices_kept_in_half_are_those_that_a_training_learns_from(task, slices):
+def test_a_training_uses_the_rounded_slices_of_float16(task, slices):
     half = with_training(task, slice_precision="float16")
     record, single = run_training(half), run_training(task)
     assert record.epochs != single.epochs

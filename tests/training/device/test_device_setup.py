@@ -1,4 +1,4 @@
-"""Where trainings run: names of devices, precisions, and what a process is set to."""
+"""Set-up for training: devices, precisions and the settings of a process."""
 
 import os
 from pathlib import Path
@@ -48,7 +48,7 @@ def machine(monkeypatch):
         (2, "cuda:1", "cuda:1"),
     ],
 )
-def test_a_device_that_is_there_is_taken(machine, cuda, name, resolved):
+def test_an_existing_device_is_resolved(machine, cuda, name, resolved):
     machine(cuda=cuda)
     assert resolve_device(name) == resolved
 
@@ -65,13 +65,13 @@ def test_a_device_that_is_there_is_taken(machine, cuda, name, resolved):
         (1, "meta", r"\(='meta'\) is not on this machine: use cpu or auto\."),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(machine, cuda, name, sentence):
+def test_a_missing_device_is_refused(machine, cuda, name, sentence):
     machine(cuda=cuda)
     with pytest.raises(ConfigurationError, match=rf"run\.device {sentence}"):
         resolve_device(name)
 
 
-def test_another_accelerator_is_taken_where_it_is_the_machines(machine, monkeypatch):
+def test_another_accelerator_of_the_machine_is_resolved(machine, monkeypatch):
     machine()
     found = torch.device("mps")
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: found)
@@ -82,7 +82,7 @@ def test_another_accelerator_is_taken_where_it_is_the_machines(machine, monkeypa
 
 @pytest.mark.parametrize("name", ["cpu", "cuda"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_precision_asked_for_stays(machine, precision, name):
+def test_an_explicit_precision_stays(machine, precision, name):
     machine(cuda=1, bf16=precision == "float32", flags=["amx_bf16"])
     assert resolve_precision(precision, name) == precision
 
@@ -111,7 +111,7 @@ def test_the_processors_flags_are_read_from_linux(monkeypatch):
     assert processor_flags() == {"fpu", "sse2", "amx_bf16"}
 
 
-def test_a_processor_that_names_no_flags_has_none(monkeypatch):
+def test_a_processor_without_flags_in_procfs_has_none(monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "processor\t: 0\n")
     assert processor_flags() == frozenset()
 
@@ -132,7 +132,7 @@ def test_a_network_computes_in_its_precision(precision, dtype):
         assert torch.nn.Conv2d(1, 2, 3)(torch.zeros(1, 1, 4, 4)).dtype == dtype
 
 
-def test_a_process_is_made_deterministic_and_takes_its_threads(monkeypatch):
+def test_a_process_is_set_to_deterministic_algorithms_and_its_threads(monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     prepare_process(2)
     assert torch.get_num_threads() == 2
@@ -141,7 +141,7 @@ def test_a_process_is_made_deterministic_and_takes_its_threads(monkeypatch):
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def test_a_workspace_that_a_person_chose_stays(monkeypatch):
+def test_an_existing_workspace_setting_stays(monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     prepare_process(1)
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
@@ -156,7 +156,7 @@ def test_a_worker_is_named_by_host_process_and_device():
 @pytest.mark.parametrize(
     ("name", "taken"), [("cuda", [0, 1, 0]), ("cuda:1", []), ("cpu", []), ("auto", [])]
 )
-def test_slots_take_the_machines_devices_in_turn(machine, monkeypatch, name, taken):
+def test_slots_use_the_devices_in_turn(machine, monkeypatch, name, taken):
     machine(cuda=2)
     found = []
     monkeypatch.setattr(torch.cuda, "set_device", found.append)
@@ -166,7 +166,7 @@ def test_slots_take_the_machines_devices_in_turn(machine, monkeypatch, name, tak
     assert visible_devices() == 2
 
 
-def test_a_device_without_memory_for_one_process_more_is_told_as_such(machine, monkeypatch):
+def test_a_device_without_memory_for_another_process_is_out_of_memory(machine, monkeypatch):
     def full(_):
         raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be")
 
@@ -177,14 +177,14 @@ def test_a_device_without_memory_for_one_process_more_is_told_as_such(machine, m
 
 
 @pytest.mark.parametrize(("name", "free"), [("cuda", (10, 11)), ("cuda:1", (11,))])
-def test_free_memory_is_of_the_devices_that_slots_take(machine, monkeypatch, name, free):
+def test_free_memory_is_that_of_the_devices_of_slots(machine, monkeypatch, name, free):
     machine(cuda=2)
     of_device = {0: (10, 99), 1: (11, 99), "cuda:1": (11, 99)}
     monkeypatch.setattr(torch.cuda, "mem_get_info", of_device.get)
     assert free_memory(name) == free
 
 
-def test_subnormal_numbers_are_zero_meanwhile_and_only_then():
+def test_subnormal_numbers_are_zero_only_within_the_context():
     smallest = np.float64(2.0**-1074)
     with flushing_subnormals():
         assert smallest * np.float64(1.0) == 0

@@ -1,4 +1,4 @@
-"""The prediction for a protocol's trainings: what goes into it, and that it is done once."""
+"""The predicted memory of a protocol's trainings: its parts, and that it is cached."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def with_training(protocol, **changes):
     return replace(protocol, training=replace(protocol.training, **changes))
 
 
-def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatch):
+def test_slices_or_their_streamed_batches_are_added_to_the_need(task, monkeypatch):
     need = training_memory(task.architecture, task.protocol, INTERFACE)
     assert need.step > need.saved > 0
     side, batch = task.protocol.preparation.slice_size, max(4, PREDICTED_AT_ONCE)
@@ -40,7 +40,7 @@ def test_slices_or_what_streams_of_them_lie_beside_the_training(task, monkeypatc
 
 @pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])
 @pytest.mark.parametrize("text", ["0vgg3", "0dense3", "0residual5", "0inception3"])
-def test_more_of_anything_needs_more(task, loss, text):
+def test_larger_settings_need_more_memory(task, loss, text):
     protocol, genotype = with_training(task.protocol, loss=loss), Genotype.parse(text)
 
     def need(**changes):
@@ -53,19 +53,19 @@ def test_more_of_anything_needs_more(task, loss, text):
     assert training_memory(genotype, protocol, larger).step > 3.5 * need().step
 
 
-def test_a_network_is_gone_through_once(task, monkeypatch):
+def test_a_network_is_analysed_once(task, monkeypatch):
     training_memory(task.architecture, task.protocol, INTERFACE)
     monkeypatch.setattr(memory, "memory_need", None)
     training_memory(task.architecture, task.protocol, INTERFACE)
 
 
-def test_a_network_that_cannot_be_built_is_told_as_such(task):
+def test_a_network_that_cannot_be_built_is_an_error(task):
     protocol = with_training(task.protocol, base_channels=6)
     with pytest.raises(ConfigurationError, match="must be divisible by 4"):
         training_memory(Genotype.parse("0dense3"), protocol, INTERFACE)
 
 
-def test_trainings_together_and_recorded_steps_need_their_own(task, monkeypatch):
+def test_fused_trainings_and_recorded_steps_need_more_memory(task, monkeypatch):
     monkeypatch.setattr(memory, "are_resident", lambda *_: True)
 
     def predicted(protocol, trainings=1):

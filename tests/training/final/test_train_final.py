@@ -1,4 +1,4 @@
-"""A final training ends the same wherever it was cut, and its checkpoint is its own alone."""
+"""A final training ends the same after any interruption, and uses only its own checkpoint."""
 
 from dataclasses import replace
 
@@ -31,11 +31,11 @@ def to_train(task, tmp_path):
 
 
 class Cut(BaseException):
-    """What ends a process, here."""
+    """Stands for the end of the process."""
 
 
 def cut_after(monkeypatch, epochs):
-    """Have a training end abruptly after some epochs of this process."""
+    """Interrupt a training after some epochs of this process."""
     begin_training, done = final.begin_training, []
 
     def begin(*arguments, **options):
@@ -54,7 +54,7 @@ def cut_after(monkeypatch, epochs):
     monkeypatch.setattr(final, "begin_training", begin)
 
 
-def test_the_weights_are_those_of_a_search_s_training(to_train, slices):
+def test_the_weights_are_those_of_a_training_of_a_search(to_train, slices):
     train_final(to_train)
     attempt = train_once(to_train.training, load_slices(slices, "cpu"))
     weights = load_file(to_train.weights)
@@ -67,7 +67,7 @@ def test_the_weights_are_those_of_a_search_s_training(to_train, slices):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_cut_and_resumed_it_ends_with_the_same_weights(to_train, tmp_path, monkeypatch, cut):
+def test_an_interrupted_training_ends_with_the_same_weights(to_train, tmp_path, monkeypatch, cut):
     monkeypatch.setattr(final, "_SAVING_SHARE", np.inf)  # a checkpoint after every epoch
     whole = replace(to_train, weights=tmp_path / "whole.safetensors")
     train_final(whole)
@@ -103,7 +103,7 @@ def test_a_fold_beyond_the_last_learns_from_all_patients(to_train, monkeypatch, 
     assert all(each.class_dice is None for each in read_curve(everyone.curve))
 
 
-def test_another_training_s_checkpoint_is_refused(to_train, monkeypatch):
+def test_the_checkpoint_of_another_training_is_refused(to_train, monkeypatch):
     monkeypatch.setattr(final, "_SAVING_SHARE", np.inf)
     cut_after(monkeypatch, 2)
     with pytest.raises(Cut):
@@ -124,7 +124,7 @@ def test_another_training_s_checkpoint_is_refused(to_train, monkeypatch):
         train_final(to_train)
 
 
-def test_a_disk_that_is_full_is_told_and_the_checkpoint_stays(to_train, monkeypatch):
+def test_a_full_disk_is_an_error_and_the_checkpoint_stays(to_train, monkeypatch):
     monkeypatch.setattr(final, "_SAVING_SHARE", np.inf)
 
     def full(path, content):
@@ -140,7 +140,7 @@ def test_a_disk_that_is_full_is_told_and_the_checkpoint_stays(to_train, monkeypa
     assert to_train.weights.exists()
 
 
-def test_a_loss_that_is_not_finite_is_told(to_train):
+def test_a_loss_that_is_not_finite_is_an_error(to_train):
     training = replace(to_train.training.protocol.training, learning_rate=1e30)
     protocol = replace(to_train.training.protocol, training=training)
     with pytest.raises(TrainingError, match="stopped being finite"):
@@ -154,7 +154,7 @@ DICE = st.none() | st.floats(0, 1)
     losses=st.lists(st.floats(0, 10), max_size=5),
     dice=st.none() | st.tuples(st.floats(0, 1), DICE),
 )
-def test_a_curve_comes_back_as_it_was(tmp_path_factory, losses, dice):
+def test_a_curve_round_trips(tmp_path_factory, losses, dice):
     path = tmp_path_factory.mktemp("curve") / "curve.csv"
     epochs = tuple(
         EpochRecord(epoch=number, learning_rate=1e-3, loss=loss, class_dice=dice)

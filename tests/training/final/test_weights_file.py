@@ -1,4 +1,4 @@
-"""Weights are files like any other: with the umask's mode, and readable by whom that lets."""
+"""Weights files have the umask's mode, and other users can read them if it allows."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Which images may be kept in float16: normalised ones, and none that rounding would blur."""
+"""Which images may be kept in float16: those with a small rounding error."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def _blocks(request, monkeypatch):
     ],
     ids=["normalised", "some way off", "no negative", "empty", "constant"],
 )
-def test_what_keeps_its_digits_is_allowed(images):
+def test_small_rounding_errors_are_allowed(images):
     check_half_precision(images)
 
 
@@ -51,32 +51,32 @@ def test_the_rounding_of_one_channel_is_enough_to_refuse():
     assert str(raised.value) == (
         f"training.slice_precision (='float16') would round channel 1 of the images by "
         f"{error:.2g} at a standard deviation of {deviation:.2g}: more than the 0.001 of it that "
-        "are allowed. Set it to float32."
+        "is allowed. Set it to float32."
     )
 
 
-def test_a_constant_that_float16_has_not_is_refused():
+def test_a_constant_that_float16_cannot_represent_is_refused():
     with pytest.raises(ConfigurationError, match=r"at a standard deviation of 0: "):
         check_half_precision(torch.full((2, 1, 4, 4), 2049.0))
 
 
 @pytest.mark.usefixtures("_blocks")
 @pytest.mark.parametrize("value", [70000.0, -1e30, float("inf"), float("nan")])
-def test_what_is_not_finite_in_float16_is_refused(value):
+def test_values_out_of_the_range_of_float16_are_refused(value):
     images = noise()
     images[-1, 0, 3, 3] = value
     with pytest.raises(ConfigurationError, match=r"needs images within ±65504, .* float32\.$"):
         check_half_precision(images)
 
 
-def test_normalised_images_err_by_a_fifth_of_what_is_allowed():
+def test_the_error_of_normalised_images_is_a_fifth_of_the_limit():
     images = noise(50)
     error = (images.half().double() - images.double()).square().mean().sqrt()
     assert error == pytest.approx(WORST_ERROR / 5, rel=0.1)
 
 
 @pytest.mark.usefixtures("_blocks")
-def test_rounding_is_numpys():
+def test_rounding_is_that_of_numpy():
     images = noise()
     half = in_half_precision(images, "cpu")
     assert np.array_equal(half, images.numpy().astype(np.float16))

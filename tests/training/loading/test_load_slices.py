@@ -1,4 +1,4 @@
-"""Slices as trainings take them: those of the files, streamed where they do not fit."""
+"""Loaded slices: those of the files, streamed if they do not fit."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from mbnas.training.loading.slice_source import slices_bytes
 from mbnas.training.loading.streamed_slices import StreamedSlices
 
 
-def test_tensors_hold_what_the_files_hold(slices, data):
+def test_tensors_equal_the_files(slices, data):
     prepared = PreparedSlices.open(slices)
     assert np.array_equal(data.images_NCHW, prepared.images)
     assert np.array_equal(data.labels_NHW, prepared.labels)
@@ -66,7 +66,7 @@ def test_flips_across_an_axis_reverse_its_dimension(data, axes, dims):
     assert data.flip_dims(axes) == dims
 
 
-def test_slices_that_are_not_there_are_refused(tmp_path):
+def test_missing_slices_are_refused(tmp_path):
     with pytest.raises(StudyError, match="holds no usable prepared slices"):
         load_slices(tmp_path / "absent", "cpu")
 
@@ -89,28 +89,28 @@ def test_slices_that_do_not_fit_are_streamed(slices, monkeypatch, resident, kind
     assert asked == [(slices_bytes(num_slices, channels=channels, size=side), "cpu")]
 
 
-def test_on_the_cpu_slices_are_the_files_which_processes_share(slices):
+def test_on_the_cpu_slices_are_the_mapped_files(slices):
     prepared = PreparedSlices.open(slices)
     resident = resident_slices(prepared, "cpu")
     assert resident.images_NCHW.data_ptr() == prepared.images.ctypes.data
     assert resident.labels_NHW.data_ptr() == prepared.labels.ctypes.data
 
 
-def test_a_device_that_others_fill_has_slices_streamed(monkeypatch):
+def test_slices_are_streamed_to_a_device_without_enough_free_memory(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10, 100))
     assert loading._fit_now(5, "cuda:0")
     assert not loading._fit_now(6, "cuda:0")
     assert loading._fit_now(6, "cpu")
 
 
-def test_slices_in_half_take_half_of_the_memory(slices):
+def test_float16_halves_the_memory_of_slices(slices):
     prepared = PreparedSlices.open(slices)
     half = resident_slices(prepared, "cpu", "float16")
     assert 2 * half.images_NCHW.nbytes == prepared.images.nbytes
     assert streamed_slices(prepared, "cpu", "float16")._slot(3).images_BCHW.dtype == torch.float16
 
 
-def test_a_process_loads_slices_anew_for_another_precision(slices, monkeypatch):
+def test_a_process_reloads_slices_for_another_precision(slices, monkeypatch):
     asked = []
     monkeypatch.setattr(loading, "are_resident", lambda *asked_for: not asked.append(asked_for))
     load_slices.cache_clear()
@@ -124,7 +124,7 @@ def test_a_process_loads_slices_anew_for_another_precision(slices, monkeypatch):
     ]
 
 
-def test_images_that_do_not_allow_it_are_not_kept_in_half(slices, tmp_path):
+def test_images_with_a_large_rounding_error_are_refused_in_float16(slices, tmp_path):
     folder = shutil.copytree(slices, tmp_path / "far")
     np.save(folder / "images.npy", np.load(slices / "images.npy") + 100)
     load_slices(folder, "cpu", "float32")
@@ -133,7 +133,7 @@ def test_images_that_do_not_allow_it_are_not_kept_in_half(slices, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
-def test_files_that_are_mapped_as_a_whole_are_read_in_their_own_order(slices, monkeypatch):
+def test_mapped_files_are_read_sequentially(slices, monkeypatch):
     read = []
 
     def advise(descriptor, start, length, advice):
@@ -148,7 +148,7 @@ def test_files_that_are_mapped_as_a_whole_are_read_in_their_own_order(slices, mo
     assert len(read) == 2
 
 
-def test_channels_that_are_used_as_they_are_keep_their_brightness(slices):
+def test_channels_without_normalisation_keep_their_brightness(slices):
     prepared = PreparedSlices.open(slices)
     as_it_is = (ChannelNormalisation(scheme="noNorm"),)
     absolute = replace(prepared, index=replace(prepared.index, normalisation=as_it_is))

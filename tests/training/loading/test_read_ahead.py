@@ -1,4 +1,4 @@
-"""A thread that fills slots: in order, no further ahead than there are slots, and ended."""
+"""A thread that fills slots: in order, as far ahead as there are slots, and ended."""
 
 import threading
 
@@ -11,7 +11,7 @@ def fill_with_squares(number, slot):
     slot[0] = number**2
 
 
-def test_slots_come_in_order_each_again_once_it_is_given_back():
+def test_slots_come_in_order_and_are_reused():
     slots, seen, used = [[None] for _ in range(3)], [], set()
     with ReadAhead(fill_with_squares, 50, slots) as filled:
         for _ in range(50):
@@ -23,7 +23,7 @@ def test_slots_come_in_order_each_again_once_it_is_given_back():
     assert used <= {id(slot) for slot in slots}
 
 
-def test_it_is_as_far_ahead_as_there_are_slots_and_no_further():
+def test_it_reads_ahead_as_many_items_as_there_are_slots():
     begun, third = [], threading.Event()
 
     def fill(number, slot):
@@ -48,7 +48,7 @@ def test_leaving_ends_the_thread(taken):
     assert threading.active_count() == before
 
 
-def test_what_filling_raises_reaches_who_takes_after_all_that_was_filled():
+def test_an_error_in_filling_is_raised_after_all_filled_slots():
     def fill(number, slot):
         if number == 2:
             raise OSError("The disk is gone.")

@@ -1,4 +1,4 @@
-"""The rule by which slices lie on a device or are streamed to it."""
+"""The rule by which slices are resident on a device or streamed to it."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,9 @@ def test_bytes_by_hand():
 
 
 @pytest.mark.parametrize(("available_gib", "resident"), [(4, True), (3.9, False)])
-def test_on_the_host_half_of_what_is_available_is_the_limit(monkeypatch, available_gib, resident):
+def test_on_the_host_the_limit_is_half_of_the_available_memory(
+    monkeypatch, available_gib, resident
+):
     monkeypatch.setattr(loading, "available_bytes", lambda: available_gib * GIB)
     assert are_resident(2 * GIB, "cpu") is resident
 
@@ -37,7 +39,7 @@ def test_on_the_host_half_of_what_is_available_is_the_limit(monkeypatch, availab
         ("cuda", 10.1, False),
     ],
 )
-def test_on_a_cuda_device_a_quarter_of_its_memory_is_the_limit(
+def test_on_a_cuda_device_the_limit_is_a_quarter_of_its_memory(
     monkeypatch, device, num_gib, resident
 ):
     memory = {0: 8 * GIB, 1: 40 * GIB}
@@ -51,6 +53,6 @@ def test_on_a_cuda_device_a_quarter_of_its_memory_is_the_limit(
     assert are_resident(int(num_gib * GIB), device) is resident
 
 
-def test_a_cuda_device_out_of_sight_is_taken_to_hold_them(monkeypatch):
+def test_slices_count_as_resident_on_a_cuda_device_that_is_not_visible(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert are_resident(10**15, "cuda")

@@ -1,4 +1,4 @@
-"""One suite that every source of slices passes: it gives what the files hold, wherever they lie."""
+"""One suite for every slice source: its batches equal the files."""
 
 import gc
 import threading
@@ -49,11 +49,11 @@ def source(request, prepared, device, precision):
 
 @pytest.fixture
 def images(prepared, precision):
-    """What a source gives: the files' images, rounded where they are kept in half."""
+    """The expected images: those of the files, rounded for float16."""
     return prepared.images.astype(precision).astype(np.float32)
 
 
-def test_it_knows_what_the_files_say(source, prepared, device):
+def test_its_facts_are_those_of_the_files(source, prepared, device):
     assert source.device.type == device
     assert source.in_channels == len(prepared.channels)
     assert source.num_classes == 1 + len(prepared.classes)
@@ -66,7 +66,7 @@ def test_it_knows_what_the_files_say(source, prepared, device):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_batches_are_those_of_the_files_in_order(source, prepared, images, data):
+def test_any_batches_equal_those_of_the_files_in_order(source, prepared, images, data):
     index = st.integers(0, len(prepared.labels) - 1)
     batches = data.draw(st.lists(st.lists(index, min_size=1, max_size=9), max_size=12))
     fetched = list(source.fetch(np.array(batch) for batch in batches))
@@ -78,7 +78,7 @@ def test_any_batches_are_those_of_the_files_in_order(source, prepared, images, d
         assert np.array_equal(labels.cpu(), prepared.labels[batch])
 
 
-def test_a_batch_is_its_takers_own(source, prepared, images):
+def test_a_batch_shares_no_memory_with_the_source(source, prepared, images):
     batch = np.array([2, 0])
     for found, labels in source.fetch([batch] * 12):
         found.fill_(torch.nan)
@@ -88,14 +88,14 @@ def test_a_batch_is_its_takers_own(source, prepared, images):
     assert np.array_equal(labels.cpu(), prepared.labels[batch])
 
 
-def test_batches_that_are_kept_stay_what_they_are(source, images):
+def test_kept_batches_do_not_change(source, images):
     batches = [np.array([number, number + 1]) for number in range(12)]
     kept = list(source.fetch(batches))
     for batch, (found, _) in zip(batches, kept, strict=True):
         assert np.array_equal(found.cpu(), images[batch])
 
 
-def test_two_can_be_fetched_at_a_time(source, images):
+def test_two_fetches_can_run_at_the_same_time(source, images):
     batches = [np.array([number]) for number in range(8)]
     pairs = zip(source.fetch(batches), source.fetch(batches[::-1]), strict=True)
     for number, ((one, _), (other, _)) in enumerate(pairs):
@@ -104,7 +104,7 @@ def test_two_can_be_fetched_at_a_time(source, images):
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
-def test_who_stops_early_leaves_no_thread(source, taken):
+def test_stopping_early_ends_the_thread(source, taken):
     before = threading.active_count()
     fetched = source.fetch([np.array([0])] * 50)
     for _ in range(taken):
@@ -118,7 +118,7 @@ def test_who_stops_early_leaves_no_thread(source, taken):
     assert threading.active_count() == before
 
 
-def test_a_slice_that_there_is_not_is_an_error_where_it_is_taken(source, device):
+def test_a_missing_slice_is_an_error(source, device):
     if device == "cuda" and type(source).__name__ == "ResidentSlices":
         pytest.skip("a CUDA device that indexes beyond its memory is lost to its process")
     before = threading.active_count()
@@ -149,9 +149,7 @@ def test_classes_are_counted_beyond_one_block(source, prepared, monkeypatch):
     assert np.array_equal(source.class_counts(everything), expected)
 
 
-def test_a_training_is_the_same_bit_for_bit_wherever_its_slices_lie(
-    task, prepared, device, precision
-):
+def test_a_training_is_the_same_bit_for_bit_for_any_source(task, prepared, device, precision):
     prepare_process(1)
     task = replace(task, device=device)
     one, other = (train_once(task, load(prepared, device, precision)) for load in SOURCES.values())
@@ -161,7 +159,7 @@ def test_a_training_is_the_same_bit_for_bit_wherever_its_slices_lie(
         assert torch.equal(weight, other.network.state_dict()[name]), name
 
 
-def test_a_network_is_counted_the_same_wherever_the_slices_lie(prepared, device):
+def test_overlap_is_the_same_for_any_source(prepared, device):
     torch.manual_seed(0)
     network = torch.nn.Conv2d(len(prepared.channels), 1 + len(prepared.classes), 3, padding=1)
     everything = np.arange(len(prepared.labels))

@@ -1,4 +1,4 @@
-"""The way to a CUDA device, with one that is slow to copy: no slot is filled before its time."""
+"""Streaming to a CUDA device with a fake one that copies slowly: no slot is reused too early."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from mbnas.training.loading.streamed_slices import AHEAD
 
 @dataclass
 class SlowCopy:
-    """An event that has happened once someone waited for it."""
+    """An event that has happened after a wait for it."""
 
     device: "SlowDevice"
     waited_for: bool = False
@@ -30,7 +30,7 @@ class SlowCopy:
 
 @dataclass
 class SlowDevice:
-    """Stands for a stream and remembers what it is asked."""
+    """A fake stream that records its calls."""
 
     log: list = field(default_factory=list)
 
@@ -54,7 +54,7 @@ def slow_device(monkeypatch):
     return device
 
 
-def test_a_slot_is_filled_again_only_when_its_copy_has_arrived(slices, slow_device):
+def test_a_slot_is_reused_only_after_its_copy_has_finished(slices, slow_device):
     prepared = PreparedSlices.open(slices)
     source = streamed_slices(prepared, "cpu")
     sizes = [1 + number % 3 for number in range(3 * AHEAD)]

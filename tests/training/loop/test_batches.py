@@ -24,7 +24,7 @@ def test_batches_are_full_and_passes_are_complete(num_slices, batch_size, number
         assert sorted(one) == list(range(10, 10 + num_slices))
 
 
-def test_passes_differ_and_seeds_decide():
+def test_passes_differ_and_depend_on_the_seed():
     first, second = batches(50, 50, 2)
     assert not np.array_equal(first, second)
     assert np.array_equal(first, batches(50, 50, 1)[0])

@@ -1,4 +1,4 @@
-"""Collapse is judged on the training slices alone, and as a look at all of them would judge it."""
+"""Collapse is judged on training slices only, with the same result as predicting all of them."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ NUM_CLASSES = 4
 
 
 class Counting(nn.Module):
-    """Passes images on as logits, and counts the slices."""
+    """Returns images as logits, and counts the slices."""
 
     def __init__(self):
         super().__init__()
@@ -49,7 +49,7 @@ def judged(labels_NHW, predicted_NHW, chosen):
     st.floats(0, 0.3),
     st.integers(1, 3),
 )
-def test_it_is_what_a_look_at_all_training_slices_finds(seed, number, rarity, batch):
+def test_it_is_the_result_of_predicting_all_training_slices(seed, number, rarity, batch):
     rng = np.random.default_rng(seed)
 
     def drawn():
@@ -79,14 +79,14 @@ def test_it_is_what_a_look_at_all_training_slices_finds(seed, number, rarity, ba
     )
 
 
-def test_a_class_that_is_predicted_where_it_is_not_alone_has_collapsed():
+def test_a_class_predicted_only_on_slices_without_it_has_collapsed():
     labels_NHW = np.zeros((2, 2, 2), np.uint8)
     labels_NHW[0] = 1
     found = judged(labels_NHW, 1 - labels_NHW, np.arange(2))
     assert (found.collapsed, found.absent) == ((1,), (2, 3))
 
 
-def test_a_sound_network_is_judged_by_its_fullest_slices():
+def test_a_sound_network_is_judged_by_the_slices_with_most_of_each_class():
     labels_NHW = np.zeros((1000, 4, 4), np.uint8)
     labels_NHW[:, 0, 0] = 1
     labels_NHW[500, 1:] = 2

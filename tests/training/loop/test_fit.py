@@ -1,4 +1,4 @@
-"""Trainings of a network together: each ends as it would alone, within rounding."""
+"""Fused trainings: each ends like a single training, within rounding."""
 
 from dataclasses import replace
 from shutil import which
@@ -42,7 +42,7 @@ def _one_thread():
 
 
 @pytest.mark.parametrize("genotype", [unet_genotype(3), MIXED], ids=["unet", "mixed"])
-def test_trainings_together_are_those_of_each_alone_within_rounding(task, data, genotype):
+def test_fused_trainings_equal_single_ones_within_rounding(task, data, genotype):
     tasks = group_of(replace(task, architecture=genotype))
     for task_, of_group in zip(tasks, train_together(tasks, data), strict=True):
         alone = train_once(task_, data)
@@ -56,7 +56,7 @@ def test_trainings_together_are_those_of_each_alone_within_rounding(task, data, 
     assert losses != pytest.approx([epoch.loss for epoch in train_once(tasks[0], data).epochs])
 
 
-def test_trainings_together_are_the_same_bit_for_bit_again(task, data):
+def test_fused_trainings_are_reproducible_bit_for_bit(task, data):
     first, again = (train_together(group_of(task), data) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert one.epochs == other.epochs
@@ -64,7 +64,7 @@ def test_trainings_together_are_the_same_bit_for_bit_again(task, data):
             assert torch.equal(weight, other.network.state_dict()[name]), name
 
 
-def test_folds_of_different_size_end_their_epochs_each_in_its_own_time(task, data):
+def test_folds_of_different_size_have_epochs_of_different_length(task, data):
     uneven = replace(data, patient_N=np.array([0] * 30 + [1] * 8 + [2] * 8 + [3] * 4))
     tasks = group_of(with_training(task, steps_per_epoch=None, epochs=3), initialisations=1)
     steps = [-(-len(plan_training(each, uneven).training_slices) // 4) for each in tasks]
@@ -76,7 +76,7 @@ def test_folds_of_different_size_end_their_epochs_each_in_its_own_time(task, dat
             assert one.loss == pytest.approx(other.loss, rel=2e-3)
 
 
-def test_one_that_fails_leaves_the_others_alone(task, data, monkeypatch):
+def test_a_failed_training_does_not_affect_the_others(task, data, monkeypatch):
     spoiled = together.initial_network
 
     first = plan_training(task, data).weights_seed
@@ -96,7 +96,7 @@ def test_one_that_fails_leaves_the_others_alone(task, data, monkeypatch):
     assert well.score == pytest.approx(alone.score, abs=0.02)
 
 
-def test_collapsed_ones_are_repeated_together_and_the_rest_are_not(task, monkeypatch):
+def test_only_collapsed_trainings_are_repeated_together(task, monkeypatch):
     tried = []
 
     def outcome(tasks, _data, *, attempt):
@@ -123,15 +123,15 @@ def test_collapsed_ones_are_repeated_together_and_the_rest_are_not(task, monkeyp
     assert [each.score for each in records] == pytest.approx([0.2, 0.1, 0.2, 0.1])
 
 
-def test_records_share_the_time_one_after_another(task):
+def test_records_share_the_duration(task):
     records = run_together(group_of(with_training(task, epochs=2)))
     assert len({each.key for each in records}) == 4
     assert max(each.wall_s for each in records) < 1.5 * min(each.wall_s for each in records)
     assert [each.started_at for each in records] == sorted(each.started_at for each in records)
 
 
-def test_a_program_serves_one_training_after_another(task, data, monkeypatch):
-    """What is compiled or recorded is made once; here it is a step that is kept as such."""
+def test_a_program_is_reused_by_later_trainings(task, data, monkeypatch):
+    """A compiled or recorded step is made once; here an eager step is kept like one."""
     made = []
     new = together.Step
 
@@ -156,7 +156,7 @@ def test_a_program_serves_one_training_after_another(task, data, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(which("g++") is None, reason="torch compiles for processors with g++")
-def test_a_compiled_step_follows_the_eager_one(task, data, tmp_path, monkeypatch):
+def test_a_compiled_step_equals_the_eager_one(task, data, tmp_path, monkeypatch):
     # The shared cache may hold code for other instructions, which crashes when it runs here.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     short = replace(with_training(task, epochs=2), architecture=Genotype.parse("0vgg3"))
@@ -172,7 +172,7 @@ def test_a_compiled_step_follows_the_eager_one(task, data, tmp_path, monkeypatch
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("number", [1, 2], ids=["one", "two together"])
 @pytest.mark.parametrize("genotype", [unet_genotype(3), MIXED], ids=["unet", "mixed"])
-def test_a_step_recorded_as_a_graph_is_the_eager_one(task, data, genotype, number):
+def test_a_step_recorded_as_a_graph_equals_the_eager_one(task, data, genotype, number):
     on_gpu = replace(task, architecture=genotype, device="cuda")
     there = replace(data, images_NCHW=data.images_NCHW.cuda(), labels_NHW=data.labels_NHW.cuda())
     tasks = group_of(on_gpu, initialisations=1)[:number]

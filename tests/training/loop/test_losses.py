@@ -74,7 +74,7 @@ MONAIS = {
 @pytest.mark.parametrize("absent", [False, True])
 @pytest.mark.parametrize("num_classes", [2, 3, 5])
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_loss_and_its_gradient_are_monais_to_the_last_bit(name, num_classes, absent):
+def test_a_loss_and_its_gradient_equal_those_of_monai_bit_for_bit(name, num_classes, absent):
     logits, labels = example(num_classes)
     if absent:
         labels[:] = 0
@@ -88,7 +88,7 @@ def test_a_loss_and_its_gradient_are_monais_to_the_last_bit(name, num_classes, a
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_class_absent_from_one_slice_is_judged_over_the_batch(name):
+def test_a_class_absent_from_one_slice_is_scored_over_the_batch(name):
     logits, labels = example()
     labels[0] = 0
     found = make_loss(name)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
@@ -96,7 +96,7 @@ def test_a_class_absent_from_one_slice_is_judged_over_the_batch(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_perfect_prediction_has_no_loss_left(name):
+def test_a_perfect_prediction_has_a_loss_of_zero(name):
     _, labels = example()
     logits = torch.from_numpy(100 * one_hot(labels, 3)).float()
     assert make_loss(name)(logits, torch.from_numpy(labels)) == pytest.approx(0, abs=1e-6)

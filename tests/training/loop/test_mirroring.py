@@ -1,4 +1,4 @@
-"""Classes that are sides of the body: what a training is shown, and what it learns."""
+"""Classes that are sides of the body: the inputs of a training, and what it learns."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def kidneys(source=ResidentSlices, num_slices=48, names=NAMES):
 
 @pytest.mark.parametrize("source", [ResidentSlices, StreamedSlices])
 @pytest.mark.parametrize("trainings", [1, 2])
-def test_a_flipped_slice_comes_with_swapped_labels_wherever_it_lies(task, source, trainings):
+def test_a_flipped_slice_has_swapped_labels_for_any_source(task, source, trainings):
     data = kidneys(source)
     settings, augmentation = task.protocol.training, augmentation_of(data, FLIPS_ALONE)
     schedules = [
@@ -87,7 +87,7 @@ def test_a_flip_along_another_axis_swaps_nothing(task):
 
 
 @pytest.mark.slow
-def test_sides_are_learned_with_swapped_labels_as_without_flips(task):
+def test_with_swapped_labels_sides_are_learned_as_well_as_without_flips(task):
     prepare_process(1)
     training = replace(
         task.protocol.training,

@@ -1,4 +1,4 @@
-"""The loop step by step on slices drawn here: a golden curve, either precision, its own batches."""
+"""The training loop on synthetic slices: golden loss curves, both precisions, batches."""
 
 import itertools
 from dataclasses import replace
@@ -89,7 +89,7 @@ def test_bfloat16_keeps_weights_in_float32(task, squares):
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
 
 
-def test_every_fold_initialisation_and_attempt_has_batches_of_its_own(task, squares, monkeypatch):
+def test_every_fold_initialisation_and_attempt_has_different_batches(task, squares, monkeypatch):
     first_batches = []
 
     def no_step(_self, inputs, _rates):

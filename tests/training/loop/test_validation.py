@@ -1,4 +1,4 @@
-"""Counts over whole volumes, whatever the batches: Dice as MONAI finds it volume by volume."""
+"""Counts over whole volumes, for any batches, against MONAI's Dice per volume."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def noisy():
     )
 
 
-def test_dice_is_monais_over_the_volumes_of_the_patients_asked_for(noisy):
+def test_dice_is_that_of_monai_over_the_patients_volumes(noisy):
     slices = noisy.slices_of(("a", "c"))
     counts = count_overlap(nn.Identity(), noisy, slices, "float32")
     one_hot = torch.eye(3)
