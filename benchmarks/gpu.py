@@ -1,10 +1,10 @@
-"""How a GPU is filled best: one training at a time, several in processes or streams, or together.
+"""Training modes of a GPU side by side: single, packed, recorded as a graph, compiled, fused.
 
 For the U-Net and a random network of the mixed space under the paper's protocol: training slices
-per second of every way, one whole evaluation (5 folds × 3 initialisations of 100 epochs of 480
-slices) extrapolated from that, and the paper's search of 150 networks. Ways run in turn, over
-rounds; what compiling or recording costs is told beside. On a CPU it shows that it works, and
-little else.
+per second in each mode, and, extrapolated from that, one whole evaluation (5 folds ×
+3 initialisations of 100 epochs of 480 slices) and the paper's search of 150 networks. Modes run in
+turn, over rounds; the time for compiling or recording is listed separately. A run on a CPU only
+shows that the script works.
 
     python benchmarks/gpu.py --output benchmarks/results/gpu.json
 """
@@ -12,7 +12,9 @@ little else.
 from __future__ import annotations
 
 import argparse
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -32,18 +34,25 @@ from mbnas.training.protocol import Protocol, StepMode
 from mbnas.workers.executors import ProcessExecutor
 
 FOLDS, INITIALISATIONS, EPOCHS, SLICES, NETWORKS_SEARCHED = 5, 3, 100, 480, 150
-SEEN = FOLDS * INITIALISATIONS * EPOCHS * SLICES
-"""Slices that the trainings of one evaluation see; validation is left out."""
+SLICES_PER_EVALUATION = FOLDS * INITIALISATIONS * EPOCHS * SLICES
+"""Training slices of one evaluation; validation is left out."""
 
-AIM_S = 120.0
-"""One evaluation of a network of the U-Net's cost, on an H200."""
+TARGET_S = 120.0
+"""Target for one evaluation of a network of the U-Net's cost, on an H200."""
 
 NETWORKS: dict[str, Genotype] = {"U-Net": unet_genotype(), "mixed": MIXED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingMode:
-    """A way to fill the device: a step, trainings that advance together, and what runs at once."""
+class MeasuredMode:
+    """How trainings share the device.
+
+    Attributes:
+        step: How a step is run.
+        trainings: How many are fused in one program.
+        processes: How many programs run at once, each in a process.
+        streams: How many programs run at once, each in a CUDA stream of one process.
+    """
 
     step: StepMode = "graph"
     trainings: int = 1
@@ -51,45 +60,69 @@ class TrainingMode:
     streams: int = 1
 
 
-WAYS = {
-    "one, eager": TrainingMode(step="eager"),
-    "one, recorded": TrainingMode(),
-    "one, compiled": TrainingMode(step="compiled"),
-    "folds together, recorded": TrainingMode(trainings=FOLDS),
-    "folds together, compiled": TrainingMode(step="compiled", trainings=FOLDS),
-    "all together, recorded": TrainingMode(trainings=FOLDS * INITIALISATIONS),
-    "two processes, recorded": TrainingMode(processes=2),
-    "four processes, recorded": TrainingMode(processes=4),
-    "four streams, recorded": TrainingMode(streams=4),
+MODES = {
+    "single": MeasuredMode(step="eager"),
+    "packed": MeasuredMode(step="eager", processes=4),
+    "graph": MeasuredMode(),
+    "fused": MeasuredMode(trainings=FOLDS),
+    "fused, all": MeasuredMode(trainings=FOLDS * INITIALISATIONS),
+    "packed, graph": MeasuredMode(processes=4),
+    "streams, graph": MeasuredMode(streams=4),
+    "compiled": MeasuredMode(step="compiled"),
+    "fused, compiled": MeasuredMode(step="compiled", trainings=FOLDS),
 }
-WAYS_ON_A_CPU = {
-    "one, eager": TrainingMode(step="eager"),
-    "folds together, eager": TrainingMode(step="eager", trainings=FOLDS),
-    "two processes, eager": TrainingMode(step="eager", processes=2),
+"""By name: ``fused`` is the folds of an initialisation, ``fused, all`` all trainings of a network;
+both are recorded as a graph."""
+
+CPU_MODES = {
+    "single": MeasuredMode(step="eager"),
+    "packed": MeasuredMode(step="eager", processes=2),
+    "fused": MeasuredMode(step="eager", trainings=FOLDS),
 }
 
 
 def main() -> None:
-    """Measure every way for every network, write JSON and a page beside it, print the page."""
+    """Measure every mode for every network, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", help="default: a GPU if there is one")
-    parser.add_argument("--rounds", type=int, default=3, help="of each way (default 3)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of steps a round (default 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds over all modes (default 3)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="measured per mode and round (default 5)"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=math.inf, help="start no measurement after these seconds"
+    )
     parser.add_argument("--base-channels", type=int, default=32, help="default 32")
     parser.add_argument("--slice-size", type=int, default=128, help="default 128")
     parser.add_argument("--batch-size", type=int, default=32, help="default 32")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default all")
+    parser.add_argument("--mode", choices=MODES, action="append", help="default all")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
-    device = resolve_device(arguments.device)
-    rows = [measure(name, device, arguments) for name in arguments.network or NETWORKS]
-    measured = {"machine": machine(device), "rows": rows, "headlines": headlines(rows, device)}
-    write(measured, page(measured), arguments.output)
+    device, rows = resolve_device(arguments.device), []
+    networks, start = arguments.network or list(NETWORKS), time.perf_counter()
+    for number, name in enumerate(networks, 1):
+        deadline = start + arguments.budget * number / len(networks)
+        rows.append(measure(name, device, arguments, deadline))
+        results = {"machine": machine(device), "rows": rows, "headlines": headlines(rows, device)}
+        write(results, page(results), arguments.output)
 
 
-def measure(network: str, device: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the rates of a network in every way, round by round."""
-    ways = WAYS if device.startswith("cuda") else WAYS_ON_A_CPU
+def measure(
+    network: str, device: str, arguments: argparse.Namespace, deadline: float
+) -> dict[str, Any]:
+    """Return the rates of a network in every mode, over all rounds.
+
+    Args:
+        network: A name of :data:`NETWORKS`.
+        device: A torch device.
+        arguments: The command line's.
+        deadline: No measurement starts after it, by :func:`time.perf_counter`.
+    """
+    of_device = MODES if device.startswith("cuda") else CPU_MODES
+    modes = {
+        name: mode for name, mode in of_device.items() if name in (arguments.mode or of_device)
+    }
     of = protocol(
         slice_size=arguments.slice_size,
         base_channels=arguments.base_channels,
@@ -98,20 +131,22 @@ def measure(network: str, device: str, arguments: argparse.Namespace) -> dict[st
         steps_per_epoch=None,
         precision=resolve_precision("auto", device),
     )
-    rounds: dict[str, list[Rate]] = {name: [] for name in ways}
-    troubles: dict[str, str] = {}
+    rounds: dict[str, list[Rate]] = {name: [] for name in modes}
+    errors: dict[str, str] = {}
     with ExitStack() as stack:
-        runs = {
-            name: stack.enter_context(running(way, NETWORKS[network], of, device, arguments))
-            for name, way in ways.items()
-        }
-        for _ in range(arguments.rounds):
-            for name, run in runs.items():
-                if name not in troubles:
-                    try:
-                        rounds[name].append(run())
-                    except Exception as error:
-                        troubles[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        runs: dict[str, Callable[[], Rate]] = {}
+        for number in range(arguments.rounds):
+            for name, mode in modes.items():
+                if name in errors or time.perf_counter() > deadline:
+                    continue
+                try:
+                    if number == 0:
+                        run = running(mode, NETWORKS[network], of, device, arguments)
+                        runs[name] = stack.enter_context(run)
+                    rounds[name].append(runs[name]())
+                except Exception as error:
+                    first_line = next(iter(str(error).splitlines()), "")
+                    errors[name] = f"{type(error).__name__}: {first_line}"
     return {
         "network": network,
         "genotype": str(NETWORKS[network]),
@@ -119,43 +154,50 @@ def measure(network: str, device: str, arguments: argparse.Namespace) -> dict[st
         "batch_size": arguments.batch_size,
         "slice_size": arguments.slice_size,
         "precision": of.training.precision,
-        "ways": {
+        "modes": {
             name: {
                 "slices_per_s": summary([rate.slices_per_s for rate in rates]),
                 "begun_s": summary([rate.begun_s for rate in rates]),
-                "evaluation_s": summary([rate.seconds_for(SEEN) for rate in rates]),
+                "evaluation_s": summary(
+                    [rate.seconds_for(SLICES_PER_EVALUATION) for rate in rates]
+                ),
             }
             for name, rates in rounds.items()
             if rates
         },
-        "troubles": troubles,
+        "errors": errors,
+        "not_measured": [name for name in modes if not rounds[name] and name not in errors],
     }
 
 
 @contextmanager
 def running(
-    way: TrainingMode, genotype: Genotype, of: Protocol, device: str, arguments: argparse.Namespace
+    mode: MeasuredMode,
+    genotype: Genotype,
+    of: Protocol,
+    device: str,
+    arguments: argparse.Namespace,
 ) -> Iterator[Callable[[], Rate]]:
-    """Yield a call that measures a way once."""
+    """Yield a call that measures a mode once."""
     workload = Workload(
         architecture=genotype,
-        protocol=replace(of, training=replace(of.training, step=way.step)),
+        protocol=replace(of, training=replace(of.training, step=mode.step)),
         interface=Interface(in_channels=1, num_classes=2, size=arguments.slice_size),
-        trainings=way.trainings,
+        trainings=mode.trainings,
         device=device,
     )
-    if way.processes == 1:
-        yield lambda: in_streams(way.streams, workload, arguments.seconds)
+    if mode.processes == 1:
+        yield lambda: in_streams(mode.streams, workload, arguments.seconds)
         return
     executor = ProcessExecutor(
-        way.processes,
+        mode.processes,
         initializer=take_device,
-        slot_arguments=[(device, slot) for slot in range(way.processes)],
+        slot_arguments=[(device, slot) for slot in range(mode.processes)],
     )
-    for started in [executor.submit(num_cores) for _ in range(way.processes)]:
+    for started in [executor.submit(num_cores) for _ in range(mode.processes)]:
         started.result()
     try:
-        yield lambda: in_processes(executor, way.processes, workload, arguments.seconds)
+        yield lambda: in_processes(executor, mode.processes, workload, arguments.seconds)
     finally:
         executor.terminate()
 
@@ -169,7 +211,7 @@ def in_processes(
 
 
 def in_streams(streams: int, workload: Workload, seconds: float) -> Rate:
-    """Measure a workload in several streams of this process at once, each in its thread."""
+    """Measure a workload in several streams of this process at once, each in a thread."""
     if streams == 1:
         return measure_rate(workload, seconds)
     rates: list[Rate] = []
@@ -184,47 +226,53 @@ def in_streams(streams: int, workload: Workload, seconds: float) -> Rate:
     for thread in threads:
         thread.join()
     if len(rates) < streams:
-        raise RuntimeError("a thread came to nothing; standard error has why")
+        raise RuntimeError("a thread failed; standard error has the cause")
     return joined(rates)
 
 
 def headlines(rows: list[dict[str, Any]], device: str) -> list[dict[str, Any]]:
-    """Return what is told first: how long one evaluation takes in each network's fastest way."""
-    told = []
+    """Return the time of one evaluation in each network's fastest mode."""
+    lines = []
     for row in rows:
-        name = min(row["ways"], key=lambda way: row["ways"][way]["evaluation_s"]["median"])
+        if not row["modes"]:
+            continue
+        name = min(row["modes"], key=lambda mode: row["modes"][mode]["evaluation_s"]["median"])
         what = f"{row['network']}: seconds of one evaluation of the paper, {name}"
-        headline = {"what": what, "value": row["ways"][name]["evaluation_s"]}
+        headline = {"what": what, "value": row["modes"][name]["evaluation_s"]}
         if row["network"] == "U-Net" and device.startswith("cuda"):
-            headline["aim"] = f"≤ {AIM_S:g}"
-        told.append(headline)
-    return told
+            headline["aim"] = f"≤ {TARGET_S:g}"
+        lines.append(headline)
+    return lines
 
 
-def page(measured: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """Return the results as a page: the machine, then a table for each network."""
-    lines = ["# Filling a GPU", "", described(measured["machine"]), ""]
-    for row in measured["rows"]:
-        lines += [
-            f"## {row['network']}",
-            "",
-            (
-                f"{row['base_channels']} base channels, batches of {row['batch_size']} slices of "
-                f"{row['slice_size']}×{row['slice_size']}, {row['precision']}. Median (quartiles)."
-            ),
-            "",
-            "| way | slices/s | first step, s | one evaluation, s | 150 evaluations, h |",
-            "| --- | --- | --- | --- | --- |",
-        ]
-        for name, way in row["ways"].items():
-            hours = NETWORKS_SEARCHED * way["evaluation_s"]["median"] / 3600
-            lines.append(
-                f"| {name} | {spread(way['slices_per_s'], 0)} | {spread(way['begun_s'], 1)} "
-                f"| {spread(way['evaluation_s'], 0)} | {hours:.1f} |"
-            )
-        lines += [f"| {name} | {trouble} | | | |" for name, trouble in row["troubles"].items()]
-        lines.append("")
-    return "\n".join(lines)
+    lines = ["# Training modes of a GPU", "", described(results["machine"]), ""]
+    return "\n".join(lines + [line for row in results["rows"] for line in table(row)])
+
+
+def table(row: dict[str, Any]) -> list[str]:
+    """Return the lines of a network's section."""
+    lines = [
+        f"## {row['network']}",
+        "",
+        (
+            f"{row['base_channels']} base channels, batches of {row['batch_size']} slices of "
+            f"{row['slice_size']}×{row['slice_size']}, {row['precision']}. Median (quartiles)."
+        ),
+        "",
+        "| mode | slices/s | first step, s | one evaluation, s | 150 evaluations, h |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, mode in row["modes"].items():
+        hours = NETWORKS_SEARCHED * mode["evaluation_s"]["median"] / 3600
+        lines.append(
+            f"| {name} | {spread(mode['slices_per_s'], 0)} | {spread(mode['begun_s'], 1)} "
+            f"| {spread(mode['evaluation_s'], 0)} | {hours:.1f} |"
+        )
+    lines += [f"| {name} | **failed**: {error} | | | |" for name, error in row["errors"].items()]
+    lines += [f"| {name} | not measured: no time left | | | |" for name in row["not_measured"]]
+    return [*lines, ""]
 
 
 if __name__ == "__main__":
