@@ -1,4 +1,4 @@
-"""Small studies of synthetic patients, to be thrown away: what commands and searches run on."""
+"""Temporary studies of synthetic patients, on which commands and searches run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mbnas.study.open_study import OpenStudy
 from mbnas.study.resolve_study import resolve
 
 Settings = dict[str, dict[str, Any]]
-"""Of a configuration, by section."""
+"""Settings of a configuration, by section."""
 
 TINY: Settings = {
     "protocol": {"folds": 3, "initialisations": 1},
@@ -27,31 +27,36 @@ TINY: Settings = {
     "preparation": {"slice_size": 48},
     "run": {"device": "cpu"},
 }
-"""A protocol whose trainings take no time and learn nothing."""
+"""Trainings that take almost no time and learn nothing."""
 
 
 def patients(directory: Path, number: int) -> Path:
-    """Return a dataset of synthetic prostates, made now unless it is there."""
+    """Return the folder of a dataset of synthetic prostates; write it if it does not exist."""
     root = directory / f"prostates-{number}"
     return root if root.exists() else write_phantom("prostate", root, num_patients=number)
 
 
 @contextmanager
 def held_study(
-    path: Path, dataset: Path, settings: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    dataset: Path,
+    settings: Mapping[str, Mapping[str, Any]],
+    *,
+    preset: str = "quick",
 ) -> Iterator[OpenStudy]:
-    """Yield a new study under ``quick``, open for trainings, with settings laid over it.
+    """Yield a new study, open for trainings.
 
     Args:
-        path: Its directory, which need not exist.
+        path: The study's directory, which need not exist.
         dataset: The dataset's folder.
-        settings: What differs from ``quick``.
+        settings: Settings that differ from the preset.
+        preset: The protocol's preset.
     """
     study = resolve(
         path,
         dataset,
-        protocol="quick",
-        default_protocol="quick",
+        protocol=preset,
+        default_protocol=preset,
         options={section: dict(values) for section, values in settings.items()},
     )
     with opened(study, command="a benchmark") as held:
