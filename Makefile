@@ -6,10 +6,22 @@ BIN := .venv/bin
 DEMO_READY := .venv/.ready-demo
 READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
+GPU_INSTALL = .venv-gpu/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
+  --no-index --find-links wheels
 # The tests of one file run in one process, up to four files at once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
-.PHONY: help demo fast test check check-avx2 docs bench clean
+# For `make gpu`, where Python has torch: an environment over Python's own, filled from wheels/.
+ifneq ($(filter gpu,$(MAKECMDGOALS)),)
+  HAS_TORCH := $(shell $(PYTHON) -c 'import torch; print("yes")' 2>/dev/null)
+endif
+GPU_ENV := $(if $(HAS_TORCH),.venv-gpu,.venv)
+# What that machine is, and which packages of benchmarks/gpu-requirements.txt it has already.
+GPU_PYTHON ?= 3.12
+SKIP ?= numpy
+PLATFORMS := $(foreach glibc,28 27 17 12 5,manylinux_2_$(glibc)_x86_64) manylinux2014_x86_64
+
+.PHONY: help demo fast test check check-avx2 docs bench gpu gpu-wheels clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -44,6 +56,17 @@ docs: $(READY)  ## build the documentation into site/
 bench: $(READY)  ## run all benchmarks, on an idle machine; BENCH=--quick only shows that they run
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
+gpu: $(GPU_ENV)/.ready  ## check on a GPU, in 8 minutes: tests, a training, modes, an evaluation; GPU=options
+	$(GPU_ENV)/bin/python benchmarks/gpu_check.py $(GPU)
+
+gpu-wheels:  ## fill wheels/ for make gpu on a machine that has torch and no package index
+	rm -rf wheels
+	$(PYTHON) -m pip download --disable-pip-version-check --quiet --no-deps --only-binary=:all: \
+	  --python-version $(GPU_PYTHON) --implementation cp $(PLATFORMS:%=--platform %) \
+	  --requirement benchmarks/gpu-requirements.txt --dest wheels
+	rm -f $(foreach name,$(SKIP),wheels/$(name)-*.whl)
+	@du -sh wheels
+
 clean:  ## remove what was built, except .venv, which is slow to create
 	rm -rf site mbnas-demo .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache
@@ -58,6 +81,16 @@ $(READY): pyproject.toml | $(BIN)/pip
 	@echo "Installing mbnas with its extras and tools into .venv, which takes minutes."
 	$(INSTALL) '.[dev]'
 	@touch $@ $(DEMO_READY)
+
+# The .pth makes all that Python imports visible, its pip too: Python may be an environment itself,
+# of which --system-site-packages would show nothing.
+.venv-gpu/.ready: pyproject.toml benchmarks/gpu-requirements.txt
+	$(PYTHON) -m venv --clear --without-pip .venv-gpu
+	$(PYTHON) -c 'import sys, torch; print(*sys.path[1:], sep="\n")' > .venv-gpu/base.pth
+	mv .venv-gpu/base.pth "$$(.venv-gpu/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	$(GPU_INSTALL) --requirement benchmarks/gpu-requirements.txt
+	$(GPU_INSTALL) --editable .
+	@touch $@
 
 # pip is the last thing that a new environment gets, so one without it is incomplete: recreate it.
 $(BIN)/pip:
