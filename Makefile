@@ -82,14 +82,14 @@ $(READY): pyproject.toml | $(BIN)/pip
 	$(INSTALL) '.[dev]'
 	@touch $@ $(DEMO_READY)
 
-# The .pth makes all that Python imports visible, its pip too: Python may be an environment itself,
-# of which --system-site-packages would show nothing.
+# base.pth makes the packages of PYTHON visible, its pip too. If PYTHON is an environment itself,
+# --system-site-packages would not show them.
 .venv-gpu/.ready: pyproject.toml benchmarks/gpu-requirements.txt
 	$(PYTHON) -m venv --clear --without-pip .venv-gpu
-	$(PYTHON) -c 'import sys, torch; print(*sys.path[1:], sep="\n")' > .venv-gpu/base.pth
+	$(PYTHON) -c 'import sys; print(*(p for p in sys.path if p.endswith("-packages")), sep="\n")' > .venv-gpu/base.pth
 	mv .venv-gpu/base.pth "$$(.venv-gpu/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	$(GPU_INSTALL) --requirement benchmarks/gpu-requirements.txt
-	$(GPU_INSTALL) --editable .
+	$(GPU_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 # pip is the last thing that a new environment gets, so one without it is incomplete: recreate it.
