@@ -135,6 +135,8 @@ class Check:
             for outcome in ("PASSED", "FAILED", "ERROR", "SKIPPED")
         }
         failed = [name for name, outcome in outcomes if outcome in ("FAILED", "ERROR")]
+        if self._device.startswith("cuda") and not counts["passed"]:
+            stage["failure"] = stage["failure"] or "no test ran on the GPU"
         return stage | {"results": {"counts": counts, "failed": failed}}
 
     def training(self) -> Stage:

@@ -22,7 +22,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gpu import FOLDS, MODES
+from gpu import CPU_MODES, FOLDS, MODES, MeasuredMode
 from measuring import machine
 from studies import Settings, held_study, patients
 
@@ -85,6 +85,11 @@ class Runs:
         self._device = device
         self._deadline = deadline
 
+    @property
+    def _mode(self) -> MeasuredMode:
+        modes = MODES if self._device.startswith("cuda") else CPU_MODES
+        return modes[self._arguments.mode]
+
     def training(self) -> dict[str, Any]:
         """Return the time, speed and score of a training: the first fold and initialisation."""
         with self._study(PROBE_EPOCHS) as study:
@@ -100,17 +105,15 @@ class Runs:
             _, probe_s = run_timed(task, PROBE_EPOCHS)
             epochs = self._affordable_epochs(probe_s)
             record, wall_s = run_timed(task, epochs)
-        return summary_of(
-            [record], epochs, wall_s, extrapolated(PROBE_EPOCHS, probe_s, epochs, wall_s)
-        )
+        return summary_of([record], epochs, wall_s, record.wall_s)
 
     def evaluation(self) -> dict[str, Any]:
         """Return the time, speed and score of an evaluation: all folds and initialisations."""
         _, probe_s = self._evaluate(PROBE_EPOCHS)
         epochs = self._affordable_epochs(probe_s)
         records, wall_s = self._evaluate(epochs)
-        full_s = extrapolated(PROBE_EPOCHS, probe_s, epochs, wall_s)
-        return summary_of(records, epochs, wall_s, full_s)
+        trainings_s = sum(record.wall_s for record in records) / self._mode.processes
+        return summary_of(records, epochs, wall_s, trainings_s)
 
     def _affordable_epochs(self, probe_s: float) -> int:
         """Return how many epochs fit into nine tenths of the time left, by the probe's duration."""
@@ -128,7 +131,7 @@ class Runs:
 
     @contextmanager
     def _study(self, epochs: int) -> Iterator[OpenStudy]:
-        mode = MODES[self._arguments.mode]
+        mode = self._mode
         fused: Fusion = {1: "off", FOLDS: "folds"}.get(mode.trainings, "all")
         settings: Settings = {
             section: dict(values) for section, values in TOY.items() if self._arguments.quick
@@ -162,19 +165,22 @@ def checked(records: Sequence[TrainingRecord]) -> Sequence[TrainingRecord]:
     return records
 
 
-def extrapolated(probe_epochs: int, probe_s: float, epochs: int, wall_s: float) -> float:
-    """Return the seconds of the paper's epochs, from the durations of two runs.
+def extrapolated(trainings_s: float, wall_s: float, epochs: int) -> float:
+    """Return the duration with the paper's epochs; what is not training is paid once.
 
-    >>> extrapolated(2, 12.0, 20, 30.0)
+    Args:
+        trainings_s: Duration of the trainings themselves, in seconds.
+        wall_s: Duration of all, start of the workers included.
+        epochs: How many epochs were run.
+
+    >>> extrapolated(20.0, 30.0, 20)
     110.0
     """
-    if epochs == probe_epochs:
-        return wall_s * EPOCHS / epochs  # an upper bound: includes what is paid once
-    return wall_s + (EPOCHS - epochs) * max(0.0, wall_s - probe_s) / (epochs - probe_epochs)
+    return max(0.0, wall_s - trainings_s) + trainings_s * EPOCHS / epochs
 
 
 def summary_of(
-    records: Sequence[TrainingRecord], epochs: int, wall_s: float, full_s: float
+    records: Sequence[TrainingRecord], epochs: int, wall_s: float, trainings_s: float
 ) -> dict[str, Any]:
     """Return what the results say of some trainings.
 
@@ -182,13 +188,13 @@ def summary_of(
         records: The trainings.
         epochs: The epochs of each.
         wall_s: Duration of all of them.
-        full_s: Extrapolated duration with the paper's number of epochs.
+        trainings_s: Duration of the trainings themselves.
     """
     return {
         "trainings": len(records),
         "epochs": epochs,
         "wall_s": round(wall_s, 2),
-        "wall_s_of_100_epochs": round(full_s, 2),
+        "wall_s_of_100_epochs": round(extrapolated(trainings_s, wall_s, epochs), 2),
         "is_extrapolated": epochs != EPOCHS,
         "slices_per_s": round(fmean(record.slices_per_s or 0.0 for record in records), 1),
         "dice": round(fmean(record.score or 0.0 for record in records), 4),
