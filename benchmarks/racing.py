@@ -133,7 +133,7 @@ def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[
                 if incumbent is None
                 else landscape.measured(incumbent)[:initialisations, :folds],
                 accepted=incumbent is not None and each == best and means[each] > bar,
-                batch=number,
+                proposal=number,
             )
             for each in new
         ]
@@ -155,8 +155,8 @@ def shadow(candidates: list[Candidate], threshold: float, rule: Rule) -> dict[st
         counts["trainings"] += each.scores_IF.size
         if each.incumbent_IF is None:
             continue
-        if each.batch != batch:
-            known, coming, batch = known + coming, [], each.batch
+        if each.proposal != batch:
+            known, coming, batch = known + coming, [], each.proposal
             prior = typical(known)
         kept, differences = raced(each.scores_IF, each.incumbent_IF, threshold, prior, rule)
         coming.append(variance(differences))

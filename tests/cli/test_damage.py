@@ -153,7 +153,7 @@ JSON = '[{"dice": 0.5}]'
     ("statement", "finding"),
     [
         ("UPDATE trainings SET score = 'good' WHERE id = 1", "score (='good') must be a number"),
-        ("UPDATE trainings SET score = 7.5 WHERE id = 1", "score (=7.5) must be within 0 and 1"),
+        ("UPDATE trainings SET score = 7.5 WHERE id = 1", "score (=7.5) must be from 0 to 1"),
         ("UPDATE trainings SET fold = 2 WHERE id = 1", "fold (=2) must be below 2"),
         ("UPDATE trainings SET fold = -1 WHERE id = 1", "count from 0"),
         ("UPDATE trainings SET collapsed = '[1' WHERE id = 1", "collapsed (='[1') must be a JSON"),

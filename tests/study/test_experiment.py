@@ -82,7 +82,7 @@ def test_studies_that_were_begun_apart_are_refused(tmp_path):
 
 def test_a_directory_of_other_things_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(StudyError, match=r"is no experiment .* \(such as thesis\.tex\)"):
+    with pytest.raises(StudyError, match=r"is not an experiment .* \(such as thesis\.tex\)"):
         resolved(tmp_path)
     with pytest.raises(StudyError, match="is a file"):
         resolved(tmp_path / "thesis.tex")

@@ -1,9 +1,9 @@
-"""The paper's whole experiment on one dataset: searches of several spaces, side by side.
+"""The paper's experiment on one dataset: a search of each space, and their comparison.
 
 ``DIR/mixed``, ``DIR/macro``, ``DIR/micro`` and ``DIR/bilevel`` are studies like any other,
-of the same data, folds and protocol, so a training that two of them need has one key: what
-one has run, another takes from its ledger. What they found is trained anew in the study
-``DIR/comparison``, beside the baselines. Prepared slices lie in ``DIR/slices`` for all.
+of the same data, folds and protocol. So a training that two of them need has one key, and the
+second study copies it from the ledger of the first. The networks found and the baselines are
+trained again in the study ``DIR/comparison``. All studies share the slices in ``DIR/slices``.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), sections 2.1 and 3.
 """
@@ -33,12 +33,12 @@ _OF_EACH = ("dataset", "data.patient_table", "space.name", "search.", "run.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Searches of several spaces under one protocol, and where they are compared.
+    """Searches of several spaces under one protocol, and their comparison.
 
     Attributes:
-        directory: Holds them all.
+        directory: The directory of all its studies.
         searches: The study of each space, in the paper's order.
-        comparison: The study in which networks are trained anew.
+        comparison: The study in which networks are trained again.
     """
 
     directory: Path
@@ -47,13 +47,13 @@ class Experiment:
 
     @property
     def configuration(self) -> Configuration:
-        """What all of its studies have in common, among other settings."""
+        """The comparison's; all studies share the settings that scores depend on."""
         return self.comparison.configuration
 
     def settled(self) -> Experiment:
-        """Return it with all its studies to train as the first that was begun does.
+        """Return it with the training mode of the first begun study in all its studies.
 
-        How a study trains may be measured when it begins, and all must do the same.
+        A study may measure its mode when it begins, and all must use the same.
         """
         begun = next(
             (each for each in (*self.searches.values(), self.comparison) if each.is_begun), None
@@ -62,19 +62,19 @@ class Experiment:
             return self
         training = Study.open(begun.path).configuration.training
 
-        def trained_so(study: Study) -> Study:
+        def with_its_mode(study: Study) -> Study:
             if study.is_begun:
                 return study
             return replace(study, configuration=replace(study.configuration, training=training))
 
         return replace(
             self,
-            searches={name: trained_so(study) for name, study in self.searches.items()},
-            comparison=trained_so(self.comparison),
+            searches={name: with_its_mode(study) for name, study in self.searches.items()},
+            comparison=with_its_mode(self.comparison),
         )
 
     def find_in_others(self, name: str) -> FindTraining:
-        """Return what finds trainings of the searches other than the one named."""
+        """Return a function that finds trainings in all searches but the one named."""
         return trainings_in(
             Study(path=self.directory / other, configuration=self.configuration)
             for other in SPACE_NAMES
@@ -83,7 +83,7 @@ class Experiment:
 
 
 def trainings_in(studies: Iterable[Study]) -> FindTraining:
-    """Return what finds a training in the ledgers of some studies, begun or not."""
+    """Return a function that finds a training in the ledgers of studies, begun or not."""
     searched = tuple(studies)
 
     def find(key: TrainingKey) -> TrainingRecord | None:
@@ -107,15 +107,15 @@ def resolve_experiment(
     options: Layer,
     paper_dataset: str | None = None,
 ) -> Experiment:
-    """Return the experiment in ``directory``, new or resumed; nothing is made yet.
+    """Return the experiment in ``directory``, new or resumed, without creating anything.
 
-    A study that joins others takes from them what the options leave open, so all of them
+    A new study takes the settings that options leave open from those that are begun, so that all
     can be compared.
 
     Args:
-        directory: Holds the studies; it need not exist.
+        directory: The directory of the studies; it need not exist.
         dataset: The dataset's folder.
-        spaces: Which ones to search.
+        spaces: The spaces to search.
         protocol: As for :func:`mbnas.study.resolve_study.resolve`.
         default_protocol: As for ``resolve``.
         options: As for ``resolve``; the name of the space is set for each study.
@@ -162,26 +162,26 @@ def _check_directory(directory: Path) -> None:
         raise StudyError(f"DIR (={directory}) is a file: name a directory.")
     if is_begun(directory):
         raise StudyError(
-            f"DIR (={directory}) is one study, and an experiment is a directory of several: name "
+            f"DIR (={directory}) is a study, and an experiment is a directory of several: name "
             "a new or an empty directory."
         )
     names = {each.name for each in directory.iterdir()} if directory.is_dir() else set()
     if names and not names & _PARTS:
         raise StudyError(
-            f"DIR (={directory}) is no experiment and holds other files (such as {min(names)}): "
+            f"DIR (={directory}) is not an experiment and has other files (such as {min(names)}): "
             "name a new or an empty directory."
         )
 
 
 def _shared_settings(configuration: Configuration) -> dict[str, Any]:
-    """Return the settings of a study that are not its own alone, as a layer."""
+    """Return the settings that a study shares with the others, as a layer."""
     layer = tomllib.loads(configuration.to_toml())
     layer["search"].pop("topology_evaluations", None)
     return layer
 
 
 def _check_alike(studies: dict[str, Study]) -> None:
-    """Raise unless all studies differ only in where they search, and with what."""
+    """Raise if studies differ in settings other than those of their searches and runs."""
     first, *others = studies
     for name in others:
         found = differences(studies[first].configuration, studies[name].configuration)
@@ -190,5 +190,5 @@ def _check_alike(studies: dict[str, Study]) -> None:
             lines = difference_lines(differing, first=f"in {first}", second=f"in {name}")
             raise StudyError(
                 f"{studies[first].path.parent} would hold studies that cannot be compared:\n"
-                f"{lines}\nLeave these options out to go on with it, or name a new directory."
+                f"{lines}\nLeave these options out to continue it, or name a new directory."
             )

@@ -1,7 +1,7 @@
-"""One writer for a study: a lock that lives exactly as long as the process that holds it.
+"""One writer per study: a lock that exists as long as the process that holds it.
 
-The lock is the kernel's (``flock`` on ``STUDY/.lock``), so it ends with its holder, however
-that ends, and a lock file left behind is no obstacle. The file's text only says who holds it.
+The lock is the kernel's (``flock`` on ``STUDY/.lock``). It ends with its process, also if that is
+killed, and a lock file that is left behind blocks nothing. The file's text names the process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pathlib import Path
 from mbnas.errors import StudyError
 
 LOCK_NAME = ".lock"
-_PATIENCE_S = 0.5  # long enough to outlast a glance of `holder_of`
+_PATIENCE_S = 0.5  # longer than `holder_of` holds the lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who works on a study.
+    """The process that holds a study.
 
     Attributes:
         pid: Process number.
@@ -46,11 +46,11 @@ class Holder:
 
 @contextmanager
 def study_lock(study: Path, command: str) -> Iterator[Holder]:
-    """Hold a study for this process alone.
+    """Hold a study for this process only.
 
     Args:
         study: The study's directory; it must exist.
-        command: What the user started, for whoever finds the study taken.
+        command: What the user started, shown to users who find the study in use.
 
     Raises:
         StudyError: if another process holds the study, or the directory is missing,
@@ -75,12 +75,12 @@ def study_lock(study: Path, command: str) -> Iterator[Holder]:
 
 
 def holder_of(study: Path) -> Holder | None:
-    """Return who holds a study at this moment, or ``None`` if nobody does.
+    """Return the process that holds a study now, ``None`` if none does.
 
-    The holder's ``pid`` is 0 where it has the lock but has not yet said who it is.
+    Its ``pid`` is 0 if it has the lock and has not written its name yet.
 
     Raises:
-        StudyError: if the lock cannot be looked at.
+        StudyError: if the lock cannot be read.
     """
     try:
         descriptor = os.open(study / LOCK_NAME, os.O_RDONLY)
@@ -101,7 +101,7 @@ def holder_of(study: Path) -> Holder | None:
 
 
 def _locked(study: Path) -> int:
-    """Return the descriptor of the lock file, locked, and still the one that others will open."""
+    """Return the descriptor of the lock file, locked, and not removed meanwhile."""
     while True:
         descriptor = _open(study)
         try:
@@ -111,7 +111,7 @@ def _locked(study: Path) -> int:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its holder removed it: a study that never began
+        os.close(descriptor)  # its holder removed it, as its study never began
 
 
 def _open(study: Path) -> int:
@@ -134,7 +134,7 @@ def _acquire(descriptor: int, study: Path) -> None:
             if time.monotonic() > deadline:
                 raise StudyError(
                     f"{study} is in use by {_read(descriptor)}: one process at a time may write "
-                    "a study. Wait until it ends, or end it; `mbnas status` may look meanwhile."
+                    "a study. Wait until it ends, or end it; `mbnas status` works meanwhile."
                 ) from error
             time.sleep(_PATIENCE_S / 10)
         except OSError as error:
@@ -144,18 +144,18 @@ def _acquire(descriptor: int, study: Path) -> None:
 def _read(descriptor: int) -> Holder:
     try:
         return Holder(**json.loads(os.pread(descriptor, 65536, 0)))
-    except (ValueError, TypeError):  # caught between locking and saying who it is
+    except (ValueError, TypeError):  # locked, and its name not written yet
         return Holder(pid=0, host="unknown", command="unknown", started_at="just now")
 
 
 def _write(descriptor: int, text: str, study: Path) -> None:
-    """Say who holds a study, or leave no lock file: one that may be new would stay in its way."""
+    """Write the holder's name, or remove the lock file, which may be new."""
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
     except OSError as error:
         with suppress(OSError):
-            (study / LOCK_NAME).unlink()  # whoever waits for it makes another
+            (study / LOCK_NAME).unlink()  # a waiting process makes another
         raise _unusable(study, error) from error
 
 

@@ -157,8 +157,8 @@ def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, search
             scores = [of.score for key, of in trainings.items() if key.network == each.network]
             if len(scores) == 9:
                 means[each.number] = math.fsum(scores) / 9
-        before = evaluations[-1].batch  # the last batch is not over when its watch ends
-        last = [number for number in means if evaluations[number - 1].batch < before]
+        before = evaluations[-1].proposal  # the last proposal is not complete when its watch ends
+        last = [number for number in means if evaluations[number - 1].proposal < before]
         best = max(last, key=means.__getitem__)
         seen = [(each.best.number, each.best.score) for each in progress if each.best]
         assert max(score for _, score in seen) >= means[best]

@@ -250,7 +250,9 @@ def test_a_fact_can_be_replaced(ledger):
 def test_nothing_is_trained_twice(ledger):
     ledger.record_network(UNET)
     ledger.record_training(training())
-    with pytest.raises(StudyError, match=r"holds fold 0, initialisation 0 of .* already: nothing"):
+    with pytest.raises(
+        StudyError, match=r"has fold 0, initialisation 0 of .* already: no training"
+    ):
         ledger.record_training(training(score=0.9))
     assert ledger.trainings() == (training(),)
 

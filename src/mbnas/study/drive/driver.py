@@ -228,7 +228,7 @@ class _SearchOrder:
                     genotype=genotype,
                     why=proposal.why,
                     incumbent=proposal.incumbent,
-                    batch=self._num_proposals,
+                    proposal=self._num_proposals,
                 )
             )
         elif self._recorded[number - 1] != genotype:

@@ -1,4 +1,4 @@
-"""A Ray cluster as the place of a study's trainings: connected to, filled, and left as found."""
+"""A Ray cluster as a worker pool of trainings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mbnas.workers.ray.cluster import cluster_slots, connected
 
 @contextmanager
 def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[TrainingsOnRay, int]]:
-    """Yield an executor of trainings on Ray and how many it runs; its calls end with the context.
+    """Yield an executor of trainings on Ray and its slots; its calls end with the context.
 
-    As many run at a time as ``run.workers`` says, or else as many as the nodes hold. The
-    executor counts nodes anew as they join; what is yielded holds as the search begins.
+    The slots are ``run.workers``, or else as many trainings as the nodes can run. The executor
+    counts the nodes again as they join; the slots yielded are those at the start.
 
     Args:
         run: Where to train.
@@ -37,9 +37,9 @@ def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[Trainings
         if num_slots < 1:
             needed = f"{threads} cores" + (f" and {gpus:g} of a GPU" if gpus else "")
             raise StudyError(
-                f"No node of the Ray cluster has room for a training, which takes {needed}: lower "
-                "training.threads in a new study, let a larger node join, or say by --workers how "
-                "many trainings the nodes will hold that are to join."
+                f"No node of the Ray cluster can run a training, which takes {needed}: lower "
+                "training.threads in a new study, add a larger node, or set --workers to the "
+                "number of trainings that nodes still to join will run."
             )
         executor = TrainingsOnRay(
             slots, cpus=threads, gpus=lambda *_: gpus, patience_s=run.patience_s
@@ -47,4 +47,4 @@ def ray_trainings(run: RunSettings, *, threads: int) -> Iterator[tuple[Trainings
         try:
             yield executor, num_slots
         finally:
-            executor.terminate()  # what still runs was begun ahead of time
+            executor.terminate()  # what still runs was started ahead of time

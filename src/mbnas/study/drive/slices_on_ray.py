@@ -1,7 +1,7 @@
 """Trainings on a Ray cluster whose nodes need not share a disk with the driver.
 
-Prepared slices go into Ray's object store once. A node that sees the driver's folder reads
-that; any other unpacks them, once, into a folder of its own.
+Prepared slices are put into Ray's object store once. A node that has the driver's folder reads
+it; any other node unpacks them once into its own folder.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from mbnas.workers.ray.cluster import MAX_RETRIES, import_ray
 from mbnas.workers.ray.ray_executor import RayExecutor
 
 Files = Mapping[str, UInt8[np.ndarray, " byte"]]
-"""The files of a folder and of those in it, by their path from it."""
+"""The files of a folder and its subfolders, by relative path."""
 
 
 class TrainingsOnRay(RayExecutor):
-    """A :class:`RayExecutor` that sends the slices of training tasks along, once.
+    """A :class:`RayExecutor` that also sends the slices of training tasks, once.
 
-    Any positional argument that is a :class:`TrainingTask` reaches the function with slices
-    and device as they are where it runs.
+    A positional argument that is a :class:`TrainingTask` reaches the function with the slices and
+    the device of the node.
 
     Args:
-        slots: As for :class:`RayExecutor`, as are the others but the last.
-        patience_s: A worker that does not beat (:mod:`mbnas.machine.heartbeat`) for so many
-            seconds ends itself, and its call is run again as that of any lost worker; by
-            default, none does.
+        slots: As for :class:`RayExecutor`, as are all but the last.
+        patience_s: A worker without a heartbeat (:mod:`mbnas.machine.heartbeat`) for this many
+            seconds ends itself, and its call is run again as after any lost worker. By default,
+            workers never end themselves.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class TrainingsOnRay(RayExecutor):
     def _to_send(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        sent = tuple(map(self._travelling, args))
+        sent = tuple(map(self._with_slices, args))
         return partial(_call_here, function, self._patience_s), sent
 
-    def _travelling(self, argument: Any) -> Any:
-        """Return an argument as it travels: tasks, one or several, with their slices."""
+    def _with_slices(self, argument: Any) -> Any:
+        """Return an argument as it is sent: tasks, one or several, with their slices."""
         match argument:
             case TrainingTask():
                 return SentTask(task=argument, files=self._in_store(argument.slices))
             case tuple():
-                return tuple(map(self._travelling, argument))
+                return tuple(map(self._with_slices, argument))
             case _:
                 return argument
 
     def _in_store(self, slices: Path) -> Any:
-        """Return the reference of a folder's files, which are put into the store the first time."""
+        """Return the reference of a folder's files; put them into the store the first time."""
         if slices not in self._stored:
             self._stored[slices] = import_ray().put(read_files(slices))
         return self._stored[slices]
@@ -83,10 +83,10 @@ class TrainingsOnRay(RayExecutor):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentTask:
-    """A training task on its way to a node.
+    """A training task as it is sent to a node.
 
     Attributes:
-        task: As the driver has it.
+        task: The driver's task.
         files: Ray's reference to the :data:`Files` of its slices.
         version: Of the driver's mbnas.
     """
@@ -96,11 +96,11 @@ class SentTask:
     version: str = __version__
 
     def here(self) -> TrainingTask:
-        """Return the task with slices and device as they are on this node.
+        """Return the task with the slices and the device of this node.
 
         Raises:
             ConfigurationError: if this node has another version of mbnas.
-            StudyError: if it has no room for the slices.
+            StudyError: if the slices cannot be written here.
         """
         if self.version != __version__:
             raise ConfigurationError(
@@ -110,7 +110,7 @@ class SentTask:
         slices = self.task.slices
         if not slices.exists():
             slices = unpacked(slices.name, lambda: import_ray().get(self.files))
-        # A Ray task sees the GPUs that it was given, numbered from 0, and no others.
+        # A Ray task sees only its own GPUs, numbered from 0.
         device = "cuda" if self.task.device.startswith("cuda") else self.task.device
         return replace(self.task, slices=slices, device=device)
 
@@ -131,19 +131,19 @@ def _here(argument: Any) -> Any:
 
 
 def read_files(folder: Path) -> Files:
-    """Return the bytes of all files of a folder and of those in it."""
+    """Return the bytes of all files of a folder and its subfolders."""
     files = sorted(each for each in folder.rglob("*") if each.is_file())
     return {str(each.relative_to(folder)): np.fromfile(each, dtype=np.uint8) for each in files}
 
 
 def unpacked(digest: str, fetch: Callable[[], Files]) -> Path:
-    """Return this node's own folder of some prepared slices, which is made the first time.
+    """Return this node's folder of prepared slices, made the first time.
 
-    It is in the system's place for temporary files, is this user's alone, and stays for later
-    searches. Several processes may ask at once: one makes it, the others wait.
+    It is in the system's temporary directory, belongs to this user only, and stays for later
+    searches. Of several processes that ask at once, one makes it and the others wait.
 
     Args:
-        digest: The folder's name, which stands for its content.
+        digest: The folder's name, which identifies its content.
         fetch: Returns the files.
 
     Raises:

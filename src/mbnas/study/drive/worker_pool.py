@@ -1,7 +1,6 @@
-"""Where a study's trainings run: an executor, how many it runs at a time, and what runs one there.
+"""Where a study's trainings run: an executor, its slots, and what runs a task there.
 
-The seam is the standard library's: any ``concurrent.futures.Executor`` will do, also one of
-Dask or MPI that a user brings along.
+Any ``concurrent.futures.Executor`` works, also one of Dask or MPI.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor
 Train = Callable[[TrainingTask], TrainingRecord]
 TrainTogether = Callable[[Sequence[TrainingTask]], Sequence[TrainingRecord]]
 TrainingFuture = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
-"""The future of a training, or of several that advanced together."""
+"""The future of a training, or of several fused ones."""
 
 
 @runtime_checkable
 class Completions(Protocol):
-    """Where futures that are done wait to be taken, first come, first served."""
+    """A queue of futures that are done."""
 
     def put(self, item: TrainingFuture, /) -> None:
-        """Add one, from whatever thread."""
+        """Add one, from any thread."""
 
     def get(self) -> TrainingFuture:
-        """Take the first, once there is one."""
+        """Wait for the first and take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPool:
-    """An executor and what it is given to run.
+    """An executor, its slots, and what runs a task there.
 
     Attributes:
-        executor: Runs calls, in processes: two trainings in threads of one would draw from
-            the same random numbers. Whoever made it ends it.
+        executor: Runs calls in processes: two trainings in threads of one process would share
+            random numbers. Its creator shuts it down.
         slots: How many trainings it runs at a time, 1 or more.
-        train: What runs a task there: :func:`run_training`, or something around it.
-        train_together: What runs tasks there that advance together.
+        train: Runs a task there: :func:`run_training`, or a function that wraps it.
+        train_together: Runs fused tasks there.
         completions: Where its futures go when they are done.
     """
 
@@ -65,7 +64,7 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
-    """Yield the worker pool that a configuration asks for; what still runs at the end is ended."""
+    """Yield a configuration's worker pool; end what still runs when the context ends."""
     run = configuration.run
     if run.executor == "inline":
         yield WorkerPool(executor=InlineExecutor(), slots=1)
@@ -86,7 +85,7 @@ def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
     try:
         yield WorkerPool(executor=executor, slots=workers)
     finally:
-        executor.terminate()  # what still runs was begun ahead of time, and nobody asked for it
+        executor.terminate()  # what still runs was started ahead of time
 
 
 @runtime_checkable

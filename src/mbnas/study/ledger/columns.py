@@ -1,7 +1,7 @@
-"""What a row of the ledger may hold: types by column, and rules that values keep.
+"""The types of the ledger's columns, and the rules of their values.
 
 Anyone can edit an SQLite file, and SQLite stores any type in any column. So rows are checked
-where they become values, and what breaks a rule is named with its row.
+when they become values, and an error names the row and the rule.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
 """The types that every column may hold, by table."""
 
 
-class InvalidRow(Exception):  # noqa: N818  (it is a finding, spoken of by whoever reads)
-    """A row that cannot be what mbnas wrote; the message names it and what is wrong with it."""
+class InvalidRow(Exception):  # noqa: N818  (a finding, which the caller reports)
+    """A row that mbnas cannot have written; the message names it and the rule."""
 
 
 def valid_values(
@@ -92,12 +92,12 @@ def valid_values(
     """Yield the values of rows.
 
     Args:
-        table: Whose rows they are.
+        table: Name of their table.
         rows: With columns of the table.
-        convert: Makes a value of a row whose columns have the right types.
+        convert: Makes a value from a row whose columns have the right types.
 
     Raises:
-        InvalidRow: at the first row that makes no value.
+        InvalidRow: at the first row that is invalid.
     """
     seen: set[tuple[type, ...]] = set()
     for row in rows:
@@ -108,21 +108,21 @@ def valid_values(
         try:
             yield convert(row)
         except (ValueError, TypeError, ArithmeticError, RecursionError, UsageError) as error:
-            raise InvalidRow(f"{_place(table, row)}: {error}") from error
+            raise InvalidRow(f"{_row_name(table, row)}: {error}") from error
 
 
 def _check_types(table: str, row: sqlite3.Row) -> None:
-    for column in row.keys():  # noqa: SIM118  (a row is no mapping)
+    for column in row.keys():  # noqa: SIM118  (a row is not a mapping)
         allowed = COLUMNS[table][column]
         if type(row[column]) not in allowed:
             names = " or ".join(dict.fromkeys(_NAMES[each] for each in allowed))
             raise InvalidRow(
-                f"{_place(table, row)}: {column} (={_shown(row[column])}) must be {names}."
+                f"{_row_name(table, row)}: {column} (={_shown(row[column])}) must be {names}."
             )
 
 
-def _place(table: str, row: sqlite3.Row) -> str:
-    """Return which row it is, by the columns that name it."""
+def _row_name(table: str, row: sqlite3.Row) -> str:
+    """Return the name of a row: its table and identifying columns."""
     names = [
         name
         for name in ("id", "number", "digest", "training", "epoch", "case_name", "key")
@@ -132,7 +132,7 @@ def _place(table: str, row: sqlite3.Row) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as short as it can be recognised by."""
+    """Return a value as text, shortened."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
@@ -141,21 +141,21 @@ def _shown(value: object) -> str:
 
 
 def share(name: str, value: float | None) -> float | None:
-    """Return a value that lies within 0 and 1, or ``None``.
+    """Return a value from 0 to 1, or ``None``.
 
     Raises:
-        ValueError: if it lies elsewhere.
+        ValueError: if it is outside.
     """
     if value is not None and not 0 <= value <= 1:
-        raise ValueError(f"{name} (={_shown(value)}) must be within 0 and 1.")
+        raise ValueError(f"{name} (={_shown(value)}) must be from 0 to 1.")
     return value
 
 
 def at_least(name: str, value: float | int, least: int) -> None:
-    """Return if a number is finite and not below a bound.
+    """Raise unless a number is finite and not below a bound.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: if it is infinite, not a number, or below.
     """
     if not least <= value < math.inf:
         raise ValueError(f"{name} (={_shown(value)}) must be {least} or more, and finite.")
@@ -165,8 +165,8 @@ def json_list(name: str, text: str) -> list[Any]:
     """Return the list that a JSON text holds.
 
     Raises:
-        ValueError: if it is no JSON.
-        TypeError: if it is no list.
+        ValueError: if it is not JSON.
+        TypeError: if it is not a list.
     """
     try:
         value = json.loads(text)

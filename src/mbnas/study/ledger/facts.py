@@ -1,4 +1,4 @@
-"""Facts about a study, as its ledger keeps them: one text a key, of which some have a form."""
+"""Facts about a study, as its ledger keeps them: texts by key, some in a required format."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 CONFIGURATION = "configuration"
-"""Holds the study's configuration as TOML, as its ``study.toml`` has it."""
+"""The study's configuration as TOML, as in ``study.toml``."""
 
 ASKED_AGAIN = "asked again"
-"""Counts how often a search asked for a network whose score it had been told."""
+"""How often a search asked again for a network whose score it had."""
 
 RETRYING = "retrying"
-"""Is there while a retry of failed trainings is under way."""
+"""Exists while a retry of failed trainings is under way."""
 
 FOLDS, INITIALISATIONS = "folds", "initialisations"
-"""How many of either make the search's score of a network."""
+"""How many folds and initialisations make a search score."""
 
 COMPARISON = "comparison"
-"""Says which networks were compared last, and over how many initialisations."""
+"""The networks that were compared last, and the number of initialisations, as JSON."""
 
 HELD_OUT = "held out"
-"""Names the held-out patients."""
+"""The held-out patients, as JSON."""
 
 WAY_TO_TRAIN = "way to train"
-"""Holds the study's training mode and how it was chosen, as JSON."""
+"""The study's training mode and how it was chosen, as JSON."""
 
 STATES = ("running", "finished", "stopped")
 
@@ -35,11 +35,11 @@ class Facts(dict[str, str]):
 
     Args:
         facts: By key.
-        damaged: Makes the error that says what is wrong with the ledger.
+        damaged: Makes the error of a damaged ledger from what is wrong.
 
     Raises:
-        StudyError: if a fact does not have its form, and later if one that every study has is
-            asked for and missing.
+        StudyError: if a fact does not have its format, and later if a fact is asked for and
+            missing.
     """
 
     def __init__(self, facts: Mapping[str, str], damaged: Callable[[str], Exception]) -> None:
@@ -54,12 +54,12 @@ class Facts(dict[str, str]):
 
     @property
     def num_classes(self) -> int | None:
-        """Number of foreground classes, ``None`` where the ledger does not know it."""
+        """Number of foreground classes, ``None`` if the ledger does not say."""
         return len(json.loads(self["classes"])) if "classes" in self else None
 
     @property
     def num_folds(self) -> int | None:
-        """Number of folds, ``None`` where the ledger does not know it."""
+        """Number of folds, ``None`` if the ledger does not say."""
         return int(self[FOLDS]) if FOLDS in self else None
 
 

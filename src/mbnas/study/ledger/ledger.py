@@ -45,7 +45,7 @@ class Ledger(LedgerReader):
         """Create an empty ledger at ``path`` and return it, open for writing.
 
         Raises:
-            StudyError: if something is there already, or the file cannot be written.
+            StudyError: if the file exists, or cannot be written.
         """
         create_file(path)
         return cls.open(path)
@@ -56,17 +56,17 @@ class Ledger(LedgerReader):
 
         Args:
             path: The file; it must exist.
-            read_only: Whether to read only, as is possible while a search writes.
-            timeout_s: How long any method waits for another process that has it locked.
+            read_only: Whether to read only, which is possible while a search writes.
+            timeout_s: How long any method waits while another process has the file locked.
 
         Raises:
-            StudyError: if the file is missing, no ledger, damaged, from a newer mbnas,
-                locked, or cannot be written though it should.
+            StudyError: if the file is missing, not a ledger, damaged, from another mbnas,
+                locked, or not writable though it should be.
         """
         return cls(LedgerFile(path, open_file(path, read_only=read_only, timeout_s=timeout_s)))
 
     def close(self) -> None:
-        """Release the file; closing twice is no error."""
+        """Close the file; closing twice is allowed."""
         self.file.connection.close()
 
     def __enter__(self) -> Ledger:
@@ -83,11 +83,11 @@ class Ledger(LedgerReader):
     # Facts about the study
 
     def set_fact(self, key: str, value: str) -> None:
-        """Remember ``value`` under ``key``, in place of what was there before."""
+        """Set one fact, replacing its value."""
         self.set_facts({key: value})
 
     def set_facts(self, facts: Mapping[str, str]) -> None:
-        """Remember several facts, all or none, each in place of what was there before."""
+        """Set several facts, all or none, replacing their values."""
         with self.file.transaction() as connection:
             _set_facts(connection, facts)
 
@@ -102,7 +102,7 @@ class Ledger(LedgerReader):
         macs_32: int | None = None,
         latency_ms: float | None = None,
     ) -> None:
-        """Enter a network, or add its cost to one that is there already."""
+        """Record a network, or add costs to a recorded one."""
         with self.file.transaction() as connection:
             _enter_network(connection, architecture)
             connection.execute(
@@ -113,10 +113,10 @@ class Ledger(LedgerReader):
             )
 
     def record_evaluation(self, record: EvaluationRecord) -> None:
-        """Enter what the searcher asked for, with its network and incumbent.
+        """Record an evaluation, with its network and incumbent.
 
         Raises:
-            StudyError: if the number is taken or the network was asked for before.
+            StudyError: if the number or the network has an evaluation already.
         """
         incumbent = record.incumbent
         with self.file.transaction() as connection:
@@ -132,19 +132,19 @@ class Ledger(LedgerReader):
                         record.why,
                         None if incumbent is None else incumbent.digest,
                         datetime.now(UTC).isoformat(timespec="milliseconds"),
-                        record.batch,
+                        record.proposal,
                     ),
                 )
             except sqlite3.IntegrityError as error:
                 raise StudyError(
-                    f"Evaluation {record.number} (network {record.network}) cannot be entered in "
+                    f"Evaluation {record.number} (network {record.network}) cannot be recorded in "
                     f"{self.path}: numbers start at 1, and number and network occur once."
                 ) from error
 
     # Trainings
 
     def record_training(self, record: TrainingRecord) -> None:
-        """Enter a training with all its epochs and volumes, or nothing of it.
+        """Record a training with all its epochs and volumes, in one transaction.
 
         Raises:
             StudyError: if this training is recorded already, or its network is unknown.
@@ -165,7 +165,7 @@ class Ledger(LedgerReader):
                 training = _insert(connection, "trainings", training_values(record))
             except sqlite3.IntegrityError as error:
                 raise StudyError(
-                    f"{self.path} holds {key} already: nothing is trained twice."
+                    f"{self.path} has {key} already: no training is recorded twice."
                 ) from error
             connection.executemany(
                 "INSERT INTO epochs VALUES (?, ?, ?, ?, ?)",
@@ -184,10 +184,10 @@ class Ledger(LedgerReader):
     # Retries
 
     def withdraw_failed(self) -> None:
-        """Begin a retry: make every training that failed one that was never run.
+        """Begin a retry: remove every failed training, so that it is run again.
 
-        How each failed stays, as a failure that no longer counts. The retry is under way, also
-        for later processes, until :meth:`end_retry`.
+        The failures stay recorded, as lost runs that no longer count. The retry is under way,
+        also for later processes, until :meth:`end_retry`.
         """
         with self.file.transaction() as connection:
             failed = connection.execute(
@@ -208,11 +208,11 @@ class Ledger(LedgerReader):
                 _set_facts(connection, {RETRYING: "failed trainings"})
 
     def end_retry(self, *, forget_from: int | None) -> None:
-        """End a retry, and take back that the search asked for some of its networks.
+        """End a retry, and remove the search's evaluations from some number on.
 
         Args:
-            forget_from: Number of the first evaluation to take back, with all later ones; their
-                trainings stay, and the search is no longer finished. ``None`` takes back none.
+            forget_from: Number of the first evaluation to remove, with all later ones; their
+                trainings stay, and the search is no longer finished. ``None`` removes none.
         """
         with self.file.transaction() as connection:
             if forget_from is not None:

@@ -141,7 +141,7 @@ class LedgerReader:
                 genotype=genotype(row["network"]),
                 why=row["why"],
                 incumbent=None if row["incumbent"] is None else genotype(row["incumbent"]),
-                batch=row["batch"],
+                proposal=row["batch"],
             )
 
         with self.file.reading() as connection:

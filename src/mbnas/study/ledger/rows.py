@@ -1,4 +1,4 @@
-"""Rows of the ledger's tables from values, and values from rows."""
+"""Values to rows of the ledger's tables, and rows to values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MEASURES = set(ClassMetrics.__dataclass_fields__)
 
 
 def training_values(record: TrainingRecord) -> dict[str, object]:
-    """Return a training's row, epochs and volumes apart, by column."""
+    """Return a training's row by column, without its epochs and volumes."""
     return {
         **asdict(record.key),
         "score": record.score,
@@ -46,14 +46,14 @@ def training_values(record: TrainingRecord) -> dict[str, object]:
 
 
 def lost_run_values(record: LostRunRecord) -> dict[str, object]:
-    """Return a failure's row by column."""
+    """Return a lost run's row by column."""
     row = asdict(record) | asdict(record.key)
     del row["key"]
     return row | {"reason": storable(record.reason)}
 
 
 def storable(text: str) -> str:
-    """Return a text that may quote a file's name as one that SQLite stores: valid UTF-8."""
+    """Return a text, which may quote any file name, as valid UTF-8, as SQLite needs."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -87,7 +87,7 @@ def _architecture(row: sqlite3.Row) -> Architecture:
 
 
 def key_of(row: sqlite3.Row) -> TrainingKey:
-    """Return which training a row is about."""
+    """Return the key of a row's training."""
     return TrainingKey(
         network=row["network"],
         protocol=row["protocol"],
@@ -97,7 +97,7 @@ def key_of(row: sqlite3.Row) -> TrainingKey:
 
 
 def lost_run_record(row: sqlite3.Row) -> LostRunRecord:
-    """Return the failure that a row tells of.
+    """Return the lost run of a row.
 
     Raises:
         ValueError: if a column breaks its rule, as in all of these functions.
@@ -126,7 +126,7 @@ def training_record(
     epochs: tuple[EpochRecord, ...] = (),
     volumes: tuple[VolumeRecord, ...] = (),
 ) -> TrainingRecord:
-    """Return the training that a row tells of, with its epochs and volumes."""
+    """Return the training of a row, with its epochs and volumes."""
     at_least("wall_s", row["wall_s"], 0)
     if row["slices_per_s"] is not None:
         at_least("slices_per_s", row["slices_per_s"], 0)
@@ -158,14 +158,14 @@ def _classes(name: str, text: str) -> tuple[int, ...]:
 
 
 def volume_row(training: int, volume: VolumeRecord) -> tuple[object, ...]:
-    """Return the row of a volume that the network of training number ``training`` predicted."""
+    """Return the row of a volume predicted by the network of a training, by its number."""
     measures = json.dumps([asdict(each) for each in volume.measures])
-    place = (training, volume.case, volume.patient, volume.held_out)
-    return (*place, measures, volume.prediction)
+    first = (training, volume.case, volume.patient, volume.held_out)
+    return (*first, measures, volume.prediction)
 
 
 def volume_record(row: sqlite3.Row) -> VolumeRecord:
-    """Return the volume that a row tells of."""
+    """Return the volume of a row."""
     return VolumeRecord(
         case=row["case_name"],
         patient=row["patient"],
@@ -203,19 +203,19 @@ def _number(name: str, value: object) -> float | None:
 
 
 def epoch_row(training: int, epoch: EpochRecord) -> tuple[object, ...]:
-    """Return the row of an epoch of training number ``training``."""
+    """Return the row of an epoch of a training, by its number."""
     class_dice = None if epoch.class_dice is None else json.dumps(epoch.class_dice)
     return training, epoch.epoch, epoch.learning_rate, epoch.loss, class_dice
 
 
 def epoch_record(row: sqlite3.Row) -> EpochRecord:
-    """Return the epoch that a row tells of."""
+    """Return the epoch of a row."""
     at_least("learning_rate", row["learning_rate"], 0)
     class_dice = row["class_dice"]
     return EpochRecord(
         epoch=row["epoch"],
         learning_rate=row["learning_rate"],
-        loss=math.nan if row["loss"] is None else row["loss"],  # SQLite has no other word for it
+        loss=math.nan if row["loss"] is None else row["loss"],  # SQLite stores it as null
         class_dice=None if class_dice is None else _dice(class_dice),
     )
 

@@ -1,4 +1,4 @@
-"""What a ledger holds at one moment, as values."""
+"""The records of a ledger, as values."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class EvaluationRecord:
         number: Place in the order asked for, from 1.
         genotype: The network.
         why: What the searcher was doing, such as ``"node 3 level"``.
-        incumbent: The network that this one is to be better than, if any.
-        batch: Number of the batch that it was asked for in, from 1; ``None`` where a network
-            was entered without a search.
+        incumbent: The network that this one must beat, if any.
+        proposal: Number of the proposal that it was part of, from 1; ``None`` if it was recorded
+            without a search.
     """
 
     number: int
     genotype: Genotype
     why: str
     incumbent: Genotype | None = None
-    batch: int | None = None
+    proposal: int | None = None
 
     @property
     def network(self) -> str:
@@ -44,7 +44,7 @@ class NetworkRecord:
         parameters: Number of weights; ``None`` while unknown.
         macs: Multiply-accumulates for one slice; ``None`` while unknown.
         macs_32: Multiply-accumulates for an input of 32 by 32 pixels; ``None`` while unknown.
-        latency_ms: Of one slice, where it was measured.
+        latency_ms: Of one slice; ``None`` if not measured.
     """
 
     architecture: Architecture
@@ -56,7 +56,7 @@ class NetworkRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A ledger at one moment: one state, whatever is recorded while it is looked at.
+    """A ledger at one moment, read in one transaction.
 
     Attributes:
         facts: About the study.
@@ -64,8 +64,8 @@ class Snapshot:
         evaluations: In the order asked for.
         trainings: In the order recorded, without their epochs and volumes.
         lost_runs: In the order recorded.
-        fresh: Of the trainings, those on fresh initialisations, with their epochs and with their
-            volumes, but without predictions. Empty unless they were asked for.
+        fresh: The trainings on fresh initialisations, with their epochs and volumes but without
+            predictions. Empty unless asked for.
     """
 
     facts: Facts
@@ -97,15 +97,15 @@ class BestNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingCounts:
-    """Counts of a search.
+    """Counts of networks and trainings of a search.
 
     Attributes:
-        asked: Networks that it asked for.
-        complete: Of these, the ones whose trainings have all ended.
+        asked: Networks that the search asked for.
+        complete: Of these, those whose trainings have all ended.
         trainings: Of all networks asked for.
         failed: Trainings that ended with an error.
         collapsed: Trainings that collapsed.
-        repeated: Trainings that were started again after a collapse.
+        repeated: Trainings started again after a collapse.
         unpredicted: Trainings that predicted a class of their validation patients in no epoch.
         absent: Trainings whose training patients lack a class.
     """

@@ -30,7 +30,7 @@ def create_file(path: Path) -> None:
     """Create an empty ledger at ``path``, whole or not at all.
 
     Raises:
-        StudyError: if something is there already, or the file cannot be written.
+        StudyError: if the file exists, or cannot be written.
     """
     if path.exists():
         raise StudyError(f"{path} exists already: open it, or choose another study directory.")
@@ -45,18 +45,18 @@ def create_file(path: Path) -> None:
 
 
 def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> sqlite3.Connection:
-    """Return a connection to the ledger at ``path``, after making sure that it is one.
+    """Return a connection to the ledger at ``path``, after checks that it is one.
 
     Args:
         path: The file; it must exist.
-        read_only: Whether the connection may only read. (It still rolls back what a killed
-            writer left half-written, if the file can be written.) A connection that may
-            write has shown here, by writing, that it can.
+        read_only: Whether the connection may only read. (It still rolls back an unfinished
+            transaction of a killed writer, if the file is writable.) A connection that may
+            write is checked by writing.
         timeout_s: How long to wait while another process has the file locked.
 
     Raises:
-        StudyError: if the file is missing, no ledger, damaged, from another mbnas,
-            locked, or cannot be written though it should.
+        StudyError: if the file is missing, not a ledger, damaged, from another mbnas,
+            locked, or not writable though it should be.
     """
     address = f"{path.absolute().as_uri()}?mode=rw"  # falls back to reading; mode=ro never repairs
     with readable_errors(path, read_only=read_only):
@@ -80,7 +80,7 @@ def open_file(path: Path, *, read_only: bool, timeout_s: float = TIMEOUT_S) -> s
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Return if a file is a ledger of this version's schema."""
+    """Raise unless a file is a ledger of this schema."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID or version < 1:
@@ -98,7 +98,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
-    """Write what is there already, and have every page checked."""
+    """Check that the file can be written, and check all its pages."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
@@ -109,16 +109,16 @@ def _check_writable(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def readable_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
-    """Turn SQLite's and the system's errors about the file ``path`` into sentences.
+    """Turn errors of SQLite and of the system about the file ``path`` into sentences.
 
     Raises:
-        StudyError: in place of any ``sqlite3.Error``, ``OSError`` or error of decoding.
+        StudyError: instead of any ``sqlite3.Error``, ``OSError`` or error of decoding.
     """
     try:
         yield
     except sqlite3.Error as error:
         raise _readable(path, error, read_only=read_only) from error
-    except UnicodeDecodeError as error:  # what SQLite quotes in a message from a damaged page
+    except UnicodeDecodeError as error:  # SQLite quoted a damaged page in a message
         raise damaged(path, f"a name or a text in it is not UTF-8: {error}") from error
     except OSError as error:
         reason = error.strerror or error
@@ -133,7 +133,7 @@ def _readable(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyErro
             "the file is read-only. Copy it together with its -journal file to a place where you "
             "may write, and read it there."
         )
-    match code & 0xFF:  # the rest of the code says more about the cause than users need
+    match code & 0xFF:  # the other bits are details of the cause
         case sqlite3.SQLITE_FULL:
             return StudyError(
                 f"The disk is full: {path} could not be written. All that was recorded before "
@@ -161,7 +161,7 @@ def _readable(path: Path, error: sqlite3.Error, *, read_only: bool) -> StudyErro
                 "its network mount, then run the same command again."
             )
         case sqlite3.SQLITE_ERROR | sqlite3.SQLITE_MISMATCH | sqlite3.SQLITE_FORMAT:
-            return damaged(path, str(error))  # a table, a column or a text is not what it was
+            return damaged(path, str(error))  # a table, column or text was changed
         case _:
             return StudyError(f"{path} cannot be used: {error}.")
 
@@ -173,12 +173,12 @@ def _not_a_ledger(path: Path) -> StudyError:
 
 
 def damaged(path: Path, finding: str, *, readable: str | None = None) -> StudyError:
-    """Return the error that says what is wrong with a ledger and what to do about it.
+    """Return the error of a damaged ledger: what is wrong and what to do.
 
     Args:
         path: The file.
         finding: What is wrong.
-        readable: How much can be read all the same; ``None`` if the file as a whole is damaged.
+        readable: How many rows can be read; ``None`` if the file as a whole is damaged.
     """
     if readable is None:
         return StudyError(

@@ -169,7 +169,7 @@ def by_proposal(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[Evalua
     """
 
     def proposal(record: EvaluationRecord) -> tuple[object, ...]:
-        return record.batch, record.incumbent, record.why
+        return record.proposal, record.incumbent, record.why
 
     for _, group in groupby(evaluations, key=proposal):
         yield list(group)

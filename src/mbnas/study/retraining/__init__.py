@@ -1,1 +1,1 @@
-"""Networks that a search found, trained again: to compare them or to use them."""
+"""Networks trained again: to compare them, or to use them as models."""

@@ -1,4 +1,4 @@
-"""What the searches of an experiment found, and training it anew beside the baselines."""
+"""The networks that searches found, and their comparison with baselines on new initialisations."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from mbnas.workers.executors import InlineExecutor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundNetwork:
-    """A network that one search found best, or several did.
+    """The best network of one search, or of several.
 
     Attributes:
-        spaces: Whose best it is, in the paper's order.
+        spaces: The spaces of these searches, in the paper's order.
         genotype: The network.
     """
 
@@ -39,7 +39,7 @@ class FoundNetwork:
 
     @property
     def name(self) -> str:
-        """What to call it: after the spaces that it was found in.
+        """Its name: the spaces in which it was found.
 
         >>> FoundNetwork(spaces=("macro", "bilevel"), genotype=Genotype.parse("0vgg3")).name
         'Macro and Bilevel'
@@ -48,7 +48,7 @@ class FoundNetwork:
 
 
 def best_networks(statuses: Mapping[SpaceName, SearchStatus]) -> tuple[FoundNetwork, ...]:
-    """Return the best network of each search; equal ones are one.
+    """Return the best network of each search, equal networks once.
 
     Raises:
         StudyError: if no network of a search has a score.
@@ -58,7 +58,7 @@ def best_networks(statuses: Mapping[SpaceName, SearchStatus]) -> tuple[FoundNetw
         if status.best is None:
             raise StudyError(
                 f"No network of the {space} space has a score: every training of its search "
-                "failed. Its report says why; search into a new directory once that is mended."
+                "failed. Its report says why; remove the cause and search into a new directory."
             )
         spaces_of.setdefault(status.best.genotype, []).append(space)
     return tuple(
@@ -70,7 +70,7 @@ def best_networks(statuses: Mapping[SpaceName, SearchStatus]) -> tuple[FoundNetw
 def names_to_compare(
     found: Sequence[FoundNetwork], baselines: Iterable[Architecture]
 ) -> dict[Architecture, str]:
-    """Return all networks to compare by what to call them, what was found first."""
+    """Return the names of all networks to compare, those found first."""
     names: dict[Architecture, str] = {each.genotype: each.name for each in found}
     for baseline in dict.fromkeys(baselines):
         known = names.get(baseline)
@@ -82,10 +82,10 @@ def names_to_compare(
 def check_networks(
     networks: Iterable[Architecture], dataset: Dataset, configuration: Configuration
 ) -> None:
-    """Return if networks can be built for a dataset, before days are spent on searches.
+    """Raise if a network cannot be built for a dataset, before days are spent on searches.
 
     Raises:
-        ConfigurationError: if one cannot.
+        ConfigurationError: if a network cannot be built.
     """
     size = configuration.preparation.slice_size
     interface = Interface.of(dataset.channels, dataset.classes, size)
@@ -97,7 +97,7 @@ def check_networks(
 
 
 def compare_found(
-    held: OpenStudy,
+    study: OpenStudy,
     found: Sequence[FoundNetwork],
     baselines: Sequence[Architecture],
     *,
@@ -105,42 +105,42 @@ def compare_found(
     find_training: FindTraining,
     watch: Watch | None = None,
 ) -> tuple[Contender, ...]:
-    """Train what was found and the baselines on fresh initialisations; return them in order.
+    """Train found networks and baselines on fresh initialisations; return them in order.
 
-    The networks found are entered with the scores that their searches saw, so that the
-    study of the comparison tells them by itself.
+    The ledger of the comparison also gets the trainings of the searches, so that it has the
+    search scores of the found networks.
 
     Args:
-        held: The study of the comparison, held by this process.
-        found: The networks found.
+        study: The study of the comparison, held by this process.
+        found: The best networks of the searches.
         baselines: Networks to compare them with.
-        initialisations: How many fresh ones.
+        initialisations: How many fresh initialisations.
         find_training: Finds the trainings of the searches.
-        watch: Told after every training.
+        watch: Called at the start and after each training.
     """
     names = names_to_compare(found, baselines)
-    ledger = held.ledger
+    ledger = study.ledger
     ledger.set_fact("state", "running")
     try:
         _enter(ledger, found)
-        searched = range(held.configuration.protocol.initialisations)
+        searched = range(study.configuration.protocol.initialisations)
         with InlineExecutor() as executor:
             here = WorkerPool(executor=executor, slots=1)
-            held.evaluator(here, searched, find_training=find_training).evaluate(
+            study.evaluator(here, searched, find_training=find_training).evaluate(
                 each.genotype for each in found
             )
-        retrain(held, names, initialisations=initialisations, watch=watch)
+        retrain(study, names, initialisations=initialisations, watch=watch)
     except BaseException:
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
-    return named_contenders(held, names)
+    return named_contenders(study, names)
 
 
-def named_contenders(held: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
-    """Return networks trained anew under the names given, in their order."""
-    nobody = SearchStatus(budget=0, state="finished", evaluations=())
-    trained = {each.architecture: each for each in read_contenders(held.ledger, nobody)}
+def named_contenders(study: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
+    """Return the contenders of a comparison under other names, in their order."""
+    no_search = SearchStatus(budget=0, state="finished", evaluations=())
+    trained = {each.architecture: each for each in read_contenders(study.ledger, no_search)}
     return tuple(
         replace(trained[network], name=name)
         for network, name in names.items()
@@ -149,7 +149,7 @@ def named_contenders(held: OpenStudy, names: Mapping[Architecture, str]) -> tupl
 
 
 def _enter(ledger: Ledger, found: Sequence[FoundNetwork]) -> None:
-    """Record as evaluations what was found and is not recorded yet."""
+    """Record found networks as evaluations, unless they are recorded."""
     known = {record.network for record in ledger.evaluations()}
     for each in found:
         if each.genotype.digest not in known:
@@ -168,23 +168,22 @@ def retrain(
     initialisations: int,
     watch: Watch | None = None,
 ) -> None:
-    """Train networks on fresh initialisations, into the study's ledger.
+    """Train networks on fresh initialisations, and record them as the study's comparison.
 
-    All are seen to build and to give logits before any is trained. At the end they are the
-    comparison that the study reports.
+    All are built and must give logits before any is trained.
 
     Args:
         study: Held by this process.
         contenders: The networks.
-        initialisations: How many fresh ones; those trained before are not trained again.
-        watch: Told after every training.
+        initialisations: How many fresh initialisations; finished trainings are not run again.
+        watch: Called at the start and after each training.
 
     Raises:
         ConfigurationError: if a network cannot be built or gives no logits.
     """
     networks = tuple(dict.fromkeys(contenders))
     for network in networks:
-        study.record_latency(network)  # and sees first whether it can be trained at all
+        study.record_latency(network)  # which also checks that it can be trained
         study.record_cost(network)
     with worker_pool_of(study.configuration) as worker_pool:
         evaluator = study.evaluator(

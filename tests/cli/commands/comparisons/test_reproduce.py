@@ -196,7 +196,7 @@ def test_mistakes_are_one_sentence_before_anything_is_written(
 
 def test_a_study_is_not_an_experiment(reproduce, finished, capsys):
     assert reproduce(finished) == 1
-    assert "is one study" in capsys.readouterr().err
+    assert "is a study, and" in capsys.readouterr().err
 
 
 def test_an_experiment_refuses_other_settings(reproduce, reproduced, capsys):
