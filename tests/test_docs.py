@@ -122,6 +122,12 @@ def test_named_files_exist(page):
     assert missing == set()
 
 
+@pytest.mark.parametrize("page", sorted(PACKAGE.glob("**/README.md")), ids=of_page)
+def test_the_readme_of_a_folder_names_its_files(page):
+    files = {each.name for each in page.parent.glob("*.py")} - {"__init__.py"}
+    assert files - set(QUOTED.findall(page.read_text("utf-8"))) == set()
+
+
 @pytest.mark.parametrize("page", CURRENT, ids=of_page)
 def test_named_modules_exist(page):
     text = page.read_text("utf-8")
