@@ -1,1 +1,1 @@
-"""The commands by what they work on; each folder has the options of its commands too."""
+"""The commands, grouped by what they work on; each group has a file of its options."""
