@@ -85,7 +85,7 @@ def test_a_folder_with_other_files_is_not_a_study(capsys, dataset, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     status, said = refused(capsys, "search", dataset, tmp_path)
     assert status == 1
-    assert "holds other files (such as thesis.tex)" in said
+    assert "has other files (such as thesis.tex)" in said
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.tex"]
 
 
