@@ -5,7 +5,7 @@ control characters, quotation marks, or bytes that are not UTF-8. Each writer pa
 that is not its own through the function of its format, so that the text is shown in full and is
 never interpreted.
 
-Three formats have their function elsewhere: HTML and SVG in :mod:`mbnas.report.page.markup`,
+Three formats have their function elsewhere: HTML and SVG in :mod:`mbnas.report.markup`,
 JSON in :func:`json.dumps`, whose output is ASCII, and figures in
 :mod:`mbnas.report.figures.style`.
 """

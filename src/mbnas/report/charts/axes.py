@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 from statistics import quantiles
 
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 
 SIZES = {"broad": (976.0, 390.0), "narrow": (380.0, 330.0)}
 """Width and height, for a desktop screen and for a phone."""

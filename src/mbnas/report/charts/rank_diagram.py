@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.scoring.rank_tests import groups
 
 _AXIS, _TICK, _BAR, _ROW = 46.0, 5.0, 9.0, 26.0

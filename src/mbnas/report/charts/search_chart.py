@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mbnas.report.charts.axes import SIZES, Frame, line, score_range, staircase
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import score_text

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mbnas.report.charts.axes import SIZES, Frame, staircase, widened
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.results.experiment_results import SpaceSearch
 from mbnas.wording import score_text
 

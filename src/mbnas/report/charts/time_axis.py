@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from mbnas.report.charts.axes import label, line
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.wording import duration_text
 
 _BREAK, _MOST_BREAKS = 10.0, 0.25  # width of a break; largest share of the axis for all breaks

@@ -16,7 +16,7 @@ from typing import Literal
 
 from mbnas.report.charts.axes import label, line, ticks
 from mbnas.report.charts.time_axis import Piece, TimeAxis
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.results.timeline import KINDS, Bar, Kind, Timeline
 from mbnas.wording import duration_text
 

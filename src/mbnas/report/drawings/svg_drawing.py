@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from mbnas.report.drawings.block_symbols import Symbol, symbols_of
 from mbnas.report.drawings.network_layout import LEFT, MARK, Arc, Arrow, Layout, Point, chevron
-from mbnas.report.page.markup import Content, Markup, element, fragment
+from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.space.genotype import Genotype
 
 _LEGEND_ROW = 32.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.version import __version__
 
 TITLE = "mbnas: mixed-block neural architecture search for medical image segmentation"

@@ -15,7 +15,7 @@ from string import Template
 from typing import Literal
 
 from mbnas.machine.files import ready_folder, write_text
-from mbnas.report.page.markup import Content, Markup, element, fragment
+from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.wording import moment_text
 
 _STYLES = ("page.css", "segmentations.css", "timeline.css")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mbnas.report.charts.spaces_chart import draw_spaces
 from mbnas.report.drawings.svg_drawing import draw_network
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.page.html_table import html_table
 from mbnas.report.page.network_panel import genotype_text
 from mbnas.report.page.segmentations_section import segmentations_section
 from mbnas.report.page.statistics_section import comparison_section, statistics_section
@@ -99,21 +100,9 @@ def _searches(results: ExperimentResults) -> Markup | None:
             draw_spaces(results.searches, "narrow"),
             class_="progress",
         ),
-        element(
-            "div",
-            element(
-                "table",
-                element("thead", element("tr", *map(_head, heads))),
-                element("tbody", *rows),
-            ),
-            class_="wide",
-        ),
+        html_table(heads, rows, words=(0,)),
         id="searches",
     )
-
-
-def _head(word: str) -> Markup:
-    return element("th", word, scope="col", class_="words" if word == "space" else None)
 
 
 def _search_row(search: SpaceSearch) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mbnas.report.drawings.svg_drawing import draw_network
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
 from mbnas.results.search_summary import SearchSummary
 from mbnas.space.genotype import Genotype
@@ -135,6 +135,11 @@ def problems_of(evaluation: EvaluationSummary) -> list[str]:
     elif not evaluation.trainings and evaluation.score is None:
         problems.append("could not be scored")
     return problems
+
+
+def evaluation_link(evaluation: EvaluationSummary) -> Markup:
+    """Return the number of an evaluation as a link to its panel."""
+    return element("a", evaluation.number, href=f"#evaluation-{evaluation.number}")
 
 
 def genotype_text(text: str) -> Markup:

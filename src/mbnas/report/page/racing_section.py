@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
+from mbnas.report.page.html_table import html_table
 from mbnas.results.search_summary import RacingSummary
 from mbnas.study.progress.racing_account import RacingAccount
 from mbnas.wording import counted, duration_text
@@ -68,8 +69,7 @@ def _table(curve: tuple[RacingAccount, ...], chosen: float) -> Markup:
         )
         for account in curve
     )
-    head = element("thead", element("tr", *(element("th", each, scope="col") for each in heads)))
-    return element("div", element("table", head, element("tbody", *rows)), class_="wide")
+    return html_table(heads, rows)
 
 
 def _share(part: int, whole: int) -> str:

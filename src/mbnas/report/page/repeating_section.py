@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.page.citing import copied_text
-from mbnas.report.page.markup import Markup, element, fragment
 from mbnas.results.search_summary import SearchSummary
 
 

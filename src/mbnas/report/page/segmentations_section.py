@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 
 from mbnas.data.images.appearance import EDGES, class_colour
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.results.segmentations.outlined_cases import OutlinedCase, OutlinedSlice, Segmentations
 from mbnas.wording import counted, score_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mbnas.report.charts.rank_diagram import draw_ranks
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.tables.comparison_notes import footnotes, sentences
 from mbnas.report.tables.comparison_table import tables
 from mbnas.report.tables.difference_tables import difference_tables

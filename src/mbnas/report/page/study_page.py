@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mbnas.report.charts.search_chart import draw_key, draw_progress
+from mbnas.report.markup import Content, Markup, element
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
-from mbnas.report.page.markup import Content, Markup, element
+from mbnas.report.page.evaluations_section import evaluations_section
 from mbnas.report.page.network_panel import NetworkPanels
+from mbnas.report.page.problems_section import problems_section
 from mbnas.report.page.racing_section import racing_section
 from mbnas.report.page.repeating_section import repeating_section
-from mbnas.report.page.search_tables import MOST_PROBLEMS, evaluations_table, problems_table
 from mbnas.report.page.segmentations_section import segmentations_section
 from mbnas.report.page.statistics_section import comparison_section, statistics_section
 from mbnas.report.page.timeline_section import timeline_section
@@ -28,8 +29,6 @@ from mbnas.wording import (
     duration_text,
     score_text,
 )
-
-_FEW_PROBLEMS = 12
 
 
 def write_report(summary: SearchSummary, path: Path) -> None:
@@ -53,8 +52,8 @@ def render_page(summary: SearchSummary) -> str:
         Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
         Section("racing", "Racing", racing_section(summary.racing)),
         Section("timeline", "Timeline", _timeline(summary)),
-        Section("problems", "Problems", _problems(summary)),
-        Section("evaluations", "All evaluations", _evaluations(summary)),
+        Section("problems", "Problems", problems_section(summary)),
+        Section("evaluations", "All evaluations", evaluations_section(summary)),
         Section("repeat", "Repeat it", repeating_section(summary)),
         Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
@@ -232,82 +231,3 @@ def _caution(summary: SearchSummary) -> str:
 def _timeline(summary: SearchSummary) -> Markup | None:
     is_finished = summary.state == "finished"
     return timeline_section(summary.timeline, summary.account, is_finished=is_finished)
-
-
-def _problems(summary: SearchSummary) -> Markup | None:
-    """Return how many trainings collapsed, failed or missed a class, what it means, and which."""
-    num_collapsed = sum(evaluation.num_collapsed for evaluation in summary.evaluations)
-    num_failed = sum(evaluation.num_failed for evaluation in summary.evaluations)
-    trainings = [each for evaluation in summary.evaluations for each in evaluation.trainings]
-    num_unpredicted = sum(bool(each.unpredicted) for each in trainings)
-    if not num_collapsed + num_failed + num_unpredicted:
-        return None
-    of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
-    collapsed = (
-        f"{num_collapsed} {of_all} collapsed: a class is predicted on none of the training slices "
-        "that show it. Such a score says more about the training than about the network."
-    )
-    failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
-    unpredicted = (
-        f"{num_unpredicted} {of_all} never predicted a class of their validation patients."
-    )
-    many = num_collapsed + num_failed + num_unpredicted > _FEW_PROBLEMS
-    return element(
-        "section",
-        element("h2", "Collapsed and failed trainings"),
-        element("p", collapsed) if num_collapsed else None,
-        element("p", failed) if num_failed else None,
-        element("p", unpredicted) if num_unpredicted else None,
-        element(
-            "details",
-            element("summary", "List these trainings"),
-            problems_table(summary),
-            _more_problems(sum(bool(each.problem) for each in trainings)),
-            open=None if many else "",
-        ),
-        id="problems",
-    )
-
-
-def _more_problems(number: int) -> Markup | None:
-    if number <= MOST_PROBLEMS:
-        return None
-    words = (
-        f"These are the latest {MOST_PROBLEMS} of {number}. To list all: mbnas trainings STUDY for "
-        "those that failed, with --all for every training."
-    )
-    return element("p", words, class_="quiet small")
-
-
-def _of_all(summary: SearchSummary) -> str:
-    num_shown, number = len(summary.shown), len(summary.evaluations)
-    return counted(number, "evaluation") if num_shown == number else f"{num_shown} of {number:,}"
-
-
-def _left_out(summary: SearchSummary) -> Markup | None:
-    """Return which networks of a long search are not listed, and where to find them."""
-    if len(summary.shown) == len(summary.evaluations):
-        return None
-    words = (
-        f"This page lists {len(summary.shown)} of {len(summary.evaluations):,} networks: the "
-        "latest, those with the highest scores and the last that were a new best. All counts and "
-        "the chart include every network. To list every network: mbnas status STUDY --json. To "
-        "list every training: mbnas trainings STUDY --all."
-    )
-    return element("p", words, class_="quiet")
-
-
-def _evaluations(summary: SearchSummary) -> Markup | None:
-    if not summary.evaluations:
-        return None
-    return element(
-        "section",
-        element("h2", "All evaluations"),
-        _left_out(summary),
-        element(
-            "details",
-            element("summary", f"Show {_of_all(summary)}"),
-            evaluations_table(summary),
-        ),
-        id="evaluations",
-    )

@@ -11,7 +11,7 @@ from mbnas.report.charts.timeline_chart import (
     draw_timeline_key,
     is_drawn_separately,
 )
-from mbnas.report.page.markup import Markup, element
+from mbnas.report.markup import Markup, element
 from mbnas.results.timeline import Timeline
 from mbnas.study.progress.time_account import TimeAccount
 from mbnas.wording import counted, duration_text

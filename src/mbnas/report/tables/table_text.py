@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mbnas.escaping import in_latex, in_markdown, visible
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.tables.comparison_table import Cell, Table
 
 _LONGEST_LINE = 30  # letters of a cell in LaTeX; longer ones are broken

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 
 from mbnas.escaping import visible
-from mbnas.report.page.markup import Markup, element, fragment
+from mbnas.report.markup import Markup, element, fragment
 
 from ...names import NAMES
 

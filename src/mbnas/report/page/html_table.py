@@ -1,0 +1,25 @@
+"""HTML tables that scroll on a narrow screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mbnas.report.markup import Markup, element
+
+
+def html_table(
+    heads: Sequence[str], rows: Iterable[Markup], *, words: Sequence[int] = ()
+) -> Markup:
+    """Return a table that scrolls horizontally on a narrow screen.
+
+    Args:
+        heads: Of the columns.
+        rows: Elements of kind ``tr``.
+        words: Numbers of the columns of words, which are aligned to the left.
+    """
+    cells = (
+        element("th", head, scope="col", class_="words" if column in words else None)
+        for column, head in enumerate(heads)
+    )
+    head = element("thead", element("tr", *cells))
+    return element("div", element("table", head, element("tbody", *rows)), class_="wide")
