@@ -172,13 +172,13 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
     ]
     values = sorted(set().union(*in_both))
     numbers = {value: number for number, value in enumerate(values, start=1)}
-    measures = measure(
+    metrics = measure(
         _numbered(prediction_XYZ, numbers),
         _numbered(reference_XYZ, numbers),
         num_classes=max(2, 1 + len(values)),
         spacing_mm=reference_grid.spacing_mm,
     )
-    return dict(zip(values, measures, strict=False))
+    return dict(zip(values, metrics, strict=False))
 
 
 def label_values_of(

@@ -152,7 +152,7 @@ def overall_means(values_IPK: Float[np.ndarray, "I P K"]) -> Float[np.ndarray, "
 
 
 def contributions(values_IPK: Float[np.ndarray, "I P K"]) -> Float[np.ndarray, " P"]:
-    """Return one value a patient, whose mean is the mean over patients, classes, initialisations.
+    """Return one value per patient; their mean is that over patients, classes, initialisations.
 
     Where everything is defined it is the patient's own mean. Elsewhere a patient's deviation
     from the mean of a class weighs more the fewer patients have the class, so that the bootstrap

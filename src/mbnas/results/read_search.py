@@ -87,12 +87,12 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
 def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, str]:
     """Return what a repetition must share with a study in addition to its configuration."""
     return {
-        "Seed, root of all others": str(configuration.seed),
+        "Seed, from which all others derive": str(configuration.seed),
         "Fresh initialisations": f"numbered from {FIRST_FRESH}",
         "Data digest": facts["data"],
         "Protocol digest": facts["protocol"],
         "Device": f"{configuration.run.device}, {configuration.training.precision}",
-    } | ({"Way to train": measured} if (measured := describe_choice(facts)) else {})
+    } | ({"Training mode": measured} if (measured := describe_choice(facts)) else {})
 
 
 def _commands(

@@ -71,8 +71,8 @@ def pareto(studies: Sequence[FigureData]) -> Figure:
     comparison = _compared(_only(studies))
     candidates = []
     for each in validated_networks(comparison):
-        measures = comparison.deciding(each)
-        dice = measures.metrics["dice"].overall if measures else None
+        summaries = comparison.deciding(each)
+        dice = summaries.metrics["dice"].overall if summaries else None
         if dice and dice.mean is not None and each.parameters and each.macs:
             candidates.append(
                 Candidate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.page.html_table import html_table
-from mbnas.report.page.network_panel import changes_in_words, evaluation_link, problems_of
+from mbnas.report.page.network_panel import change_lines, evaluation_link, problems_of
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import count_text, counted, duration_text, score_text
@@ -70,5 +70,5 @@ def _table(summary: SearchSummary) -> Markup:
 
 
 def _changes(evaluation: EvaluationSummary) -> Markup | None:
-    text = "; ".join(changes_in_words(evaluation, _CHANGES))
+    text = "; ".join(change_lines(evaluation, _CHANGES))
     return fragment(" ", element("small", text)) if text else None

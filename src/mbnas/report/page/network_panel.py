@@ -64,7 +64,7 @@ class NetworkPanels:
             ("Tried", evaluation.why),
         ]
         if evaluation.changes:
-            words = changes_in_words(evaluation, _CHANGES_IN_PANEL)
+            words = change_lines(evaluation, _CHANGES_IN_PANEL)
             changes = [element("div", change) for change in words]
             facts.append((f"From {self._name(evaluation.incumbent)}", fragment(*changes)))
         facts += [
@@ -83,7 +83,7 @@ class NetworkPanels:
 
 def tooltip(evaluation: EvaluationSummary) -> Markup:
     """Return the lines that appear next to a point of the chart."""
-    changes = changes_in_words(evaluation, _CHANGES_IN_TIP)
+    changes = change_lines(evaluation, _CHANGES_IN_TIP)
     head = element(
         "p",
         element("span", f"Evaluation {evaluation.number}"),
@@ -98,14 +98,14 @@ def tooltip(evaluation: EvaluationSummary) -> Markup:
     )
 
 
-def changes_in_words(evaluation: EvaluationSummary, most: int) -> list[str]:
+def change_lines(evaluation: EvaluationSummary, most: int) -> list[str]:
     """Return at most ``most`` lines on the genes in which a network differs.
 
     >>> evaluation = EvaluationSummary(
     ...     number=2, genotype="0vgg3-1vgg3-0dense3", digest="", why="random draw", score=0.4,
     ...     incumbent="1vgg5-1vgg3-0vgg3",
     ... )
-    >>> changes_in_words(evaluation, 2)
+    >>> change_lines(evaluation, 2)
     ['node 1: level 1 → 0', 'and 2 more genes']
     """
     changes = [str(change) for change in evaluation.changes]

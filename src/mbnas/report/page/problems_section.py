@@ -9,7 +9,7 @@ from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import counted, score_text
 
 MOST_PROBLEMS = 200
-"""Most trainings in the table of problems; it shows the latest."""
+"""The most trainings that the table shows; they are the latest."""
 
 _FEW_PROBLEMS = 12
 

@@ -65,10 +65,10 @@ def _loop(
     text = [f"M{column} {row}"]
     corner = first
     while True:
-        beside = corner ^ 1
-        is_left[corner] = is_left[beside] = False
-        text.append(f"h{places[beside][1] - places[corner][1]}")
-        corner = partner[beside]
+        neighbour = corner ^ 1
+        is_left[corner] = is_left[neighbour] = False
+        text.append(f"h{places[neighbour][1] - places[corner][1]}")
+        corner = partner[neighbour]
         if corner == first:
             return "".join(text) + "z"
-        text.append(f"v{places[corner][0] - places[beside][0]}")
+        text.append(f"v{places[corner][0] - places[neighbour][0]}")
