@@ -6,7 +6,7 @@ from hypothesis import given
 from mbnas.escaping import visible
 from mbnas.report.markup import Markup, element, fragment
 
-from ...names import NAMES
+from ..names import NAMES
 
 
 class Read(HTMLParser):
