@@ -96,7 +96,7 @@ SETTINGS = {
     "run.patience_s=nan": "must be above 0",
     "run.executor=slurm": "must be",
     "data.max_patients=3000": "more patients than the dataset's 4",
-    "data.patient_pattern=(": "no regular expression",
+    "data.patient_pattern=(": "not a regular expression",
     "data.patient_pattern=absent": "does not match",
     "data.patient_table=/dev/zero": "is not a regular file",
     "data.patient_table=absent.csv": "cannot be read",
@@ -239,7 +239,7 @@ def test_a_study_inside_its_dataset_is_refused(dataset, options, tmp_path, capsy
     ("place", "told"),
     [
         ("file", "is a file"),
-        ("file/study", "a file stands where a folder is needed"),
+        ("file/study", "there is a file in place of a folder"),
         ("loop/study", "cannot be written"),
         ("b" * 300, "File name too long"),
     ],

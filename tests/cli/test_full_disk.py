@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mbnas.cli.main import main
-from mbnas.machine.files import is_aside
+from mbnas.machine.files import is_temporary
 
 from ..prediction.conftest import card_of, write_model
 
@@ -75,7 +75,7 @@ def files(folder):
 
 def half_written(folder):
     """Return the entries of a folder that a refused write must not leave."""
-    return [path for path in folder.rglob("*") if is_aside(path.name)]
+    return [path for path in folder.rglob("*") if is_temporary(path.name)]
 
 
 def complaint(capsys, status):
@@ -196,7 +196,7 @@ def test_search_with_a_log(dataset, options, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (errno.EDQUOT, "Your quota of the disk is used up"),
+        (errno.EDQUOT, "Your disk quota is used up"),
         (errno.EROFS, "its file system is read-only"),
         (errno.EACCES, "you have no permission"),
         (errno.EIO, "the disk reports an error"),

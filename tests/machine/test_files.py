@@ -14,12 +14,12 @@ import pytest
 from mbnas.errors import WriteError
 from mbnas.machine import files
 from mbnas.machine.files import (
-    is_aside,
-    name_aside,
+    is_temporary,
     ready_folder,
     refusal,
     remove_leftovers,
     replacing,
+    temporary_name,
     write_bytes,
     write_text,
 )
@@ -94,12 +94,12 @@ CODES = [
     (errno.EPERM, "you have no permission", True),
     (errno.EIO, "the disk reports an error", True),
     (errno.ENOENT, "its folder does not exist", True),
-    (errno.ENOTDIR, "a file stands where a folder is needed", True),
+    (errno.ENOTDIR, "there is a file in place of a folder", True),
     (errno.ESTALE, os.strerror(errno.ESTALE), True),
     (errno.EFBIG, "it is larger than a file may be here", False),
     (errno.ENAMETOOLONG, "its name is too long", False),
     (errno.EISDIR, "it is a folder", False),
-    (errno.ELOOP, "its links lead to one another", False),
+    (errno.ELOOP, "its links form a circle", False),
 ]
 
 
@@ -169,9 +169,9 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
     ("name", "told"),
     [
         ("absent/a.txt", "its folder does not exist"),
-        ("file/a.txt", "a file stands where a folder is needed"),
+        ("file/a.txt", "there is a file in place of a folder"),
         ("folder", "it is a folder"),
-        ("loop/a.txt", "its links lead to one another"),
+        ("loop/a.txt", "its links form a circle"),
         ("b" * 256, "its name is too long"),
     ],
 )
@@ -251,7 +251,7 @@ def writer(tmp_path):
 
 def test_leftovers_of_the_killed_are_removed_and_those_of_the_living_are_not(writer, tmp_path):
     (aside,) = names(tmp_path)
-    assert is_aside(aside)
+    assert is_temporary(aside)
     remove_leftovers(tmp_path)
     assert names(tmp_path) == [aside]
     writer.send_signal(signal.SIGKILL)
@@ -278,10 +278,10 @@ def test_a_folder_made_ready_has_no_leftovers_and_all_else(tmp_path):
     strangers = [".123.study.toml", ".mbnas", "a.txt", ".tmpA1b2C3"]
     for name in strangers:
         (folder / name).touch()
-    (folder / name_aside("folder")).mkdir()  # folders are removed by who makes them
-    (folder / name_aside("link")).symlink_to(folder / "a.txt")
+    (folder / temporary_name("folder")).mkdir()  # folders are removed by who makes them
+    (folder / temporary_name("link")).symlink_to(folder / "a.txt")
     kept = names(folder)
-    (folder / name_aside("a.txt")).touch()
+    (folder / temporary_name("a.txt")).touch()
     ready_folder(folder)
     assert names(folder) == kept
 
@@ -292,7 +292,7 @@ def test_where_there_are_no_locks_files_are_written_and_leftovers_stay(tmp_path,
 
     monkeypatch.setattr("mbnas.machine.files.fcntl.flock", refuse)
     write_text(tmp_path / "a.txt", "text")
-    (tmp_path / name_aside("a.txt")).touch()
+    (tmp_path / temporary_name("a.txt")).touch()
     remove_leftovers(tmp_path)
     assert len(names(tmp_path)) == 2
     assert (tmp_path / "a.txt").read_text() == "text"

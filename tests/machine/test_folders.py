@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mbnas.errors import WriteError
-from mbnas.machine.files import name_aside, write_text
+from mbnas.machine.files import temporary_name, write_text
 from mbnas.machine.folders import making_folder
 
 
@@ -20,7 +20,7 @@ def test_what_a_killed_process_was_making_is_removed_and_nothing_else(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine").touch()
     (tmp_path / ".film.mp4.partial").touch()
-    (tmp_path / name_aside("out")).mkdir()
+    (tmp_path / temporary_name("out")).mkdir()
     with making_folder(tmp_path / "out") as aside:
         (aside / "a.txt").touch()
     assert names(tmp_path) == sorted([*strangers, ".film.mp4.partial", "out"])

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from mbnas.errors import ConfigurationError, StudyError, WriteError
-from mbnas.machine.files import name_aside
+from mbnas.machine.files import temporary_name
 from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
@@ -201,7 +201,7 @@ def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
     (tmp_path / ".lock").touch()
     (tmp_path / "ledger.sqlite").touch()
     for name in ("ledger.sqlite-journal", "study.toml", "report.html"):
-        (tmp_path / name_aside(name)).touch()
+        (tmp_path / temporary_name(name)).touch()
     assert not resolved(tmp_path).is_begun
     with claimed_directory(tmp_path, "mbnas search"):
         left = {each.name for each in tmp_path.iterdir()}
@@ -213,7 +213,7 @@ def test_what_killed_holders_left_in_the_folders_of_a_study_is_removed(tmp_path)
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "kept.csv").touch()
-        (folder / name_aside("kept.csv")).touch()
+        (folder / temporary_name("kept.csv")).touch()
     (tmp_path / "log/.writing").mkdir(parents=True)
     with claimed_directory(tmp_path, "mbnas train"):
         left = [each.name for folder in folders for each in folder.iterdir()]

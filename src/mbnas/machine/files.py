@@ -1,8 +1,8 @@
-"""Files that are either whole or absent, and one sentence for every disk that refuses them.
+"""Writes files completely or not at all, and explains why the system refuses to write.
 
-A file is written aside, beside its place, and renamed. While its writer lives it holds a lock
-on the file aside, so a file aside without a lock was left by a process that was killed, on
-whatever machine: :func:`ready_folder` removes it.
+A file is written under a temporary name in the same folder, and then renamed. Its writer holds a
+lock on the temporary file. A temporary file without a lock was therefore left by a process that
+was killed, on any machine, and :func:`ready_folder` removes it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 
 from mbnas.errors import WriteError
 
-_ASIDE = ".mbnas-"
+_TEMPORARY_PREFIX = ".mbnas-"
 _RANDOM_DIGITS = 8
-_NAME_BYTES = 255  # the most that common file systems allow
+_NAME_BYTES = 255  # the limit of common file systems
 
 _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
@@ -29,58 +29,58 @@ _OF_THE_FILE = (errno.ENAMETOOLONG, errno.EFBIG, errno.EISDIR, errno.ELOOP, errn
 
 @contextmanager
 def replacing(path: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it takes ``path``'s place on success.
+    """Yield a temporary path in the folder of ``path``, which replaces ``path`` on success.
 
-    On any error, a full disk included, the file written aside is removed and what stood at
-    ``path`` before is untouched. A device or a pipe at ``path`` is yielded itself.
+    On any error, such as a full disk, the temporary file is removed and ``path`` is unchanged. A
+    device or a pipe at ``path`` is yielded itself.
 
     Args:
-        path: The file to create or replace. Its suffixes are kept by the path yielded, so
-            that writers which look at them behave the same. Writers must keep the file that
-            is there, which is empty and has the mode that the umask gives.
-        needed_bytes: How much room the file needs, where that is known.
+        path: The file to create or replace. The temporary path has the same suffixes, for
+            writers that depend on them. Writers must not replace the temporary file, which is
+            empty and has the mode of the umask.
+        needed_bytes: Size of the file, if known.
 
     Raises:
-        WriteError: if the system refuses it.
+        WriteError: if the system refuses to write it.
     """
     with writing(path, needed_bytes=needed_bytes):
         if _is_device(path):
             yield path
             return
-        aside, descriptor = _open_aside(path)
+        temporary, descriptor = _open_temporary(path)
         try:
-            yield aside
+            yield temporary
             os.fsync(descriptor)
-            aside.replace(path)
+            temporary.replace(path)
         finally:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path``, whole or not at all.
+    """Write ``content`` to ``path``, completely or not at all.
 
     Raises:
-        WriteError: if the system refuses it.
+        WriteError: if the system refuses to write it.
     """
-    with replacing(path, needed_bytes=len(content)) as aside:
-        aside.write_bytes(content)
+    with replacing(path, needed_bytes=len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, whole or not at all.
+    """Write ``text`` to ``path`` in UTF-8, completely or not at all.
 
     Raises:
-        WriteError: if the system refuses it.
+        WriteError: if the system refuses to write it.
     """
     write_bytes(path, text.encode())
 
 
 def ready_folder(folder: Path) -> None:
-    """Have a folder to write to, without the files aside that killed processes left there.
+    """Create a folder if missing, and remove temporary files of killed processes from it.
 
     Raises:
-        WriteError: if it cannot be made.
+        WriteError: if it cannot be created.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,51 +88,51 @@ def ready_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the files aside in a folder whose writers are gone.
+    """Remove the temporary files of a folder whose writers have ended.
 
-    Those of living processes stay, as do all of them on a file system without locks.
+    Those of running processes are kept, as are all of them on a file system without locks.
     """
     written: dict[str, list[Path]] = {}
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if is_aside(entry.name) and entry.is_file(follow_symlinks=False):
+            if is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
                 written.setdefault(entry.name.split(".")[1], []).append(Path(entry.path))
     for paths in written.values():
-        first, *beside = sorted(paths)  # SQLite's journal lies beside the file, without a lock
+        first, *others = sorted(paths)  # SQLite's journal is next to its file and has no lock
         with suppress(OSError):
             _remove_unless_locked(first)
-            for path in beside:
+            for path in others:
                 path.unlink(missing_ok=True)
 
 
 def real_path(path: Path) -> Path:
-    """Return where a path leads; ``Path.resolve`` raises where links lead round in a circle."""
+    """Return the target of a path; ``Path.resolve`` would raise if links form a circle."""
     return Path(os.path.realpath(path))
 
 
-def is_aside(name: str) -> bool:
-    """Whether a name is one that files and folders have while they are written.
+def is_temporary(name: str) -> bool:
+    """Return whether a name is temporary, of a file or folder that is being written.
 
-    >>> is_aside(".mbnas-0a1b2c3d.study.toml"), is_aside(".study.toml")
+    >>> is_temporary(".mbnas-0a1b2c3d.study.toml"), is_temporary(".study.toml")
     (True, False)
     """
-    return name.startswith(_ASIDE)
+    return name.startswith(_TEMPORARY_PREFIX)
 
 
-def name_aside(name: str) -> str:
-    """Return a name, used by nothing else, for what takes the name ``name`` once it is whole."""
-    start = f"{_ASIDE}{secrets.token_hex(_RANDOM_DIGITS // 2)}."
+def temporary_name(name: str) -> str:
+    """Return a unique temporary name for a file or folder that will be renamed to ``name``."""
+    start = f"{_TEMPORARY_PREFIX}{secrets.token_hex(_RANDOM_DIGITS // 2)}."
     kept = name.encode(errors="surrogateescape")[-(_NAME_BYTES - len(start)) :]
     return start + kept.decode(errors="surrogateescape")
 
 
 @contextmanager
 def writing(path: Path, *, needed_bytes: int | None = None) -> Iterator[None]:
-    """Turn the system's refusal to write ``path`` into a sentence.
+    """Turn any ``OSError`` into a :class:`WriteError` that explains it.
 
     Args:
-        path: The file or folder, for the sentence.
-        needed_bytes: How much room it needs, where that is known.
+        path: The file or folder, for the message.
+        needed_bytes: Its size, if known.
 
     Raises:
         WriteError: in place of any ``OSError``.
@@ -144,25 +144,25 @@ def writing(path: Path, *, needed_bytes: int | None = None) -> Iterator[None]:
 
 
 def refusal(path: Path, error: OSError, *, needed_bytes: int | None = None) -> WriteError:
-    """Return why ``path`` cannot be written and what to do about it.
+    """Return the error that says why ``path`` cannot be written, and what to do.
 
     Args:
         path: The file or folder.
-        error: What the system said.
-        needed_bytes: How much room it needs, where that is known.
+        error: The error of the system.
+        needed_bytes: Size of the file or folder, if known.
     """
-    refused = WriteError(_sentence(str(path), error, _room(path, needed_bytes)))
+    refused = WriteError(_message(str(path), error, _space_text(path, needed_bytes)))
     refused.of_place = error.errno not in _OF_THE_FILE
     return refused
 
 
 def refusal_to_print(error: OSError) -> WriteError:
-    """Return why a command's output cannot be written, wherever standard output leads."""
-    return WriteError(_sentence("what this command prints", error, ""))
+    """Return the error that says why standard output cannot be written."""
+    return WriteError(_message("what this command prints", error, ""))
 
 
 def size_text(num_bytes: int) -> str:
-    """Return a number of bytes as people read it.
+    """Return a number of bytes as text, with a unit.
 
     >>> size_text(229_000_000), size_text(812)
     ('229.0 MB', '812 bytes')
@@ -173,15 +173,15 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes} bytes"
 
 
-def _sentence(path: str, error: OSError, room: str) -> str:
+def _message(path: str, error: OSError, space: str) -> str:
     again = "and run the same command again"
     match error.errno:
         case errno.ENOSPC:
-            return f"The disk is full: {path} cannot be written{room}. Free some space {again}."
+            return f"The disk is full: {path} cannot be written{space}. Free some space {again}."
         case errno.EDQUOT:
             return (
-                f"Your quota of the disk is used up: {path} cannot be written. Remove files of "
-                f"yours, or have the quota raised, {again}."
+                f"Your disk quota is used up: {path} cannot be written. Remove some of your files, "
+                f"or have the quota raised, {again}."
             )
         case errno.EFBIG:
             why, remedy = "it is larger than a file may be here", "Raise the limit (ulimit -f)"
@@ -194,11 +194,11 @@ def _sentence(path: str, error: OSError, room: str) -> str:
         case errno.EISDIR:
             why, remedy = "it is a folder", ""
         case errno.ELOOP:
-            why, remedy = "its links lead to one another", "Remove them"
+            why, remedy = "its links form a circle", "Remove them"
         case errno.ENOENT:
             why, remedy = "its folder does not exist", "Make it"
         case errno.ENOTDIR | errno.EEXIST:
-            why, remedy = "a file stands where a folder is needed", "Remove it"
+            why, remedy = "there is a file in place of a folder", "Remove it"
         case errno.EIO:
             why, remedy = "the disk reports an error", "Check the disk"
         case _:
@@ -207,11 +207,11 @@ def _sentence(path: str, error: OSError, room: str) -> str:
     return f"{path} cannot be written: {why}. {remedy}."
 
 
-def _room(path: Path, needed_bytes: int | None) -> str:
-    """Return how much room there is and how much is needed, as far as that is known."""
-    place = next((each for each in path.absolute().parents if each.exists()), Path("/"))
+def _space_text(path: Path, needed_bytes: int | None) -> str:
+    """Return the free space and the needed space as text, as far as they are known."""
+    folder = next((each for each in path.absolute().parents if each.exists()), Path("/"))
     try:
-        disk = os.statvfs(place)
+        disk = os.statvfs(folder)
     except OSError:
         return ""
     free = disk.f_bavail * disk.f_frsize
@@ -223,9 +223,9 @@ def _room(path: Path, needed_bytes: int | None) -> str:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether a name is taken by something that can be written to and is no file, like a pipe."""
+    """Return whether a path exists and is neither a file nor a folder, such as a pipe."""
     if str(path.absolute().parent) in _DEVICES:
-        return True  # also /dev/stdout, which may lead to a file
+        return True  # also /dev/stdout, which may be a file
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -233,27 +233,27 @@ def _is_device(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _open_aside(path: Path) -> tuple[Path, int]:
-    """Make an empty file beside ``path`` and lock it, where the file system has locks."""
+def _open_temporary(path: Path) -> tuple[Path, int]:
+    """Create an empty temporary file for ``path``, and lock it if the file system has locks."""
     while True:
-        aside = path.with_name(name_aside(path.name))
-        descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        temporary = path.with_name(temporary_name(path.name))
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
-            return aside, descriptor
-        os.close(descriptor)  # it was taken for a leftover before it had its lock
+            return temporary, descriptor
+        os.close(descriptor)  # another process removed it before it was locked
 
 
-def _remove_unless_locked(aside: Path) -> None:
-    """Remove a file aside.
+def _remove_unless_locked(temporary: Path) -> None:
+    """Remove a temporary file.
 
     Raises:
-        OSError: if it is locked, as its writer lives, or cannot be opened, locked or removed.
+        OSError: if its writer still has it locked, or it cannot be opened, locked or removed.
     """
-    descriptor = os.open(aside, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     finally:
         os.close(descriptor)

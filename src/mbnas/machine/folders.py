@@ -1,8 +1,8 @@
-"""A folder that is whole or absent, made by one process at a time.
+"""Creates folders completely or not at all, one process at a time.
 
-It is made under a hidden name beside its place and takes its final name when complete.
-A kernel lock on the parent folder, which ends with its holder, lets one process make
-folders at a time; what a killed one left behind is therefore known to be nobody's.
+A folder is filled under a temporary name in the same parent folder, and renamed when complete. A
+kernel lock on the parent folder, which ends with its holder, lets only one process create folders
+there; a temporary folder found under the lock was therefore left by a killed process.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mbnas.errors import UsageError, WriteError
-from mbnas.machine.files import is_aside, name_aside, real_path, writing
+from mbnas.machine.files import is_temporary, real_path, temporary_name, writing
 
 
 @contextmanager
 def making_folder(final: Path) -> Iterator[Path | None]:
     """Yield a folder to fill, which becomes ``final`` on success, or ``None`` if that exists.
 
-    Waits while another process makes a folder beside it. On any error nothing is left
-    behind, the parent folders included if they were made here.
+    Wait while another process creates a folder in the same parent. On any error nothing is left
+    behind, not even parent folders that were created here.
 
     Raises:
-        WriteError: if the folder cannot be made.
+        WriteError: if the folder cannot be created.
     """
     parent = final.parent
     made = [each for each in (parent, *parent.parents) if not each.exists()]
@@ -38,27 +38,27 @@ def making_folder(final: Path) -> Iterator[Path | None]:
                 if final.exists():
                     yield None
                     return
-                aside = parent / name_aside(final.name)
-                aside.mkdir()
+                temporary = parent / temporary_name(final.name)
+                temporary.mkdir()
                 try:
-                    yield aside
-                    _sync(aside)
-                    aside.rename(final)
+                    yield temporary
+                    _sync(temporary)
+                    temporary.rename(final)
                 except WriteError as error:
-                    error.args = (str(error).replace(str(aside), str(final)),)
+                    error.args = (str(error).replace(str(temporary), str(final)),)
                     raise
                 finally:
-                    shutil.rmtree(aside, ignore_errors=True)
+                    shutil.rmtree(temporary, ignore_errors=True)
         finally:
             for folder in made:
-                with suppress(OSError):  # it holds something
+                with suppress(OSError):  # it is not empty
                     folder.rmdir()
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Remove the folders that killed processes were making; the lock on ``parent`` is held."""
+    """Remove the temporary folders of killed processes; the lock on ``parent`` is held."""
     for entry in os.scandir(parent):
-        if is_aside(entry.name) and entry.is_dir(follow_symlinks=False):
+        if is_temporary(entry.name) and entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
 
 
@@ -73,7 +73,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _sync(directory: Path) -> None:
-    """Have all files of a folder on the disk before its name says that they are whole."""
+    """Sync all files of a folder to the disk before it gets its final name."""
     for path in directory.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -85,18 +85,16 @@ def exporting(out: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes ``out`` on success; on any error nothing is left.
 
     Args:
-        out: Absent, or an empty folder.
+        out: A folder that does not exist or is empty.
 
     Raises:
-        UsageError: if there is something already.
+        UsageError: if it exists and is not empty.
     """
     out = real_path(out)
     with writing(out):
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
-    with making_folder(out) as aside:
-        if aside is None:
-            raise UsageError(
-                f"{out} is there already and not empty: name another folder, or remove it."
-            )
-        yield aside
+    with making_folder(out) as temporary:
+        if temporary is None:
+            raise UsageError(f"{out} exists and is not empty: choose another folder, or remove it.")
+        yield temporary

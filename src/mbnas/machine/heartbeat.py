@@ -1,7 +1,7 @@
-"""Signs of life: work that takes long says that it goes on, and who waits for it may listen.
+"""Heartbeats: long work shows that it is still running, and a listener can receive this.
 
-Whoever works calls :func:`beat` at every step. Without a listener that costs a comparison, and
-with one a look at the clock, as the listener hears at most one beat in a while.
+The work calls :func:`beat` at every step. Without a listener this costs a comparison, and with one
+a look at the clock, since a listener is called at most once per interval.
 """
 
 from __future__ import annotations
@@ -13,70 +13,70 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LONGEST_S = threading.TIMEOUT_MAX
-"""The longest time that a thread can wait; to more patience than that there is no end."""
+"""The longest time that a thread can wait; a longer timeout is treated as this one."""
 
 _STDERR = 2
 
 
-class _Ear:
-    """A listener and when it is to hear the next beat, by the monotonic clock."""
+class _Listener:
+    """A callback and the earliest time of its next call, by the monotonic clock."""
 
-    __slots__ = ("every_s", "listener", "next_s")
+    __slots__ = ("callback", "every_s", "next_s")
 
-    def __init__(self, listener: Callable[[], object], every_s: float) -> None:
-        self.listener = listener
+    def __init__(self, callback: Callable[[], object], every_s: float) -> None:
+        self.callback = callback
         self.every_s = every_s
         self.next_s = 0.0
 
 
-_ears: list[_Ear] = []
+_listeners: list[_Listener] = []
 
 
 def beat() -> None:
-    """Say that this process is alive and its work goes on."""
-    if not _ears:
+    """Show that this process is alive and its work continues."""
+    if not _listeners:
         return
-    ear, now_s = _ears[-1], time.monotonic()
-    if now_s >= ear.next_s:
-        ear.next_s = now_s + ear.every_s
-        ear.listener()
+    current, now_s = _listeners[-1], time.monotonic()
+    if now_s >= current.next_s:
+        current.next_s = now_s + current.every_s
+        current.callback()
 
 
 @contextmanager
 def listening(listener: Callable[[], object], *, every_s: float = 0.25) -> Iterator[None]:
-    """Have a listener hear this process's beats meanwhile, in place of any other.
+    """Call a listener at the heartbeats of this process meanwhile, in place of any other.
 
     Args:
-        listener: Called in the thread that beats. What it raises, the work raises.
-        every_s: Beats that follow one heard within so many seconds are not heard.
+        listener: Called in the thread of the heartbeat, which raises what it raises.
+        every_s: Shortest time between two calls; heartbeats in between are ignored.
     """
-    ear = _Ear(listener, every_s)
-    _ears.append(ear)
+    added = _Listener(listener, every_s)
+    _listeners.append(added)
     try:
         yield
     finally:
-        _ears.remove(ear)
+        _listeners.remove(added)
 
 
 @contextmanager
 def ending_if_silent(patience_s: float) -> Iterator[None]:
-    """End this process with status 1 if it does not beat for some time meanwhile.
+    """End this process with status 1 if it has no heartbeat for some time meanwhile.
 
-    For workers that no parent of ours watches, such as Ray's. It works also where no Python can
-    run, as in a call that never returns and holds the interpreter's lock, and writes to standard
-    error where every thread was. Only one such context can be open in a process.
+    It is for workers without a parent that watches them, such as Ray's. It also works if no Python
+    code can run, as in a call that never returns and holds the interpreter lock, and writes the
+    traceback of every thread to standard error. A process can have only one such context.
 
     Args:
-        patience_s: The time in seconds, above 0; infinity never ends it.
+        patience_s: The time in seconds, above 0; infinity never ends the process.
     """
     timeout_s = min(patience_s, LONGEST_S)
 
-    def live_on() -> None:
+    def postpone_end() -> None:
         faulthandler.dump_traceback_later(timeout_s, exit=True, file=_STDERR)
 
-    live_on()
+    postpone_end()
     try:
-        with listening(live_on, every_s=min(1.0, timeout_s / 4)):
+        with listening(postpone_end, every_s=min(1.0, timeout_s / 4)):
             yield
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -1,7 +1,7 @@
-"""How much of the host's memory programs can have without making it swap.
+"""The host memory that is available without swapping.
 
-The kernel's estimate, and where a control group limits this process, as containers and batch
-systems do, what is left in the group.
+It is the kernel's estimate, limited to what is left in the control groups of this process, which
+containers and batch systems use.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
-    """Return how many bytes of memory can be had, 0 or more."""
+    """Return the available memory in bytes, 0 or more."""
     return max(0, min([_of_machine(), *_of_groups()]))
 
 
 def _of_machine() -> int:
     try:
         lines = _MEMINFO.read_text().splitlines()
-    except OSError:  # not Linux: all of it
+    except OSError:  # not Linux: the total
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return 1024 * int(kibibytes)
 
 
 def _of_groups() -> Iterator[int]:
-    """Yield what is left in this process's control group and all that it is part of."""
+    """Yield the bytes left in the control group of this process and in each of its parents."""
     for folder, limit, usage, cache in _memory_groups():
         try:
-            told = (folder / limit).read_text().strip()
+            limit_text = (folder / limit).read_text().strip()
             used = int((folder / usage).read_text())
             statistics = (folder / "memory.stat").read_text()
         except (OSError, ValueError):
             continue
-        if told.isdecimal():  # else "max", which is no limit
+        if limit_text.isdecimal():  # otherwise "max": no limit
             facts = dict(line.split(maxsplit=1) for line in statistics.splitlines())
-            yield int(told) - used + int(facts.get(cache, 0))
+            yield int(limit_text) - used + int(facts.get(cache, 0))
 
 
 def _memory_groups() -> Iterator[tuple[Path, str, str, str]]:
-    """Yield the folders of memory groups, with the names of limit, usage and page cache."""
+    """Yield the folders of control groups, with the names of limit, usage and page cache."""
     try:
         lines = _GROUPS.read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""One function over many items, in several processes.
+"""Calls one function for many items, in several processes.
 
-Processes are spawned, never forked, so that threads and devices of the parent do no harm.
-They end with their parent, however it ends, and Ctrl-C ends them silently.
+Processes are spawned, never forked, so that threads and devices of the parent are not copied.
+They end with their parent, for any reason, and Ctrl-C ends them silently.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeVar
 from mbnas.errors import MbnasError
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with how many items are done and how many there are."""
+"""Called with the number of finished items and the number of all items."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,33 +31,33 @@ def map_in_processes(
     workers: int,
     progress: ProgressCallback | None = None,
 ) -> list[Result]:
-    """Return ``function`` of each item, in the items' order.
+    """Return ``function`` of each item, in the order of the items.
 
-    The first error ends the work: what has not begun is dropped, and the error raised.
+    The first error is raised, and calls that have not started are dropped.
 
     Args:
-        function: Picklable, as are the items and results; called here if ``workers`` is 1.
-        items: What to work on.
-        workers: How many processes, 1 or more.
-        progress: Told of every item done.
+        function: Picklable, as are items and results; called in this process if ``workers`` is 1.
+        items: The arguments.
+        workers: Number of processes, 1 or more.
+        progress: Called after each item.
 
     Raises:
         MbnasError: if a process died, most often because memory ran out.
     """
-    report = progress or (lambda done, total: None)
     workers = min(workers, len(items))
     if workers <= 1:
         results = []
         for item in items:
             results.append(function(item))
-            report(len(results), len(items))
+            if progress is not None:
+                progress(len(results), len(items))
         return results
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_belong_to_parent
+        workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent_or_ctrl_c
     ) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
-            return _collect(futures, report)
+            return _collect(futures, progress)
         except BrokenProcessPool as error:
             raise MbnasError(
                 f"One of {workers} worker processes ended abruptly, most often because memory ran "
@@ -67,21 +67,26 @@ def map_in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect(futures: list[Future[Result]], report: ProgressCallback) -> list[Result]:
+def _collect(futures: list[Future[Result]], progress: ProgressCallback | None) -> list[Result]:
     for done, future in enumerate(as_completed(futures), start=1):
         future.result()
-        report(done, len(futures))
+        if progress is not None:
+            progress(done, len(futures))
     return [future.result() for future in futures]
 
 
-def _belong_to_parent() -> None:
-    """Make this process end silently at Ctrl-C, and with its parent even if that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def end_with_parent() -> None:
+    """End this process, from now on, when its parent has ended, even if that is killed."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _end_with_parent_or_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mbnas.errors import StudyError
-from mbnas.machine.files import is_aside
+from mbnas.machine.files import is_temporary
 from mbnas.study.configuration import Configuration
 from mbnas.study.configuration_layers import (
     Layer,
@@ -86,7 +86,7 @@ def _check_unused(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise StudyError(f"STUDY (={path}) is a file: name a directory.")
     names = [each.name for each in path.iterdir()] if path.is_dir() else []
-    foreign = sorted(name for name in names if name not in STUDY_FILES and not is_aside(name))
+    foreign = sorted(name for name in names if name not in STUDY_FILES and not is_temporary(name))
     if foreign:
         raise StudyError(
             f"STUDY (={path}) is not a study and has other files (such as {foreign[0]}): "

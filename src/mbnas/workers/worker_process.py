@@ -23,6 +23,7 @@ from typing import Any
 
 from mbnas.errors import WorkerDied
 from mbnas.machine import heartbeat
+from mbnas.machine.processes import end_with_parent
 from mbnas.workers.call import portable_error
 
 # Sent to every process of a run, and handled only by the parent.
@@ -219,7 +220,7 @@ def _work(connection: Connection) -> None:
     """Serve calls until the parent closes the pipe: the main function of the process."""
     for number in RUN_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
     def send_beat() -> None:
         with suppress(OSError):  # the parent has ended, and this process is about to
@@ -237,10 +238,3 @@ def _answer(request: bytes) -> bytes:
         return pickle.dumps((True, function(*args, **kwargs)))
     except Exception as error:
         return pickle.dumps((False, portable_error(error, "the worker process")))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)

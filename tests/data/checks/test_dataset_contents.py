@@ -116,7 +116,7 @@ def test_colours_out_of_range_are_an_error(make_msd, tmp_path):
     spoil(root, "case_12", lambda voxels: voxels * 3)
     (finding,) = check_dataset(root, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("error", "intensity-range")
-    assert "rgb_to_0_1 takes values from 0 to 255" in finding.message
+    assert "rgb_to_0_1 needs values from 0 to 255" in finding.message
 
 
 def test_the_tables_fit_a_screen_of_eighty_columns(make_msd, tmp_path, monkeypatch):

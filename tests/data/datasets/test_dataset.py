@@ -54,7 +54,7 @@ def test_a_folder_without_dataset_json_is_refused(tmp_path):
         ("\x00\xff", "is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
         ("[]", "holds a list, not an object"),
-        ("{}", "is in no layout that is known.*It has none"),
+        ("{}", "has an unknown layout.*It has none"),
     ],
 )
 def test_text_that_is_no_object_is_refused(msd, text, sentence):
@@ -70,10 +70,10 @@ MSD_CHANGES = [
     ({"training": ["a.nii"]}, "needs one 'image', .* 'label' in training 1"),
     ({"training": [{"image": ["a.nii", 3], "label": "b.nii"}]}, "needs one 'image'"),
     ({"training": [{"image": [], "label": "b.nii"}]}, "needs one 'image'"),
-    ({"training": [{"image": r"..\a.nii", "label": "b.nii"}]}, "lies outside the dataset"),
-    ({"training": [{"image": r"C:\a.nii", "label": "b.nii"}]}, "lies outside the dataset"),
-    ({"training": [{"image": "../a.nii", "label": "b.nii"}]}, "lies outside the dataset"),
-    ({"training": [{"image": "a.nii", "label": "/b.nii"}]}, "lies outside the dataset"),
+    ({"training": [{"image": r"..\a.nii", "label": "b.nii"}]}, "is outside the dataset"),
+    ({"training": [{"image": r"C:\a.nii", "label": "b.nii"}]}, "is outside the dataset"),
+    ({"training": [{"image": "../a.nii", "label": "b.nii"}]}, "is outside the dataset"),
+    ({"training": [{"image": "a.nii", "label": "/b.nii"}]}, "is outside the dataset"),
     ({"training": [{"image": "a.nii", "label": "b.nii"}] * 2}, "lists the case b more than once"),
     ({"modality": None}, "needs 'modality' as an object"),
     ({"modality": []}, "needs 'modality' as an object"),

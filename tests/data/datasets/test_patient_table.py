@@ -49,8 +49,8 @@ def test_a_mark_that_spreadsheets_write_first_is_no_part_of_a_column(write):
         ("case,patient\na,  \n", "both filled in every row"),
         ("case,patient\n,1\n", "both filled in every row"),
         ("case,patient\na\n", "both filled in every row"),
-        ("case,patient\na,1\na,2\n", "names case a twice: once will do"),
-        ("case,patient\na,1\na ,2\n", "names case a twice: once will do"),
+        ("case,patient\na,1\na,2\n", "names case a twice: remove one row"),
+        ("case,patient\na,1\na ,2\n", "names case a twice: remove one row"),
         ("case,patient\na,1,2\n", "more fields than columns"),
     ],
 )

@@ -24,7 +24,7 @@ def test_a_case_without_patient_is_refused():
         patient_of("a", r"patient\d+", None)
     with pytest.raises(DatasetError, match="Case a is not in the table"):
         patient_of("a", None, {})
-    with pytest.raises(ConfigurationError, match="no regular expression"):
+    with pytest.raises(ConfigurationError, match="not a regular expression"):
         patient_of("a", "(", None)
 
 

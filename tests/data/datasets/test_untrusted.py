@@ -295,7 +295,7 @@ def test_a_dataset_may_itself_lie_behind_a_link(msd, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"name": "\ud800"}, "holds text that is none"),
+        ({"name": "\ud800"}, "has text that is not valid Unicode"),
         ({"labels": {"0": "background", "9" * 30: "a"}}, "up to 10 digits"),
         ({"labels": {"0": "background", "9999999999": "a"}}, "larger than 2147483647"),
         ({"training": [{"image": "a\0.nii", "label": "b.nii"}]}, "names no file"),

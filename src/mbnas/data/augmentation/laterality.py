@@ -1,12 +1,12 @@
-"""What a flip does to classes that are named after a side of the body.
+"""How a flip affects classes that are named after a side of the body.
 
-In the mirror, a left kidney is where a right one was. A network that is shown flipped slices with
-unchanged labels learns that left and right are the same. For organs whose two sides are mirror
-images, the labels of a pair change places in a left-right flip: sides are then told apart by
-position, as people do. Where that would be wrong, or is not certain, slices of the dataset are not
-flipped: a left ventricle of the heart stays what it is in a mirror, by its wall, and the left lung
-has no middle lobe. The same holds for classes named after a place along another axis, such as
-anterior and posterior: bodies are not symmetric there.
+In a mirrored image, a left kidney is where a right one was. A network that sees flipped slices
+with unchanged labels learns that left and right are the same. For organs whose two sides are
+mirror images, a left-right flip exchanges the labels of the pair, so that the sides are
+distinguished by position. If this would be wrong, or is uncertain, slices are not flipped: the left
+ventricle of the heart differs from the right one by its wall, and the left lung has no middle lobe.
+The same holds for classes named after a position along another axis, such as anterior and
+posterior, because bodies are not symmetric along these axes.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ _NOT_MIRRORED = _words_of(
     "circumflex bundle cusp myocardium pulmonary bronchus bronchi bronchial lingula liver hepatic "
     "portal colon colic flexure gastric gastroepiploic brachiocephalic innominate aorta aortic lobe"
 )
-"""Words of organs and vessels whose left and right are no mirror images of each other."""
+"""Words of organs and vessels whose left and right are not mirror images."""
 _MIRRORED = _words_of(
     "lateral lat cerebral cerebrum cerebellar cerebellum brain frontal temporal parietal occipital "
     "insular limbic thyroid prostate prostatic"
 )
-"""Words that make one of the above a mirror image after all, such as a lateral ventricle."""
+"""Words with which one of the above is a mirror image, such as a lateral ventricle."""
 _REMEDY = (
     "To decide otherwise, set augmentation.flip_axes and augmentation.mirror_pairs, a list of the "
-    "pairs of classes that change places in a left-right flip."
+    "pairs of classes that a left-right flip exchanges."
 )
 
 
@@ -67,8 +67,8 @@ class Flips:
 
     Attributes:
         axes: Anatomical axes across which half of the training slices are flipped.
-        mirror_pairs: Names of the classes that change places in a left-right flip.
-        notices: What was decided and why, in sentences; none where nothing was to be decided.
+        mirror_pairs: Pairs of names of the classes that a left-right flip exchanges.
+        notices: What was decided and why, a sentence each; empty without a decision.
     """
 
     axes: tuple[str, ...]
@@ -77,7 +77,7 @@ class Flips:
 
 
 def decide_flips(class_names: Sequence[str], axes: Sequence[str]) -> Flips:
-    """Return how slices may be flipped, by the names of the classes.
+    """Decide by the names of the classes how slices are flipped.
 
     >>> decide_flips(["left kidney", "liver", "right kidney"], ["left-right"]).mirror_pairs
     (('left kidney', 'right kidney'),)
@@ -85,8 +85,8 @@ def decide_flips(class_names: Sequence[str], axes: Sequence[str]) -> Flips:
     ()
 
     Args:
-        class_names: Of the foreground classes.
-        axes: Anatomical axes across which flips are wanted.
+        class_names: Names of the foreground classes.
+        axes: Requested anatomical axes of flips.
     """
     kept, pairs, notices = list(axes), tuple[tuple[str, ...], ...](), []
     for axis, words in _ALONG.items():
@@ -111,16 +111,16 @@ def decide_flips(class_names: Sequence[str], axes: Sequence[str]) -> Flips:
 def resolve_flips(
     settings: AugmentationSettings, class_names: Sequence[str]
 ) -> tuple[AugmentationSettings, tuple[str, ...]]:
-    """Return settings in which flips are decided, and what is to be said of that.
+    """Return settings with decided flips, and the notices about the decision.
 
-    Settings that name the pairs, be it none, are decided already.
+    Settings that give the pairs, or an empty list of them, are unchanged.
 
     Args:
-        settings: As asked for, or as resolved before.
-        class_names: Of the foreground classes.
+        settings: As requested, or as resolved before.
+        class_names: Names of the foreground classes.
 
     Raises:
-        ConfigurationError: if a pair names a class that there is not, or that is there twice.
+        ConfigurationError: if a pair names a class that does not exist or is not unique.
     """
     flips = flips_of(settings, class_names)
     decided = replace(settings, flip_axes=flips.axes, mirror_pairs=flips.mirror_pairs)
@@ -128,10 +128,10 @@ def resolve_flips(
 
 
 def flips_of(settings: AugmentationSettings, class_names: Sequence[str]) -> Flips:
-    """Return how slices are flipped: as the settings say, or else by the names of the classes.
+    """Return how slices are flipped: by the settings, or by the names of the classes.
 
     Raises:
-        ConfigurationError: if a pair names a class that there is not, or that is there twice.
+        ConfigurationError: if a pair names a class that does not exist or is not unique.
     """
     if settings.mirror_pairs is None:
         return decide_flips(class_names, settings.flip_axes)
@@ -142,7 +142,7 @@ def flips_of(settings: AugmentationSettings, class_names: Sequence[str]) -> Flip
 def mirrored_classes(
     pairs: Sequence[Sequence[str]] | None, class_names: Sequence[str]
 ) -> tuple[int, ...]:
-    """Return for the background and each class what it is in the mirror, as class indices.
+    """Return the class index that the background and each class becomes in a left-right flip.
 
     Empty where no class changes places.
 
@@ -150,11 +150,11 @@ def mirrored_classes(
     (0, 3, 2, 1)
 
     Args:
-        pairs: Names of the classes that change places; ``None`` for none.
-        class_names: Of the foreground classes.
+        pairs: Names of the exchanged classes; ``None`` for none.
+        class_names: Names of the foreground classes.
 
     Raises:
-        ConfigurationError: if a pair names a class that there is not, or that is there twice.
+        ConfigurationError: if a pair names a class that does not exist or is not unique.
     """
     if not pairs:
         return ()
@@ -176,7 +176,7 @@ def mirrored_classes(
 
 @dataclass(frozen=True, slots=True)
 class _Lateral:
-    """A name that names a side: which, and the rest of its words."""
+    """A name that includes a side: the side, and its other words."""
 
     side: str
     rest: tuple[str, ...]
@@ -185,12 +185,12 @@ class _Lateral:
 def _mirror_pairs(
     names: Sequence[str],
 ) -> tuple[tuple[tuple[str, ...], ...], str | None]:
-    """Return the pairs of names that are mirror images; or none, and why that is not certain."""
+    """Return the pairs of names that are mirror images, or no pairs and the reason."""
     lateral = dict(_lateral_names(names))
     for name in names:
         if _is_cardiac(name) or (name in lateral and not _is_mirrored(lateral[name].rest)):
             return (), (
-                f"the class {name} is a side of an organ whose two sides are no mirror images of "
+                f"the class {name} is a side of an organ whose two sides are not mirror images of "
                 "each other"
             )
     for one, other in combinations([name for name in names if name not in lateral], 2):
@@ -214,7 +214,7 @@ def _mirror_pairs(
 
 
 def _lateral_names(names: Sequence[str]) -> Iterator[tuple[str, _Lateral]]:
-    """Yield the names that name one side, by a word, or within one together with their other."""
+    """Yield the names with a side: as a word, or as part of a word if the other side exists."""
     within: dict[_Lateral, str] = {}
     for name in names:
         words = _lower_words(name)
@@ -234,13 +234,13 @@ def _lateral_names(names: Sequence[str]) -> Iterator[tuple[str, _Lateral]]:
                         inner = word.removesuffix(affix)
                         rest = (*words[:place], inner, *words[place + 1 :])
                         within[_Lateral(affix, rest)] = name
-    for found, name in within.items():  # "cleft" and "bright" are no sides
+    for found, name in within.items():  # "cleft" and "bright" are not sides
         if _Lateral("right" if found.side == "left" else "left", found.rest) in within:
             yield name, found
 
 
 def _names_a_side(words: Sequence[str], place: int) -> bool:
-    """Whether a word is one of laterality; L and R before a number are vertebrae or the like."""
+    """Return whether a word is a side; L and R before a number are vertebrae and the like."""
     word = words[place]
     before_number = place + 1 < len(words) and words[place + 1].isdigit()
     return word in _SIDE and not (len(word) == 1 and before_number)
@@ -257,7 +257,7 @@ def _is_mirrored(rest: Sequence[str]) -> bool:
 
 
 def _may_be_sides(one: str, other: str) -> bool:
-    """Whether two names differ in one word alone, by an L that is an R at its begin or end."""
+    """Return whether two names differ in one word, by an L and an R at its start or end."""
     words = list(zip(_lower_words(one), _lower_words(other), strict=False))
     if len(_lower_words(one)) != len(_lower_words(other)):
         return False

@@ -1,4 +1,4 @@
-"""Is this dataset sound? What it holds, and everything that is wrong with it, at once."""
+"""Checks a whole dataset: a summary of its contents, and all findings at once."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from mbnas.machine.processes import ProgressCallback, map_in_processes
 
 __all__ = ["DatasetCheck", "Finding", "check_dataset"]
 
-_AS_IT_IS = 50.0
-"""Values of ``noNorm`` channels beyond this, either way, are pointed out."""
+_MAX_UNSCALED = 50.0
+"""Larger absolute values of ``noNorm`` channels give a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCheck:
-    """What a dataset holds, and what is wrong with it.
+    """The contents of a dataset, and its findings.
 
     Attributes:
-        findings: Those about the dataset as a whole first.
+        findings: Findings, those about the whole dataset first.
         contents: ``None`` if ``dataset.json`` cannot be used.
     """
 
@@ -50,7 +50,7 @@ class DatasetCheck:
 
     @property
     def num_errors(self) -> int:
-        """How many findings would stop a search."""
+        """The number of findings that stop a search."""
         return sum(finding.severity == "error" for finding in self.findings)
 
     @property
@@ -72,19 +72,19 @@ def check_dataset(
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> DatasetCheck:
-    """Return what a dataset holds, and all findings about it.
+    """Return the contents of a dataset, and all findings.
 
     Args:
         root: The dataset's folder.
-        num_folds: How many folds its patients are to fill.
-        test_fraction: How many of them are held out before.
-        seed: Draws the folds and who is held out.
-        patient_pattern: Which patient a case belongs to, by its name.
-        patient_table: The same as a table; comes before the pattern.
-        allow_empty_cases: Whether cases may be without foreground.
-        preparation: How volumes become slices; by default as a search does it.
-        workers: How many processes read files.
-        progress: Told of every case read.
+        num_folds: Number of folds.
+        test_fraction: Share of patients that are held out.
+        seed: Seed of the folds and of the held-out patients.
+        patient_pattern: Regular expression for the patient in the name of a case.
+        patient_table: Patient of each case; takes precedence over the pattern.
+        allow_empty_cases: Whether cases may have no foreground.
+        preparation: How volumes become slices; by default as in a search.
+        workers: Number of processes that read files.
+        progress: Called after each case.
     """
     try:
         dataset = read_dataset(root)
@@ -133,7 +133,7 @@ class _Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CheckedCase:
-    """What remains of an examination once the voxels are dropped."""
+    """An examination without the voxels."""
 
     findings: tuple[Finding, ...]
     contents: CaseContents
@@ -155,7 +155,7 @@ def _rule(pattern: str | None, table: Mapping[str, str] | None) -> PatientRule:
 def _patients(
     dataset: Dataset, pattern: str | None, table: Mapping[str, str] | None
 ) -> dict[str, str] | None:
-    """Return the patient of each case; ``None`` where a finding says why that is not known."""
+    """Return the patient of each case; ``None`` if a finding says why it is unknown."""
     try:
         return group_by_patient([case.name for case in dataset.cases], pattern, table)
     except (DatasetError, ConfigurationError):
@@ -163,7 +163,7 @@ def _patients(
 
 
 def _listing_findings(dataset: Dataset) -> list[Finding]:
-    """Return what suggests that cases are missing from the list."""
+    """Return the findings about cases that may be missing."""
     passed_over = passed_over_sentences(dataset.passed_over)
     return [
         Finding(
@@ -183,14 +183,14 @@ def patient_findings(
     *,
     test_fraction: float = 0.0,
 ) -> list[Finding]:
-    """Return what is wrong, or looks wrong, with how cases belong to patients.
+    """Return the findings about the grouping of cases by patient.
 
     Args:
-        dataset: Its cases' names are looked at, and no file.
-        num_folds: How many folds its patients are to fill.
-        pattern: Which patient a case belongs to, by its name.
-        table: The same as a table; comes before the pattern.
-        test_fraction: How many of the patients are held out before.
+        dataset: The dataset; only the names of its cases are used, no file is read.
+        num_folds: Number of folds.
+        pattern: Regular expression for the patient in the name of a case.
+        table: Patient of each case; takes precedence over the pattern.
+        test_fraction: Share of patients that are held out.
     """
     names = [case.name for case in dataset.cases]
     try:
@@ -203,16 +203,16 @@ def patient_findings(
         findings.append(Finding(severity="error", rule="too-few-patients", message=message))
     if message := advice_to_hold_out(num_patients, test_fraction):
         findings.append(Finding(severity="advice", rule="none-held-out", message=message))
-    apart = [
+    split = [
         group for group in suspicious_groups(names) if len({patients[name] for name in group}) > 1
     ]
-    if apart:
+    if split:
         findings.append(
             Finding(
                 severity="warning",
                 rule="suspicious-names",
-                message=f"{', '.join(apart[0])} look like one patient's volumes, but count as "
-                f"{len(apart[0])} patients{_more(len(apart) - 1)}: a patient split over folds "
+                message=f"{', '.join(split[0])} look like one patient's volumes, but count as "
+                f"{len(split[0])} patients{_more(len(split) - 1)}: a patient split over folds "
                 "makes scores too good. If they are one, set data.patient_pattern.",
             )
         )
@@ -225,7 +225,7 @@ def _class_findings(
     patients: Mapping[str, str] | None,
     split: _Split | None,
 ) -> list[Finding]:
-    """Return which classes are too rare; nothing while some labels cannot be used."""
+    """Return the findings about rare classes; none if some labels cannot be used."""
     if not all(case.contents.class_voxels for case in checked):
         return []
     classes_of = merged_by_patient(
@@ -261,7 +261,7 @@ def _channel_findings(
     for number, channel in enumerate(contents.channels):
         if channel.scheme != "noNorm" or channel.low is None or channel.high is None:
             continue
-        if max(abs(channel.low), abs(channel.high)) > _AS_IT_IS:
+        if max(abs(channel.low), abs(channel.high)) > _MAX_UNSCALED:
             findings.append(
                 Finding(
                     severity="warning",

@@ -1,4 +1,4 @@
-"""What a dataset holds, counted: cases, patients, channels, classes, grids and slices."""
+"""Summarises a dataset: cases, patients, channels, classes, grids and slices."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.data.slices.slice_axis import choose_slice_axis
 
 PatientRule = Literal["case", "pattern", "table"]
-"""How cases belong to patients: each to its own, by a pattern, or by a table."""
+"""How cases are grouped by patient: not at all, by a pattern, or by a table."""
 
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseContents:
-    """What one case holds, without its voxels.
+    """A summary of one case, without its voxels.
 
     Attributes:
-        name: Of the case.
+        name: Name of the case.
         geometry: The grid of its image; ``None`` if that cannot be read.
         ranges: Smallest and largest value of each image channel; empty if they are not finite
-            or the channels are not those declared.
-        constant_channels: Which image channels have one value everywhere.
-        class_voxels: Voxels of the background and of each class; empty unless the case is sound.
+            or the channels are not as declared.
+        constant_channels: Numbers of the image channels with a single value.
+        class_voxels: Voxels of the background and of each class; empty if the case has findings.
     """
 
     name: str
@@ -44,17 +44,17 @@ class CaseContents:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Indices of the classes that it holds, background left out, ascending."""
+        """Indices of its classes without background, ascending."""
         return tuple(index for index, count in enumerate(self.class_voxels) if index and count)
 
     @classmethod
     def of(cls, name: str, examined: Examination, dataset: Dataset) -> CaseContents:
-        """Return what an examined case holds.
+        """Return the summary of an examined case.
 
         Args:
-            name: Of the case.
-            examined: The case as read.
-            dataset: What is declared.
+            name: Name of the case.
+            examined: The case and its findings.
+            dataset: The declared dataset.
         """
         image, labels_XYZ = examined.image, examined.labels_XYZ
         ranges: tuple[tuple[float, float], ...] = ()
@@ -80,10 +80,10 @@ class ChannelContents:
     """One image channel.
 
     Attributes:
-        name: As declared.
+        name: Its declared name.
         scheme: How it is normalised.
-        low: Its smallest value in any case; ``None`` if no case could be read.
-        high: Its largest.
+        low: Its smallest value in all cases; ``None`` if no case could be read.
+        high: Its largest value likewise.
     """
 
     name: str
@@ -94,14 +94,14 @@ class ChannelContents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassContents:
-    """One foreground class, counted over the sound cases.
+    """One foreground class, counted over the cases without findings.
 
     Attributes:
-        value: What label files hold.
-        name: As declared.
-        num_cases: Cases with a voxel of it.
-        num_patients: Whose cases these are.
-        num_voxels: Over all cases.
+        value: Its number in label files.
+        name: Its declared name.
+        num_cases: Number of cases with a voxel of it.
+        num_patients: Number of patients with a voxel of it.
+        num_voxels: Number of voxels in all cases.
     """
 
     value: int
@@ -121,7 +121,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Num[np.ndarray, "case 3"]) -> Spread:
-        """Return the spread of one row a case."""
+        """Return the spread of values with one row per case."""
 
         def triple(row: np.ndarray) -> Triple:
             x, y, z = map(float, row)
@@ -136,13 +136,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceContents:
-    """How the volumes are cut.
+    """How the volumes are cut into slices.
 
     Attributes:
         axis: The canonical axis that they are cut across.
-        is_chosen: Whether the settings say so; else it follows from the grids.
-        num_slices: Of all cases that could be read.
-        size: Side of the square that each is fitted into, in pixels.
+        is_chosen: Whether the settings give the axis; otherwise it follows from the grids.
+        num_slices: Number of slices of all cases that could be read.
+        size: Side of the square that each slice is fitted into, in pixels.
     """
 
     axis: int
@@ -153,19 +153,19 @@ class SliceContents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetContents:
-    """What a dataset holds.
+    """A summary of a dataset.
 
     Attributes:
-        name: Of the dataset.
-        layout: Which layout its folder is in.
-        num_cases: Cases listed.
-        num_declared: How many there are to be (``numTraining``), if that is declared.
-        passed_over: Images in the dataset's folders that are of no case.
-        num_sound: Cases with nothing wrong, over which classes are counted.
-        num_patients: Whose cases they are; ``None`` if that cannot be said.
-        patients_by: By which rule.
-        channels: In the order of the images.
-        num_voxels: Of all sound cases, background included.
+        name: Name of the dataset.
+        layout: The layout of its folder.
+        num_cases: Number of cases.
+        num_declared: Declared number of cases (``numTraining``), if any.
+        passed_over: Images in the folders of the dataset that belong to no case.
+        num_sound: Number of cases without findings, over which classes are counted.
+        num_patients: Number of patients; ``None`` if unknown.
+        patients_by: How cases are grouped by patient.
+        channels: The channels, in the order of the images.
+        num_voxels: Voxels of all cases without findings, with background.
         classes: The foreground classes, by ascending value.
         shapes: Voxels along each canonical axis; ``None`` if no image could be read.
         spacings_mm: Distances between voxel centres; ``None`` likewise.
@@ -196,13 +196,13 @@ def dataset_contents(
     patients_by: PatientRule,
     preparation: PreparationSettings,
 ) -> DatasetContents:
-    """Return what a dataset holds, from what each of its cases holds.
+    """Return the summary of a dataset from those of its cases.
 
     Args:
-        dataset: What is declared.
-        cases: All of its cases.
-        patients: Patient of each case; ``None`` if that cannot be said.
-        patients_by: By which rule.
+        dataset: The declared dataset.
+        cases: Summaries of all its cases.
+        patients: Patient of each case; ``None`` if unknown.
+        patients_by: How cases are grouped by patient.
         preparation: How volumes become slices.
     """
     sound = [case for case in cases if case.class_voxels]

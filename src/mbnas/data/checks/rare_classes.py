@@ -1,4 +1,4 @@
-"""Classes that are too rare for the folds, or that nobody has."""
+"""Finds classes that are too rare for the folds, or that no patient has."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def rarity_findings(
     *,
     held_out: Collection[str] = (),
 ) -> list[Finding]:
-    """Return a warning for each class that some training, some validation or nobody has.
+    """Return a warning for each class that is missing in a training, a validation or everywhere.
 
     Args:
         classes: Foreground classes; class ``k`` is ``classes[k - 1]``.
-        patients: The classes that each patient has, held-out patients among them.
-        folds: Of the patients who are not held out; none if they cannot be made.
+        patients: The classes that each patient has, including held-out patients.
+        folds: Folds of the other patients; empty if there are too few for folds.
         held_out: Patients in no fold.
     """
     return [
@@ -39,11 +39,11 @@ def rarity_findings(
 def _of_class(
     label: str, patients: frozenset[str], folds: Sequence[Fold], held_out: frozenset[str]
 ) -> Iterator[Finding]:
-    """Yield all that is to be said of one class.
+    """Yield the warnings about one class.
 
     Args:
-        label: What to call the class.
-        patients: Those who have it.
+        label: Name of the class in messages.
+        patients: The patients with this class.
         folds: Training and validation patients.
         held_out: Patients in no fold.
     """
@@ -105,7 +105,7 @@ def _verb(patients: Collection[str]) -> str:
 
 
 def _folds(numbers: Sequence[int]) -> str:
-    """Return folds as words.
+    """Return folds as text.
 
     >>> _folds([0]), _folds([0, 2, 3])
     ('fold 0', 'folds 0, 2 and 3')

@@ -1,9 +1,9 @@
-"""Which files are the cases of a dataset: those that ``dataset.json`` lists, or all of a folder.
+"""The files of a dataset's cases: those listed in ``dataset.json``, or all files of two folders.
 
-The Decathlon and nnU-Net v1 list them under ``training``; nnU-Net v2 takes what lies in
-``imagesTr`` and ``labelsTr``. In both layouts of nnU-Net the files of images end in the number of
-their channel, ``case_0000.nii.gz``, which v1's list leaves out. A case is named after its label
-file. Files are listed here, not opened.
+The Decathlon and nnU-Net v1 list them under ``training``; nnU-Net v2 uses all files in
+``imagesTr`` and ``labelsTr``. In both layouts of nnU-Net the names of image files end in the
+number of their channel, ``case_0000.nii.gz``, which the list of v1 omits. A case is named after
+its label file. Files are not opened here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WINDOWS = re.compile(r"[A-Za-z]:[/\\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One volume with its reference: an image file, or one per channel, and a label file."""
+    """One volume with its labels: an image file, or one per channel, and a label file."""
 
     name: str
     images: tuple[Path, ...]
@@ -49,12 +49,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What there is of a dataset's files.
+    """The files of a dataset.
 
     Attributes:
-        cases: In no particular order.
-        passed_over: Images beside theirs that are of no case.
-        has_channel_files: Whether images end in the number of their channel.
+        cases: In arbitrary order.
+        passed_over: Images in the same folders that belong to no case.
+        has_channel_files: Whether names of images end in the number of their channel.
     """
 
     cases: tuple[Case, ...]
@@ -67,11 +67,11 @@ def listed_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listin
 
     Args:
         root: The dataset's folder.
-        facts: Of its ``dataset.json``.
-        num_channels: That are declared.
+        facts: Contents of its ``dataset.json``.
+        num_channels: Number of declared channels.
 
     Raises:
-        DatasetError: if an entry is none, or names a file outside the folder.
+        DatasetError: if an entry is invalid, or names a file outside the folder.
     """
     training = facts.get("training")
     if not isinstance(training, list):
@@ -104,11 +104,11 @@ def listed_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listin
 
 
 def _channel_files(image: Path, label: Path, num_channels: int) -> tuple[Path, ...]:
-    """Return the files of a listed image, which may be one for each channel.
+    """Return the files of a listed image, possibly one per channel.
 
     nnU-Net v1 lists ``case.nii.gz`` for ``case_0000.nii.gz``, ``case_0001.nii.gz`` and so on.
-    Others list the first of these. A file that exists under the very name listed is the image, if
-    it does not have the label's name with the number of a channel behind it.
+    Others list the first of these. An existing file with exactly the listed name is the image,
+    unless its name is that of the label followed by the number of a channel.
     """
     suffix = suffix_of(image.name)
     stem = without_suffix(image.name)
@@ -118,14 +118,14 @@ def _channel_files(image: Path, label: Path, num_channels: int) -> tuple[Path, .
         stem = stem.removesuffix("_0000")
     elif not _exists(image.with_name(f"{stem}_0000{suffix}")):
         return (image,)
-    there = 1
-    while _exists(image.with_name(f"{stem}_{there:04d}{suffix}")):
-        there += 1
-    if there == 1 and _exists(image):
-        return (image,)  # of one channel, or with all of them along a fourth axis
+    existing = 1
+    while _exists(image.with_name(f"{stem}_{existing:04d}{suffix}")):
+        existing += 1
+    if existing == 1 and _exists(image):
+        return (image,)  # one channel, or all channels along a fourth axis
     return tuple(
         image.with_name(f"{stem}_{channel:04d}{suffix}")
-        for channel in range(max(there, num_channels))
+        for channel in range(max(existing, num_channels))
     )
 
 
@@ -137,7 +137,7 @@ def _exists(path: Path) -> bool:
 
 
 def _unlisted(root: Path, cases: Iterable[Case], test: object) -> tuple[PassedOver, ...]:
-    """Return the images in the folders of listed files that are not listed themselves."""
+    """Return the images in the folders of listed files that are not listed."""
     listed = {path for case in cases for path in case.files}
     folders = {path.parent for path in listed}
     for entry in test if isinstance(test, list) else []:
@@ -159,10 +159,10 @@ def _unlisted(root: Path, cases: Iterable[Case], test: object) -> tuple[PassedOv
 
 
 def _inside(root: Path, listed: str) -> Path:
-    """Return a listed file's path, which must not lead out of the dataset.
+    """Return the path of a listed file, which must be inside the dataset.
 
-    A link in the dataset's folder may: whoever put it there had the folder, not just its list.
-    Backslashes separate folders unless there is a file with backslashes in its name.
+    A link in the folder may lead outside, since only the owner of the folder can create it.
+    Backslashes separate folders unless a file has backslashes in its name.
     """
     if "\0" in listed or not listed.strip("./\\"):
         raise malformed(root, f"lists {listed!r}, which names no file")
@@ -180,8 +180,8 @@ def _inside(root: Path, listed: str) -> Path:
         )
     if normal.is_absolute() or ".." in normal.parts or _WINDOWS.match(listed):
         raise DatasetError(
-            f"{root / 'dataset.json'} lists {listed!r}, which lies outside the dataset: files lie "
-            "in its folder. Move or link the file there, and give its path relative to the folder."
+            f"{root / 'dataset.json'} lists {listed!r}, which is outside the dataset: files must "
+            "be in its folder. Move or link the file there, and give its path relative to it."
         )
     return root / PurePosixPath(normal)
 
@@ -191,11 +191,11 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
 
     Args:
         root: The dataset's folder.
-        facts: Of its ``dataset.json``.
-        num_channels: That are declared.
+        facts: Contents of its ``dataset.json``.
+        num_channels: Number of declared channels.
 
     Raises:
-        DatasetError: if a folder is absent, or files are not NIfTI or listed elsewhere.
+        DatasetError: if a folder is missing, or files are not NIfTI or listed elsewhere.
     """
     ending = facts.get("file_ending")
     if not isinstance(ending, str) or ending.lower() not in SUFFIXES:
@@ -210,7 +210,7 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
         )
     images, labels = (_Folder.of(root, name, ending) for name in ("imagesTr", "labelsTr"))
     channels: dict[str, dict[int, Path]] = defaultdict(dict, {name: {} for name in labels.files})
-    whole: dict[str, Path] = {}  # named as their labels are, not as a channel
+    whole: dict[str, Path] = {}  # named like their label, not like a channel
     passed_over = [*images.passed_over, *labels.passed_over]
     for name, path in images.files.items():
         match = CHANNEL_NAME.fullmatch(name)
@@ -241,7 +241,7 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
-    """The visible files of a folder by their names without the ending, and other images."""
+    """The visible files of a folder by their names without suffix, and other images."""
 
     files: dict[str, Path]
     passed_over: tuple[PassedOver, ...]

@@ -1,7 +1,7 @@
-"""One case under the rules that a search depends on.
+"""Checks one case against the rules that a search depends on.
 
-The same function serves ``mbnas check``, which reports what it finds in all cases, and
-preparation, which refuses a dataset with any finding: what passes the one passes the other.
+``mbnas check``, which reports the findings of all cases, and the preparation of slices, which
+refuses a dataset with any finding, use the same function.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Finding:
     """Something about a dataset that a user should know.
 
     Attributes:
-        severity: An error would stop a search, a warning would not; advice finds nothing wrong.
-        case: The case concerned, or ``None`` for the dataset.
-        file: The file concerned, where one alone is known to be.
-        rule: Short name of the rule, stable, for other programs.
+        severity: An error stops a search, a warning does not; advice is not about a mistake.
+        case: Name of the case, or ``None`` for the dataset.
+        file: The file, if it is a single one.
+        rule: Short name of the rule, which does not change, for other programs.
         message: What is wrong and what to do.
     """
 
@@ -44,13 +44,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """A case as read, and what is wrong with it.
+    """A case and its findings.
 
     Attributes:
-        findings: Empty if the case is sound.
+        findings: Empty if the case breaks no rule.
         image: ``None`` if it cannot be read.
-        labels_XYZ: Class indices, 0 for background; ``None`` unless the case is sound.
-        constant_channels: Which image channels have one value everywhere, if not all have.
+        labels_XYZ: Class indices, 0 for background; ``None`` if there are findings.
+        constant_channels: Numbers of the image channels with a single value; empty if all are.
     """
 
     findings: tuple[Finding, ...]
@@ -60,12 +60,12 @@ class Examination:
 
 
 def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examination:
-    """Read a case and hold it against every rule.
+    """Read a case and check it against every rule.
 
     Args:
         case: The case to read.
-        dataset: What is declared; its own list of cases is not looked at.
-        allow_empty: Whether a case may be without foreground.
+        dataset: The declared dataset; its list of cases is not used.
+        allow_empty: Whether a case may have no foreground.
     """
     findings: list[Finding] = []
     image, label = None, None
@@ -99,11 +99,11 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
 def constant_findings(
     constant_channels: Mapping[str, tuple[int, ...]], dataset: Dataset
 ) -> list[Finding]:
-    """Return a warning for each channel that has one value everywhere in some cases.
+    """Return a warning for each channel that has a single value in some cases.
 
     Args:
-        constant_channels: Of each case, by its name.
-        dataset: What is declared.
+        constant_channels: Numbers of the constant channels of each case, by its name.
+        dataset: The declared dataset.
     """
     findings = []
     for number, channel in enumerate(dataset.channels):
@@ -128,7 +128,7 @@ def constant_findings(
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence, the first five of them.
+    """Return names as text, at most the first five.
 
     >>> listed(["a", "b", "c"]), listed(list("abcdefg"))
     ('a, b and c', 'a, b, c, d, e and 2 more')
@@ -140,7 +140,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
-    """Raise if there is any finding: say the first, and how many others there are.
+    """Raise if there is any finding, with the first one and the number of others.
 
     Raises:
         DatasetError: with the first finding's message.
@@ -155,7 +155,7 @@ def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
 def class_indices(
     labels_XYZ: Integer[np.ndarray, "x y z"], dataset: Dataset
 ) -> UInt8[np.ndarray, "x y z"]:
-    """Return the index of each voxel's class, from 1, and 0 for background."""
+    """Return the class index of each voxel, from 1, and 0 for background."""
     indices = np.zeros(labels_XYZ.shape, np.uint8)
     for index, label in enumerate(dataset.classes, start=1):
         indices[labels_XYZ == label.value] = index
@@ -165,13 +165,13 @@ def class_indices(
 def voxels_by_class(
     indices: UInt8[np.ndarray, "*grid"], num_classes: int
 ) -> Int[np.ndarray, " classes"]:
-    """Return how many voxels each class has, background first.
+    """Return the number of voxels of each class, background first.
 
-    Counted by plane, because NumPy counts in integers of eight bytes a voxel.
+    They are counted by plane, because NumPy needs eight bytes per voxel.
 
     Args:
         indices: Class indices, 0 for background, on a grid of two or more dimensions.
-        num_classes: Background included, at least one.
+        num_classes: Number of classes with background, 1 or more.
     """
     counts = np.zeros(num_classes, np.int64)
     for plane in indices:
@@ -246,13 +246,13 @@ def _label_findings(
 ) -> Iterator[Finding]:
     values = np.unique(labels_XYZ)
     declared = [0, *(label.value for label in dataset.classes)]
-    strangers = values[~np.isin(values, declared)]
-    if strangers.size:
+    undeclared = values[~np.isin(values, declared)]
+    if undeclared.size:
         yield _finding(
             case,
             case.label,
             "label-undeclared",
-            f"{case.label} holds label {_shown(strangers)}, but dataset.json declares "
+            f"{case.label} holds label {_shown(undeclared)}, but dataset.json declares "
             f"{_shown(np.array(declared))}. Declare it or correct the file."
             + scale_remark(read_header(case.label).scale),
         )

@@ -17,7 +17,7 @@ from mbnas.machine.processes import ProgressCallback, map_in_processes
 
 
 def present_classes(labels: UInt8[np.ndarray, "*grid"]) -> tuple[int, ...]:
-    """Return the indices of the classes that labels hold, background left out, ascending.
+    """Return the indices of the classes in a label map, without background, ascending.
 
     >>> present_classes(np.array([[0, 3], [3, 1]], np.uint8))
     (1, 3)
@@ -35,13 +35,13 @@ def classes_by_patient(
 ) -> dict[str, frozenset[int]]:
     """Return the classes that each patient has in any of their cases, by patient, sorted.
 
-    Label files alone are read.
+    Only label files are read.
 
     Args:
-        dataset: Its cases.
+        dataset: The dataset.
         patients: Patient of each case.
-        workers: How many processes read files.
-        progress: Told of every case read.
+        workers: Number of processes that read files.
+        progress: Called after each case.
 
     Raises:
         DatasetError: if a label file cannot be read.

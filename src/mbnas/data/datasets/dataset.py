@@ -1,8 +1,8 @@
-"""Datasets on disk: the Decathlon (MSD) and nnU-Net raw layouts become cases.
+"""Datasets on disk, in the layout of the Decathlon (MSD) or of nnU-Net.
 
 A case is named after its label file in all layouts, so that a copy in another layout has the
-same cases. Files are listed here, not opened: :mod:`mbnas.data.checks.dataset_check` looks at
-what they hold.
+same cases. Files are not opened here; :mod:`mbnas.data.checks.dataset_check` checks their
+contents.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mbnas.errors import DatasetError
 __all__ = ["MAX_CLASSES", "Case", "Dataset", "LabelClass", "Layout", "read_dataset"]
 
 Layout = Literal["msd", "nnunet", "nnunet-v1"]
-"""The Decathlon's, nnU-Net v2's or nnU-Net v1's."""
+"""That of the Decathlon, of nnU-Net v2 or of nnU-Net v1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +33,14 @@ class Dataset:
     """What a dataset declares.
 
     Attributes:
-        root: The folder that holds ``dataset.json``.
-        name: The declared name, or else the folder's.
-        layout: Which of the layouts the folder is in.
+        root: The folder with ``dataset.json``.
+        name: The declared name, or the name of the folder.
+        layout: The layout of the folder.
         channels: Modality of each image channel, such as ``"CT"``.
         classes: Foreground classes by ascending value.
         cases: Sorted by name.
-        num_declared: How many cases there are to be (``numTraining``), if that is declared.
-        passed_over: Images beside those of the cases that are of no case.
+        num_declared: Declared number of cases (``numTraining``), if any.
+        passed_over: Images in the same folders that belong to no case.
     """
 
     root: Path
@@ -54,7 +54,7 @@ class Dataset:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What someone should know of cases that may be missing, a sentence each."""
+        """Remarks on cases that may be missing, a sentence each."""
         found = passed_over_sentences(self.passed_over)
         if self.num_declared in (None, len(self.cases)):
             return found
@@ -68,15 +68,15 @@ class Dataset:
 
 
 def read_dataset(root: Path) -> Dataset:
-    """Return the dataset in ``root``, whichever of the layouts it is in.
+    """Return the dataset in a folder, in any of the layouts.
 
     Raises:
-        DatasetError: if ``dataset.json`` is missing, malformed or declares what cannot be.
+        DatasetError: if ``dataset.json`` is missing, malformed or inconsistent.
     """
     facts = read_json(root)
     if not facts.keys() & {"channel_names", "modality", "training", "file_ending"}:
         raise DatasetError(
-            f"{root / 'dataset.json'} is in no layout that is known: a Decathlon or nnU-Net v1 "
+            f"{root / 'dataset.json'} has an unknown layout: a Decathlon or nnU-Net v1 "
             "dataset has the keys modality and training, an nnU-Net v2 dataset channel_names and "
             f"file_ending. It has {', '.join(sorted(facts)) or 'none'}."
         )
@@ -107,10 +107,10 @@ def read_dataset(root: Path) -> Dataset:
 
 
 def _listing(root: Path, facts: dict[str, Any], num_channels: int) -> tuple[Listing, Layout]:
-    """Return the cases, and the layout that they are in.
+    """Return the cases and their layout.
 
-    ``file_ending`` is nnU-Net v2's alone, which looks into folders and at no list. Keys of the
-    other layout beside it are left over from a conversion, unless no image has v2's name.
+    Only nnU-Net v2 has ``file_ending``, and it uses folders instead of a list. Additional keys of
+    another layout are left over from a conversion, unless no image is named as in v2.
     """
     if "file_ending" in facts or "training" not in facts:
         listing = found_cases(root, facts, num_channels)

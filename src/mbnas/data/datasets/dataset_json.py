@@ -1,8 +1,8 @@
-"""What ``dataset.json`` declares: channels and classes, in the dialects that are about.
+"""Reads ``dataset.json``: the declared channels and classes, in all variants in use.
 
 The Decathlon and nnU-Net v1 number their labels (``{"1": "liver"}``), nnU-Net v2 names them
-(``{"liver": 1}``); both kinds of file are found with keys of the other. What can be read in one
-way only is read; anything else is refused, with the name of the key.
+(``{"liver": 1}``); some files have keys of both. Unambiguous values are read; others are refused,
+with the name of the key.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from typing import Any
 from mbnas.errors import DatasetError
 
 MAX_CLASSES = 255
-"""Prepared labels are bytes, and zero is the background."""
+"""Prepared labels are bytes, and 0 is the background."""
 
 _MAX_BYTES = 2**26
 _LARGEST_LABEL = 2**31 - 1
-_MOST_DIGITS = 10
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelClass:
-    """A foreground class: the number that label files hold, and what it means."""
+    """A foreground class: its number in label files, and its name."""
 
     value: int
     name: str
 
 
 def read_json(root: Path) -> dict[str, Any]:
-    """Return what the ``dataset.json`` of a folder holds.
+    """Return the contents of the ``dataset.json`` of a folder.
 
     Raises:
-        DatasetError: if it is missing or no JSON object.
+        DatasetError: if it is missing or not a JSON object.
     """
     path = root / "dataset.json"
     if not root.is_dir():
@@ -48,7 +48,7 @@ def read_json(root: Path) -> dict[str, Any]:
         facts = json.loads(path.read_bytes())
         json.dumps(facts, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise malformed(root, f"holds text that is none ({error.reason})") from error
+        raise malformed(root, f"has text that is not valid Unicode ({error.reason})") from error
     except FileNotFoundError:
         raise DatasetError(
             f"{root} has no dataset.json. Give a folder in Decathlon or nnU-Net raw layout."
@@ -63,7 +63,7 @@ def read_json(root: Path) -> dict[str, Any]:
 
 
 def malformed(root: Path, what: str) -> DatasetError:
-    """Return the error that a dataset's ``dataset.json`` is not as its layout has it."""
+    """Return the error that a ``dataset.json`` does not follow its layout."""
     return DatasetError(
         f"{root / 'dataset.json'} {what}. Correct it by the layout's documentation."
     )
@@ -72,7 +72,7 @@ def malformed(root: Path, what: str) -> DatasetError:
 def channels_of(root: Path, facts: dict[str, Any]) -> tuple[str, ...]:
     """Return the declared name of each image channel.
 
-    They stand in ``channel_names`` (nnU-Net v2) or ``modality`` (Decathlon, nnU-Net v1), as an
+    They are in ``channel_names`` (nnU-Net v2) or ``modality`` (Decathlon, nnU-Net v1), as an
     object from numbers to names, a list, or the name of the only channel.
 
     Raises:
@@ -121,7 +121,7 @@ def classes_of(root: Path, facts: dict[str, Any]) -> tuple[LabelClass, ...]:
     """Return the declared foreground classes by ascending value.
 
     Raises:
-        DatasetError: if there are none or too many, or what is declared is no class.
+        DatasetError: if there are none or too many, or a declaration is not a class.
     """
     labels = facts.get("labels")
     if not isinstance(labels, dict) or not labels:
@@ -131,8 +131,8 @@ def classes_of(root: Path, facts: dict[str, Any]) -> tuple[LabelClass, ...]:
     if not 1 <= len({label.value for label in classes}) == len(classes) <= MAX_CLASSES:
         raise malformed(
             root,
-            f"declares {len(classes)} foreground labels: there must be 1 to {MAX_CLASSES}, each "
-            "with a value of its own",
+            f"declares {len(classes)} foreground labels: there must be 1 to {MAX_CLASSES}, with "
+            "distinct values",
         )
     if classes[-1].value > _LARGEST_LABEL:
         raise malformed(root, f"declares a label larger than {_LARGEST_LABEL}")
@@ -140,7 +140,7 @@ def classes_of(root: Path, facts: dict[str, Any]) -> tuple[LabelClass, ...]:
 
 
 def _label(root: Path, key: str, value: object) -> tuple[int, str]:
-    """Return number and name of a label, whichever of the two is the key."""
+    """Return number and name of a label; either of them may be the key."""
     if isinstance(value, list):
         raise DatasetError(
             f"{root / 'dataset.json'} declares {key!r} as a region of labels {value}: mbnas "
@@ -165,13 +165,13 @@ def _label(root: Path, key: str, value: object) -> tuple[int, str]:
     raise malformed(
         root,
         f"declares a label by {key[:20]!r} and {str(value)[:20]!r}: one of the two is a whole "
-        f"number of up to {_MOST_DIGITS} digits",
+        f"number of up to {_MAX_DIGITS} digits",
     )
 
 
 def _is_number(text: object) -> bool:
-    """Say whether a key or value is a whole number, 0 or more, that a label could have."""
+    """Return whether a key or value is an integer that a label could have, 0 or more."""
     if isinstance(text, bool) or not isinstance(text, int | str):
         return False
-    digits = str(text) if isinstance(text, str) or text < 10**_MOST_DIGITS else ""
-    return digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+    digits = str(text) if isinstance(text, str) or text < 10**_MAX_DIGITS else ""
+    return digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS

@@ -1,11 +1,11 @@
-"""Folds by patient: every patient validates exactly once, and never trains where it validates.
+"""Folds by patient: each patient is in the validation part of exactly one fold.
 
-Patients who have a class are spread over the folds as evenly as the folds' sizes allow, the rarest
-class first: each training should see every class, and each validation measure it. Where all
-patients have the same classes, folds are a plain random split.
+The patients with a class are spread over the folds as evenly as the sizes of the folds allow, the
+rarest class first: each training should see every class, and each validation should score it. If
+all patients have the same classes, the folds are a random split.
 
-Some patients may be held out before: they are in no fold, and nothing that a search does
-depends on them, so that the networks it finds can be tested on them.
+Some patients may be held out: they are in no fold, and nothing in a search depends on them, so
+that its networks can be tested on them.
 
 Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-label Data"
 (ECML PKDD), Algorithm 1; here the sizes of the folds differ by at most one.
@@ -23,7 +23,7 @@ from mbnas.errors import ConfigurationError, DatasetError
 from mbnas.seeds import generator
 
 Patients = Mapping[str, Collection[int]]
-"""The indices of the classes that each patient has."""
+"""The class indices of each patient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Fold:
     """One split of the patients.
 
     Attributes:
-        train: Patients that a training learns from, sorted.
-        validation: Patients that it is scored on, sorted.
+        train: Patients of the training part, sorted.
+        validation: Patients of the validation part, sorted.
     """
 
     train: tuple[str, ...]
@@ -40,11 +40,11 @@ class Fold:
 
 
 ENOUGH_TO_HOLD_OUT = 30
-"""With as many patients it is advised to hold some out."""
+"""Number of patients from which on it is advised to hold some out."""
 
 
 def advice_to_hold_out(num_patients: int, test_fraction: float) -> str | None:
-    """Return why to hold patients out; ``None`` where some are, or where there are too few.
+    """Return the advice to hold patients out; ``None`` if some are, or if there are too few.
 
     >>> advice_to_hold_out(29, 0.0), advice_to_hold_out(100, 0.1)
     (None, None)
@@ -53,7 +53,7 @@ def advice_to_hold_out(num_patients: int, test_fraction: float) -> str | None:
         return None
     return (
         f"None of the {num_patients} patients is held out, so networks would be compared on the "
-        "patients that selected them. To compare them on others, hold a fifth out: "
+        "patients that selected them. To compare them on other patients, hold a fifth out: "
         "--set protocol.test_fraction=0.2."
     )
 
@@ -61,7 +61,7 @@ def advice_to_hold_out(num_patients: int, test_fraction: float) -> str | None:
 def make_folds(patients: Patients, num_folds: int, seed: int) -> tuple[Fold, ...]:
     """Return ``num_folds`` splits of the patients, whose sizes differ by at most one.
 
-    The order of ``patients`` makes no difference.
+    The order of ``patients`` does not matter.
 
     >>> folds = make_folds({"a": (1,), "b": (1, 2), "c": (1,), "d": (1, 2)}, 2, seed=0)
     >>> [fold.validation for fold in folds]
@@ -95,10 +95,10 @@ def make_folds(patients: Patients, num_folds: int, seed: int) -> tuple[Fold, ...
 
 
 def _spread(patients: Patients, num_parts: int) -> list[set[str]]:
-    """Return parts of the patients, in whose order ties are broken: rarest class first.
+    """Return parts of the patients, which are assigned class by class, the rarest first.
 
-    A patient goes to the part that has the fewest with this class, then to the one that has the
-    fewest patients.
+    A patient is added to the part with the fewest patients of this class, and of these to the
+    smallest. Ties are broken by the order of the patients.
     """
     parts: list[set[str]] = [set() for _ in range(num_parts)]
     holders: list[Counter[int]] = [Counter() for _ in range(num_parts)]
@@ -110,9 +110,9 @@ def _spread(patients: Patients, num_parts: int) -> list[set[str]]:
         chosen = [each for each in waiting if rarest in patients[each] or not counts]
         for patient in chosen:
             may_be_larger = sum(len(part) > smallest for part in parts) < num_larger
-            room = smallest + may_be_larger
+            largest_size = smallest + may_be_larger
             number = min(
-                (number for number, part in enumerate(parts) if len(part) < room),
+                (number for number, part in enumerate(parts) if len(part) < largest_size),
                 key=lambda number: (holders[number][rarest], len(parts[number])),
             )
             parts[number].add(patient)
@@ -125,13 +125,13 @@ def _spread(patients: Patients, num_parts: int) -> list[set[str]]:
 def draw_held_out(
     patients: Patients, test_fraction: float, *, num_folds: int, seed: int
 ) -> frozenset[str]:
-    """Return the patients that are kept out of all folds; a larger fraction adds others.
+    """Return the patients that are held out; a larger fraction keeps them and adds others.
 
-    The order of ``patients`` makes no difference. One after another is drawn. First of all no
-    class may lose its last patient in the folds, then its last but one, then those that let
-    every fold validate it; among the patients left, those are preferred whose classes are too
-    rare so far among the held-out, in proportion; and of these, whom the seed has first. The draw
-    is greedy: where few patients are left for many classes, another could spare one more class.
+    The order of ``patients`` does not matter. Patients are drawn one at a time. First, no class
+    may lose its last patient in the folds, then its last but one, then those that let every fold
+    validate it. Of the remaining patients, those are preferred whose classes are too rare among
+    the held-out patients, in proportion; of these, the first in the order of the seed. The draw is
+    greedy: with few patients and many classes, another draw could keep one more class.
 
     >>> everyone = {"a": (1,), "b": (1, 2), "c": (1,), "d": (1,), "e": (1,), "f": (1,)}
     >>> sorted(draw_held_out(everyone, 0.3, num_folds=2, seed=0))
@@ -139,8 +139,8 @@ def draw_held_out(
 
     Args:
         patients: The classes that each patient has.
-        test_fraction: How many of them, in [0, 1), as :func:`num_held_out` rounds it.
-        num_folds: Into how many parts the others are to be split.
+        test_fraction: Share of patients to hold out, in [0, 1), rounded by :func:`num_held_out`.
+        num_folds: Number of folds for the others.
         seed: Root seed of the run.
 
     Raises:
@@ -158,7 +158,7 @@ def draw_held_out(
     drawn: list[str] = []
     for number in range(1, num_held_out(len(distinct), test_fraction) + 1):
         left_K = total_K - held_out_K
-        # What a patient adds to the sum over classes of (number held out - its proportion) squared.
+        # Increase of the sum over classes of (number held out - its proportion) squared.
         surplus_K = len(distinct) * (2 * held_out_K + 1) - 2 * number * total_K
         keys = (
             has_PK @ (left_K == 1),
@@ -166,7 +166,7 @@ def draw_held_out(
             has_PK @ (left_K <= num_folds),
             has_PK @ surplus_K,
         )
-        place = int(np.lexsort(keys[::-1])[0])  # stable: of equals the first in order
+        place = int(np.lexsort(keys[::-1])[0])  # stable: the first of equals
         drawn.append(left.pop(place))
         held_out_K = held_out_K + has_PK[place]
         has_PK = np.delete(has_PK, place, axis=0)
@@ -174,7 +174,7 @@ def draw_held_out(
 
 
 def num_held_out(num_patients: int, test_fraction: float) -> int:
-    """Return how many patients a fraction is: rounded, and one at least unless it is 0.
+    """Return the number of patients of a fraction: rounded, and at least 1 unless it is 0.
 
     >>> [num_held_out(10, fraction) for fraction in (0.0, 0.01, 0.2, 0.26)]
     [0, 1, 2, 3]
@@ -183,7 +183,7 @@ def num_held_out(num_patients: int, test_fraction: float) -> int:
 
 
 def too_few_patients(num_patients: int, num_folds: int, test_fraction: float = 0.0) -> str | None:
-    """Return the sentence that refuses more folds than patients, ``None`` if there are enough.
+    """Return the message that there are too few patients, ``None`` if there are enough.
 
     >>> too_few_patients(4, 5)
     'Fold 4 has no patients: 4 patients cannot fill 5 folds. Set protocol.folds to 4 or fewer.'
@@ -191,9 +191,9 @@ def too_few_patients(num_patients: int, num_folds: int, test_fraction: float = 0
     True
 
     Args:
-        num_patients: How many there are, held-out ones among them.
+        num_patients: Number of patients, including held-out patients.
         num_folds: Two or more.
-        test_fraction: How many of them are held out, as :func:`num_held_out` rounds it.
+        test_fraction: Share of held-out patients, rounded by :func:`num_held_out`.
     """
     number = num_held_out(num_patients, test_fraction)
     left = num_patients - number

@@ -1,16 +1,16 @@
-"""Intensities made comparable between volumes, each channel by what its declared name asks for.
+"""Normalises intensities; the declared name of a channel selects the scheme.
 
-The names are nnU-Net's, in any case:
+The names are those of nnU-Net, in upper or lower case:
 
-- ``CT``: CT numbers mean the same in every scan, so one clipping and one scaling, taken from
-  what lies inside the foreground of the whole dataset, serves all volumes.
+- ``CT``: CT numbers mean the same in every scan, so all volumes are clipped and scaled by the
+  same values, taken from the foreground of the whole dataset.
 - ``noNorm``: values are used as they are, such as probability maps.
 - ``rescale_to_0_1``: each volume's smallest value becomes 0, its largest 1.
 - ``rgb_to_0_1``: values from 0 to 255 are divided by 255.
-- ``zscore`` and every other name: arbitrary units. Each volume is brought to mean 0 and standard
-  deviation 1 by itself.
+- ``zscore`` and every other name: arbitrary units. Each volume is scaled separately to mean 0
+  and standard deviation 1.
 
-All five are one operation once a volume is known: clip, subtract, divide.
+For a given volume, all five are one operation: clip, subtract, divide.
 
 Source: Bosma et al. 2022, section 3.1, after nnU-Net (Isensee et al. 2021); the names are those
 of nnU-Net v2's ``channel_names``.
@@ -29,7 +29,7 @@ from jaxtyping import Float32, Integer
 from mbnas.errors import DatasetError
 
 SAMPLE_PER_CASE = 10_000
-"""So many foreground voxels of a case, evenly spread, stand for all of them."""
+"""Maximum number of foreground voxels that are sampled from a case, evenly spread."""
 
 Scheme = Literal["CT", "zscore", "noNorm", "rescale_to_0_1", "rgb_to_0_1"]
 SCHEMES: tuple[Scheme, ...] = ("CT", "zscore", "noNorm", "rescale_to_0_1", "rgb_to_0_1")
@@ -43,15 +43,15 @@ IN_WORDS: dict[Scheme, str] = {
     "rescale_to_0_1": "each volume from its smallest and largest value to 0 and 1",
     "rgb_to_0_1": "divided by 255",
 }
-"""What each scheme does to a channel."""
+"""Description of each scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForegroundIntensities:
-    """How one CT channel is distributed inside the foreground of a dataset.
+    """Distribution of one CT channel inside the foreground of a dataset.
 
     Attributes:
-        low: 0.5th percentile, in the image's units.
+        low: 0.5th percentile, in the units of the image.
         high: 99.5th percentile.
         mean: Mean of the values.
         deviation: Standard deviation of the values.
@@ -65,13 +65,13 @@ class ForegroundIntensities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """What is done to one channel of one volume: clip, subtract, divide.
+    """The operation on one channel of one volume: clip, subtract, divide.
 
     Attributes:
-        low: Lower values become this one, in the image's units.
-        high: Higher values become this one.
-        subtract: Subtracted next.
-        divide: What the difference is divided by; not 0.
+        low: Lower values are set to this, in the units of the image.
+        high: Higher values are set to this.
+        subtract: Value to subtract after clipping.
+        divide: Divisor of the difference; not 0.
     """
 
     low: float = -math.inf
@@ -85,11 +85,11 @@ class ChannelNormalisation:
     """How one channel is normalised in every volume of a dataset.
 
     Attributes:
-        scheme: What its name asks for.
-        foreground: What CT is clipped and scaled by; ``None`` for the other schemes.
+        scheme: The scheme of its name.
+        foreground: Values that CT is clipped and scaled by; ``None`` for the other schemes.
 
     Raises:
-        DatasetError: if the foreground is missing or out of place.
+        DatasetError: if CT has no foreground, or another scheme has one.
     """
 
     scheme: Scheme
@@ -104,7 +104,7 @@ class ChannelNormalisation:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ChannelNormalisation:
-        """Return the normalisation whose ``dataclasses.asdict`` went through JSON.
+        """Return the normalisation from its ``dataclasses.asdict`` after JSON.
 
         Raises:
             DatasetError: if its scheme is not known or its numbers are not finite.
@@ -123,9 +123,9 @@ class ChannelNormalisation:
         return cls(scheme=scheme, foreground=foreground)
 
     def scaling(self, voxels_XYZ: Float32[np.ndarray, "x y z"]) -> Scaling:
-        """Return what is done to this channel of a volume.
+        """Return the operation on this channel of a volume.
 
-        The volume is summed a plane at a time, in no more memory than a plane takes. A constant
+        The volume is summed plane by plane, which needs the memory of one plane. A constant
         channel becomes 0 under ``zscore`` and ``rescale_to_0_1``.
 
         Args:
@@ -151,7 +151,7 @@ Normalisation = tuple[ChannelNormalisation, ...]
 
 
 def scheme_of(channel: str) -> Scheme:
-    """Return how a channel of this declared name is normalised.
+    """Return the scheme of a channel with a declared name.
 
     >>> scheme_of("ct"), scheme_of("NONORM"), scheme_of("T2")
     ('CT', 'noNorm', 'zscore')
@@ -160,14 +160,14 @@ def scheme_of(channel: str) -> Scheme:
 
 
 def is_ct(channel: str) -> bool:
-    """Say whether a channel's declared modality is CT."""
+    """Return whether the declared modality of a channel is CT."""
     return scheme_of(channel) == "CT"
 
 
 def sample_foreground(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"], labels_XYZ: Integer[np.ndarray, "x y z"]
 ) -> Float32[np.ndarray, "channel sample"]:
-    """Return at most :data:`SAMPLE_PER_CASE` foreground voxels, evenly spread over all."""
+    """Return at most :data:`SAMPLE_PER_CASE` foreground voxels, evenly spread."""
     indices = np.flatnonzero(labels_XYZ)
     if len(indices) > SAMPLE_PER_CASE:
         indices = indices[np.linspace(0, len(indices) - 1, SAMPLE_PER_CASE).astype(np.int64)]
@@ -181,7 +181,7 @@ def fit_normalisation(
 
     Args:
         channels: Declared name of each channel.
-        samples: Foreground voxels of each case; not looked at if no channel is CT.
+        samples: Foreground voxels of each case; not used if no channel is CT.
 
     Raises:
         DatasetError: if a channel is CT and there are no foreground voxels.
@@ -192,7 +192,7 @@ def fit_normalisation(
     if not any(sample.shape[1] for sample in samples):
         raise DatasetError(
             "No case has foreground: CT is normalised by the intensities inside it, held-out "
-            "patients left out. Correct the labels."
+            "patients excluded. Correct the labels."
         )
     values = np.concatenate([np.asarray(sample) for sample in samples], axis=1).astype(np.float64)
     return tuple(
@@ -206,13 +206,13 @@ def fit_normalisation(
 def of_volume(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"], normalisation: Normalisation
 ) -> tuple[Scaling, ...]:
-    """Return what is done to each channel of one volume.
+    """Return the operation on each channel of one volume.
 
-    By it :func:`normalise` serves any part of the volume as it would serve the whole.
+    With it, :func:`normalise` gives the same values for a part of the volume as for the whole.
 
     Args:
         voxels_CXYZ: The whole volume.
-        normalisation: What the dataset says of each channel.
+        normalisation: Normalisation of each channel of the dataset.
     """
     channels = zip(voxels_CXYZ, normalisation, strict=True)
     return tuple(channel.scaling(voxels_XYZ) for voxels_XYZ, channel in channels)
@@ -221,7 +221,7 @@ def of_volume(
 def normalise(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"], scalings: Sequence[Scaling]
 ) -> Float32[np.ndarray, "channel x y z"]:
-    """Return a volume, or a part of it, with each channel clipped and scaled."""
+    """Return a volume, or a part of it, with clipped and scaled channels."""
     channels = zip(voxels_CXYZ, scalings, strict=True)
     return np.stack([_scaled(voxels_XYZ, scaling) for voxels_XYZ, scaling in channels])
 
@@ -229,17 +229,17 @@ def normalise(
 def outside_range(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"], schemes: Sequence[Scheme]
 ) -> str | None:
-    """Return the sentence about a channel that its scheme cannot take; ``None`` if there is none.
+    """Return the message about a channel that is outside the range of its scheme, or ``None``.
 
     Args:
         voxels_CXYZ: A volume of finite intensities.
-        schemes: Of each channel.
+        schemes: Scheme of each channel.
     """
     for number, (voxels_XYZ, scheme) in enumerate(zip(voxels_CXYZ, schemes, strict=True)):
         low, high = float(voxels_XYZ.min()), float(voxels_XYZ.max())
         if scheme == "rgb_to_0_1" and not (low >= 0 and high <= _BRIGHTEST):
             return (
-                f"holds values from {low:g} to {high:g} in channel {number}: rgb_to_0_1 takes "
+                f"holds values from {low:g} to {high:g} in channel {number}: rgb_to_0_1 needs "
                 "values from 0 to 255. Correct the file, or declare another channel name, such as "
                 "rescale_to_0_1."
             )

@@ -1,4 +1,4 @@
-"""A table of cases and their patients, where names do not tell."""
+"""Reads a table of cases and their patients, for cases whose names do not include the patient."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _COLUMNS = ("case", "patient")
 def read_patient_table(path: Path) -> dict[str, str]:
     """Return the patient of every case in a CSV file with columns ``case`` and ``patient``.
 
-    Spaces around a name are no part of it: they would make two patients of one, and put them
-    in different folds. Further columns are left alone.
+    Spaces around a name are removed: they would make two patients of one, in different folds.
+    Further columns are ignored.
 
     Args:
-        path: The file, comma-separated, in UTF-8, its first line the columns' names.
+        path: The file: comma-separated, in UTF-8, with the names of the columns in its first line.
 
     Raises:
-        DatasetError: if the file cannot be read, lacks a column, leaves a name empty, has a
-            row of more fields than columns, or names a case twice.
+        DatasetError: if the file cannot be read, lacks a column, has an empty name, has a row
+            with more fields than columns, or names a case twice.
     """
     if path.exists() and not path.is_file():
         raise DatasetError(f"The table of patients {path} is not a regular file.")
@@ -41,7 +41,7 @@ def read_patient_table(path: Path) -> dict[str, str]:
         case, patient = _names(path, columns, row)
         if case in table:
             raise DatasetError(
-                f"The table of patients {path} names case {case} twice: once will do."
+                f"The table of patients {path} names case {case} twice: remove one row."
             )
         table[case] = patient
     return table
@@ -53,7 +53,7 @@ def _names(path: Path, columns: list[str], row: list[str]) -> tuple[str, str]:
             f"A row of the table of patients {path} has more fields than columns: put a name "
             f"that holds a comma in quotes (got {row})."
         )
-    fields = dict(zip(columns, row, strict=False))  # a short row lacks its last fields
+    fields = dict(zip(columns, row, strict=False))  # a short row has no values for the last columns
     case, patient = (fields.get(column, "") for column in _COLUMNS)
     if not case or not patient:
         raise DatasetError(

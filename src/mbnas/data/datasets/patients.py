@@ -1,4 +1,4 @@
-"""Which patient a case belongs to, so that no patient is in two folds at once."""
+"""The patient of each case, so that no patient is in two parts of a fold."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _NUMBERED = re.compile(r"(?P<patient>.*\d)(?:[_-]\d{1,2}|[a-d])", re.IGNORECASE)
 
 
 def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | None) -> str:
-    r"""Return the patient that a case belongs to; without grouping, the case itself.
+    r"""Return the patient of a case; without pattern and table, the case itself.
 
     >>> patient_of("patient001_frame12", r"patient\d+", None)
     'patient001'
 
     Args:
         case_name: Name of the case.
-        pattern: Regular expression that matches the start of every case's name. The
-            patient is its first group, or all that it matches where it has none.
-        table: Patient of each case; comes before ``pattern``.
+        pattern: Regular expression that matches the start of every case name. The patient is
+            its first group, or the whole match if it has no group.
+        table: Patient of each case; takes precedence over ``pattern``.
 
     Raises:
         DatasetError: if the table lacks the case or the pattern does not match it.
-        ConfigurationError: if the pattern is no regular expression.
+        ConfigurationError: if the pattern is not a regular expression.
     """
     if table is not None:
         if case_name not in table:
@@ -48,7 +48,7 @@ def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | N
         match = re.match(pattern, case_name)
     except re.error as error:
         raise ConfigurationError(
-            f"The patient pattern {pattern!r} is no regular expression ({error}). Correct it."
+            f"The patient pattern {pattern!r} is not a regular expression ({error}). Correct it."
         ) from error
     patient = (match[1] if match.re.groups else match[0]) if match else None
     if not patient:
@@ -62,7 +62,7 @@ def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | N
 def group_by_patient(
     case_names: Iterable[str], pattern: str | None, table: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Return the patient of every case, as :func:`patient_of` finds it."""
+    """Return the patient of every case by :func:`patient_of`."""
     return {name: patient_of(name, pattern, table) for name in case_names}
 
 
@@ -81,7 +81,7 @@ def merged_by_patient(cases: Iterable[tuple[str, Iterable[int]]]) -> dict[str, f
 def suspicious_groups(case_names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Return groups of cases whose names suggest several volumes of one patient.
 
-    A guess from habits of naming, for a warning only.
+    This is a guess from common naming schemes, only for a warning.
 
     >>> suspicious_groups(["patient001_frame01", "patient001_frame12", "patient002_frame01"])
     (('patient001_frame01', 'patient001_frame12'),)

@@ -1,4 +1,4 @@
-"""What prepared slices depend on, as a value: they are made again when its digest changes."""
+"""Everything that prepared slices depend on, as a value; a new digest means new slices."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFingerprint:
-    """One case, as far as slices depend on it.
+    """Everything about one case that slices depend on.
 
     Attributes:
-        name: Of the case.
-        patient: Whom it belongs to.
-        contents: A digest of each of its files, the label's last.
+        name: Name of the case.
+        patient: Its patient.
+        contents: A digest of each of its files, the label last.
     """
 
     name: str
@@ -35,11 +35,10 @@ class CaseFingerprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """All that prepared slices depend on.
+    """Everything that prepared slices depend on.
 
-    Where the dataset lies, its name and its layout are no part of it: a copy whose files hold
-    the same bytes has the same fingerprint. What was prepared with empty cases allowed is not
-    taken for what was prepared without.
+    The folder, name and layout of the dataset are not included: a copy with identical files has
+    the same fingerprint. Slices prepared with and without empty cases allowed are distinguished.
 
     Attributes:
         settings: How volumes become slices.
@@ -47,7 +46,7 @@ class Fingerprint:
         classes: Foreground classes.
         cases: In the order of the dataset.
         held_out: Patients in no fold, sorted.
-        allow_empty_cases: Whether cases may be without foreground.
+        allow_empty_cases: Whether cases may have no foreground.
     """
 
     settings: PreparationSettings
@@ -59,7 +58,7 @@ class Fingerprint:
 
     @classmethod
     def of_index(cls, index: Index, *, allow_empty_cases: bool) -> Fingerprint:
-        """Return what slices depended on when they were prepared."""
+        """Return the fingerprint of slices that were prepared before."""
         return cls(
             settings=index.settings,
             channels=index.channels,
@@ -97,14 +96,14 @@ def take_fingerprint(
     held_out: frozenset[str],
     allow_empty_cases: bool,
 ) -> Fingerprint:
-    """Return what the slices of a dataset depend on.
+    """Return the fingerprint of a dataset.
 
     Args:
-        dataset: Whose files are read in full.
+        dataset: The dataset; all its files are read.
         settings: How volumes become slices.
         patients: Patient of each case.
-        held_out: Patients that are kept out of all folds.
-        allow_empty_cases: Whether cases may be without foreground.
+        held_out: Patients in no fold.
+        allow_empty_cases: Whether cases may have no foreground.
 
     Raises:
         DatasetError: if a file cannot be read.
@@ -130,11 +129,11 @@ def take_fingerprint(
 
 
 def differences(before: Fingerprint, now: Fingerprint) -> tuple[str, ...]:
-    """Return in words how a dataset differs from what was prepared; nothing if it does not.
+    """Return as text how a dataset differs from the prepared one; empty if it does not.
 
     Args:
-        before: What slices were prepared from.
-        now: What there is.
+        before: Fingerprint of the prepared slices.
+        now: Fingerprint of the dataset.
     """
     old = {case.name: case for case in before.cases}
     new = {case.name: case for case in now.cases}

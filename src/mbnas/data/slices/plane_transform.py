@@ -1,8 +1,8 @@
-"""From a volume to square slices, and from predicted slices back to the volume's grid.
+"""Turns a volume into square slices, and predicted slices back into a volume.
 
 A volume is cut across one axis (:mod:`mbnas.data.slices.slice_axis`). Each slice keeps its physical
-aspect ratio: its larger side in millimetres fills the square, the other is padded in the middle.
-Everything that undoing needs is in :class:`PlaneTransform`, a value that JSON can hold.
+aspect ratio: its larger side in millimetres fills the square, the other side is padded equally at
+both ends. :class:`PlaneTransform` has all values of the inverse, and can be stored as JSON.
 
 Shape suffixes: C channels, XYZ canonical voxels, N slices, S side of a slice. The height of
 a slice is the lower of the two axes that remain, its width the higher.
@@ -25,14 +25,14 @@ from mbnas.data.images.geometry import Geometry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneTransform:
-    """How the slices of one volume were brought into a square, and how to undo it.
+    """How the slices of one volume are fitted into a square, and the inverse.
 
     Attributes:
-        slice_axis: Canonical axis that was cut across, 0, 1 or 2.
+        slice_axis: Canonical axis across which the volume is cut, 0, 1 or 2.
         slice_size: Side S of the square, in pixels.
-        shape_xyz: The volume's canonical shape.
-        fitted: Height and width inside the square that the slice was resized to.
-        offset: Rows above and columns left of it.
+        shape_xyz: Canonical shape of the volume.
+        fitted: Height and width of the resized slice inside the square.
+        offset: Number of rows above it and of columns left of it.
     """
 
     slice_axis: int
@@ -43,7 +43,7 @@ class PlaneTransform:
 
     @classmethod
     def fit(cls, geometry: Geometry, slice_axis: int, slice_size: int) -> PlaneTransform:
-        """Return the transform that fits a volume's slices into a square of ``slice_size``."""
+        """Return the transform that fits the slices of a volume into a square."""
         shape, spacing = geometry.canonical_shape, geometry.spacing_mm
         plane = [axis for axis in range(3) if axis != slice_axis]
         extents_mm = [shape[axis] * spacing[axis] for axis in plane]
@@ -59,7 +59,7 @@ class PlaneTransform:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> PlaneTransform:
-        """Return the transform whose ``dataclasses.asdict`` went through JSON."""
+        """Return the transform from its ``dataclasses.asdict`` after JSON."""
         x, y, z = fields["shape_xyz"]
         height, width = fields["fitted"]
         top, left = fields["offset"]
@@ -73,18 +73,18 @@ class PlaneTransform:
 
     @property
     def num_slices(self) -> int:
-        """How many slices the volume has."""
+        """The number of slices of the volume."""
         return self.shape_xyz[self.slice_axis]
 
     @property
     def plane_shape(self) -> tuple[int, int]:
-        """Height and width of a slice on the volume's own grid."""
+        """Height and width of a slice on the grid of the volume."""
         height, width = (n for axis, n in enumerate(self.shape_xyz) if axis != self.slice_axis)
         return height, width
 
     @property
     def resamples(self) -> bool:
-        """Whether pixels differ from voxels; where they do not, undoing is exact."""
+        """Whether pixels differ from voxels; if they do not, the inverse is exact."""
         return self.fitted != self.plane_shape
 
     def images(
@@ -103,7 +103,7 @@ class PlaneTransform:
     def labels(
         self, labels_XYZ: UInt8[np.ndarray, "x y z"]
     ) -> UInt8[np.ndarray, "slice side side"]:
-        """Return the label slices, each pixel the nearest voxel's class."""
+        """Return the label slices; each pixel has the class of the nearest voxel."""
         slices_NHW = np.moveaxis(labels_XYZ, self.slice_axis, 0)
         squares = self._empty((self.num_slices,), np.uint8)
         rows, columns = map(_nearest, self.plane_shape, self.fitted)
@@ -115,7 +115,7 @@ class PlaneTransform:
     ) -> Shaped[np.ndarray, "x y z"]:
         """Return prepared or predicted labels on the canonical voxel grid.
 
-        Exact where nothing was resampled; else each voxel takes its nearest pixel.
+        This is exact without resampling; otherwise each voxel has the class of its nearest pixel.
         """
         rows, columns = map(_nearest, self.fitted, self.plane_shape)
         slices_NHW = slices_NSS[self._window][:, rows][:, :, columns]
@@ -124,10 +124,10 @@ class PlaneTransform:
     def restore(
         self, maps_NKSS: Float32[np.ndarray, "slice classes side side"]
     ) -> Float32[np.ndarray, "slice classes height width"]:
-        """Return a network's maps of some slices on the voxels of these slices.
+        """Return the maps that a network predicts for some slices, on the voxels of these slices.
 
-        Exact where nothing was resampled; else by the interpolation that made the slices, so
-        that the maps of classes that added up to 1 still do.
+        This is exact without resampling; otherwise the interpolation is that of the slices, so
+        that probabilities that sum to 1 still do.
         """
         inner = maps_NKSS[self._window]
         restored = np.empty((*inner.shape[:2], *self.plane_shape), np.float32)
@@ -147,7 +147,7 @@ def _resize_into(
     target: Float32[np.ndarray, "slice channel rows columns"],
     source: Float32[np.ndarray, "slice channel height width"],
 ) -> None:
-    """Fill ``target`` with images resized to it, antialiased and bilinear."""
+    """Fill ``target`` with resized images, by antialiased bilinear interpolation."""
     if target.shape == source.shape:
         target[...] = source
         return
@@ -158,7 +158,7 @@ def _resize_into(
 
 
 def _nearest(source: int, target: int) -> Integer[np.ndarray, " target"]:
-    """Return for each of ``target`` cells the one of ``source`` cells that holds its centre."""
+    """Return for each of ``target`` cells the one of ``source`` cells that contains its centre."""
     return (2 * np.arange(target) + 1) * source // (2 * target)
 
 
@@ -167,9 +167,9 @@ def prepare_image(
     normalisation: Normalisation,
     plane: PlaneTransform,
 ) -> Float32[np.ndarray, "slice channel side side"]:
-    """Return a volume's image slices: normalised, resized, padded with zeros.
+    """Return the image slices of a volume: normalised, resized, padded with zeros.
 
-    Zero is what convolutions and augmentation find beyond a slice too. It is the mean of a
+    Convolutions and augmentation also use 0 outside a slice. It is the mean of a
     ``zscore`` channel and of the foreground of CT, the smallest value of a ``rescale_to_0_1``
     channel, black under ``rgb_to_0_1``, and zero under ``noNorm``, as nnU-Net pads it.
     """

@@ -1,4 +1,4 @@
-"""Making prepared slices: only when they are not there yet, and whole or not at all."""
+"""Prepares slices, if they do not exist yet, completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mbnas.data.slices.fingerprint import Fingerprint, take_fingerprint
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.prepared_slices import Index, PreparationSettings, PreparedVolume
 from mbnas.data.slices.slice_axis import choose_slice_axis, slice_findings
-from mbnas.data.slices.slice_writer import Passes, slice_bytes
+from mbnas.data.slices.slice_writer import SliceWriter, slice_bytes
 from mbnas.errors import DatasetError
 from mbnas.machine.files import writing
 from mbnas.machine.folders import making_folder
@@ -32,19 +32,19 @@ def prepare_slices(
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> Path:
-    """Return the folder of a dataset's prepared slices, made now unless it exists.
+    """Return the folder of a dataset's prepared slices, which is created if it does not exist.
 
     Args:
-        dataset: What to prepare.
+        dataset: The dataset to prepare.
         settings: How volumes become slices.
-        directory: Where the folder is, named by the digest of data and settings.
-        patients: Patient of each case, as ``group_by_patient`` finds it.
-        held_out: Patients, not all, who are in no fold: their slices are prepared like those
-            of the others, which do not depend on them.
-        allow_empty_cases: Whether cases may be without foreground.
-        fingerprint: Of all this, where it is known; taken now if ``None``.
-        workers: How many processes read and prepare volumes.
-        progress: Told of every volume done; CT is read twice and counts twice.
+        directory: Parent of the folder, whose name is the digest of data and settings.
+        patients: Patient of each case, by ``group_by_patient``.
+        held_out: Patients in no fold, not all. Their slices are prepared like those of the
+            others, which do not depend on them.
+        allow_empty_cases: Whether cases may have no foreground.
+        fingerprint: Fingerprint of all this; computed if ``None``.
+        workers: Number of processes that read and prepare volumes.
+        progress: Called after each volume; CT is read twice and counts twice.
 
     Raises:
         DatasetError: if the dataset breaks a rule; nothing is left behind.
@@ -65,7 +65,7 @@ def prepare_slices(
     final = directory / fingerprint.digest
     if final.exists():
         return final
-    passes = Passes(
+    writer = SliceWriter(
         dataset=dataset,
         unseen=frozenset(case for case, patient in patients.items() if patient in held_out),
         allow_empty=allow_empty_cases,
@@ -74,7 +74,7 @@ def prepare_slices(
     )
     with making_folder(final) as folder:
         if folder is not None:
-            normalisation = passes.fit_normalisation()
+            normalisation = writer.fit_normalisation()
             index = Index(
                 digest=fingerprint.digest,
                 settings=settings,
@@ -86,16 +86,16 @@ def prepare_slices(
                 warnings=tuple(each.message for each in findings),
             )
             with writing(final, needed_bytes=slice_bytes(index)):
-                passes.write_slices(folder, index)
+                writer.write_slices(folder, index)
     return final
 
 
 def _check_held_out(held_out: frozenset[str], patients: Mapping[str, str]) -> None:
-    """Raise if someone unknown is held out, or everyone."""
+    """Check that held-out patients exist and are not all."""
     known = set(patients.values())
-    for stranger in sorted(held_out - known):
+    for unknown in sorted(held_out - known):
         raise DatasetError(
-            f"Patient {stranger} cannot be held out: no case of the dataset is theirs. "
+            f"Patient {unknown} cannot be held out: no case of the dataset is theirs. "
             "Name patients as their cases do."
         )
     if held_out and held_out == known:
@@ -105,7 +105,7 @@ def _check_held_out(held_out: frozenset[str], patients: Mapping[str, str]) -> No
 
 
 def _read_geometries(dataset: Dataset) -> dict[str, Geometry]:
-    """Return the grid of each case from its image's header; look at all other headers too."""
+    """Return the grid of each case from the header of its image, after reading all headers."""
     geometries, findings = {}, []
     for case in dataset.cases:
         try:
@@ -123,7 +123,7 @@ def _volumes(
     slice_axis: int,
     fingerprint: Fingerprint,
 ) -> tuple[PreparedVolume, ...]:
-    """Return where the slices of every volume will be and how they will be made."""
+    """Return the volumes with the position and the transform of their slices."""
     volumes: list[PreparedVolume] = []
     for case in fingerprint.cases:
         geometry = geometries[case.name]

@@ -1,9 +1,9 @@
-"""Prepared slices on disk: files that training maps into memory, and the way back from them.
+"""Prepared slices on disk: files that training maps into memory.
 
-``images.npy`` and ``labels.npy`` hold the slices of all volumes, one volume after the
-other; ``index.json`` says which slices are whose, and all that undoing needs;
-``references`` holds every volume's labels before any resampling. The folder is named by a
-digest of the data and the settings, and is complete if it exists.
+``images.npy`` and ``labels.npy`` have the slices of all volumes, one volume after another.
+``index.json`` has the volume of each slice and the transforms of the volumes. ``references`` has
+the labels of every volume before resampling. The name of the folder is a digest of the data and
+the settings; a folder that exists is complete.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import ConfigurationError, MbnasError, StudyError
 
 FORMAT_VERSION = 4
-"""Part of the digest: raise it whenever prepared slices come out differently."""
+"""Part of the digest: increase it whenever prepared slices change."""
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
 
@@ -60,18 +60,18 @@ class PreparationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedVolume:
-    """The slices of one volume, and the way back to its file's grid.
+    """The slices of one volume, and the grid of its file.
 
     Attributes:
         case: Name of the case.
-        patient: Whom it belongs to.
-        held_out: Whether its patient is kept out of all folds.
-        first_slice: Where its slices begin.
-        plane: How its slices were made.
+        patient: Its patient.
+        held_out: Whether its patient is in no fold.
+        first_slice: Number of its first slice.
+        plane: The transform of its slices.
         geometry: The grid of its file.
-        classes: Indices of the classes that its labels hold, background left out, ascending;
-            empty until its slices are written.
-        contents: A digest of each of its files, the label's last.
+        classes: Indices of the classes in its labels without background, ascending; empty
+            until its slices are written.
+        contents: A digest of each of its files, the label last.
     """
 
     case: str
@@ -85,12 +85,12 @@ class PreparedVolume:
 
     @property
     def num_slices(self) -> int:
-        """How many slices the volume has."""
+        """The number of its slices."""
         return self.plane.num_slices
 
     @property
     def slices(self) -> slice:
-        """Where its slices are among all."""
+        """The range of its slices among those of all volumes."""
         return slice(self.first_slice, self.first_slice + self.num_slices)
 
     @property
@@ -103,24 +103,24 @@ class PreparedVolume:
     ) -> Shaped[np.ndarray, "x y z"]:
         """Return this volume's slices, prepared or predicted, on its canonical voxel grid.
 
-        The grid is that of :meth:`PreparedSlices.reference`; each voxel takes its nearest pixel.
+        The grid is that of :meth:`PreparedSlices.reference`; each voxel has its nearest pixel.
         """
         return self.plane.undo(slices_NSS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """What ``index.json`` says: everything about prepared slices but the pixels.
+    """The contents of ``index.json``: everything about prepared slices except the pixels.
 
     Attributes:
-        digest: Of the data and the settings; the folder's name.
-        settings: As they were asked for.
-        slice_axis: The canonical axis that was cut across.
+        digest: Digest of the data and the settings; the name of the folder.
+        settings: The requested settings.
+        slice_axis: The canonical axis across which volumes are cut.
         channels: Modality of each image channel.
-        normalisation: How each channel was normalised, as a new image must be.
+        normalisation: How each channel is normalised, also in new images.
         classes: Foreground classes; a prepared label ``k`` is ``classes[k - 1]``.
         volumes: In the order of their slices.
-        warnings: What a user should know about the data, a sentence each.
+        warnings: Warnings about the data, a sentence each.
     """
 
     digest: str
@@ -134,7 +134,7 @@ class Index:
 
     @property
     def num_slices(self) -> int:
-        """How many slices all volumes have."""
+        """The number of slices of all volumes."""
         return sum(volume.num_slices for volume in self.volumes)
 
     def to_json(self) -> str:
@@ -146,14 +146,14 @@ class Index:
         """Return the index of the prepared slices in ``directory``.
 
         Raises:
-            StudyError: if it is absent or damaged.
+            StudyError: if it is missing or damaged.
         """
         with _usable(directory):
             return cls.from_json((directory / INDEX).read_bytes())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Index:
-        """Return the index that ``text`` spells; the inverse of :meth:`to_json`."""
+        """Return the index from its text; the inverse of :meth:`to_json`."""
         facts: dict[str, Any] = json.loads(text)
         return cls(
             digest=facts["digest"],
@@ -185,10 +185,10 @@ class PreparedSlices:
     """The prepared slices of a dataset.
 
     Attributes:
-        directory: The folder that holds them.
+        directory: Their folder.
         images: Normalised intensities, mapped from disk, read-only.
         labels: Class indices, 0 for background, mapped likewise.
-        index: What they show.
+        index: Everything about them except the pixels.
     """
 
     directory: Path
@@ -201,7 +201,7 @@ class PreparedSlices:
         """Return the prepared slices in ``directory``.
 
         Raises:
-            StudyError: if they are absent or damaged.
+            StudyError: if they are missing or damaged.
         """
         with _usable(directory):
             return cls(
@@ -213,7 +213,7 @@ class PreparedSlices:
 
     @property
     def digest(self) -> str:
-        """Of the data and the settings."""
+        """Digest of the data and the settings."""
         return self.index.digest
 
     @property
@@ -228,17 +228,17 @@ class PreparedSlices:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the labels have, background included."""
+        """The number of classes of the labels, with background."""
         return 1 + len(self.classes)
 
     @property
     def volumes(self) -> tuple[PreparedVolume, ...]:
-        """In the order of their slices."""
+        """The volumes, in the order of their slices."""
         return self.index.volumes
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """The patients that folds are made of, sorted, each once."""
+        """The patients of the folds, sorted, without duplicates."""
         return tuple(self.patient_classes)
 
     @property
@@ -253,29 +253,29 @@ class PreparedSlices:
 
     @property
     def held_out_patients(self) -> tuple[str, ...]:
-        """The patients that are in no fold, sorted, each once."""
+        """The patients in no fold, sorted, without duplicates."""
         return tuple(self.held_out_classes)
 
     @property
     def volume_of_slice(self) -> Integer[np.ndarray, " slice"]:
-        """For each slice, which of ``volumes`` it belongs to."""
+        """For each slice, the number of its volume in ``volumes``."""
         counts = [volume.num_slices for volume in self.volumes]
         return np.repeat(np.arange(len(counts)), counts)
 
     @property
     def axis_dims(self) -> dict[str, int]:
-        """For each anatomical axis in the slice's plane its dimension: 0 height, 1 width."""
+        """The dimension of each anatomical axis in the plane of the slices: 0 height, 1 width."""
         plane = [name for a, name in enumerate(ANATOMICAL_AXES) if a != self.index.slice_axis]
         return {name: dim for dim, name in enumerate(plane)}
 
     def reference(self, number: int) -> UInt8[np.ndarray, "x y z"]:
-        """Return a volume's labels before any resampling, as class indices on canonical voxels.
+        """Return the labels of a volume before resampling, as class indices on canonical voxels.
 
         Args:
-            number: Which of ``volumes``.
+            number: Number of the volume in ``volumes``.
 
         Raises:
-            StudyError: if they are absent or damaged.
+            StudyError: if they are missing or damaged.
         """
         return read_reference(self.directory, number, self.volumes[number].plane.shape_xyz)
 
@@ -286,19 +286,19 @@ class PreparedSlices:
 
 @contextmanager
 def _usable(directory: Path) -> Iterator[None]:
-    """Turn what is wrong with a folder of slices into one sentence."""
+    """Turn any error about a folder of slices into a :class:`StudyError`."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, RecursionError, MbnasError) as error:
         raise StudyError(
             f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
-            "run the search again: it prepares them anew."
+            "run the search again: it prepares them again."
         ) from error
 
 
 def label_values(
     indices: UInt8[np.ndarray, "*grid"], classes: tuple[LabelClass, ...]
 ) -> Integer[np.ndarray, "*grid"]:
-    """Return class indices as the numbers that the dataset's label files hold."""
+    """Return class indices as the class numbers of the dataset's label files."""
     values: np.ndarray = np.array([0, *(label.value for label in classes)])[indices]
     return values

@@ -1,9 +1,8 @@
-"""Reference labels on each volume's own voxel grid, kept beside its prepared slices.
+"""Reference labels on the voxel grid of each volume, stored with its prepared slices.
 
-Training scores itself on the slices. Metrics in millimetres need the grid of the volume's
-file, before any resampling, so that a study needs its dataset for nothing after preparation.
-Every volume has a compressed file of its own, which processes write without waiting for
-one another.
+Training is scored on the slices. Metrics in millimetres need the grid of the file before
+resampling; with stored references, a study does not need its dataset after preparation. Each
+volume has its own compressed file, so that processes need not wait for each other.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ REFERENCES = "references"
 
 
 def write_reference(folder: Path, number: int, labels_XYZ: UInt8[np.ndarray, "x y z"]) -> None:
-    """Write a volume's labels into the ``references`` of ``folder``, which is there.
+    """Write the labels of a volume to the existing folder ``references`` in ``folder``.
 
     Args:
-        folder: Of prepared slices.
-        number: Which of the volumes.
+        folder: Folder of prepared slices.
+        number: Number of the volume.
         labels_XYZ: Class indices, 0 for background, on canonical voxels.
 
     Raises:
-        OSError: if there is no room.
+        OSError: if the disk is full.
     """
     compressed = io.BytesIO()
     np.savez_compressed(compressed, labels=labels_XYZ)
@@ -40,15 +39,15 @@ def write_reference(folder: Path, number: int, labels_XYZ: UInt8[np.ndarray, "x 
 def read_reference(
     folder: Path, number: int, shape_xyz: tuple[int, int, int]
 ) -> UInt8[np.ndarray, "x y z"]:
-    """Return the labels that :func:`write_reference` wrote.
+    """Return labels that were written by :func:`write_reference`.
 
     Args:
-        folder: Of prepared slices.
-        number: Which of the volumes.
-        shape_xyz: The volume's canonical shape, to which the labels must conform.
+        folder: Folder of prepared slices.
+        number: Number of the volume.
+        shape_xyz: Canonical shape of the volume, which the labels must have.
 
     Raises:
-        StudyError: if they are absent or damaged.
+        StudyError: if they are missing or damaged.
     """
     path = _path(folder, number)
     try:
@@ -57,7 +56,7 @@ def read_reference(
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise StudyError(
             f"{path} holds no usable reference labels ({error}). Remove the folder {folder} and "
-            "run the search again: it prepares them anew."
+            "run the search again: it prepares them again."
         ) from error
 
 

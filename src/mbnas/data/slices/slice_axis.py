@@ -1,8 +1,8 @@
-"""Which axis a dataset is cut across, and which volumes do not fit that choice.
+"""Chooses the axis across which a dataset is cut, and finds volumes that do not fit it.
 
-A volume is best cut across its coarsest axis: slices then have the detail of the scanner. A
-volume that is one voxel thick along an axis is an image in that plane, whatever spacing its
-header gives there.
+A volume is best cut across its coarsest axis: slices then have the full resolution of the scanner.
+A volume that is one voxel thick along an axis is an image in that plane, for any spacing in its
+header.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
 from mbnas.data.slices.plane_transform import PlaneTransform
 
 ISOTROPY = 1.01
-"""Spacings whose ratio is no larger count as equal."""
+"""Spacings with at most this ratio are considered equal."""
 
 COARSER = 2.0
-"""A volume this many times coarser along another axis than along the slice axis was acquired in
-another orientation."""
+"""A volume that is at least this many times coarser along another axis than along the slice axis
+was acquired in another orientation."""
 
 MIN_VOXELS = 8
-"""The fewest voxels that a slice may have along a side."""
+"""The minimum number of voxels along a side of a slice."""
 
 MIN_PIXELS = 4
-"""The fewest pixels that a slice may have along a side once it is fitted into the square."""
+"""The minimum number of pixels along a side of a slice that is fitted into the square."""
 
 PLANES = ("sagittal", "coronal", "axial")
-"""What slices across each canonical axis are called."""
+"""Names of slices across each canonical axis."""
 
 
 def choose_slice_axis(geometries: Sequence[Geometry]) -> int:
-    """Return the axis to cut a dataset across.
+    """Return the axis across which to cut a dataset.
 
-    It is the axis along which most of the volumes are one voxel thick, or else that of the
-    largest median spacing. Where several share it within 1 %, the last of them: the third if
-    isotropic.
+    It is the axis along which most volumes are one voxel thick, or otherwise that of the largest
+    median spacing. If several are equal within 1 %, it is the last: the third if isotropic.
 
     >>> flat = Geometry.canonical((48, 44, 1), (1.4, 1.4, 1.0))
     >>> coarse = Geometry.canonical((64, 16, 64), (1.0, 3.0, 1.0))
@@ -56,12 +55,12 @@ def choose_slice_axis(geometries: Sequence[Geometry]) -> int:
 
 
 def is_narrow(plane: PlaneTransform) -> bool:
-    """Say whether slices are a few pixels wide: strips that show no anatomy."""
+    """Return whether slices are only a few pixels wide, and show no anatomy."""
     return min(plane.plane_shape) < MIN_VOXELS or min(plane.fitted) < MIN_PIXELS
 
 
 def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | None:
-    """Return in words how slices are a few pixels wide, and the remedy.
+    """Return as text that slices are only a few pixels wide, and the remedy.
 
     Args:
         geometry: The grid of a case.
@@ -69,7 +68,7 @@ def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | No
         slice_size: Side of the square that slices are fitted into, in pixels.
 
     Returns:
-        Two ends of sentences whose subject is the case; ``None`` if its slices are wide enough.
+        The predicate of a sentence about the case; ``None`` if its slices are wide enough.
     """
     plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
     if not is_narrow(plane):
@@ -99,10 +98,10 @@ def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | No
 def slice_findings(
     geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int
 ) -> list[Finding]:
-    """Return which cases do not fit the axis that their dataset is cut across.
+    """Return findings about cases that do not fit the slice axis.
 
-    A case whose slices are a few pixels wide is an error. Cases that were acquired in another
-    orientation are one warning: their slices are coarse, and still show the anatomy.
+    A case whose slices are only a few pixels wide is an error. All cases that were acquired in
+    another orientation give one warning: their slices are coarse, but show the anatomy.
 
     Args:
         geometries: The grid of each case, by its name.
@@ -135,7 +134,7 @@ def slice_findings(
                 rule="mixed-orientations",
                 message=f"The dataset mixes orientations: slices are cut across the "
                 f"{ANATOMICAL_AXES[slice_axis]} axis ({PLANES[slice_axis]}), but {groups}, and "
-                "coarse when cut so. Leave these cases out, or make them a dataset of their own.",
+                "coarse when cut so. Leave these cases out, or make them a separate dataset.",
             )
         )
     return findings
@@ -144,7 +143,7 @@ def slice_findings(
 def _other_orientations(
     geometries: Mapping[str, Geometry], slice_axis: int
 ) -> dict[int, tuple[str, ...]]:
-    """Return the cases acquired in another orientation, by their own coarsest axis."""
+    """Return the cases acquired in another orientation, by their coarsest axis."""
     found: dict[int, list[str]] = {}
     for case, grid in geometries.items():
         own = choose_slice_axis([grid])

@@ -1,7 +1,7 @@
-"""The passes of preparation over all cases: sample CT intensities, then write the slices.
+"""Reads all cases to sample CT intensities, and again to write their slices.
 
-Files are allocated in full before the first volume is prepared, and each volume is written
-to its place in them, so that a full disk is an error at the start, not a crash at the end.
+Files are allocated in full before the first volume is prepared, and each volume is written to its
+position in them, so that a full disk is an error at the start, not a crash at the end.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from mbnas.machine.processes import ProgressCallback, map_in_processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passes:
-    """What is to be prepared, and by how many.
+class SliceWriter:
+    """Fits the normalisation of a dataset, and writes its slices.
 
     Attributes:
-        dataset: The cases.
-        unseen: Names of the cases that the normalisation does not depend on; they are read
-            all the same, so that whatever is wrong with a dataset is found at once.
-        allow_empty: Whether cases may be without foreground.
-        workers: How many processes.
-        progress: Told of every volume read; CT is read twice.
+        dataset: The dataset.
+        unseen: Names of the cases that the normalisation does not depend on; they are read as
+            well, so that all findings are reported at once.
+        allow_empty: Whether cases may have no foreground.
+        workers: Number of processes.
+        progress: Called after each volume; CT is read twice.
     """
 
     dataset: Dataset
@@ -51,10 +51,10 @@ class Passes:
     progress: ProgressCallback | None
 
     def fit_normalisation(self) -> Normalisation:
-        """Return how each channel is normalised; reads all cases if one is CT.
+        """Return how each channel is normalised; this reads all cases if a channel is CT.
 
         Raises:
-            DatasetError: if a case read breaks a rule.
+            DatasetError: if a case breaks a rule.
         """
         if not self._has_ct:
             return fit_normalisation(self.dataset.channels, ())
@@ -75,11 +75,10 @@ class Passes:
 
         Raises:
             DatasetError: if a case breaks a rule.
-            OSError: if there is no room.
+            OSError: if the disk is full.
         """
-        if (
-            slice_bytes(index) > shutil.disk_usage(folder).free
-        ):  # allocating fills the disk meanwhile
+        # Checked first, because allocation would fill the disk before it fails.
+        if slice_bytes(index) > shutil.disk_usage(folder).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         side = index.settings.slice_size
         shape = (index.num_slices, len(index.channels), side, side)
@@ -118,7 +117,7 @@ class Passes:
 
     @property
     def _declared(self) -> Dataset:
-        """The dataset without its list of cases: cheap to send to another process."""
+        """The dataset without its cases, which is cheap to send to another process."""
         return replace(self.dataset, cases=())
 
     def _progress_from(self, done_before: int) -> ProgressCallback | None:
@@ -146,12 +145,12 @@ def _sample_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _Sampled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SliceFile:
-    """An array on disk, slice after slice, of which parts are written.
+    """An array of slices on disk that is written in parts.
 
     Attributes:
         path: The file.
-        start: Where its first slice begins, in bytes.
-        slice_bytes: Length of a slice.
+        start: Position of its first slice, in bytes.
+        slice_bytes: Size of a slice.
     """
 
     path: Path
@@ -159,7 +158,7 @@ class _SliceFile:
     slice_bytes: int
 
     def write(self, first_slice: int, slices: Shaped[np.ndarray, "slice ..."]) -> None:
-        """Write consecutive slices to their place."""
+        """Write consecutive slices to their position."""
         rest = np.ascontiguousarray(slices).data.cast("B")
         position = self.start + first_slice * self.slice_bytes
         with self.path.open("r+b", buffering=0) as file:
@@ -169,13 +168,13 @@ class _SliceFile:
 
 
 def slice_bytes(index: Index) -> int:
-    """Return how much room all prepared slices take, images in float32 and labels in uint8."""
+    """Return the size of all prepared slices: images in float32, labels in uint8."""
     pixels = index.num_slices * index.settings.slice_size**2
     return pixels * (len(index.channels) * np.dtype(np.float32).itemsize + 1)
 
 
 def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _SliceFile:
-    """Create a ``.npy`` file of zeros whose room on the disk is taken already."""
+    """Create a ``.npy`` file of zeros, with all its space on the disk allocated."""
     header = {"descr": number_type.str, "fortran_order": False, "shape": shape}
     slice_bytes = int(np.prod(shape[1:])) * number_type.itemsize
     with path.open("wb", buffering=0) as file:

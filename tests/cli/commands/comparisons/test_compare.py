@@ -123,4 +123,4 @@ def test_files_that_cannot_be_written_are_named(study, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     options = ["--initialisations", "1", *networks("best"), "--output", str(tmp_path / "file")]
     assert main(["compare", str(study), *options]) == 1
-    assert "a file stands where a folder is needed" in capsys.readouterr().err
+    assert "there is a file in place of a folder" in capsys.readouterr().err
