@@ -155,7 +155,7 @@ def test_what_is_no_such_network_is_refused(small_export, tmp_path):
     out = shutil.copytree(small_export, tmp_path / "out")
     card = read_card(out)
     other = replace(card, channels=("MRI", "MRI"), normalisation=card.normalisation * 2)
-    with pytest.raises(ModelError, match="another network than the card names"):
+    with pytest.raises(ModelError, match="not the network that the card describes"):
         load_members(out, other)
     (out / "fold0.onnx").write_bytes(b"no network")
     spoilt = replace(card.members[0], sha256=sha256_of(out / "fold0.onnx"))

@@ -148,8 +148,8 @@ def test_a_fold_picks_the_members_that_did_not_learn_from_it(model):
     ("shape", "words"),
     [
         ((2, 8, 8, 8), "has 2 where the model takes 1 channel: MRI"),
-        ((8, 8), "is no volume"),
-        ((1, 8, 0, 8), "is no volume"),
+        ((8, 8), "is not a volume"),
+        ((1, 8, 0, 8), "is not a volume"),
     ],
 )
 def test_arrays_that_are_no_image_for_the_model_are_refused(model, shape, words):

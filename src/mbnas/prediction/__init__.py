@@ -1,1 +1,1 @@
-"""From a trained model to label maps of new images."""
+"""Label maps of new images, predicted by trained models."""

@@ -1,7 +1,8 @@
-"""What in an image is unlike those that a model learned from, in words; it is predicted anyway.
+"""Warnings about images that differ from those that a model was trained on.
 
-Slices are fitted to the network's square whatever their size, so a body seen twice as coarsely
-is one of the same size to the network: it may do well, and someone should look.
+Such images are predicted all the same. Slices of any size are fitted to the network's square, so an
+image with twice the voxel size looks the same to the network: the result may be good, but should be
+checked.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from mbnas.data.slices.slice_axis import ISOTROPY, choose_slice_axis, is_narrow
 from mbnas.prediction.model.model_card import ModelCard
 
 FACTOR = 2.0
-"""How much coarser or finer than in training voxels may be without a word."""
+"""Voxels that are coarser or finer than in training by more than this give a warning."""
 
 
-def concerns_about(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
-    """Return what to say of an image's grid, a sentence each; nothing if it is as in training.
+def image_warnings(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
+    """Return warnings about an image's grid, one sentence each; empty if it is as in training.
 
     Args:
-        card: Of the model.
+        card: The model's card.
         geometry: The image's grid.
     """
     found = []
@@ -29,7 +30,7 @@ def concerns_about(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
         if shape[number] > 1 and max(here / there, there / here) > FACTOR:
             found.append(
                 f"its voxels are {here:g} mm apart along the {name} axis, and about {there:g} mm "
-                "where the model learned: look at the result with care."
+                "in the training data: check the result."
             )
     plane = PlaneTransform.fit(geometry, axis, card.slice_size)
     own = choose_slice_axis([geometry])
@@ -37,12 +38,12 @@ def concerns_about(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
         height, width = plane.plane_shape
         found.append(
             f"the model cuts it across the {ANATOMICAL_AXES[axis]} axis into slices of "
-            f"{height}×{width} voxels, which are too narrow to show anything: do not use the "
+            f"{height}×{width} voxels, which are too narrow: do not use the "
             "result."
         )
     elif shape[axis] > 1 and spacing_mm[axis] * ISOTROPY < spacing_mm[own]:
         found.append(
             f"its coarsest axis is {ANATOMICAL_AXES[own]}, and the model cuts across "
-            f"{ANATOMICAL_AXES[axis]}: slices will be coarser than it knows them."
+            f"{ANATOMICAL_AXES[axis]}: slices will be coarser than in training."
         )
     return tuple(found)

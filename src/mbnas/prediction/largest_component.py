@@ -1,4 +1,4 @@
-"""The largest connected part of every class, for organs of which there is one."""
+"""The largest connected component of every class, for single organs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _TOUCHING = np.ones((3, 3, 3), np.uint8)
 
 
 def keep_largest(classes_XYZ: UInt8[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
-    """Return classes of which each keeps its largest component, and the rest is background.
+    """Return the largest component of each class; all other voxels become background.
 
-    Components are of one class alone, connected over faces, edges and corners. Of several that
-    are largest, the one stays that comes first in the array.
+    Voxels of a component share a face, an edge or a corner, and are of one class. Of several
+    largest components, the first in the array is kept.
 
     Args:
         classes_XYZ: Class indices, 0 for background.

@@ -1,4 +1,4 @@
-"""From logits to probabilities of classes, and how undecided these are.
+"""Class probabilities from logits, and their uncertainty.
 
 Shape suffixes: B batch, K classes, H height, W width.
 """
@@ -14,8 +14,8 @@ _ROUNDING = np.finfo(np.float32).tiny
 def softmax(
     logits_BKHW: Float32[np.ndarray, "batch classes height width"],
 ) -> Float32[np.ndarray, "batch classes height width"]:
-    """Return the probabilities that logits stand for."""
-    with np.errstate(invalid="ignore"):  # what infinities leave is looked at afterwards
+    """Return the class probabilities of logits."""
+    with np.errstate(invalid="ignore"):  # callers check for values that are not finite
         powers = np.exp(logits_BKHW - logits_BKHW.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
@@ -24,9 +24,9 @@ def softmax(
 def entropy(
     probabilities_BKHW: Float32[np.ndarray, "batch classes height width"],
 ) -> Float32[np.ndarray, "batch height width"]:
-    """Return how undecided probabilities are: 0 where one class is certain, 1 where all are equal.
+    """Return the entropy of probabilities over its maximum, the logarithm of the classes' number.
 
-    It is the entropy over the logarithm of the number of classes.
+    It is 0 if one class is certain, and 1 if all are equally likely.
     """
     logarithms = np.log(np.maximum(probabilities_BKHW, _ROUNDING))
     summed = -(probabilities_BKHW * logarithms).sum(axis=1)

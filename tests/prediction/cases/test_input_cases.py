@@ -111,5 +111,5 @@ def test_what_looks_like_an_image_and_is_not_read_is_named(tmp_path):
         str(tmp_path / n) for n in ("b.nii.zip", "c.hdr")
     ]
     (tmp_path / "a.nii").unlink()
-    with pytest.raises(DatasetError, match=r"holds no images.* There is .*b\.nii\.zip"):
+    with pytest.raises(DatasetError, match=r"holds no images.* It holds .*b\.nii\.zip"):
         find_cases(tmp_path, 1)

@@ -14,7 +14,7 @@ from mbnas.prediction.cases.input_cases import find_cases
 from mbnas.prediction.cases.predict_cases import predict_cases
 from mbnas.prediction.cases.prediction_options import Destination, PredictionOptions
 from mbnas.prediction.cases.prediction_record import predictions_in
-from mbnas.prediction.image_warnings import concerns_about
+from mbnas.prediction.image_warnings import image_warnings
 from mbnas.prediction.predictor import Predictor
 
 from ..conftest import Z_SCORE, card_of
@@ -150,7 +150,7 @@ def test_what_changed_or_is_gone_is_predicted_again(folder):
 
 def test_predictions_of_two_models_or_options_never_mix(folder):
     predicted(folder)
-    with pytest.raises(UsageError, match="holds predictions made otherwise: with --overlay"):
+    with pytest.raises(UsageError, match="holds predictions made differently: with --overlay"):
         predicted(folder, replace(ALL, overlay=False))
     other = replace(PREDICTOR, card=card_of(network="unet"))
     with pytest.raises(UsageError, match="by the network 0vgg3"):
@@ -177,21 +177,21 @@ def test_nothing_of_what_is_replaced_stays(folder):
 def test_files_of_nobody_knows_whom_are_not_replaced(folder):
     (folder / "out").mkdir()
     (folder / "out/c.nii.gz").write_text("precious")
-    with pytest.raises(UsageError, match=r"out/c\.nii\.gz is there already"):
+    with pytest.raises(UsageError, match=r"out/c\.nii\.gz exists already"):
         predicted(folder)
     (folder / "out/prediction.json").write_text("[]")
-    with pytest.raises(UsageError, match=r"out/c\.nii\.gz is there already"):
+    with pytest.raises(UsageError, match=r"out/c\.nii\.gz exists already"):
         predicted(folder)
     assert (folder / "out/c.nii.gz").read_text() == "precious"
 
 
 def test_images_are_never_replaced(folder):
     before = (folder / "in/a.nii.gz").read_bytes()
-    with pytest.raises(UsageError, match="is an image to be predicted"):
+    with pytest.raises(UsageError, match="is an image to predict"):
         predicted(folder, to="in", overwrite=True)
     (folder / "out").mkdir()
     (folder / "out/a.nii.gz").symlink_to(folder / "in/a.nii.gz")
-    with pytest.raises(UsageError, match="is an image to be predicted"):
+    with pytest.raises(UsageError, match="is an image to predict"):
         predicted(folder, overwrite=True)
     assert (folder / "in/a.nii.gz").read_bytes() == before
 
@@ -212,10 +212,10 @@ def test_a_file_goes_to_a_file_with_its_record_beside_it(folder):
 @pytest.mark.parametrize(
     ("to", "is_folder", "words"),
     [
-        ("out.nii.gz", True, "is no folder"),
-        ("in/a.nii.gz", True, "is no folder"),
-        ("in", False, "is no file"),
-        ("out.png", False, "is no file"),
+        ("out.nii.gz", True, "is not a folder"),
+        ("in/a.nii.gz", True, "is not a folder"),
+        ("in", False, "cannot be a label map"),
+        ("out.png", False, "cannot be a label map"),
     ],
 )
 def test_a_destination_is_of_the_sources_kind(folder, to, is_folder, words):
@@ -244,7 +244,7 @@ def test_memory_that_runs_out_in_reading_is_that_cases_error(folder, monkeypatch
     ],
 )
 def test_images_unlike_those_of_training_are_told_of(spacing_mm, words):
-    found = concerns_about(card_of(), Geometry.canonical((40, 40, 40), spacing_mm))
+    found = image_warnings(card_of(), Geometry.canonical((40, 40, 40), spacing_mm))
     assert len(found) == len(words)
     assert all(word in concern for word, concern in zip(words, found, strict=True))
 
@@ -259,7 +259,7 @@ def test_images_unlike_those_of_training_are_told_of(spacing_mm, words):
     ],
 )
 def test_single_slices_are_predicted_as_what_they_are(shape, spacing_mm, words):
-    found = concerns_about(card_of(), Geometry.canonical(shape, spacing_mm))
+    found = image_warnings(card_of(), Geometry.canonical(shape, spacing_mm))
     assert len(found) == len(words)
     assert all(word in concern for word, concern in zip(words, found, strict=True))
 

@@ -29,9 +29,9 @@ def test_a_study_has_one_model_or_a_best(tmp_path):
         ("several", None, "2 models, none of them called best: name one of resunet, unet"),
         ("several", "vgg", "no trained model vgg: there is resunet, unet"),
         ("several", "../several/weights/unet", "no trained model ../several"),
-        ("several/weights/unet", "unet", "is a model itself"),
+        ("several/weights/unet", "unet", "is itself a model"),
         ("empty", None, "Train one with: mbnas train"),
-        ("absent", None, "is no folder"),
+        ("absent", None, "is not a folder"),
     ],
 )
 def test_what_cannot_be_chosen_says_what_there_is(tmp_path, place, name, words):

@@ -1,8 +1,8 @@
-"""Which images there are to predict: a file, or a folder in one of two ways to name files.
+"""The images to predict: a file, or a folder with one of two naming schemes.
 
-Decathlon datasets have one file a case, ``case.nii.gz``, with its channels along a fourth
-axis. nnU-Net has a file for each channel, ``case_0000.nii.gz`` being the first. Which of the two
-a file is follows from the files that share its name but for the number, and from no other.
+Decathlon datasets have one file per case, ``case.nii.gz``, with its channels along a fourth axis.
+nnU-Net has one file per channel; the first is ``case_0000.nii.gz``. Which scheme a file follows
+depends only on files with the same name except for the number.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class InputCase:
     """One volume to predict.
 
     Attributes:
-        name: Of its file, without suffix and number of the channel.
-        images: Its file, or a file for each channel in their order.
+        name: Name of its file, without suffix and channel number.
+        images: Its file, or one file per channel, in order.
     """
 
     name: str
@@ -40,7 +40,7 @@ class InputCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCases:
-    """What there is to predict.
+    """The cases to predict.
 
     Attributes:
         cases: Sorted by name.
@@ -52,20 +52,20 @@ class FoundCases:
 
 
 def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) -> FoundCases:
-    """Return the cases that a file or a folder holds.
+    """Return the cases in a file or a folder.
 
-    Of a folder all visible NIfTI files are taken, those of its folders are not. Files whose names
-    differ in four digits at their end alone are the channels of one case if one of them ends in
-    ``_0000`` and, for a model of one channel, there is no other; for a model of more, if that
-    file does not have all channels itself. All other files are cases of their own.
+    In a folder, all visible NIfTI files are used; subfolders are not searched. Files whose names
+    differ only in four digits at the end are the channels of one case if one of them ends in
+    ``_0000`` and, for a model with one channel, there is no other; for a model with more channels,
+    if that file does not have all channels itself. Every other file is a case.
 
     Args:
-        source: A file, of which channel 0 stands for all, or a folder.
-        num_channels: That the model takes.
-        made: Predictions that may lie in the folder, and are no images.
+        source: A file, where channel 0 represents all channels, or a folder.
+        num_channels: Number of channels that the model takes.
+        made: Predictions that may be in the folder and are not images.
 
     Raises:
-        DatasetError: if there are no images, or two of one name.
+        DatasetError: if there are no images, or two with one name.
     """
     if source.is_dir():
         return _in_folder(source, num_channels, frozenset(path.resolve() for path in made))
@@ -94,7 +94,7 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
         if is_nifti(name) and not is_hidden(name) and (folder / name).resolve() not in made
     ]
     if not files:
-        others = f" There is {passed_over[0].file}, which is not." if passed_over else ""
+        others = f" It holds {passed_over[0].file}, which cannot be read." if passed_over else ""
         raise DatasetError(
             f"{folder} holds no images: give a file, or a folder with .nii or .nii.gz files, such "
             f"as a dataset's imagesTs.{others}"
@@ -129,21 +129,21 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
 
 
 def _are_channels(numbered: Mapping[int, Path], num_channels: int) -> bool:
-    """Say whether files of one name with several numbers are the channels of one case."""
+    """Return whether files of one name with several numbers are the channels of one case."""
     if 0 not in numbered:
         return False
     if num_channels == 1:
         return len(numbered) == 1
     try:
         return read_header(numbered[0]).num_channels < num_channels
-    except DatasetError:  # which reading the case will say
+    except DatasetError:  # reading the case will raise it
         return True
 
 
 def _case(name: str, numbered: Mapping[int, Path], num_channels: int) -> InputCase:
     """Return a case of channel files.
 
-    A file that is absent or one too many is listed all the same, so that reading the case says so.
+    Missing and surplus files are listed too, so that reading the case raises an error.
     """
     channels = sorted(numbered.keys() | set(range(num_channels)))
     images = (numbered.get(each, _sibling(numbered[0], each)) for each in channels)

@@ -1,4 +1,4 @@
-"""A picture of a prediction: its slices side by side, every class in a colour over the image.
+"""A picture of a prediction: slices with every class in a colour over the image.
 
 Shape suffixes: XYZ canonical voxels, H height and W width of a slice on its voxels.
 """
@@ -36,17 +36,17 @@ def draw_overlay(
     names: Sequence[str],
     title: str,
 ) -> Image.Image:
-    """Return a sheet of at most 24 slices that show all of the foreground, evenly thinned.
+    """Return a sheet of at most 24 slices, spread evenly over the foreground.
 
-    Slices are turned as radiologists look at them, and as wide and high as in millimetres.
+    Slices have radiological orientation and their aspect ratio in millimetres.
 
     Args:
         image_XYZ: One channel of the image.
         classes_XYZ: Class indices on the same voxels.
         spacing_mm: Distance between voxel centres along each axis.
-        slice_axis: Which axis slices are cut across.
-        names: Of the foreground classes.
-        title: What stands above.
+        slice_axis: The axis that slices are cut across.
+        names: Names of the foreground classes.
+        title: The heading.
     """
     images_NHW = np.moveaxis(image_XYZ, slice_axis, 0)
     classes_NHW = np.moveaxis(classes_XYZ, slice_axis, 0)
@@ -80,7 +80,7 @@ def draw_overlay(
 def _panel_size(
     plane_shape: Sequence[int], spacing_mm: tuple[float, float, float], slice_axis: int
 ) -> tuple[int, int]:
-    """Return width and height in pixels of an upright slice, the larger of them always the same."""
+    """Return width and height of an upright slice in pixels; the larger is always the same."""
     spacings = [each for axis, each in enumerate(spacing_mm) if axis != slice_axis]
     across, up = (n * mm for n, mm in zip(plane_shape, spacings, strict=True))
     scale = _PANEL / max(across, up)
@@ -92,7 +92,7 @@ def _panel(
     classes_HW: UInt8[np.ndarray, "height width"],
     size: tuple[int, int],
 ) -> Image.Image:
-    """Return one slice upright, its classes tinted and outlined."""
+    """Return one upright slice with tinted and outlined classes."""
     image = Image.fromarray(np.ascontiguousarray(upright(grey_HW)))
     labels = Image.fromarray(np.ascontiguousarray(upright(classes_HW)))
     grey = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
@@ -105,7 +105,7 @@ def _panel(
 
 
 def _is_edge(classes: np.ndarray) -> np.ndarray:
-    """Return where foreground has another class beside it."""
+    """Return where foreground is next to another class."""
     padded = np.pad(classes, 1, mode="edge")
     middle = padded[1:-1, 1:-1]
     beside = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
@@ -128,13 +128,13 @@ def _caption(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sign:
-    """A class's name, or a part of it, in the legend.
+    """The name of a class in the legend, or one line of it.
 
     Attributes:
-        number: Of the class whose colour stands before the text; ``None`` where a name goes on.
-        text: In letters that the font has.
-        x: Where it begins, in pixels.
-        line: In which line of the legend.
+        number: Number of the class whose colour precedes the text; ``None`` for further lines.
+        text: In characters of the font.
+        x: Left end in pixels.
+        line: Line of the legend.
     """
 
     number: int | None
@@ -143,7 +143,7 @@ class _Sign:
     line: int
 
     def draw(self, draw: ImageDraw.ImageDraw, top: int) -> None:
-        """Draw it into a legend that begins at ``top``."""
+        """Draw it into a legend whose top is at ``top``."""
         y = top + self.line * _LINE
         if self.number is not None:
             box = (self.x, y + 3, self.x + 7, y + 12)
@@ -152,7 +152,7 @@ class _Sign:
 
 
 def _signs(names: Sequence[str], width: int) -> list[_Sign]:
-    """Return the legend: names one after another, in as many lines as they take."""
+    """Return the legend: all names, in as many lines as needed."""
     signs: list[_Sign] = []
     x, line = _MARGIN, 0
     for number, name in enumerate(names):
@@ -167,11 +167,11 @@ def _signs(names: Sequence[str], width: int) -> list[_Sign]:
     return signs
 
 
-def _lines(text: str, room: int) -> list[str]:
-    """Return a text broken into lines that fit, wherever that is."""
+def _lines(text: str, width: int) -> list[str]:
+    """Return a text broken into lines of at most ``width`` pixels, at any character."""
     lines = [""]
     for each in text:
-        if lines[-1] and _length(lines[-1] + each) > room:
+        if lines[-1] and _length(lines[-1] + each) > width:
             lines.append("")
         lines[-1] += each
     return lines
@@ -182,7 +182,7 @@ def _length(text: str) -> float:
 
 
 def in_picture(text: str) -> str:
-    r"""Return text in letters that Pillow's own font has in every version, all else as escapes.
+    r"""Return text in characters of Pillow's font in every version; others are escaped.
 
     >>> in_picture("milz \u4eba\n")
     'milz \\u4eba\\n'

@@ -1,7 +1,7 @@
-"""Reading, predicting and writing at the same time, each item in its order, in bounded memory.
+"""A pipeline that reads, predicts and writes items in order at the same time, in bounded memory.
 
-Readers and writers are threads: unpacking, packing and waiting for a disk leave the
-interpreter to the one that predicts.
+Readers and writers are threads: decompression, compression and disk access release the interpreter
+for prediction.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def overlapped(
     *,
     workers: int,
 ) -> Iterator[tuple[Item, Result | MbnasError]]:
-    """Yield every item with its result, or with the error that it ended in.
+    """Yield every item with its result or its error.
 
-    At most ``workers`` items are read or wait to be worked on, one is worked on, and
-    ``workers`` are written or have been; other errors end everything.
+    At most ``workers`` items are being read or wait for work, one is worked on, and ``workers``
+    are being written or finished. Errors other than ``MbnasError`` end the pipeline.
 
     Args:
-        items: What there is to do.
+        items: The items to process.
         read: Called in a thread.
-        work: Called here, with what was read.
-        write: Called in a thread, with what was made.
-        workers: How many threads read, and how many write, 1 or more.
+        work: Called in this thread, with the result of ``read``.
+        write: Called in a thread, with the result of ``work``.
+        workers: Number of threads that read, and of threads that write, 1 or more.
     """
     waiting = iter(items)
     reading: deque[tuple[Item, Future[Read]]] = deque()
@@ -60,7 +60,7 @@ def overlapped(
                 yield item, error
             else:
                 writing.append((item, made))
-            del being_read  # and what was read with it
+            del being_read  # frees its result
     finally:
         for pool in (readers, writers):
             pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Cases predicted one after the other, each to its files, and on after an interruption."""
+"""Predict cases one after another, each to its files; resume after an interruption."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from mbnas.prediction.cases.overlay_picture import draw_overlay
 from mbnas.prediction.cases.pipeline import overlapped
 from mbnas.prediction.cases.prediction_options import CaseFiles, Destination, PredictionOptions
 from mbnas.prediction.cases.prediction_record import open_record
-from mbnas.prediction.image_warnings import concerns_about
+from mbnas.prediction.image_warnings import image_warnings
 from mbnas.prediction.predictor import Predictor, Segmentation
 
-Tell = Callable[[str, str], None]
-"""Called with a case's name and what someone should know about it."""
+Warn = Callable[[str, str], None]
+"""Called with a case's name and a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseCounts:
-    """What came of all cases.
+    """The results of all cases.
 
     Attributes:
-        predicted: Names of those predicted now.
-        skipped: Of those that were predicted before.
-        failed: Why others could not be, by name.
+        predicted: Names of the cases predicted now.
+        skipped: Names of the cases predicted before.
+        failed: Errors of the other cases, by name.
     """
 
     predicted: tuple[str, ...]
@@ -57,23 +57,23 @@ def predict_cases(
     workers: int = 1,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
-    warn: Tell | None = None,
+    warn: Warn | None = None,
 ) -> CaseCounts:
-    """Predict what is not predicted yet; a case that cannot be is told of, and the others go on.
+    """Predict the cases that are not predicted yet; a failed case does not stop the others.
 
     Args:
-        predictor: As the options ask for it.
-        cases: What to predict.
-        destination: Where to.
-        options: What to write of each.
-        workers: How many cases are read, and how many written, while one is predicted.
-        overwrite: Whether what is there may be replaced.
-        progress: Told of every case done.
-        warn: Told of images that are unlike those of training.
+        predictor: Loaded with the same options.
+        cases: The cases to predict.
+        destination: Where predictions go.
+        options: What to write for each case.
+        workers: Number of cases that are read, and written, while one is predicted.
+        overwrite: Whether existing files may be replaced.
+        progress: Called after each case.
+        warn: Called for images that differ from those of training.
 
     Raises:
-        UsageError: if something would be replaced that may not be.
-        WriteError: if nothing can be written there; what was predicted so far is kept.
+        UsageError: if a file would be replaced that may not be.
+        WriteError: if the destination cannot be written; finished predictions are kept.
     """
     record = open_record(destination, predictor.card, options, cases, overwrite=overwrite)
     files = {case.name: destination.files(case, options) for case in cases}
@@ -81,8 +81,8 @@ def predict_cases(
     left = [case for case in cases if case.name not in skipped]
     ready_folder(destination.folder)
     record.begin()
-    report = progress or (lambda done, total: None)
-    report(len(skipped), len(cases))
+    if progress is not None:
+        progress(len(skipped), len(cases))
     predicted: list[str] = []
     failed: dict[str, str] = {}
     for case, outcome in overlapped(
@@ -93,18 +93,19 @@ def predict_cases(
         workers=workers,
     ):
         if isinstance(outcome, WriteError) and outcome.of_place:
-            raise outcome  # other cases would be predicted in vain
+            raise outcome  # no other case could be written
         if isinstance(outcome, MbnasError):
             failed[case.name] = str(outcome)
             record.enter(case, status="failed", error=str(outcome))
         else:
             predicted.append(case.name)
-            concerns = concerns_about(predictor.card, outcome.geometry)
-            record.enter(case, status="predicted", **_facts(outcome, files[case.name], concerns))
-            for concern in concerns:
+            found = image_warnings(predictor.card, outcome.geometry)
+            record.enter(case, status="predicted", **_facts(outcome, files[case.name], found))
+            for warning in found:
                 if warn is not None:
-                    warn(case.name, concern)
-        report(len(skipped) + len(predicted) + len(failed), len(cases))
+                    warn(case.name, warning)
+        if progress is not None:
+            progress(len(skipped) + len(predicted) + len(failed), len(cases))
     return CaseCounts(predicted=tuple(predicted), skipped=skipped, failed=failed)
 
 
@@ -137,7 +138,7 @@ def _segment(
 def _write(
     predictor: Predictor, files: dict[str, CaseFiles], case: InputCase, made: _Made
 ) -> _Written:
-    """Write a case's files; the label map last, so that where it is the others are."""
+    """Write a case's files; the label map is last, so that it exists only with the others."""
     volume, segmentation, to = made.volume, made.segmentation, files[case.name]
     geometry, placement = volume.geometry, volume.placement
     if to.probabilities is not None and segmentation.probabilities_XYZK is not None:
@@ -160,11 +161,11 @@ def _write(
     return _Written(geometry=geometry, seconds=time.monotonic() - made.began)
 
 
-def _facts(written: _Written, files: CaseFiles, concerns: tuple[str, ...]) -> dict[str, object]:
+def _facts(written: _Written, files: CaseFiles, warnings: tuple[str, ...]) -> dict[str, object]:
     return {
         "files": [each.name for each in files.all],
         "shape": list(written.geometry.shape_xyz),
         "spacing_mm": list(written.geometry.spacing_mm),
-        "warnings": list(concerns),
+        "warnings": list(warnings),
         "seconds": round(written.seconds, 3),
     }

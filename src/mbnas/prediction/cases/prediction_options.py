@@ -1,4 +1,4 @@
-"""What is asked for of a prediction, beside the label map, and where it goes."""
+"""The options of a prediction, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ RECORD = "prediction.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionOptions:
-    """What is to be made of every case.
+    """What to write for every case besides the label map.
 
     Attributes:
-        tta: Whether to average over reversed slices.
-        keep_largest: Whether to keep the largest component of each class alone.
-        probabilities: Whether to write those of all classes.
-        uncertainty: Whether to write how undecided they are.
+        tta: Whether to average over flipped slices.
+        keep_largest: Whether to keep only the largest component of each class.
+        probabilities: Whether to write the probabilities of all classes.
+        uncertainty: Whether to write their entropy.
         overlay: Whether to draw the labels over the image.
     """
 
@@ -33,12 +33,12 @@ class PredictionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFiles:
-    """The files of one case; those not asked for are ``None``.
+    """The files of one case; those not requested are ``None``.
 
     Attributes:
         labels: The label map.
-        probabilities: Of all classes, in one 4D file, background first.
-        uncertainty: How undecided they are.
+        probabilities: Probabilities of all classes, in one 4D file, background first.
+        uncertainty: Their entropy.
         overlay: A picture.
     """
 
@@ -52,8 +52,8 @@ class CaseFiles:
         """Return the files of the case whose label map is ``labels``."""
         stem = without_suffix(labels.name)
 
-        def beside(ending: str, asked_for: bool) -> Path | None:
-            return labels.with_name(f"{stem}_{ending}") if asked_for else None
+        def beside(ending: str, is_requested: bool) -> Path | None:
+            return labels.with_name(f"{stem}_{ending}") if is_requested else None
 
         return cls(
             labels=labels,
@@ -64,18 +64,18 @@ class CaseFiles:
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """Every file asked for, the label map first."""
+        """All requested files, the label map first."""
         files = (self.labels, self.probabilities, self.uncertainty, self.overlay)
         return tuple(each for each in files if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where predictions go: a folder, or a file of one case alone.
+    """Where predictions go: a folder, or a file for a single case.
 
     Attributes:
         path: The folder or the file.
-        is_folder: Which of the two.
+        is_folder: Whether it is a folder.
     """
 
     path: Path
@@ -83,30 +83,30 @@ class Destination:
 
     @classmethod
     def of(cls, path: Path, *, is_folder: bool) -> Destination:
-        """Return the place for a folder's predictions or a file's.
+        """Return the destination for a folder's predictions or a file's.
 
         Raises:
-            UsageError: if what is there, or the name, is of the other kind.
+            UsageError: if the path or its name is of the other kind.
         """
         if is_folder and (path.is_file() or is_nifti(path.name)):
-            raise UsageError(f"{path} is no folder: predictions of a folder go to a folder.")
+            raise UsageError(f"{path} is not a folder: predictions of a folder go to a folder.")
         if not is_folder and (path.is_dir() or not is_nifti(path.name)):
             raise UsageError(
-                f"{path} is no file for a label map: the prediction of a file goes to a file named "
+                f"{path} cannot be a label map: the prediction of a file goes to a file named "
                 ".nii or .nii.gz."
             )
         return cls(path=path, is_folder=is_folder)
 
     @property
     def record(self) -> Path:
-        """The file that says what was predicted, by what and how."""
+        """The file with the record of predictions."""
         if self.is_folder:
             return self.path / RECORD
         return self.path.with_name(f"{without_suffix(self.path.name)}_{RECORD}")
 
     @property
     def folder(self) -> Path:
-        """Where all files lie."""
+        """The folder of all files."""
         return self.path if self.is_folder else self.path.parent
 
     def files(self, case: InputCase, options: PredictionOptions) -> CaseFiles:

@@ -1,7 +1,7 @@
-"""What stands beside predictions: by which model and options they were made, case by case.
+"""The record of predictions in a folder: their model, their options, and each case.
 
-It is written before the first case and after every one, so that the same command goes on
-where it was interrupted, and predictions of two models never mix in one folder.
+It is written before the first case and after each case, so that the same command can resume after
+an interruption, and predictions of two models never mix in one folder.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _ENDINGS = (*SUFFIXES, "_overlay.png")
 
 @dataclass(slots=True, kw_only=True)
 class PredictionRecord:
-    """What is known of the predictions in one place.
+    """The record of the predictions in one destination.
 
     Attributes:
         path: Its file.
-        model: What identifies the model and its members.
-        options: What was asked for.
-        notice: What the predictions may be used for.
-        cases: What was done of each, by name.
-        files: Names of all predictions, those included that are not written yet.
-        former: Files that an earlier record lists and this one replaces.
+        model: Identifies the model and its members.
+        options: The options of the prediction.
+        notice: The permitted use of the predictions.
+        cases: The result of each case, by name.
+        files: Names of all predictions, including those not yet written.
+        former: Files of an earlier record that this one replaces.
     """
 
     path: Path
@@ -49,14 +49,14 @@ class PredictionRecord:
     former: tuple[Path, ...] = ()
 
     def begin(self) -> None:
-        """Remove what is replaced, so that nothing of it stays beside the new, and write."""
+        """Remove the files that are replaced, and write the record."""
         for path in self.former:
             with writing(path):
                 path.unlink(missing_ok=True)
         self.write()
 
     def is_done(self, case: InputCase, files: CaseFiles) -> bool:
-        """Say whether a case was predicted from these very images and all its files are there."""
+        """Return whether a case was predicted from the same images and all its files exist."""
         known = self.cases.get(case.name)
         return (
             isinstance(known, dict)
@@ -66,12 +66,12 @@ class PredictionRecord:
         )
 
     def enter(self, case: InputCase, **facts: object) -> None:
-        """Write down what was done of a case."""
+        """Record the result of a case."""
         self.cases[case.name] = {"images": images_of(case), **facts}
         self.write()
 
     def write(self) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         values = {
             "format_version": FORMAT_VERSION,
             "notice": self.notice,
@@ -92,18 +92,18 @@ def open_record(
     *,
     overwrite: bool,
 ) -> PredictionRecord:
-    """Return the record to go on with, of which nothing is written yet.
+    """Return the record to continue with; it is not written yet.
 
     Args:
         destination: Where predictions go.
-        card: Of the model, with the members that predict.
-        options: What is asked for.
-        cases: All that are to be predicted.
-        overwrite: Whether predictions of another model or options, and files that are none,
-            may be replaced.
+        card: The model's card, with the members that predict.
+        options: The options of the prediction.
+        cases: All cases to predict.
+        overwrite: Whether predictions of another model or options, and other files, may be
+            replaced.
 
     Raises:
-        UsageError: if something would be replaced that may not be.
+        UsageError: if a file would be replaced that may not be.
     """
     record = PredictionRecord(
         path=destination.record,
@@ -121,14 +121,14 @@ def open_record(
     if there is None:
         if (taken := next((each for each in targets if each.exists()), None)) is not None:
             raise UsageError(
-                f"{taken} is there already, and {destination.record.name} does not say that it was "
-                "predicted here. Choose another place, or add --overwrite."
+                f"{taken} exists already, and {destination.record.name} does not list it as a "
+                "prediction. Choose another destination, or add --overwrite."
             )
         return record
     if differences := _differences(there, record):
         raise UsageError(
-            f"{destination.path} holds predictions made otherwise: {'; '.join(differences)}. "
-            "Choose another place, or replace them with --overwrite."
+            f"{destination.path} holds predictions made differently: {'; '.join(differences)}. "
+            "Choose another destination, or replace them with --overwrite."
         )
     record.cases.update(there["cases"])
     record.files = tuple(sorted({*record.files, *_names_in(there)}))
@@ -136,13 +136,13 @@ def open_record(
 
 
 def predictions_in(destination: Destination) -> tuple[Path, ...]:
-    """Return the files that a record says were predicted, or were about to be."""
+    """Return the files that a record lists as predictions, finished or planned."""
     there = _read(destination.record)
     return tuple(destination.folder / name for name in _names_in(there)) if there else ()
 
 
 def model_identity(card: ModelCard) -> dict[str, Any]:
-    """Return what tells a model from all others."""
+    """Return what identifies a model."""
     return {
         "network": card.network,
         "dataset": card.dataset,
@@ -158,7 +158,7 @@ def model_identity(card: ModelCard) -> dict[str, Any]:
 
 
 def images_of(case: InputCase) -> list[dict[str, Any]]:
-    """Return what tells whether a case's images have changed since."""
+    """Return facts of a case's images that show whether they have changed."""
     found: list[dict[str, Any]] = []
     for path in case.images:
         try:
@@ -172,7 +172,7 @@ def images_of(case: InputCase) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return what a record says; ``None`` if there is none, or nothing to go by."""
+    """Return a record's content; ``None`` if it is absent or not usable."""
     try:
         facts = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -185,14 +185,14 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _files_of(
     there: Mapping[str, Any], destination: Destination, cases: tuple[InputCase, ...]
 ) -> tuple[Path, ...]:
-    """Return the files that a record lists, as far as they can be predictions."""
+    """Return the listed files that can be predictions."""
     images = {os.path.realpath(path) for case in cases for path in case.images}
     paths = (destination.folder / name for name in _names_in(there))
     return tuple(path for path in paths if os.path.realpath(path) not in images)
 
 
 def _names_in(there: Mapping[str, Any]) -> list[str]:
-    """Return the names of predictions that a record lists, as far as they can be some."""
+    """Return the listed names that can be those of predictions."""
     lists = [there.get("files"), *(_part(case, "files") for case in there["cases"].values())]
     names = {
         name
@@ -209,7 +209,7 @@ def _part(facts: object, key: str) -> object:
 
 
 def _differences(there: Mapping[str, Any], here: PredictionRecord) -> list[str]:
-    """Return in words how predictions that are there were made otherwise."""
+    """Return how existing predictions were made differently, as text."""
     found = []
     if there["model"] != here.model:
         network = there["model"].get("network")
@@ -231,6 +231,6 @@ def _spare_images(targets: list[Path], cases: tuple[InputCase, ...]) -> None:
     for target in targets:
         if os.path.realpath(target) in images:
             raise UsageError(
-                f"{target} is an image to be predicted, which its own prediction would replace. "
-                "Choose another place for predictions."
+                f"{target} is an image to predict, which its prediction would replace. "
+                "Choose another destination for predictions."
             )

@@ -1,4 +1,4 @@
-"""Where the model is that a person names: a folder of its own, or one of a study's."""
+"""Find the folder of a model: given directly, or by a name in a study."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def find_model(path: Path, name: str | None = None) -> Path:
 
     Args:
         path: The folder itself, or a study, whose models are in ``weights``.
-        name: Which of a study's models; if ``None``, the only one or the one called ``best``.
+        name: Name of one of a study's models; if ``None``, the only one or ``best``.
 
     Raises:
-        ModelError: if there is none of that name, none at all, or several and no name.
+        ModelError: if there is no such model, or there are several and no name is given.
     """
     if (path / CARD).is_file():
         if name is not None:
             raise ModelError(
-                f"{path} is a model itself, so there is no {name} to choose in it: leave the name "
-                "out, or give the study."
+                f"{path} is itself a model, so it has no model {name}: omit the name, "
+                "or give the study."
             )
         return path
     if not path.is_dir():
-        raise ModelError(f"{path} is no folder: give a study, or the folder of a model.")
+        raise ModelError(f"{path} is not a folder: give a study, or the folder of a model.")
     found = sorted(card.parent.name for card in (path / WEIGHTS).glob(f"[!.]*/{CARD}"))
     if not found:
         raise ModelError(f"{path} holds no trained model. Train one with: mbnas train {path}")

@@ -1,4 +1,4 @@
-"""The members of a model as functions from images to logits, whatever runs them.
+"""The members of a model as functions from images to logits, in torch or onnxruntime.
 
 Shape suffixes: B batch, C channels, K classes, H height, W width.
 """
@@ -14,20 +14,20 @@ from mbnas.prediction.model.runner import Run
 def load_members(
     folder: Path, card: ModelCard, *, device: str = "auto", trust_modules: bool = False
 ) -> list[Run]:
-    """Return what runs each member of a model.
+    """Return the functions that run each member of a model.
 
     Args:
-        folder: The model's.
-        card: Its card.
-        device: Where to run, as torch names it; ``auto`` is CUDA where there is one. Models
-            exported to ONNX run where onnxruntime does.
+        folder: The model's folder.
+        card: The model's card.
+        device: Where to run, as torch names it; ``auto`` is CUDA if available. For models
+            exported to ONNX, onnxruntime chooses the device.
         trust_modules: Whether a ``module:`` network may be imported, which runs its code.
 
     Raises:
         ModelError: if the weights are absent, damaged or of another network.
         ConfigurationError: if there is no such device.
     """
-    if card.format == "onnx":  # which needs no torch, and the other no onnxruntime
+    if card.format == "onnx":  # needs no torch; the other needs no onnxruntime
         from mbnas.prediction.model.onnx_members import load_onnx_members
 
         return load_onnx_members(folder, card)

@@ -1,8 +1,8 @@
-"""A model's card: everything but the weights that using it elsewhere needs, as one JSON file.
+"""A model's card: a JSON file with everything except the weights that using the model needs.
 
-A model is a folder: ``model.json``, and the weights of each of its members in a file of its
-own. The card is written last, so a folder that has one is complete; it names every file's
-hash, so that a damaged or exchanged one is refused. No file of a model holds code.
+A model is a folder with ``model.json`` and one file of weights for each member. The card is written
+last, so a folder with a card is complete. It has every file's hash, so that damaged or exchanged
+files are refused. No file of a model contains code.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Member:
 
     Attributes:
         file: Name of its weights in the model's folder.
-        sha256: Of that file, in hexadecimal digits.
-        fold: Which fold it did not learn from; ``None`` if it learned from all patients.
-        unseen: Patients of whom it learned nothing, sorted.
+        sha256: SHA-256 of that file, in hexadecimal digits.
+        fold: The fold that it was not trained on; ``None`` if it was trained on all patients.
+        unseen: Patients that it was not trained on, sorted.
     """
 
     file: str
@@ -54,7 +54,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What a model is, and how images are prepared for it.
+    """A model, and how images are prepared for it.
 
     Attributes:
         network: The architecture's text.
@@ -64,21 +64,20 @@ class ModelCard:
         normalisation: How each channel is normalised.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
-        flips: Whether height and width were reversed in training, as they then may be in
-            prediction.
-        mirrored_classes: What the background and each class is in a slice that is reversed left
-            to right; empty if no class changes places.
-        spacing_mm: Median spacing of the volumes it learned from, along the canonical axes.
+        flips: Whether training reversed height and width, so that prediction may too.
+        mirrored_classes: What the background and each class becomes in a slice flipped left to
+            right; empty if no class changes places.
+        spacing_mm: Median spacing of the training volumes, along the canonical axes.
         precision: In which it was trained.
-        format: Of the members' files.
+        format: Format of the members' files.
         members: One or more; their probabilities are averaged.
         dataset: Name of the dataset.
-        training: The protocol that it followed, section by section.
-        versions: Of the packages that made it.
-        notice: What it may be used for.
+        training: The training protocol, by section.
+        versions: Versions of the packages that made it.
+        notice: Its permitted use.
 
     Raises:
-        ModelError: if a value cannot be.
+        ModelError: if a value breaks its rule.
     """
 
     network: str
@@ -121,7 +120,7 @@ class ModelCard:
         }
         for rule, holds in rules.items():
             if not holds:
-                raise ModelError(f"A model's {rule}, which is not so here.")
+                raise ModelError(f"A model's {rule}, but this model breaks that rule.")
 
     def _has_pairs(self) -> bool:
         mirrored = self.mirrored_classes
@@ -133,7 +132,7 @@ class ModelCard:
 
     @property
     def left_right_dim(self) -> int | None:
-        """Which dimension of a slice is the left-right axis: height, 0, or none."""
+        """The dimension of a slice that is the left-right axis: height, 0, or ``None``."""
         return None if self.slice_axis == 0 else 0
 
     @property
@@ -143,7 +142,7 @@ class ModelCard:
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
-        """How each channel is normalised, by the name of it."""
+        """The normalisation scheme of each channel."""
         return tuple(channel.scheme for channel in self.normalisation)
 
     @property
@@ -151,7 +150,7 @@ class ModelCard:
         """The network as a value.
 
         Raises:
-            UsageError: if its text names none.
+            UsageError: if its text does not describe an architecture.
         """
         return parse_architecture(self.network)
 
@@ -161,10 +160,10 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelCard:
-        """Return the card that ``text`` spells; the inverse of :meth:`to_json`.
+        """Return the card in ``text``; the inverse of :meth:`to_json`.
 
         Raises:
-            ModelError: if it spells none.
+            ModelError: if the text is not a card.
         """
         try:
             facts = json.loads(text)
@@ -196,7 +195,9 @@ class ModelCard:
                 notice=str(facts["notice"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ModelError(f"it is no model's card ({type(error).__name__}: {error}).") from error
+            raise ModelError(
+                f"it is not a model's card ({type(error).__name__}: {error})."
+            ) from error
         except RecursionError:
             raise ModelError("it is nested too deeply for a model's card.") from None
 
@@ -205,7 +206,7 @@ def read_card(folder: Path) -> ModelCard:
     """Return the card of the model in a folder.
 
     Raises:
-        ModelError: if there is none, or it is damaged.
+        ModelError: if there is no card, or it is damaged.
     """
     path = folder / CARD
     try:
@@ -225,15 +226,15 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Write a model's card, whole or not at all: last of all that a model has."""
+    """Write a model's card atomically, after all other files of the model."""
     write_text(folder / CARD, card.to_json())
 
 
 def checked_file(folder: Path, member: Member) -> Path:
-    """Return the path of a member's weights, once they are what the card says.
+    """Return the path of a member's weights, after checking their hash.
 
     Raises:
-        ModelError: if the file is absent or another than the card names.
+        ModelError: if the file is absent, damaged or of another model.
     """
     path = folder / member.file
     try:

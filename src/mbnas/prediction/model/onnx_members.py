@@ -1,4 +1,4 @@
-"""Members of a model in ONNX format, run by onnxruntime: no torch is needed, nor loaded.
+"""The members of a model in ONNX format, run by onnxruntime without torch.
 
 Shape suffixes: B batch, C channels, K classes, H height, W width.
 """
@@ -17,13 +17,13 @@ from mbnas.prediction.model.model_card import ModelCard, checked_file
 from mbnas.prediction.model.runner import Run
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-_ERRORS_ALONE = 3
+_ONLY_ERRORS = 3
 
 
 def load_onnx_members(folder: Path, card: ModelCard) -> list[Run]:
-    """Return what runs each member of a model in onnxruntime.
+    """Return the functions that run each member of a model in onnxruntime.
 
-    They run on a CUDA device where onnxruntime has one, and on the CPU elsewhere.
+    They run on a CUDA device if onnxruntime supports one, else on the CPU.
 
     Raises:
         ModelError: if onnxruntime is not installed, or a file is absent, damaged or of
@@ -34,7 +34,7 @@ def load_onnx_members(folder: Path, card: ModelCard) -> list[Run]:
 
 
 def import_onnx_package(name: str) -> Any:
-    """Return one of the packages that models in ONNX format need.
+    """Import and return one of the packages for models in ONNX format.
 
     Raises:
         ModelError: if it is not installed.
@@ -56,7 +56,7 @@ def _runner(onnxruntime: Any, path: Path, card: ModelCard) -> Run:
     expected = [(interface.in_channels, 4), (interface.num_classes, 4)]
     if found != expected:
         raise ModelError(
-            f"{path} is another network than the card names: it must take images of "
+            f"{path} is not the network that the card describes: it must take images of "
             f"{interface.in_channels} channels and give logits of {interface.num_classes} classes."
         )
     name = inputs[0].name
@@ -72,19 +72,19 @@ def _runner(onnxruntime: Any, path: Path, card: ModelCard) -> Run:
 
 def _session(onnxruntime: Any, path: Path) -> Any:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ALONE
+    options.log_severity_level = _ONLY_ERRORS
     available = onnxruntime.get_available_providers()
     providers = [each for each in _PROVIDERS if each in available]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's own have no base in common
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise ModelError(
             f"{path} holds no network that onnxruntime can run: {_first_line(error)}"
         ) from error
 
 
 def _dims(value: Any) -> tuple[Any, int]:
-    """Return the channels of an input or output, and how many dims it has."""
+    """Return the channels and the number of dimensions of an input or output."""
     return (value.shape[1] if len(value.shape) > 1 else None), len(value.shape)
 
 

@@ -1,4 +1,4 @@
-"""What runs one member of a model, whatever its format.
+"""The type of functions that run one member of a model.
 
 Shape suffixes: B batch, C channels, K classes, H height, W width.
 """

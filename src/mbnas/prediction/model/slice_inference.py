@@ -1,13 +1,12 @@
-"""How a network computes logits of slices: in which parts, threads and precision.
+"""Logits of slices from a torch network: the parts, threads and precision of the computation.
 
-A bundle for MONAI ships this module: its label maps are those of mbnas to the last voxel.
+MONAI bundles contain this module, so that they give the same label maps as mbnas.
 
-Shape suffixes: B batch, C channels, K classes, H height, W width: sides need not be equal.
+Shape suffixes: B batch, C channels, K classes, H height, W width; sides may differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -17,25 +16,21 @@ from jaxtyping import Float32
 from torch import nn
 
 from mbnas.network.operations.memory_layout import channels_last, placed
+from mbnas.prediction.model.runner import Run
 from mbnas.training.device.processor import is_fast_at_bfloat16, num_cores
 
-Compute = Callable[
-    [Float32[np.ndarray, "batch channels height width"]],
-    Float32[np.ndarray, "batch classes height width"],
-]
 
+def torch_runner(network: nn.Module, device: torch.device, precision: str) -> Run:
+    """Return a function that runs a network on prepared slices.
 
-def computing(network: nn.Module, device: torch.device, precision: str) -> Compute:
-    """Return the function from prepared slices to logits that a network is.
-
-    On a CPU each part of a batch is computed by one thread, a core a part, which beats threads
-    inside each operation: slices are small, and where the cores are busy those threads wait for
-    one another. bfloat16 is left to devices that are fast at it.
+    On a CPU a batch is split into one part per core, each computed by one thread. That is faster
+    than threads within operations: slices are small, and on busy cores such threads wait for one
+    another. bfloat16 is used only on devices that are fast at it.
 
     Args:
         network: With its weights; it is moved to the device.
         device: Where to compute.
-        precision: ``float32`` or ``bfloat16``, in which it was trained.
+        precision: ``float32`` or ``bfloat16``, in which the network was trained.
     """
     network = placed(network, device).eval()
     lower = precision == "bfloat16" and is_fast_at_bfloat16(device)
@@ -63,11 +58,11 @@ def computing(network: nn.Module, device: torch.device, precision: str) -> Compu
 
 @cache
 def _cores() -> ThreadPoolExecutor:
-    """Return the threads of this process that compute on its CPU cores, one for each."""
-    return ThreadPoolExecutor(num_cores(), "prediction", initializer=_compute_alone)
+    """Return this process's threads for computing, one per core."""
+    return ThreadPoolExecutor(num_cores(), "prediction", initializer=_set_up_thread)
 
 
-def _compute_alone() -> None:
-    """Have this thread compute by itself, and take subnormal numbers for zero, as in training."""
+def _set_up_thread() -> None:
+    """Let torch use only this thread, and treat subnormal numbers as zero, as in training."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

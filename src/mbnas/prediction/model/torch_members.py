@@ -18,7 +18,7 @@ from mbnas.network.architecture import Architecture, LibraryNetwork, is_own
 from mbnas.network.build import build_network
 from mbnas.prediction.model.model_card import Member, ModelCard, checked_file
 from mbnas.prediction.model.runner import Run
-from mbnas.prediction.model.slice_inference import computing
+from mbnas.prediction.model.slice_inference import torch_runner
 from mbnas.training.device.device_setup import keep_large_blocks, resolve_device
 from mbnas.training.device.out_of_memory import memory_errors
 from mbnas.training.final.weights_file import load_weights
@@ -31,7 +31,7 @@ def load_network(
 
     Raises:
         ModelError: if the weights are absent, damaged or of another network, or the network is
-            a user's own module and not trusted.
+            a user's own module that is not trusted.
     """
     path = checked_file(folder, member)
     network = build_empty(card, trust_modules=trust_modules)
@@ -43,12 +43,12 @@ def build_empty(card: ModelCard, *, trust_modules: bool = False) -> nn.Module:
     """Return a model's network with random weights.
 
     Raises:
-        ModelError: if it cannot be built, or is a user's own module and not trusted.
+        ModelError: if it cannot be built, or is a user's own module that is not trusted.
     """
     if is_own(card.network) and not trust_modules:
         raise ModelError(
             f"The model's network is {card.network}, whose code would be run: if you trust it, "
-            "say so with --trust-module."
+            "add --trust-module."
         )
     try:
         return build_network(
@@ -63,7 +63,7 @@ def build_empty(card: ModelCard, *, trust_modules: bool = False) -> nn.Module:
 def load_torch_members(
     folder: Path, card: ModelCard, *, device: str = "auto", trust_modules: bool = False
 ) -> list[Run]:
-    """Return what runs each member of a model in torch.
+    """Return the functions that run each member of a model in torch.
 
     Raises:
         ModelError: as :func:`load_network`.
@@ -79,8 +79,8 @@ def load_torch_members(
 
 
 def _runner(network: nn.Module, card: ModelCard, device: str) -> Run:
-    """Return what runs a network on slices, and says in one sentence if memory runs out."""
-    compute = computing(network, torch.device(device), card.precision)
+    """Return a function that runs a network on slices, with one-line out-of-memory errors."""
+    compute = torch_runner(network, torch.device(device), card.precision)
 
     def run(
         images_BCHW: Float32[np.ndarray, "batch channels height width"],
@@ -92,7 +92,7 @@ def _runner(network: nn.Module, card: ModelCard, device: str) -> Run:
 
 
 def _without_download(architecture: Architecture) -> Architecture:
-    """Return a network whose pretrained weights, about to be overwritten, are not fetched."""
+    """Return a network without pretrained weights, to avoid a needless download."""
     if isinstance(architecture, LibraryNetwork):
         return replace(architecture, weights=None)
     return architecture

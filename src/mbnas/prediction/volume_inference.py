@@ -1,0 +1,131 @@
+"""Class probabilities of a volume's voxels, from networks that predict its slices.
+
+MONAI bundles contain this module, so that they give the same label maps as mbnas.
+
+Shape suffixes: C channels, XYZ canonical voxels, B batch (of slices), K classes, S side of a
+slice, H height and W width of a slice on its voxels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float32
+
+from mbnas.data.datasets.normalisation import (
+    Normalisation,
+    Scheme,
+    normalise,
+    of_volume,
+    outside_range,
+)
+from mbnas.data.images.geometry import Geometry
+from mbnas.data.slices.plane_transform import PlaneTransform
+from mbnas.errors import DatasetError, ModelError
+from mbnas.prediction.model.runner import Run
+from mbnas.prediction.probabilities import softmax
+
+_PIXELS = 2**19
+_MOST_SLICES = 64
+
+
+def check_intensities(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"], schemes: Sequence[Scheme], name: str
+) -> None:
+    """Check that a volume's intensities are finite and within the range of its normalisation.
+
+    Args:
+        voxels_CXYZ: The volume.
+        schemes: The normalisation scheme of each channel.
+        name: The volume's name in errors.
+
+    Raises:
+        DatasetError: if they are not.
+    """
+    num_bad = sum(
+        plane.size - int(np.isfinite(plane).sum())
+        for voxels_XYZ in voxels_CXYZ
+        for plane in voxels_XYZ
+    )
+    if num_bad:
+        raise DatasetError(
+            f"{name} holds {num_bad} voxels that are not finite (nan or infinite): "
+            "intensities are finite numbers. Replace them."
+        )
+    if what := outside_range(voxels_CXYZ, schemes):
+        raise DatasetError(f"{name} {what}")
+
+
+def predicted_blocks(
+    voxels_CXYZ: Float32[np.ndarray, "channel x y z"],
+    geometry: Geometry,
+    *,
+    slice_axis: int,
+    slice_size: int,
+    normalisation: Normalisation,
+    predict: Callable[
+        [Float32[np.ndarray, "batch channels side side"]],
+        Float32[np.ndarray, "batch classes side side"],
+    ],
+) -> Iterator[tuple[slice, Float32[np.ndarray, "batch classes height width"]]]:
+    """Yield consecutive slices of a volume, and the class probabilities of their voxels.
+
+    Slices are prepared and predicted in batches, so memory does not grow with their number.
+
+    Args:
+        voxels_CXYZ: Intensities in canonical orientation.
+        geometry: The volume's grid.
+        slice_axis: Canonical axis that the volume is cut across.
+        slice_size: Side of the prepared slices in pixels.
+        normalisation: How each channel is normalised.
+        predict: From prepared slices to class probabilities.
+    """
+    plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
+    scalings = of_volume(voxels_CXYZ, normalisation)
+    batch = min(_MOST_SLICES, max(1, _PIXELS // slice_size**2))
+    for start in range(0, plane.num_slices, batch):
+        place = slice(start, min(start + batch, plane.num_slices))
+        block_BCHW = slices_across(voxels_CXYZ, slice_axis + 1, place)
+        block_CXYZ = np.moveaxis(block_BCHW, 0, slice_axis + 1)
+        images_BCSS = plane.images(normalise(block_CXYZ, scalings))
+        yield place, plane.restore(predict(images_BCSS))
+
+
+def mean_probabilities(
+    members: Sequence[Run],
+    images_BCSS: Float32[np.ndarray, "batch channels side side"],
+    *,
+    flips: Sequence[tuple[int, ...]] = ((),),
+    mirrored: Callable[[tuple[int, ...]], Sequence[int]] | None = None,
+) -> Float32[np.ndarray, "batch classes side side"]:
+    """Return the mean of the members' class probabilities over flips of the slices.
+
+    Args:
+        members: From prepared slices to logits, one or more.
+        images_BCSS: Prepared slices.
+        flips: The dimensions that each flip reverses; by default slices are not flipped.
+        mirrored: Returns what each class becomes in a flip, empty if no class changes places.
+
+    Raises:
+        ModelError: if a logit is not finite.
+    """
+    total: np.ndarray | float = 0.0
+    for dims in flips:
+        classes = list(mirrored(dims)) if mirrored is not None else []
+        images = np.ascontiguousarray(np.flip(images_BCSS, dims))
+        for run in members:
+            probabilities = np.flip(softmax(run(images)), dims)
+            total = total + (probabilities[:, classes] if classes else probabilities)
+    mean: np.ndarray = np.asarray(total) / np.float32(len(flips) * len(members))
+    if not np.isfinite(mean).all():
+        raise ModelError(
+            "The network's logits are not finite for this image, so no class is the most likely. "
+            "Look at the image's intensities, or use another model."
+        )
+    return mean
+
+
+def slices_across(array: np.ndarray, axis: int, place: slice) -> np.ndarray:
+    """Return consecutive slices across an axis as a view, with that axis first."""
+    return np.moveaxis(array, axis, 0)[place]
