@@ -1,4 +1,4 @@
-"""Configurations: layers, text and back, and the sentence for each thing that cannot be."""
+"""Configurations: layers, text and back, and errors."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def test_a_preset_sets_its_keys_and_leaves_the_rest():
     assert built.augmentation == Configuration(dataset="").augmentation
 
 
-def test_later_layers_lie_on_top():
+def test_later_layers_replace_earlier_ones():
     below = {"dataset": "/data", "training": {"epochs": 7, "batch_size": 5}}
     built = build(merge(preset_layer("paper"), below, {"training": {"epochs": 9}}))
     assert (built.training.epochs, built.training.batch_size) == (9, 5)
@@ -33,7 +33,7 @@ def test_later_layers_lie_on_top():
 
 
 @given(LAYERS, LAYERS, LAYERS)
-def test_layers_are_laid_one_after_another_and_stay_as_they_were(first, second, third):
+def test_merging_is_associative_and_does_not_change_layers(first, second, third):
     kept = str((first, second, third))
     assert merge(first, second, third) == merge(merge(first, second), third)
     assert merge(first, second).keys() == first.keys() | second.keys()
@@ -56,7 +56,7 @@ def test_merging_a_layer_with_itself_is_that_layer():
     name=st.sampled_from(["mixed", "micro"]),
     topologies=st.none() | st.integers(1, 100),
 )
-def test_text_and_back_is_the_same_configuration(
+def test_a_configuration_survives_the_round_trip_through_text(
     seed, folds, kernels, learning_rate, steps, pattern, searcher, name, topologies
 ):
     made = build(
@@ -74,7 +74,7 @@ def test_text_and_back_is_the_same_configuration(
 
 
 @pytest.mark.parametrize("preset", ["paper", "quick"])
-def test_presets_survive_the_text(preset):
+def test_presets_survive_the_round_trip_through_text(preset):
     made = build(merge(preset_layer(preset), {"dataset": "/data"}))
     assert build(parse_toml(made.to_toml(), source="study.toml")) == made
 
@@ -105,7 +105,7 @@ def test_an_assignment_is_a_layer(text, layer):
     assert assignment_layer(text) == layer
 
 
-def test_a_value_that_spans_lines_is_one_plain_word():
+def test_a_value_of_several_lines_is_a_plain_word():
     layer = assignment_layer("data.patient_pattern=1\nvalue2 = 3")
     assert layer == {"data": {"patient_pattern": "1\nvalue2 = 3"}}
 
@@ -115,7 +115,7 @@ def test_an_assignment_needs_an_equals_sign():
         assignment_layer("training.epochs")
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_an_unknown_key_names_the_nearest(key, nearest):
     assert message.endswith(f" does not exist. The nearest that does is {nearest}.")
 
 
-def test_a_key_like_no_other_names_none():
+def test_a_key_unlike_all_others_names_none():
     with pytest.raises(ConfigurationError, match=r"key qqqqqqq does not exist\.$"):
         build({"dataset": "/data", "qqqqqqq": 1})
 
@@ -174,7 +174,7 @@ def test_a_key_like_no_other_names_none():
         ("dataset=5", r"dataset \(=5\) must be of type str\."),
     ],
 )
-def test_each_wrong_value_has_its_sentence(assignment, sentence):
+def test_each_wrong_value_has_a_message(assignment, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         build(merge({"dataset": "/data"}, assignment_layer(assignment)))
 
@@ -184,19 +184,19 @@ def test_the_dataset_has_no_default():
         build({})
 
 
-def test_an_unknown_protocol_is_told_the_two_there_are():
+def test_an_unknown_protocol_names_the_two_that_exist():
     with pytest.raises(ConfigurationError, match="no protocol 'fast': use paper or quick"):
         preset_layer("fast")
 
 
-def test_a_file_that_is_no_toml_is_named(tmp_path):
+def test_a_file_that_is_not_toml_is_named(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("epochs: 3")
     with pytest.raises(ConfigurationError, match=r"mine\.toml is not valid TOML: "):
         read_toml(file)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"mine\.toml cannot be read: "):
         read_toml(tmp_path / "mine.toml")
 

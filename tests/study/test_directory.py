@@ -91,7 +91,7 @@ def test_a_study_resumes_without_repeating_its_options(tmp_path):
     assert resolved(tmp_path / "study", training={"epochs": 3}) == study
 
 
-def test_budget_workers_executor_patience_and_place_of_the_data_may_change(tmp_path):
+def test_budget_run_settings_and_dataset_path_may_change(tmp_path):
     begun(tmp_path / "study")
     again = resolved(
         tmp_path / "study",
@@ -103,7 +103,7 @@ def test_budget_workers_executor_patience_and_place_of_the_data_may_change(tmp_p
     assert (again.dataset, again.run.patience_s) == ("/moved", 5.0)
 
 
-def test_a_live_log_may_be_begun_when_resuming_and_is_no_foreign_folder(tmp_path):
+def test_a_live_log_may_begin_on_resuming_and_is_not_a_foreign_folder(tmp_path):
     begun(tmp_path / "study")
     (tmp_path / "study/log").mkdir()
     again = resolved(tmp_path / "study", run={"log": "tensorboard"})
@@ -112,7 +112,7 @@ def test_a_live_log_may_be_begun_when_resuming_and_is_no_foreign_folder(tmp_path
     assert not resolved(tmp_path / "study").is_begun
 
 
-def test_more_evaluations_leave_the_split_of_a_bilevel_search(tmp_path):
+def test_more_evaluations_do_not_change_the_split_of_a_bilevel_search(tmp_path):
     begun(
         tmp_path / "study",
         space={"name": "bilevel"},
@@ -139,7 +139,7 @@ def test_another_space_or_start_is_refused(tmp_path):
         resolved(tmp_path / "study", search={"start": "unet"})
 
 
-def test_the_budget_last_given_stands(tmp_path):
+def test_the_last_budget_is_kept(tmp_path):
     path = tmp_path / "study"
     begun(path, search={"evaluations": 5})
     with Ledger.create(path / "ledger.sqlite") as ledger:
@@ -149,7 +149,7 @@ def test_the_budget_last_given_stands(tmp_path):
     assert again.configuration.search.evaluations == 7
 
 
-def test_another_device_of_the_same_kind_is_taken_as_asked(tmp_path):
+def test_another_device_of_the_same_kind_is_accepted(tmp_path):
     begun(tmp_path / "study", run={"device": "cuda:0"})
     for device, taken in (("auto", "cuda:0"), ("cuda", "cuda"), ("cuda:1", "cuda:1")):
         again = resolved(tmp_path / "study", run={"device": device})
@@ -190,13 +190,13 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
         resolved(tmp_path)
 
 
-def test_a_file_is_no_directory(tmp_path):
+def test_a_file_in_place_of_a_directory_is_refused(tmp_path):
     (tmp_path / "study").touch()
     with pytest.raises(StudyError, match="is a file: name a directory"):
         resolved(tmp_path / "study")
 
 
-def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
+def test_remains_of_a_killed_beginning_do_not_block_a_study(tmp_path):
     (tmp_path / "slices").mkdir()
     (tmp_path / ".lock").touch()
     (tmp_path / "ledger.sqlite").touch()
@@ -208,7 +208,7 @@ def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
     assert left == {".lock", "ledger.sqlite", "slices"}
 
 
-def test_what_killed_holders_left_in_the_folders_of_a_study_is_removed(tmp_path):
+def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
     folders = [tmp_path / each for each in ("comparison", "figures", "weights/best", "weights/a")]
     for folder in folders:
         folder.mkdir(parents=True)
@@ -245,19 +245,19 @@ def test_a_configuration_that_was_edited_is_named(tmp_path):
     )
 
 
-def test_a_file_is_no_study(tmp_path):
+def test_a_file_is_not_a_study(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StudyError, match="is not a study"):
         Study.open(tmp_path / "file")
 
 
-def test_a_configuration_that_is_no_text_is_named(tmp_path):
+def test_a_configuration_that_is_not_text_is_named(tmp_path):
     (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match=r"study\.toml is damaged: it is not UTF-8 text"):
         Study.open(tmp_path)
 
 
-def test_a_configuration_that_cannot_be_written_is_said_to_be_that(open_directory, unprivileged):
+def test_a_configuration_that_cannot_be_written_is_an_error(open_directory, unprivileged):
     study = resolved(open_directory)
     open_directory.chmod(0o555)
     with unprivileged(), pytest.raises(WriteError, match=r"study\.toml cannot be written"):
@@ -265,7 +265,7 @@ def test_a_configuration_that_cannot_be_written_is_said_to_be_that(open_director
     assert os.listdir(open_directory) == []  # noqa: PTH208
 
 
-# A directory is claimed, and given back unless a study came of it
+# A directory is claimed, and removed unless it became a study
 
 
 def test_nothing_is_left_of_a_study_that_never_began(tmp_path):
@@ -277,13 +277,13 @@ def test_nothing_is_left_of_a_study_that_never_began(tmp_path):
     assert not path.exists()
 
 
-def test_nothing_is_left_of_the_directories_on_the_way(tmp_path):
+def test_parent_directories_that_were_made_are_removed(tmp_path):
     with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path / "a/b", "mbnas search"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_finds_a_beginning_study_taken_leaves_it_alone(tmp_path):
+def test_a_second_process_does_not_touch_a_beginning_study(tmp_path):
     path = tmp_path / "study"
     with claimed_directory(path, "mbnas search first"):
         (path / "ledger.sqlite").touch()
@@ -297,14 +297,14 @@ def test_who_finds_a_beginning_study_taken_leaves_it_alone(tmp_path):
     assert (path / ".lock").exists()
 
 
-def test_slices_that_were_there_before_stay(tmp_path):
+def test_existing_slices_stay(tmp_path):
     (tmp_path / "slices/0123").mkdir(parents=True)
     with claimed_directory(tmp_path, "mbnas search"):
         pass
     assert (tmp_path / "slices/0123").is_dir()
 
 
-def test_a_directory_that_was_there_stays(tmp_path):
+def test_an_existing_directory_stays(tmp_path):
     with pytest.raises(ZeroDivisionError), claimed_directory(tmp_path, "mbnas search"):
         raise ZeroDivisionError
     assert tmp_path.is_dir()
@@ -318,7 +318,7 @@ def test_a_study_that_began_stays(tmp_path):
     assert study.is_begun
 
 
-def test_a_directory_that_cannot_be_made_is_said_to_be_that(open_directory, unprivileged):
+def test_a_directory_that_cannot_be_made_is_an_error(open_directory, unprivileged):
     open_directory.chmod(0o555)
     with (
         unprivileged(),
@@ -340,7 +340,7 @@ def test_shared_slices_are_a_relative_link(tmp_path):
     assert str(study.slices.readlink()) == "../slices"
 
 
-def test_a_link_goes_with_a_study_that_never_began_and_what_it_leads_to_stays(tmp_path):
+def test_the_link_of_a_study_that_never_began_is_removed_and_its_target_stays(tmp_path):
     (tmp_path / "slices/0123").mkdir(parents=True)
     path = tmp_path / "study"
     with claimed_directory(path, "mbnas search", shared_slices=tmp_path / "slices"):
@@ -349,7 +349,7 @@ def test_a_link_goes_with_a_study_that_never_began_and_what_it_leads_to_stays(tm
     assert (tmp_path / "slices/0123").is_dir()
 
 
-def test_a_link_that_leads_nowhere_yet_is_kept(tmp_path):
+def test_a_link_without_a_target_is_kept(tmp_path):
     path = tmp_path / "study"
     path.mkdir()
     (path / "slices").symlink_to("../slices")
@@ -358,7 +358,7 @@ def test_a_link_that_leads_nowhere_yet_is_kept(tmp_path):
     assert (path / "slices").is_symlink()
 
 
-def test_slices_of_its_own_stay_its_own(tmp_path):
+def test_a_study_with_slices_keeps_them(tmp_path):
     (tmp_path / "study/slices").mkdir(parents=True)
     with claimed_directory(tmp_path / "study", "mbnas", shared_slices=tmp_path / "slices"):
         pass

@@ -1,4 +1,4 @@
-"""Experiments: studies side by side that can be compared, or a sentence why not."""
+"""Experiments: studies that can be compared, or an error that says why not."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def begun(directory, *names, **options):
     return experiment
 
 
-def test_studies_differ_in_their_space_alone(tmp_path):
+def test_studies_differ_only_in_their_space(tmp_path):
     experiment = resolved(tmp_path / "new", seed=5)
     assert [each.configuration.space.name for each in experiment.searches.values()] == list(
         SPACE_NAMES
@@ -43,14 +43,14 @@ def test_the_order_is_the_papers(tmp_path):
     assert list(resolved(tmp_path, spaces=("bilevel", "mixed")).searches) == ["mixed", "bilevel"]
 
 
-def test_a_study_that_joins_takes_the_settings_of_those_before_it(tmp_path):
+def test_a_new_study_takes_the_settings_of_the_others(tmp_path):
     begun(tmp_path, "macro", training={"epochs": 7}, search={"evaluations": 9})
     joined = resolved(tmp_path, spaces=("micro",)).searches["micro"].configuration
     assert (joined.space.name, joined.training.epochs) == ("micro", 7)
     assert joined.search.evaluations == 9
 
 
-def test_what_the_first_study_measured_holds_for_all(tmp_path):
+def test_the_mode_of_the_first_study_holds_for_all(tmp_path):
     experiment = resolved(tmp_path)
     assert experiment.settled() == experiment
     first = experiment.searches["mixed"]
@@ -64,7 +64,7 @@ def test_what_the_first_study_measured_holds_for_all(tmp_path):
     assert settled.comparison.configuration.training == training
 
 
-def test_a_study_that_could_not_be_compared_is_refused(tmp_path):
+def test_a_study_that_cannot_be_compared_is_refused(tmp_path):
     begun(tmp_path, "macro", training={"epochs": 7})
     with pytest.raises(StudyError, match=r"training\.epochs: 7 in the study, 8 asked for"):
         resolved(tmp_path, spaces=("micro",), training={"epochs": 8})

@@ -80,19 +80,19 @@ def test_one_process_cannot_hold_a_study_twice(tmp_path):
         pass
 
 
-def test_who_holds_a_study_can_be_asked(tmp_path):
+def test_the_holder_of_a_study_is_known(tmp_path):
     assert holder_of(tmp_path) is None
     with study_lock(tmp_path, "mbnas search mine") as holder:
         assert holder_of(tmp_path) == holder
 
 
-def test_a_holder_that_has_not_said_who_it_is_still_holds(tmp_path):
+def test_a_holder_without_a_name_still_holds(tmp_path):
     with study_lock(tmp_path, "mbnas search mine"):
         (tmp_path / ".lock").write_text("")
         assert holder_of(tmp_path).pid == 0
 
 
-def test_a_glance_does_not_take_the_study_away(tmp_path, monkeypatch):
+def test_reading_the_holder_does_not_block_the_lock(tmp_path, monkeypatch):
     (tmp_path / ".lock").touch()
     glance = os.open(tmp_path / ".lock", os.O_RDONLY)
     fcntl.flock(glance, fcntl.LOCK_SH)
@@ -102,7 +102,7 @@ def test_a_glance_does_not_take_the_study_away(tmp_path, monkeypatch):
     os.close(glance)
 
 
-def test_a_missing_study_is_said_to_be_missing(tmp_path):
+def test_a_missing_study_is_an_error(tmp_path):
     with (
         pytest.raises(StudyError, match=r"no study directory .*nowhere"),
         study_lock(tmp_path / "nowhere", "mbnas search mine"),
@@ -110,7 +110,7 @@ def test_a_missing_study_is_said_to_be_missing(tmp_path):
         pass
 
 
-def test_a_read_only_study_is_said_to_be_read_only(open_directory, unprivileged):
+def test_a_read_only_study_is_an_error(open_directory, unprivileged):
     open_directory.chmod(0o555)
     with (
         unprivileged(),
@@ -128,7 +128,7 @@ def test_a_read_only_study_is_said_to_be_read_only(open_directory, unprivileged)
         (errno.EIO, "cannot be locked"),
     ],
 )
-def test_each_failure_of_the_file_system_has_its_sentence(tmp_path, monkeypatch, number, sentence):
+def test_each_error_of_the_file_system_has_a_message(tmp_path, monkeypatch, number, sentence):
     def fail(*_):
         raise OSError(number, os.strerror(number))
 
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_no_lock_file_behind(tmp_path, monkeypatch):
         assert holder_of(tmp_path) is not None
 
 
-def test_who_waited_for_a_lock_file_that_was_removed_locks_the_new_one(tmp_path):
+def test_a_process_that_waited_for_a_removed_lock_file_locks_the_new_one(tmp_path):
     found = []
 
     def second():

@@ -40,7 +40,7 @@ IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class Cut(BaseException):
-    """The end of a process, as far as a test can have it."""
+    """The end of a process, as a test simulates it."""
 
 
 def record(task, *, score, error=None):
@@ -50,13 +50,13 @@ def record(task, *, score, error=None):
 
 
 def train(task):
-    """A score that follows from the task alone, as a training's does."""
+    """A score that depends only on the task, as a training's does."""
     digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
     return record(task, score=digest[0] / 256)
 
 
 class DrawnExecutor(Executor):
-    """Finishes calls in a drawn order, one whenever somebody waits for one."""
+    """Finishes calls in a random order, one whenever one is waited for."""
 
     def __init__(self, rng):
         self._rng = rng
@@ -122,8 +122,8 @@ def search(
         return evaluator
 
 
-def told(path):
-    """Everything a ledger says that does not depend on the order of completion."""
+def contents(path):
+    """Everything in a ledger that does not depend on the order of completion."""
     with Ledger.open(path, read_only=True) as ledger:
         return ledger.evaluations(), {each.key: each for each in ledger.trainings()}
 
@@ -137,7 +137,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("budget", [1, 5])
 def test_the_budget_counts_distinct_networks(path, searcher, budget):
     search(path, searcher=searcher, budget=budget)
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     assert [each.number for each in evaluations] == list(range(1, budget + 1))
     assert len({each.genotype for each in evaluations}) == budget
     assert len(trainings) == 2 * budget
@@ -145,13 +145,13 @@ def test_the_budget_counts_distinct_networks(path, searcher, budget):
 
 @pytest.mark.parametrize("searcher", [local_search, random_search])
 @pytest.mark.parametrize("racing", [None, 0.1])
-def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, searcher, racing):
+def test_the_best_network_is_known_while_a_search_runs_and_resumes(path, searcher, racing):
     """By brute force: the highest mean of a network that has all of its trainings."""
     settings = {"function": train_truly, "protocol": RACED, "racing": racing, "budget": 12}
     for _ in ("new", "resumed"):
         progress = []
         search(path, searcher=searcher, watch=progress.append, **settings)
-        evaluations, trainings = told(path)
+        evaluations, trainings = contents(path)
         means = {}
         for each in evaluations:
             scores = [of.score for key, of in trainings.items() if key.network == each.network]
@@ -166,32 +166,32 @@ def test_the_best_is_known_while_a_search_runs_and_while_it_resumes(path, search
         assert [score for _, score in seen] == sorted(score for _, score in seen)
 
 
-def test_a_search_ends_with_its_space(path):
+def test_a_search_ends_when_its_space_is_exhausted(path):
     space = Space(num_nodes=1, num_levels=1, blocks=("vgg",), kernels=(3, 5))
     search(path, searcher=lambda _, rng: local_search(space, rng), budget=50)
-    assert len(told(path)[0]) == space.count == 2
+    assert len(contents(path)[0]) == space.count == 2
 
 
-def test_a_finished_search_trains_nothing_again(path):
+def test_a_finished_search_trains_nothing(path):
     search(path)
-    before = told(path)
+    before = contents(path)
     search(path, function=lambda task: pytest.fail(f"{task.key} was trained again"))
-    assert told(path) == before
+    assert contents(path) == before
 
 
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
 @pytest.mark.parametrize("budget", [3, 5])
-def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path, searcher, budget):
+def test_a_larger_budget_continues_a_smaller_one(tmp_path, searcher, budget):
     search(tmp_path / "two", searcher=searcher, budget=budget)
     search(tmp_path / "two", searcher=searcher, budget=BUDGET)
     search(tmp_path / "one", searcher=searcher, budget=BUDGET)
-    assert told(tmp_path / "two") == told(tmp_path / "one")
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
 @pytest.mark.parametrize("searcher", [local_search, bilevel])
 @settings(max_examples=8)
 @given(lives=st.lists(st.integers(0, 2 * BUDGET), max_size=4))
-def test_cut_after_any_trainings_and_resumed_gives_the_same_ledger(searcher, lives):
+def test_a_search_cut_at_any_training_and_resumed_gives_the_same_ledger(searcher, lives):
     with TemporaryDirectory(dir=IN_MEMORY) as directory:
         cut, whole = Path(directory, "cut"), Path(directory, "whole")
         search(whole, searcher=searcher)
@@ -218,14 +218,14 @@ def test_any_order_of_completion_gives_the_same_evaluations_and_scores(seed):
         ordered, mixed = Path(directory, "ordered"), Path(directory, "mixed")
         one = search(ordered)
         other = search(mixed, executor=DrawnExecutor(np.random.default_rng(seed)))
-        assert told(mixed) == told(ordered)
-        genotypes = [each.genotype for each in told(ordered)[0]]
+        assert contents(mixed) == contents(ordered)
+        genotypes = [each.genotype for each in contents(ordered)[0]]
         assert [one.score(each) for each in genotypes] == [other.score(each) for each in genotypes]
 
 
 def test_a_score_is_the_mean_over_folds(path):
     evaluator = search(path, function=lambda task: record(task, score=0.25 + task.fold / 2))
-    assert evaluator.score(told(path)[0][0].genotype) == 0.5
+    assert evaluator.score(contents(path)[0][0].genotype) == 0.5
 
 
 def test_a_failed_training_is_recorded_and_its_network_scores_lowest(path):
@@ -235,7 +235,7 @@ def test_a_failed_training_is_recorded_and_its_network_scores_lowest(path):
         return train(task)
 
     evaluator = search(path, function=fails_for_half)
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     failed = [each for each in trainings.values() if each.error]
     assert len(evaluations) == BUDGET
     assert {each.error for each in failed} == {"The loss is not finite."}
@@ -245,7 +245,7 @@ def test_a_failed_training_is_recorded_and_its_network_scores_lowest(path):
 
 
 def dying(num_times, error=WorkerDied, message="A worker process was killed."):
-    """A training of the second fold that ends so the first times, and how it was asked for."""
+    """A training of the second fold that raises the first times, and a record of its calls."""
     asked = defaultdict(list)
 
     def dies(task):
@@ -257,21 +257,21 @@ def dying(num_times, error=WorkerDied, message="A worker process was killed."):
     return dies, asked
 
 
-def test_a_training_whose_worker_died_is_run_again(tmp_path):
+def test_a_training_whose_worker_died_is_rerun(tmp_path):
     dies, asked = dying(2)
     search(tmp_path / "dying", function=dies, budget=3)
     search(tmp_path / "living", budget=3)
-    assert told(tmp_path / "dying") == told(tmp_path / "living")
+    assert contents(tmp_path / "dying") == contents(tmp_path / "living")
     assert sorted(map(len, asked.values())) == [1, 1, 1, 3, 3, 3]
     with Ledger.open(tmp_path / "dying") as ledger:
         assert [each.kind for each in ledger.lost_runs()] == ["worker died"] * 6
         assert {each.reason for each in ledger.lost_runs()} == {"A worker process was killed."}
 
 
-def test_a_training_whose_worker_dies_again_and_again_has_failed(path):
+def test_a_training_whose_workers_keep_dying_fails(path):
     dies, asked = dying(99)
     evaluator = search(path, function=dies, budget=3, retries=1)
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     assert len(evaluations) == 3
     errors = [each.error for each in trainings.values() if each.key.fold == 1]
     assert errors == ["Tried 2 times. A worker process was killed."] * 3
@@ -294,29 +294,29 @@ def test_deaths_are_counted_across_restarts(path):
     with Ledger.open(path) as ledger:
         assert len(ledger.lost_runs()) == 1
     search(path, function=dies_with_its_driver, budget=1, retries=2)
-    (failed,) = [each for each in told(path)[1].values() if each.error]
+    (failed,) = [each for each in contents(path)[1].values() if each.error]
     assert failed.error == "Tried 3 times. A worker process was killed."
 
 
-def test_a_training_that_ran_out_of_memory_is_repeated_alone_before_it_has_failed(tmp_path):
+def test_a_training_out_of_memory_is_rerun_alone_before_it_fails(tmp_path):
     mended, asked = dying(1, OutOfMemory, "Memory ran out on cuda.")
     search(tmp_path / "mended", function=mended, budget=2)
     search(tmp_path / "sound", budget=2)
-    assert told(tmp_path / "mended") == told(tmp_path / "sound")
+    assert contents(tmp_path / "mended") == contents(tmp_path / "sound")
     assert {tuple(alone) for key, alone in asked.items() if key.fold == 1} == {(False, True)}
     too_large, asked = dying(99, OutOfMemory, "Memory ran out on cuda.")
     search(tmp_path / "failed", function=too_large, budget=1)
-    (failed,) = [each for each in told(tmp_path / "failed")[1].values() if each.error]
+    (failed,) = [each for each in contents(tmp_path / "failed")[1].values() if each.error]
     assert failed.error == "Tried 2 times, the last alone on its device. Memory ran out on cuda."
 
 
-# Racing and working ahead
+# Racing and work ahead
 
 RACED = Protocol(evaluation=CrossValidationSettings(folds=3, initialisations=3))
 
 
 def train_truly(task):
-    """A score of a network's worth with some noise: races between such networks can be told."""
+    """A score of a network with some noise, so that racing can distinguish networks."""
     worth = hashlib.sha256(str(task.architecture).encode()).digest()[0] / 256
     cell = f"{task.architecture} {task.fold} {task.initialisation}"
     noise = hashlib.sha256(cell.encode()).digest()[0] / 256
@@ -329,11 +329,11 @@ def raced(path, **options):
 
 
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
-def test_racing_drops_networks_and_never_one_that_is_taken(tmp_path, searcher):
+def test_racing_drops_networks_but_never_an_accepted_one(tmp_path, searcher):
     raced(tmp_path / "raced", searcher=searcher)
     raced(tmp_path / "whole", searcher=searcher, racing=None)
-    evaluations, trainings = told(tmp_path / "raced")
-    in_full, _ = told(tmp_path / "whole")
+    evaluations, trainings = contents(tmp_path / "raced")
+    in_full, _ = contents(tmp_path / "whole")
     assert evaluations == in_full  # these networks are so far apart that nothing changes
     num_trainings = Counter(key.network for key in trainings)
     assert set(num_trainings.values()) <= {3, 6, 9}
@@ -342,7 +342,7 @@ def test_racing_drops_networks_and_never_one_that_is_taken(tmp_path, searcher):
     assert {num_trainings[digest] for digest in incumbents} == {9}
 
 
-def test_a_dropped_network_is_told_as_worse_than_the_incumbent(path):
+def test_the_searcher_receives_a_lower_score_for_a_dropped_network(path):
     scores = {}
 
     def overheard(space, rng):
@@ -354,7 +354,7 @@ def test_a_dropped_network_is_told_as_worse_than_the_incumbent(path):
             batch = searcher.send(told_scores)
 
     raced(path, searcher=overheard)
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     num_trainings = Counter(key.network for key in trainings)
     dropped = [each for each in evaluations if num_trainings[each.network] < 9]
     heard = [each for each in dropped if each.genotype in scores]  # all but the last batch
@@ -370,7 +370,7 @@ def test_a_dropped_network_is_told_as_worse_than_the_incumbent(path):
     slots=st.integers(1, 40),
     lives=st.lists(st.integers(0, 60), max_size=3),
 )
-def test_a_race_is_the_same_for_any_workers_order_and_cuts(searcher, seed, slots, lives):
+def test_racing_gives_the_same_ledger_for_any_workers_order_and_cuts(searcher, seed, slots, lives):
     with TemporaryDirectory(dir=IN_MEMORY) as directory:
         alone, many = Path(directory, "alone"), Path(directory, "many")
         raced(alone, searcher=searcher)
@@ -393,42 +393,42 @@ def test_a_race_is_the_same_for_any_workers_order_and_cuts(searcher, seed, slots
                     executor=DrawnExecutor(rng),
                     slots=slots,
                 )
-        evaluations, trainings = told(alone)
-        also, more = told(many)
+        evaluations, trainings = contents(alone)
+        also, more = contents(many)
         assert also == evaluations
         assert {key: more[key] for key in trainings} == trainings
         assert max(trained.values()) == 1
 
 
 @pytest.mark.parametrize("racing", [None, 0.1])
-def test_free_workers_are_given_what_may_be_asked_for_next(path, racing):
+def test_idle_workers_start_what_may_be_asked_for_next(path, racing):
     executor = DrawnExecutor(np.random.default_rng(0))
     raced(path, executor=executor, slots=12, racing=racing)
     early = executor.num_waiting[: len(executor.num_waiting) // 2]  # the budget ends what may come
     assert min(early) >= 11  # one may be missing where a race ends a block
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     assert len(evaluations) == 12
     assert len({key.network for key in trainings}) > 12
 
 
-def test_workers_without_anything_else_to_do_take_all_that_a_race_may_need(path):
+def test_idle_workers_at_last_start_all_that_racing_may_need(path):
     executor = DrawnExecutor(np.random.default_rng(0))
     raced(path, executor=executor, slots=1000, searcher=random_search)
     assert executor.num_waiting[0] == 12 * 9
 
 
-def test_what_random_search_does_ahead_of_time_is_never_in_vain(path):
+def test_random_search_never_trains_ahead_in_vain(path):
     executor = DrawnExecutor(np.random.default_rng(0))
     search(path, executor=executor, slots=12, searcher=random_search, budget=30)
-    evaluations, trainings = told(path)
+    evaluations, trainings = contents(path)
     assert {key.network for key in trainings} == {each.network for each in evaluations}
     assert min(executor.num_waiting[:-12]) >= 12
 
 
-def test_a_mistake_in_the_program_ends_the_search(path):
+def test_a_programming_error_ends_the_search(path):
     with pytest.raises(ZeroDivisionError):
         search(path, function=lambda _: 1 / 0)
-    assert told(path)[1] == {}
+    assert contents(path)[1] == {}
 
 
 def test_the_ledger_of_another_search_is_refused(path):
@@ -439,7 +439,7 @@ def test_the_ledger_of_another_search_is_refused(path):
 
 def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
     search(path)
-    _, known = told(path)
+    _, known = contents(path)
     asked = []
 
     def find_training(key):
@@ -466,8 +466,8 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
         drive(
             lambda: local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET
         )
-    evaluations, trainings = told(other)
-    assert evaluations == told(path)[0]
+    evaluations, trainings = contents(other)
+    assert evaluations == contents(path)[0]
     assert {key: replace(each, borrowed=False) for key, each in trainings.items()} == known
     assert {key.fold for key, each in trainings.items() if each.borrowed} == {0}
     assert len(asked) == 2 * BUDGET

@@ -1,4 +1,4 @@
-"""Trainings on an executor that others wrote."""
+"""Trainings on an executor of another library."""
 
 import pytest
 
@@ -35,22 +35,24 @@ def dataset(tmp_path_factory):
 def searched(path, dataset, worker_pool=None):
     """Return the networks that a search asked for, each with the scores of its trainings."""
     study = resolve(path, dataset, protocol="quick", default_protocol="quick", options=SETTINGS)
-    with opened(study, command="mbnas search", warn=pytest.fail) as held:
-        run_search(held, worker_pool=worker_pool)
-        assert held.ledger.facts()["state"] == "finished"
-        scores = {(each.key.network, each.key.fold): each.score for each in held.ledger.trainings()}
-        genotypes = [each.genotype for each in held.ledger.evaluations()]
+    with opened(study, command="mbnas search", warn=pytest.fail) as open_study:
+        run_search(open_study, worker_pool=worker_pool)
+        assert open_study.ledger.facts()["state"] == "finished"
+        scores = {
+            (each.key.network, each.key.fold): each.score for each in open_study.ledger.trainings()
+        }
+        genotypes = [each.genotype for each in open_study.ledger.evaluations()]
     return [
         (genotype, [scores[genotype.digest, fold] for fold in (0, 1)]) for genotype in genotypes
     ]
 
 
 @pytest.mark.slow
-def test_dask_s_own_executor_gives_the_scores_that_ours_give(dataset, tmp_path):
+def test_the_executor_of_dask_gives_the_same_scores(dataset, tmp_path):
     distributed = pytest.importorskip("distributed")
     # One thread: trainings draw from random numbers of their whole process.
     options = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
     with distributed.Client(**options, dashboard_address=None) as client:
-        place = WorkerPool(executor=client.get_executor(), slots=2)
-        found = searched(tmp_path / "dask", dataset, place)
+        worker_pool = WorkerPool(executor=client.get_executor(), slots=2)
+        found = searched(tmp_path / "dask", dataset, worker_pool)
     assert found == searched(tmp_path / "ours", dataset)

@@ -1,4 +1,4 @@
-"""Trainings that advance together: run as the protocol groups them, recorded one by one."""
+"""Fused trainings: run in the protocol's groups, recorded separately."""
 
 import hashlib
 from dataclasses import replace
@@ -20,7 +20,7 @@ NETWORKS = [Genotype.parse(text) for text in ("0vgg3", "0vgg5", "0dense3")]
 
 
 def record(task):
-    """A score that follows from the task alone, as a training's does."""
+    """A score that depends only on the task, as a training's does."""
     digest = hashlib.sha256(f"{task.architecture} {task.fold} {task.initialisation}".encode())
     score = digest.digest()[0] / 256
     return TrainingRecord(
@@ -29,7 +29,7 @@ def record(task):
 
 
 class Trainer:
-    """Runs trainings that cost nothing, and remembers which ran together."""
+    """Runs trainings that cost nothing, and records which were fused."""
 
     def __init__(self, trouble=()):
         self.ran = []
@@ -81,7 +81,7 @@ def ledger(tmp_path):
         ("all", [[(0, 0), (1, 0), (0, 1), (1, 1)]]),
     ],
 )
-def test_the_protocol_says_which_trainings_run_together(ledger, fused, expected):
+def test_the_protocol_decides_which_trainings_are_fused(ledger, fused, expected):
     trainer = Trainer()
     evaluator = evaluator_of(ledger, trainer, fused)
     evaluator.evaluate(NETWORKS)
@@ -92,13 +92,13 @@ def test_the_protocol_says_which_trainings_run_together(ledger, fused, expected)
     assert evaluator.score(NETWORKS[0]) == pytest.approx(sum(scores) / 4)
 
 
-def test_networks_of_other_kinds_train_one_by_one(ledger):
+def test_other_networks_are_not_fused(ledger):
     trainer = Trainer()
     evaluator_of(ledger, trainer, "all").evaluate([parse_architecture("unet")])
     assert [len(group) for group in trainer.ran] == [1, 1, 1, 1]
 
 
-def test_a_group_of_which_some_are_known_runs_whole_and_only_the_rest_is_recorded(ledger):
+def test_a_group_with_known_trainings_runs_whole_and_records_the_others(ledger):
     first = evaluator_of(ledger, Trainer(), "folds")
     task = first.tasks.all(NETWORKS[0])[1]
     ledger.record_network(task.architecture)
@@ -110,7 +110,7 @@ def test_a_group_of_which_some_are_known_runs_whole_and_only_the_rest_is_recorde
     assert workers == {(0, 0): "here", (1, 0): "there", (0, 1): "here", (1, 1): "here"}
 
 
-def test_a_group_whose_worker_dies_runs_again_whole(ledger):
+def test_a_group_whose_worker_died_is_rerun_whole(ledger):
     trainer = Trainer([WorkerDied("It died.")])
     evaluator_of(ledger, trainer, "folds").evaluate(NETWORKS[:1])
     assert [len(group) for group in trainer.ran] == [2, 2, 2]
@@ -121,7 +121,7 @@ def test_a_group_whose_worker_dies_runs_again_whole(ledger):
     assert all(each.error is None for each in ledger.trainings())
 
 
-def test_a_group_that_runs_out_of_memory_is_repeated_alone_and_then_has_failed(ledger):
+def test_a_group_out_of_memory_is_rerun_alone_and_then_fails(ledger):
     shortage = OutOfMemory("Memory ran out on cuda.")
     trainer = Trainer([shortage, shortage])
     evaluator = evaluator_of(ledger, trainer, "folds")
@@ -137,7 +137,7 @@ def test_a_group_that_runs_out_of_memory_is_repeated_alone_and_then_has_failed(l
     assert evaluator.score(NETWORKS[0]) == float("-inf")
 
 
-def test_the_memory_of_a_group_is_predicted_for_all_of_it(ledger):
+def test_memory_is_predicted_for_the_whole_group(ledger):
     asked = []
 
     def predict_memory(architecture, trainings):
@@ -152,7 +152,7 @@ def test_the_memory_of_a_group_is_predicted_for_all_of_it(ledger):
     assert demand_of((*tasks[1:], replace(tasks[0], alone=True))).alone
 
 
-def test_a_race_asks_for_the_folds_of_an_initialisation_and_gets_their_group(ledger):
+def test_racing_runs_the_group_of_each_initialisation(ledger):
     trainer = Trainer()
     evaluator = evaluator_of(ledger, trainer, "folds", racing=0.1)
     evaluator.evaluate(NETWORKS[:1])

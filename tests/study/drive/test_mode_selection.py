@@ -1,4 +1,4 @@
-"""How a study trains where that is left open: by rule, or the fastest that was measured."""
+"""The training mode of a study: the default, or the fastest by measurement."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ from mbnas.training.device.step_speed import Rate
 
 
 def question_of(preset="paper", **sections):
-    """A study on a GPU unless said otherwise; no device is looked for."""
+    """A study on a GPU by default; no device is needed."""
     layers = {"run": {"device": "cuda:0"}}, sections
     configuration = build(merge({"dataset": ""}, preset_layer(preset), *layers))
     size = configuration.preparation.slice_size
@@ -101,7 +101,7 @@ def test_another_mode_must_be_faster_by_the_margin():
     assert mode == TrainingMode(precision="float32", step="graph", fused="off", workers=1)
 
 
-def test_what_compiling_costs_counts_for_as_long_as_a_network_trains():
+def test_the_time_of_compiling_is_weighed_against_the_length_of_a_training():
     short = question_of(training={"epochs": 1, "steps_per_epoch": 1, "batch_size": 2})
     table = {"float32, compiled steps, 1 worker": 100.0}
     assert fastest_mode(question_of(), rates(table, begun_s=40.0)).mode.step == "compiled"
@@ -123,7 +123,7 @@ def test_a_mode_that_cannot_be_run_is_reported_and_not_chosen():
     assert choice.seconds["float32, compiled steps, 1 worker"] is None
 
 
-def test_what_is_set_is_never_varied():
+def test_explicit_settings_are_never_varied():
     settings = {
         "training": {"precision": "float32", "step": "graph", "fused": "folds"},
         "run": {"workers": 3},
@@ -135,14 +135,14 @@ def test_what_is_set_is_never_varied():
     assert not is_mode_open(question_of(**settings).configuration)
 
 
-def test_a_race_is_not_run_with_all_initialisations_together():
+def test_racing_does_not_fuse_all_initialisations():
     measure = rates({})
     fastest_mode(question_of(search={"racing": "on"}), measure)
     assert any("folds together" in name for name in measure.asked)
     assert not any("all together" in name for name in measure.asked)
 
 
-def test_on_a_cpu_precision_and_workers_are_measured_and_nothing_else(monkeypatch):
+def test_on_a_cpu_only_precision_and_workers_are_measured(monkeypatch):
     monkeypatch.setattr(mode_selection, "default_workers", lambda configuration: 2)
     table = {
         "bfloat16, eager steps, 1 worker": 2.0,

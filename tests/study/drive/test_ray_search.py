@@ -1,6 +1,6 @@
-"""A search on a Ray cluster of several nodes, one of which is killed in its middle.
+"""A search on a Ray cluster of several nodes, one of which is killed during it.
 
-All nodes are on this machine, each with a raylet of its own.
+All nodes are on this machine, each with its own raylet.
 """
 
 import sys
@@ -88,14 +88,14 @@ class Outcome(NamedTuple):
     trainings: list
 
 
-def outcome(held):
-    """Return all that a ledger says of a search but when and where it ran."""
-    facts = held.ledger.facts()
+def outcome(open_study):
+    """Return all that a ledger holds of a search except times and workers."""
+    facts = open_study.ledger.facts()
     trainings = [
         replace(each, wall_s=0.0, slices_per_s=None, worker="", started_at="")
-        for each in held.ledger.trainings()
+        for each in open_study.ledger.trainings()
     ]
-    evaluations = [(each.number, each.genotype) for each in held.ledger.evaluations()]
+    evaluations = [(each.number, each.genotype) for each in open_study.ledger.evaluations()]
     trainings.sort(key=lambda each: repr(each.key))
     return Outcome(facts["state"], evaluations, trainings)
 
@@ -126,7 +126,7 @@ def name_of(task):
 
 @contextmanager
 def node_lost_at(file, cluster, node):
-    """Kill a node as soon as a file is there."""
+    """Kill a node as soon as a file exists."""
     ended = threading.Event()
 
     def kill():
@@ -147,18 +147,18 @@ def node_lost_at(file, cluster, node):
 def test_a_lost_node_costs_only_the_trainings_that_ran_there(cluster, dataset, tmp_path):
     with opened(
         tmp_path / "undisturbed", dataset, run=SETTINGS["run"] | {"executor": "inline"}
-    ) as held:
-        run_search(held)
-        expected = outcome(held)
+    ) as open_study:
+        run_search(open_study)
+        expected = outcome(open_study)
     first, second = cluster.head_node, next(iter(cluster.worker_nodes))
     with (
-        opened(tmp_path / "disturbed", dataset) as held,
+        opened(tmp_path / "disturbed", dataset) as open_study,
         TrainingsOnRay(lambda: 2) as executor,
         node_lost_at(tmp_path / "stuck", cluster, second),
     ):
         train = partial(train_and_note, tmp_path, second.node_id)
-        run_search(held, worker_pool=WorkerPool(executor=executor, slots=2, train=train))
-        assert outcome(held) == expected
+        run_search(open_study, worker_pool=WorkerPool(executor=executor, slots=2, train=train))
+        assert outcome(open_study) == expected
     started = [tuple(line.split()) for line in (tmp_path / "started").read_text().splitlines()]
     stuck = (tmp_path / "stuck").read_text()
     once = {name for name, _ in started} - {stuck}
@@ -167,12 +167,12 @@ def test_a_lost_node_costs_only_the_trainings_that_ran_there(cluster, dataset, t
 
 
 def block(file):
-    """Leave a file and never end."""
+    """Write a file and never end."""
     file.touch()
     time.sleep(600)
 
 
-def test_a_node_lost_more_often_than_ray_retries_is_told(cluster, tmp_path):
+def test_a_node_lost_more_often_than_ray_retries_is_an_error(cluster, tmp_path):
     second = next(iter(cluster.worker_nodes))
     occupied = ray.remote(num_cpus=1, resources={"first": 1})(block).remote(tmp_path / "other")
     with RayExecutor(lambda: 1, max_retries=0) as executor:
@@ -184,21 +184,21 @@ def test_a_node_lost_more_often_than_ray_retries_is_told(cluster, tmp_path):
         assert executor.submit(abs, -1).result(timeout=120) == 1
 
 
-def test_a_configuration_s_own_cluster_holds_what_its_nodes_hold(cluster, dataset, tmp_path):
+def test_a_local_cluster_has_the_slots_of_its_nodes(cluster, dataset, tmp_path):
     settings = SETTINGS["run"] | {"executor": "ray", "address": cluster.address}
-    with opened(tmp_path / "study", dataset, run=settings, search={"evaluations": 1}) as held:
-        with worker_pool_of(held.study.configuration) as place:
-            assert place.slots == 2
-        run_search(held)
-        assert outcome(held).state == "finished"
+    with opened(tmp_path / "study", dataset, run=settings, search={"evaluations": 1}) as open_study:
+        with worker_pool_of(open_study.study.configuration) as worker_pool:
+            assert worker_pool.slots == 2
+        run_search(open_study)
+        assert outcome(open_study).state == "finished"
     assert ray.is_initialized()
 
 
-def test_trainings_that_no_node_can_hold_are_refused(cluster, dataset, tmp_path):
+def test_trainings_too_large_for_every_node_are_refused(cluster, dataset, tmp_path):
     training = SETTINGS["training"] | {"threads": 2}
     settings = SETTINGS["run"] | {"executor": "ray", "address": cluster.address}
     with (
-        opened(tmp_path / "study", dataset, run=settings, training=training) as held,
+        opened(tmp_path / "study", dataset, run=settings, training=training) as open_study,
         pytest.raises(StudyError, match="takes 2 cores: lower"),
     ):
-        run_search(held)
+        run_search(open_study)

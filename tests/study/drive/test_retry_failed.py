@@ -1,4 +1,4 @@
-"""Failed trainings run again, and the search taken back to where they would have turned it."""
+"""Failed trainings run again, and the search taken back to its first other decision."""
 
 import math
 import shutil
@@ -38,7 +38,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
-    """Nothing is measured by building it."""
+    """Costs are recorded without building networks."""
 
     def costs(study, architecture):
         study.ledger.record_network(architecture, parameters=1, macs=1, latency_ms=1.0)
@@ -49,16 +49,16 @@ def _cheap(monkeypatch):
 
 
 @pytest.fixture
-def held(dataset, tmp_path):
+def open_study(dataset, tmp_path):
     study = resolve(
         tmp_path / "study", dataset, protocol="quick", default_protocol="quick", options=SETTINGS
     )
-    with opened(study, command="mbnas search") as held:
-        yield held
+    with opened(study, command="mbnas search") as open_study:
+        yield open_study
 
 
 def scored(task):
-    """A score by the text alone."""
+    """A score that depends only on the network."""
     return outcome(task, score=int(task.architecture.digest, 16) / 2**64)
 
 
@@ -68,45 +68,49 @@ def outcome(task, *, score=None, error=None):
     )
 
 
-def search(held, train):
+def search(open_study, train):
     worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=train)
-    run_search(held, worker_pool=worker_pool)
+    run_search(open_study, worker_pool=worker_pool)
 
 
-def retry_with(held, train, monkeypatch):
-    place = WorkerPool(executor=InlineExecutor(), slots=1, train=train)
-    monkeypatch.setattr(retry_failed, "worker_pool_of", lambda configuration: nullcontext(place))
-    return retry_failed.retry_failed(held)
+def retry_with(open_study, train, monkeypatch):
+    worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=train)
+    monkeypatch.setattr(
+        retry_failed, "worker_pool_of", lambda configuration: nullcontext(worker_pool)
+    )
+    return retry_failed.retry_failed(open_study)
 
 
-def test_nothing_failed_so_nothing_is_repeated(held, monkeypatch):
-    search(held, scored)
-    before = held.ledger.trainings()
-    retried = retry_with(held, lambda task: pytest.fail("nothing was to be run"), monkeypatch)
+def test_without_failures_nothing_is_run_again(open_study, monkeypatch):
+    search(open_study, scored)
+    before = open_study.ledger.trainings()
+    retried = retry_with(open_study, lambda task: pytest.fail("nothing was to be run"), monkeypatch)
     assert (retried.num_repeated, retried.num_mended, retried.forgotten_from) == (0, 0, None)
-    assert held.ledger.trainings() == before
+    assert open_study.ledger.trainings() == before
 
 
-def test_what_fails_again_leaves_the_search_as_it_was(held, monkeypatch):
+def test_trainings_that_fail_again_do_not_change_the_search(open_study, monkeypatch):
     def fails(task):
         bad = task.fold == 1 and int(task.architecture.digest, 16) % 2
         return outcome(task, error="The loss is not finite.") if bad else scored(task)
 
-    search(held, fails)
-    before = held.ledger.evaluations()
-    num_failed = sum(each.error is not None for each in held.ledger.trainings())
+    search(open_study, fails)
+    before = open_study.ledger.evaluations()
+    num_failed = sum(each.error is not None for each in open_study.ledger.trainings())
     assert num_failed
-    retried = retry_with(held, fails, monkeypatch)
+    retried = retry_with(open_study, fails, monkeypatch)
     assert (retried.num_repeated, retried.num_mended) == (num_failed, 0)
     assert retried.forgotten_from is None
-    assert held.ledger.evaluations() == before
-    assert held.ledger.facts()["state"] == "finished"
-    assert len(held.ledger.lost_runs()) == num_failed
+    assert open_study.ledger.evaluations() == before
+    assert open_study.ledger.facts()["state"] == "finished"
+    assert len(open_study.ledger.lost_runs()) == num_failed
 
 
-def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeypatch):
-    search(held, scored)
-    sound = held.ledger.evaluations()
+def test_a_mended_training_takes_the_search_back_to_the_first_other_decision(
+    open_study, monkeypatch
+):
+    search(open_study, scored)
+    sound = open_study.ledger.evaluations()
     best_start = max(sound[1:], key=lambda each: int(each.network, 16))
 
     def fails(task):
@@ -114,40 +118,40 @@ def test_a_mended_training_takes_the_search_back_to_where_it_turns(held, monkeyp
             return outcome(task, error="The GPU fell off the bus.")
         return scored(task)
 
-    _begin_anew(held)
-    search(held, fails)
-    astray = held.ledger.evaluations()
+    _begin_anew(open_study)
+    search(open_study, fails)
+    astray = open_study.ledger.evaluations()
     assert astray != sound
-    trained = set(held.ledger.outcomes())
-    retried = retry_with(held, scored, monkeypatch)
+    trained = set(open_study.ledger.outcomes())
+    retried = retry_with(open_study, scored, monkeypatch)
     assert (retried.num_repeated, retried.num_mended) == (1, 1)
     assert retried.forgotten_from is not None
-    assert held.ledger.evaluations() == sound[: retried.forgotten_from - 1]
-    assert held.ledger.facts()["state"] == "stopped"
-    assert set(held.ledger.outcomes()) == trained
-    search(held, scored)
-    assert held.ledger.evaluations() == sound
-    status = read_status(held.ledger, held.study.configuration)
+    assert open_study.ledger.evaluations() == sound[: retried.forgotten_from - 1]
+    assert open_study.ledger.facts()["state"] == "stopped"
+    assert set(open_study.ledger.outcomes()) == trained
+    search(open_study, scored)
+    assert open_study.ledger.evaluations() == sound
+    status = read_status(open_study.ledger, open_study.study.configuration)
     assert all(math.isfinite(each.score) for each in status.evaluations)
 
 
-def _begin_anew(held):
-    held.ledger.end_retry(forget_from=1)
-    with held.ledger.file.transaction() as connection:
+def _begin_anew(open_study):
+    open_study.ledger.end_retry(forget_from=1)
+    with open_study.ledger.file.transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
 
 
-# A retry that is killed between any two commits
+# A retry that is killed between two commits
 
 
 class Killed(BaseException):
-    """The process was killed: nothing that it would do afterwards happens."""
+    """The process was killed: it does nothing more."""
 
 
 @pytest.fixture
 def doomed(monkeypatch):
-    """Returns a function that has this process die once it has committed a number of times."""
+    """Return a function that kills this process after a number of commits."""
     commit, state = LedgerFile.transaction, {"left": math.inf, "done": 0}
 
     @contextmanager
@@ -173,18 +177,20 @@ def doomed(monkeypatch):
 def astray(dataset, tmp_path, monkeypatch):
     """A finished search, and a comparison, of which some trainings failed."""
     path = tmp_path / "astray"
-    with opened(study_at(path, dataset), command="mbnas search") as held:
+    with opened(study_at(path, dataset), command="mbnas search") as open_study:
 
         def fails(task):
             bad = int(task.architecture.digest, 16) % 3 == 0 and task.fold == 0
             return outcome(task, error="The GPU fell off the bus.") if bad else scored(task)
 
-        search(held, fails)
-        place = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
-        monkeypatch.setattr(comparison, "worker_pool_of", lambda configuration: nullcontext(place))
-        failed = [key for key, each in held.ledger.outcomes().items() if each.score is None]
-        networks = held.ledger.networks()
-        retrain(held, [networks[failed[0].network].architecture], initialisations=1)
+        search(open_study, fails)
+        worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
+        monkeypatch.setattr(
+            comparison, "worker_pool_of", lambda configuration: nullcontext(worker_pool)
+        )
+        failed = [key for key, each in open_study.ledger.outcomes().items() if each.score is None]
+        networks = open_study.ledger.networks()
+        retrain(open_study, [networks[failed[0].network].architecture], initialisations=1)
     return path
 
 
@@ -193,25 +199,25 @@ def study_at(path, dataset):
 
 
 def end_of(path, dataset, monkeypatch, *, repeated=False):
-    """What a study holds once its retry and its search have ended."""
-    with opened(study_at(path, dataset), command="mbnas search") as held:
+    """Everything in a study after its retry and its search."""
+    with opened(study_at(path, dataset), command="mbnas search") as open_study:
         if repeated:
-            retry_with(held, scored, monkeypatch)
-        search(held, scored)
-        ledger = held.ledger
+            retry_with(open_study, scored, monkeypatch)
+        search(open_study, scored)
+        ledger = open_study.ledger
         facts = ledger.facts()
         assert "retrying" not in facts
         failures = sorted(map(str, ledger.lost_runs()))
         return ledger.evaluations(), ledger.outcomes(), failures, facts
 
 
-def test_a_retry_that_is_killed_at_any_commit_ends_as_one_that_is_not(
+def test_a_retry_killed_at_any_commit_gives_the_same_result(
     astray, dataset, tmp_path, monkeypatch, doomed
 ):
     shutil.copytree(astray, tmp_path / "whole")
-    with opened(study_at(tmp_path / "whole", dataset), command="mbnas trainings") as held:
+    with opened(study_at(tmp_path / "whole", dataset), command="mbnas trainings") as open_study:
         state = doomed(math.inf)
-        retried = retry_with(held, scored, monkeypatch)
+        retried = retry_with(open_study, scored, monkeypatch)
         num_commits = state["done"]
     assert retried.forgotten_from is not None
     assert num_commits >= 2 + retried.num_repeated
@@ -221,21 +227,23 @@ def test_a_retry_that_is_killed_at_any_commit_ends_as_one_that_is_not(
         shutil.copytree(astray, path)
         with (
             suppress(Killed),
-            opened(study_at(path, dataset), command="mbnas trainings") as held,
+            opened(study_at(path, dataset), command="mbnas trainings") as open_study,
         ):
             doomed(commits)
-            retry_with(held, scored, monkeypatch)
+            retry_with(open_study, scored, monkeypatch)
         doomed(math.inf)
         repeated = commits % 2 == 0  # or the search goes on by itself
         assert end_of(path, dataset, monkeypatch, repeated=repeated) == undisturbed
 
 
-def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
-    """Of a group, one training may be missing because the search was stopped."""
-    search(held, scored)
-    evaluator = held.search_evaluator(WorkerPool(executor=InlineExecutor(), slots=1, train=scored))
-    networks = [each.architecture for each in held.ledger.networks().values()]
-    with held.ledger.file.transaction() as connection:
+def test_missing_trainings_of_a_group_are_all_run(open_study, monkeypatch):
+    """One training of a group may be missing because the search was stopped."""
+    search(open_study, scored)
+    evaluator = open_study.search_evaluator(
+        WorkerPool(executor=InlineExecutor(), slots=1, train=scored)
+    )
+    networks = [each.architecture for each in open_study.ledger.networks().values()]
+    with open_study.ledger.file.transaction() as connection:
         for table in ("epochs", "trainings"):
             connection.execute(f"DELETE FROM {table}")
     keys = [evaluator.tasks.all(each)[0].key for each in networks[:2]]
@@ -245,31 +253,37 @@ def test_trainings_that_advance_together_are_all_repeated(held, monkeypatch):
         order.append(len(tasks))
         return [scored(task) for task in tasks]
 
-    place = WorkerPool(executor=InlineExecutor(), slots=1, train=scored, train_together=together)
-    fused = replace(held.protocol, training=replace(held.protocol.training, fused="folds"))
-    evaluator = replace(held, protocol=fused).search_evaluator(place)
+    worker_pool = WorkerPool(
+        executor=InlineExecutor(), slots=1, train=scored, train_together=together
+    )
+    fused = replace(
+        open_study.protocol, training=replace(open_study.protocol.training, fused="folds")
+    )
+    evaluator = replace(open_study, protocol=fused).search_evaluator(worker_pool)
     keys = [replace(key, protocol=fused.digest) for key in keys]
     evaluator.run_missing(keys, networks)
     assert order == [2, 2]
-    assert set(keys) < set(held.ledger.outcomes())
+    assert set(keys) < set(open_study.ledger.outcomes())
 
 
-def test_failed_trainings_of_a_comparison_are_repeated_too(held, monkeypatch):
-    search(held, scored)
-    network = held.ledger.evaluations()[0].genotype
+def test_failed_trainings_of_a_comparison_are_run_again_too(open_study, monkeypatch):
+    search(open_study, scored)
+    network = open_study.ledger.evaluations()[0].genotype
 
     def fails(task):
         return outcome(task, error="The disk was full.") if task.fold else scored(task)
 
-    place = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
-    monkeypatch.setattr(comparison, "worker_pool_of", lambda configuration: nullcontext(place))
-    retrain(held, [network], initialisations=2)
+    worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
+    monkeypatch.setattr(
+        comparison, "worker_pool_of", lambda configuration: nullcontext(worker_pool)
+    )
+    retrain(open_study, [network], initialisations=2)
     measures = []
 
     def measured(task):
         measures.append((task.initialisation, task.measure))
         return scored(task)
 
-    retried = retry_with(held, measured, monkeypatch)
+    retried = retry_with(open_study, measured, monkeypatch)
     assert (retried.num_repeated, retried.num_mended) == (2, 2)
     assert measures == [(1000, "volumes and predictions"), (1001, "volumes")]

@@ -65,13 +65,13 @@ def test_an_unpacked_folder_is_the_same_byte_for_byte(folder):
     assert content(made) == content(folder)
 
 
-def test_a_folder_is_unpacked_once_and_for_its_owner_alone(folder, place):
+def test_a_folder_is_unpacked_once_and_only_for_its_owner(folder, place):
     first = unpacked("0123", lambda: read_files(folder))
     assert unpacked("0123", pytest.fail) == first == place / "0123"
     assert place.stat().st_mode & 0o777 == 0o700
 
 
-def test_many_may_unpack_at_once(folder):
+def test_several_processes_may_unpack_at_once(folder):
     meet = threading.Barrier(4)
 
     def race():
@@ -84,24 +84,24 @@ def test_many_may_unpack_at_once(folder):
     assert [each.name for each in made.parent.iterdir()] == ["0123"]
 
 
-def test_a_node_without_room_is_named(folder, place):
+def test_a_node_with_a_full_disk_is_named(folder, place):
     place.write_text("in the way")
     with pytest.raises(StudyError, match=r"cannot keep the prepared slices\. .* cannot be written"):
         unpacked("0123", lambda: read_files(folder))
 
 
-def test_nothing_is_fetched_where_the_driver_s_folder_is_seen(folder):
+def test_nothing_is_fetched_if_the_driver_s_folder_exists(folder):
     task = task_of(folder)
     assert SentTask(task=task, files="no reference").here() == task
 
 
 @pytest.mark.parametrize(("asked", "there"), [("cuda:1", "cuda"), ("cuda", "cuda"), ("cpu", "cpu")])
-def test_a_task_takes_the_gpu_that_ray_shows_it(folder, asked, there):
+def test_a_task_uses_the_gpu_assigned_by_ray(folder, asked, there):
     sent = SentTask(task=task_of(folder, asked), files="no reference")
     assert sent.here() == replace(sent.task, device=there)
 
 
-def test_a_node_with_another_version_is_told_what_to_install(folder):
+def test_a_node_with_another_version_is_an_error(folder):
     sent = SentTask(task=task_of(folder), files="no reference", version="0.0.0")
     with pytest.raises(ConfigurationError, match=r"search runs 0\.0\.0: install one version"):
         sent.here()
@@ -116,7 +116,7 @@ def folders_of(tasks):
 
 
 @pytest.mark.slow
-def test_slices_reach_workers_that_do_not_see_the_driver_s(folder, tmp_path, place, monkeypatch):
+def test_slices_reach_workers_without_the_driver_s_disk(folder, tmp_path, place, monkeypatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setenv("RAY_TMPDIR", "/tmp/ray")

@@ -1,4 +1,4 @@
-"""A search whose ledger, disk and clock misbehave loses nothing and ends where it would have."""
+"""A search loses nothing, and ends the same, when ledger, disk and clock misbehave."""
 
 import itertools
 import sqlite3
@@ -51,14 +51,14 @@ def train(task, started_at="2026-01-31T12:00:00+00:00"):
     )
 
 
-def search(path, function=train, *, prepare=lambda held: None, timeout_s=30.0):
+def search(path, function=train, *, prepare=lambda ledger: None, timeout_s=30.0):
     """Run or resume a search in a ledger that is tampered with by ``prepare``."""
     if not path.exists():
         Ledger.create(path).close()
-    with Ledger.open(path, timeout_s=timeout_s) as held:
-        prepare(held)
+    with Ledger.open(path, timeout_s=timeout_s) as ledger:
+        prepare(ledger)
         evaluator = Evaluator(
-            held,
+            ledger,
             WorkerPool(executor=InlineExecutor(), slots=1, train=function),
             protocol=PROTOCOL,
             slices=Path("slices"),
@@ -67,24 +67,24 @@ def search(path, function=train, *, prepare=lambda held: None, timeout_s=30.0):
             racing=0.1,
         )
         begin = lambda: local_search(SPACE, np.random.default_rng(0))  # noqa: E731
-        drive(begin, evaluator, held, budget=BUDGET)
+        drive(begin, evaluator, ledger, budget=BUDGET)
 
 
-def told(path):
-    with Ledger.open(path, read_only=True) as held:
-        return held.evaluations(), held.trainings(), held.outcomes()
+def contents(path):
+    with Ledger.open(path, read_only=True) as ledger:
+        return ledger.evaluations(), ledger.trainings(), ledger.outcomes()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     path = tmp_path_factory.mktemp("undisturbed") / "ledger.sqlite"
     search(path)
-    return told(path)
+    return contents(path)
 
 
 @settings(max_examples=6)
 @given(room=st.lists(st.integers(0, 12), min_size=1, max_size=6))
-def test_a_disk_that_is_full_again_and_again_costs_nothing(room, undisturbed):
+def test_a_disk_that_is_full_repeatedly_loses_nothing(room, undisturbed):
     trained = Counter()
 
     def count(task):
@@ -95,30 +95,30 @@ def test_a_disk_that_is_full_again_and_again_costs_nothing(room, undisturbed):
         path = Path(directory, "ledger.sqlite")
         for pages_left in room:
 
-            def fill(held, pages_left=pages_left):
-                (pages,) = held._connection.execute("PRAGMA page_count").fetchone()
-                held._connection.execute(f"PRAGMA max_page_count = {pages + pages_left}")
+            def fill(ledger, pages_left=pages_left):
+                (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
+                ledger._connection.execute(f"PRAGMA max_page_count = {pages + pages_left}")
 
-            before = told(path)[2] if path.exists() else {}
+            before = contents(path)[2] if path.exists() else {}
             with suppress(StudyError) as _:
                 search(path, count, prepare=fill)
-            assert before.items() <= told(path)[2].items()
+            assert before.items() <= contents(path)[2].items()
         search(path, count)
-        assert told(path) == undisturbed
+        assert contents(path) == undisturbed
         # What did not fit was trained for nothing, once for each time that the disk was full.
         assert sum(trained.values()) - len(trained) <= len(room)
 
 
-def test_a_full_disk_is_told_in_a_sentence(tmp_path):
-    def fill(held):
-        held._connection.execute("PRAGMA max_page_count = 1")
+def test_a_full_disk_is_reported_in_a_sentence(tmp_path):
+    def fill(ledger):
+        ledger._connection.execute("PRAGMA max_page_count = 1")
 
     with pytest.raises(StudyError, match=r"The disk is full: .* run the same command again"):
         search(tmp_path / "ledger.sqlite", prepare=fill)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_others_who_lock_the_ledger_for_a_while_are_waited_for(seed, undisturbed, tmp_path):
+def test_a_search_waits_while_others_lock_the_ledger(seed, undisturbed, tmp_path):
     path, over = tmp_path / "ledger.sqlite", threading.Event()
     Ledger.create(path).close()
     rng = np.random.default_rng(seed)
@@ -138,7 +138,7 @@ def test_others_who_lock_the_ledger_for_a_while_are_waited_for(seed, undisturbed
     finally:
         over.set()
         meddler.join()
-    assert told(path) == undisturbed
+    assert contents(path) == undisturbed
 
 
 @pytest.mark.parametrize("lasts", range(5))
@@ -156,9 +156,9 @@ def test_a_ledger_that_stays_locked_ends_the_search_and_loses_nothing(lasts, und
         with pytest.raises(StudyError, match="is locked by another process"):
             search(path, lock_at_last, timeout_s=0.05)
         other.execute("ROLLBACK")
-    assert len(told(path)[2]) == lasts
+    assert len(contents(path)[2]) == lasts
     search(path)
-    assert told(path) == undisturbed
+    assert contents(path) == undisturbed
 
 
 @settings(max_examples=6)
@@ -178,7 +178,7 @@ def test_a_clock_that_jumps_changes_nothing(jumps, undisturbed):
         patch.setattr(dispatcher, "datetime", Jumping)
         path = Path(directory, "ledger.sqlite")
         search(path, lambda task: train(task, started_at=next(clock).isoformat()))
-        evaluations, trainings, outcomes = told(path)
+        evaluations, trainings, outcomes = contents(path)
     assert (evaluations, outcomes) == (undisturbed[0], undisturbed[2])
     assert [replace(each, started_at="") for each in trainings] == [
         replace(each, started_at="") for each in undisturbed[1]
@@ -186,7 +186,7 @@ def test_a_clock_that_jumps_changes_nothing(jumps, undisturbed):
 
 
 @pytest.mark.parametrize("cut", [4095, 4096, 4097, 10_000])
-def test_a_torn_ledger_is_refused_and_not_taken_for_a_new_one(cut, undisturbed, tmp_path):
+def test_a_truncated_ledger_is_refused_and_not_replaced(cut, undisturbed, tmp_path):
     path = tmp_path / "ledger.sqlite"
     search(path)
     whole = path.read_bytes()
@@ -195,4 +195,4 @@ def test_a_torn_ledger_is_refused_and_not_taken_for_a_new_one(cut, undisturbed, 
         search(path)
     path.write_bytes(whole)
     search(path, lambda task: pytest.fail("trained again"))
-    assert told(path) == undisturbed
+    assert contents(path) == undisturbed

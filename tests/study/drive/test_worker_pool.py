@@ -1,4 +1,4 @@
-"""Where trainings run: what a configuration asks for, and what trainings ask of a device."""
+"""Worker pools: from a configuration, and the memory that trainings need of a device."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ def configuration(**run):
 
 @pytest.fixture
 def task():
-    """A training of slices that are nowhere."""
+    """A training of slices that do not exist."""
     protocol = Protocol(
         evaluation=CrossValidationSettings(),
         training=TrainingSettings(),
@@ -49,7 +49,7 @@ def task():
 
 @pytest.fixture
 def two_gpus(monkeypatch):
-    """A machine with two devices; asking what is free there is asking this process."""
+    """A machine with two devices; their free memory is asked in this process."""
 
     class Here(InlineExecutor):
         def __init__(self, num_slots, **arguments):
@@ -66,7 +66,7 @@ def two_gpus(monkeypatch):
     )
 
 
-def test_there_is_a_slot():
+def test_a_worker_pool_needs_a_slot():
     with InlineExecutor() as executor, pytest.raises(ValueError, match=r"slots \(=0\) must be 1"):
         WorkerPool(executor=executor, slots=0)
 
@@ -79,7 +79,7 @@ def test_there_is_a_slot():
         (7, True, Demand(memory_bytes=7, alone=True)),
     ],
 )
-def test_a_training_demands_what_is_predicted(task, memory_bytes, alone, demand):
+def test_a_training_demands_its_predicted_memory(task, memory_bytes, alone, demand):
     work = replace(task, memory_bytes=memory_bytes, alone=alone)
     assert demand_of(work) == demand
     final = FinalTask(training=work, class_names=("one",), weights=Path("fold0.safetensors"))
@@ -97,12 +97,12 @@ def test_a_training_demands_what_is_predicted(task, memory_bytes, alone, demand)
         ("cuda:1", 2, (80,)),
     ],
 )
-def test_devices_that_are_shared_have_the_memory_that_is_free(two_gpus, device, workers, rooms):
+def test_shared_devices_offer_their_free_memory(two_gpus, device, workers, rooms):
     assert device_memory_bytes(device, workers) == rooms
 
 
 @pytest.mark.parametrize(("device", "workers"), [("cuda", 2), ("cuda:0", 1)])
-def test_without_a_number_there_is_one_worker_a_gpu(two_gpus, device, workers):
+def test_by_default_there_is_one_worker_per_gpu(two_gpus, device, workers):
     assert default_workers(configuration(device=device)) == workers
 
 

@@ -1,4 +1,4 @@
-"""The ledger keeps what it was told, whatever happens to the process that tells it."""
+"""The ledger keeps what was recorded, whatever happens to the process that records."""
 
 import math
 import os
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_survives(ledger):
     assert math.isnan(not_a_number.loss)
 
 
-def test_an_error_that_is_no_valid_text_is_recorded_readably(ledger):
+def test_an_error_message_that_is_not_valid_text_is_recorded_readably(ledger):
     ledger.record_network(UNET)
     ledger.record_training(training(score=None, error="no file \udcff"))
     assert ledger.trainings()[0].error == "no file \\udcff"
@@ -271,7 +271,7 @@ def test_numbers_and_networks_are_asked_for_once(ledger, number, genotype):
     assert list(ledger.networks()) == [GENOTYPES[0].digest]
 
 
-# Readers beside the writer
+# Readers while another process writes
 
 
 def test_a_reader_sees_each_training_as_soon_as_it_is_recorded(ledger, path):
@@ -300,7 +300,7 @@ def test_a_directory_that_cannot_be_written_can_be_read(open_directory, unprivil
         assert ledger.facts() == {"a": "b"}
 
 
-# Files that are no ledger, or none that can be used
+# Files that are not ledgers, or cannot be used
 
 
 def test_create_refuses_what_exists(ledger, path):
@@ -308,7 +308,7 @@ def test_create_refuses_what_exists(ledger, path):
         Ledger.create(path)
 
 
-def test_open_says_where_there_is_no_ledger(path):
+def test_open_names_a_missing_ledger(path):
     with pytest.raises(StudyError, match=r"no ledger at .* Start a study with `mbnas search"):
         Ledger.open(path)
     assert not path.exists()
@@ -329,7 +329,7 @@ def foreign_database(path):
 
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("make", [empty, text, foreign_database])
-def test_open_refuses_what_is_no_ledger(path, make, read_only):
+def test_open_refuses_other_files(path, make, read_only):
     make(path)
     with pytest.raises(StudyError, match="is not a ledger of mbnas"):
         Ledger.open(path, read_only)
@@ -358,7 +358,7 @@ def test_open_refuses_an_older_ledger(path, version):
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_open_refuses_a_torn_file(path, read_only):
+def test_open_refuses_a_truncated_file(path, read_only):
     Ledger.create(path).close()
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(StudyError, match="is damaged"):
@@ -376,7 +376,7 @@ def test_a_writer_refuses_a_file_with_a_damaged_page(path):
         Ledger.open(path)
 
 
-def test_a_locked_ledger_is_said_to_be_locked(ledger, path):
+def test_a_locked_ledger_is_an_error(ledger, path):
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for read_only in (True, False):
@@ -385,7 +385,7 @@ def test_a_locked_ledger_is_said_to_be_locked(ledger, path):
 
 
 @pytest.mark.parametrize("read_only_part", ["file", "directory"])
-def test_a_read_only_study_is_said_to_be_read_only(open_directory, unprivileged, read_only_part):
+def test_a_read_only_study_is_an_error(open_directory, unprivileged, read_only_part):
     path = open_directory / "ledger.sqlite"
     Ledger.create(path).close()
     path.chmod(0o444 if read_only_part == "file" else 0o666)
@@ -400,7 +400,7 @@ def test_create_in_a_read_only_directory_says_so(open_directory, unprivileged):
         Ledger.create(open_directory / "ledger.sqlite")
 
 
-def test_a_full_disk_is_one_sentence_and_loses_nothing(ledger, path):
+def test_a_full_disk_is_an_error_and_loses_nothing(ledger, path):
     ledger.record_network(UNET)
     ledger.record_training(training())
     (pages,) = ledger.file.connection.execute("PRAGMA page_count").fetchone()
@@ -411,7 +411,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(ledger, path):
     assert ledger.facts() == {}
 
 
-# Runs that came to nothing
+# Lost runs
 
 
 def failed(**changes):
@@ -423,7 +423,7 @@ def failure(kind="worker died", **changes):
     return LostRunRecord(key=training().key, kind=kind, **(values | changes))
 
 
-def test_failures_are_kept_beside_the_training_that_succeeds_at_last(ledger):
+def test_lost_runs_are_kept_with_the_training_that_succeeds(ledger):
     ledger.record_network(UNET)
     ledger.record_lost_run(failure())
     ledger.record_lost_run(failure("out of memory"))
@@ -455,7 +455,7 @@ def test_withdrawn_trainings_can_be_run_again_and_leave_their_reason(ledger):
     assert set(ledger.trainings()) == {training(), training(key=other)}
 
 
-def test_outcomes_tell_scores_and_durations_alone(ledger):
+def test_outcomes_have_only_scores_and_durations(ledger):
     ledger.record_network(UNET)
     ledger.record_training(training())
     other = replace(training().key, fold=1)
@@ -466,7 +466,7 @@ def test_outcomes_tell_scores_and_durations_alone(ledger):
     }
 
 
-def test_evaluations_can_be_taken_back_and_asked_for_anew(ledger):
+def test_evaluations_can_be_removed_and_recorded_again(ledger):
     records = [
         EvaluationRecord(number=number, genotype=genotype, why="start")
         for number, genotype in enumerate(GENOTYPES, start=1)
@@ -481,7 +481,7 @@ def test_evaluations_can_be_taken_back_and_asked_for_anew(ledger):
     assert len(ledger.evaluations()) == 2
 
 
-def test_a_borrowed_training_is_known_as_such(ledger):
+def test_a_borrowed_training_is_marked(ledger):
     ledger.record_network(UNET)
     ledger.record_training(training(borrowed=True))
     assert ledger.trainings() == (training(borrowed=True),)
@@ -549,7 +549,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture
 def torn(open_directory):
-    """A ledger that holds one fact, and half of what its writer was killed at."""
+    """A ledger with one fact, and an unfinished write of a killed process."""
     path = open_directory / "ledger.sqlite"
     with Ledger.create(path) as ledger:
         ledger.set_fact("a", "b")
@@ -559,25 +559,25 @@ def torn(open_directory):
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_half_a_write_is_undone_at_the_next_opening(torn, read_only):
+def test_an_unfinished_write_is_undone_at_the_next_opening(torn, read_only):
     with Ledger.open(torn, read_only) as ledger:
         assert ledger.facts() == {"a": "b"}
 
 
-def test_a_deleted_ledger_does_not_haunt_the_next(torn):
+def test_the_journal_of_a_deleted_ledger_is_not_used_for_the_next(torn):
     torn.unlink()
     with Ledger.create(torn) as ledger:
         assert ledger.facts() == {}
 
 
-def test_half_a_write_that_cannot_be_undone_is_said_to_be_that(torn, unprivileged):
+def test_an_unfinished_write_that_cannot_be_undone_is_an_error(torn, unprivileged):
     torn.chmod(0o444)
     torn.parent.chmod(0o555)
     with unprivileged(), pytest.raises(StudyError, match=r"was being written when .* was killed"):
         Ledger.open(torn, read_only=True)
 
 
-def test_a_ledger_that_may_not_be_read_says_so(open_directory, unprivileged):
+def test_a_ledger_without_read_permission_is_an_error(open_directory, unprivileged):
     path = open_directory / "ledger.sqlite"
     Ledger.create(path).close()
     path.chmod(0o000)
@@ -667,7 +667,7 @@ def test_views_keep_scores_of_the_search_apart_from_fresh_ones(ledger):
 # Readers
 
 
-def test_trainings_can_be_read_without_their_course(ledger):
+def test_trainings_can_be_read_without_their_epochs(ledger):
     ledger.record_network(UNET)
     record = training()
     ledger.record_training(record)
@@ -676,7 +676,7 @@ def test_trainings_can_be_read_without_their_course(ledger):
     assert ledger.trainings("another", with_epochs=False) == ()
 
 
-def test_a_reader_is_told_that_another_process_has_written(ledger, path):
+def test_a_reader_notices_that_another_process_has_written(ledger, path):
     with Ledger.open(path, read_only=True) as reader:
         before = reader.data_version()
         assert reader.data_version() == before

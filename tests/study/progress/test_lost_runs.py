@@ -1,4 +1,4 @@
-"""What went wrong, and what became of it."""
+"""Failed trainings and lost runs."""
 
 import pytest
 
@@ -26,13 +26,13 @@ def failure(key):
     )  # fmt: skip
 
 
-def test_trainings_with_an_error_are_those_that_failed():
+def test_failed_trainings_are_those_with_an_error():
     sound, failed = training(KEYS[0]), training(KEYS[1], "It was killed.")
     assert failed_trainings([sound, failed]) == (failed,)
 
 
 @pytest.mark.parametrize(("number", "sequel"), [(0, "scored"), (1, "failed"), (2, None)])
-def test_a_run_that_came_to_nothing_has_a_sequel_or_none(number, sequel):
+def test_a_lost_run_knows_how_its_training_ended(number, sequel):
     trainings = [training(KEYS[0]), training(KEYS[1], "It was killed.")]
     (run,) = lost_run_outcomes([failure(KEYS[number])], trainings)
     assert (run.record.key, run.sequel) == (KEYS[number], sequel)

@@ -64,7 +64,7 @@ def account(evaluations, threshold=0.05):
     return racing_account(evaluations, num_folds=3, threshold=threshold)
 
 
-def test_what_is_dropped_saves_its_later_blocks_and_changes_nothing():
+def test_a_dropped_network_saves_its_later_blocks_and_changes_nothing():
     races = account(SEARCH)
     assert races.num_raced == 3
     assert races.dropped == (2, 4)
@@ -73,12 +73,12 @@ def test_what_is_dropped_saves_its_later_blocks_and_changes_nothing():
     assert (races.num_accepted, races.changed) == (1, ())
 
 
-def test_an_accepted_network_that_looked_hopeless_at_first_is_a_change():
+def test_dropping_an_accepted_network_is_a_change():
     races = account((evaluation(1, LATE_INCUMBENT), evaluation(2, LATE, incumbent=1)))
     assert (races.num_accepted, races.changed, races.dropped) == (1, (2,), (2,))
 
 
-def test_only_the_best_of_those_probed_together_is_accepted():
+def test_only_the_best_of_a_proposal_is_accepted():
     better_still = tuple(score + 0.01 for score in BETTER)
     races = account(
         (*SEARCH[:1], evaluation(2, BETTER, incumbent=1), evaluation(3, better_still, incumbent=1))
@@ -87,7 +87,7 @@ def test_only_the_best_of_those_probed_together_is_accepted():
     assert races.dropped == ()
 
 
-def test_a_raced_search_is_accounted_for_by_the_trainings_that_it_ran():
+def test_the_account_of_a_search_with_racing_counts_the_trainings_it_ran():
     raced = replace(
         SEARCH[1],
         trainings=SEARCH[1].trainings[:3],
@@ -99,7 +99,7 @@ def test_a_raced_search_is_accounted_for_by_the_trainings_that_it_ran():
     assert account((SEARCH[0], raced, *SEARCH[2:])) == account(SEARCH)
 
 
-def test_networks_under_way_are_left_out():
+def test_incomplete_networks_are_left_out():
     open_one = replace(
         SEARCH[3], trainings=SEARCH[3].trainings[:2], judgement=Judge(num_folds=3).judge([None] * 6)
     )

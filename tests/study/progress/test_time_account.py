@@ -1,4 +1,4 @@
-"""The account of a study, against sums made by hand."""
+"""The time account of a study, against sums by hand."""
 
 from mbnas.study.progress.time_account import TimeShare, time_account
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
@@ -31,13 +31,13 @@ def failure(network, wall_s, **changes):
     return LostRunRecord(**(values | changes))
 
 
-def test_a_study_without_trainings_cost_nothing():
+def test_a_study_without_trainings_has_an_empty_account():
     account = time_account((), (), asked=(), evaluated=(), asked_again=3)
     assert account.spent == account.borrowed == account.ahead == TimeShare(count=0, seconds=0.0)
     assert (account.saved_s, account.wasted_s) == (0.0, 0.0)
 
 
-def test_every_second_is_in_its_place():
+def test_every_second_is_in_the_right_part():
     account = time_account(
         (
             training("a", 100.0),
@@ -68,13 +68,13 @@ def test_every_second_is_in_its_place():
     assert account.wasted_s == 29.5 + 11.0
 
 
-def test_what_was_started_ahead_and_then_asked_for_is_not_wasted():
+def test_trainings_ahead_that_are_asked_for_later_are_not_wasted():
     trainings = (training("a", 10.0), training("b", 5.0))
     assert time_account(trainings, (), asked={"a"}, evaluated={"a"}).wasted_s == 5.0
     assert time_account(trainings, (), asked={"a", "b"}, evaluated={"a"}).wasted_s == 0.0
 
 
-def test_a_training_that_failed_ahead_is_wasted_once():
+def test_a_failed_training_ahead_is_wasted_once():
     failed = training("a", 10.0, score=None, error="The loss was not finite.")
     account = time_account((failed,), (), asked=(), evaluated=())
     assert account.wasted_s == account.spent.seconds == 10.0

@@ -1,4 +1,4 @@
-"""Looking at a study while another process writes it, and after that was killed."""
+"""Watching a study while another process writes it, and after that was killed."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -53,7 +53,7 @@ class Writer:
         self.hold.enter_context(study_lock(path, "mbnas search"))
 
     def look(self, *steps):
-        """What is seen, one step of the search in every pause."""
+        """Yield the status, with one step of the search in every pause."""
         left = list(steps)
         return list(watch_status(self.study, clock=lambda: NOON + 60, pause=lambda: left.pop(0)()))
 
@@ -66,7 +66,7 @@ def writer(tmp_path):
     made.ledger.close()
 
 
-def test_a_search_is_seen_until_it_is_finished(writer):
+def test_a_search_is_watched_until_it_is_finished(writer):
     first, ledger = NETWORKS[0], writer.ledger
     ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
     watched = writer.look(
@@ -83,7 +83,7 @@ def test_a_search_is_seen_until_it_is_finished(writer):
     assert [each.key.fold for each in watched[-1].last] == [1, 0]
 
 
-def test_what_failed_is_counted_and_what_nobody_asked_for_is_there(writer):
+def test_failures_and_trainings_ahead_are_counted(writer):
     first, ahead, _ = NETWORKS
     writer.ledger.record_network(ahead)
     writer.ledger.record_evaluation(EvaluationRecord(number=1, genotype=first, why="start 1"))
@@ -111,14 +111,14 @@ def test_a_search_that_was_killed_is_stopped(writer):
     assert watched[-1].time_left is None
 
 
-def test_a_study_that_nobody_runs_is_seen_once(writer):
+def test_a_study_that_is_not_running_is_read_once(writer):
     writer.hold.close()
     writer.ledger.set_fact("state", "stopped")
     (watched,) = writer.look()
     assert (watched.status.state, watched.is_new) == ("stopped", True)
 
 
-def test_a_search_that_is_just_being_resumed_is_waited_for(writer):
+def test_watching_waits_for_a_search_that_is_being_resumed(writer):
     writer.ledger.set_fact("state", "stopped")
     watched = writer.look(
         lambda: writer.ledger.set_fact("state", "running"),
@@ -127,7 +127,7 @@ def test_a_search_that_is_just_being_resumed_is_waited_for(writer):
     assert [each.status.state for each in watched] == ["stopped", "running", "finished"]
 
 
-# Pace
+# Time left
 
 
 def evaluation(number, network, *trainings, num_trainings=2):
@@ -148,7 +148,7 @@ def status(*evaluations, budget=10):
     return SearchStatus(budget=budget, state="running", evaluations=evaluations)
 
 
-def test_the_pace_is_that_since_the_search_was_resumed():
+def test_the_rate_is_that_since_the_search_was_resumed():
     first, second, _ = NETWORKS
     done = [training(first), training(first, 1)]
     long_ago = replace(training(second), started_at="2026-02-01T12:00:00+00:00")
@@ -161,7 +161,7 @@ def test_the_pace_is_that_since_the_search_was_resumed():
     assert found.left_s == (9 * 2 - 1) * 300.0
 
 
-def test_the_pace_is_that_of_the_last_hour_at_most():
+def test_the_rate_is_that_of_the_last_hour_at_most():
     first = NETWORKS[0]
     done = training(first, started_at="2026-03-01T09:00:00+00:00"), training(first, 1)
     found = estimate_time_left(
@@ -171,12 +171,12 @@ def test_the_pace_is_that_of_the_last_hour_at_most():
 
 
 @pytest.mark.parametrize("started_at", ["2027-01-01T00:00:00+00:00", "just now", ""])
-def test_there_is_no_pace_without_a_training_that_has_ended(started_at):
+def test_without_ended_trainings_the_time_left_is_unknown(started_at):
     ended = training(NETWORKS[0], started_at=started_at)
     assert estimate_time_left(status(), [ended], begun_s=NOON - 60, now_s=NOON) is None
 
 
-def test_what_is_needed_is_counted_by_what_networks_took_so_far():
+def test_needed_trainings_follow_the_present_mean_per_network():
     first, second, third = NETWORKS
     short = evaluation(1, first, training(first), num_trainings=1)
     begun = evaluation(2, second, training(second), num_trainings=15)

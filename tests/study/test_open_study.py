@@ -1,4 +1,4 @@
-"""A study opened, searched and opened again, with trainings that take a blink."""
+"""A study begun, searched and resumed, with very short trainings."""
 
 import json
 from collections import deque
@@ -73,39 +73,39 @@ def opened(study, warn=pytest.fail):
     return begin_or_resume.opened(study, command="mbnas search", warn=warn)
 
 
-def test_a_study_begins_stopped_with_what_its_scores_depend_on(study):
-    with opened(study) as held:
-        facts = held.ledger.facts()
-        assert held.study.configuration.run.device in ("cpu", "cuda")
-        assert held.study.configuration.training.precision == "float32"
+def test_a_new_study_is_stopped_and_records_what_scores_depend_on(study):
+    with opened(study) as open_study:
+        facts = open_study.ledger.facts()
+        assert open_study.study.configuration.run.device in ("cpu", "cuda")
+        assert open_study.study.configuration.training.precision == "float32"
     assert (facts["state"], facts["budget"]) == ("stopped", "2")
-    assert facts["protocol"] == held.protocol.digest
-    assert facts["data"] == held.prepared.digest
+    assert facts["protocol"] == open_study.protocol.digest
+    assert facts["data"] == open_study.prepared.digest
     assert facts["classes"] == '["spleen"]'
     assert {"version of torch", "version of mbnas", "version of python"} <= facts.keys()
 
 
-def test_a_study_keeps_how_it_trains(dataset, tmp_path, monkeypatch):
+def test_a_study_keeps_its_training_mode(dataset, tmp_path, monkeypatch):
     mode = TrainingMode(precision="float32", step="eager", fused="folds", workers=3)
     choice = ModeChoice(mode=mode, seconds={"this": 1.0}, device="cpu", cores=num_cores())
     monkeypatch.setattr(begin_or_resume, "choose_mode", lambda question, tell: choice)
     training = SETTINGS["training"] | {"precision": "auto"}
     options = {"training": training, "run": {"device": "cpu"}}
     path = tmp_path / "study"
-    with opened(resolved(path, dataset, **options)) as held:
-        assert held.study.configuration.run.workers == 3
-        assert held.protocol.training.fused == "folds"
-        assert json.loads(held.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
+    with opened(resolved(path, dataset, **options)) as open_study:
+        assert open_study.study.configuration.run.workers == 3
+        assert open_study.protocol.training.fused == "folds"
+        assert json.loads(open_study.ledger.facts()[WAY_TO_TRAIN]) == choice.to_json()
     monkeypatch.setattr(
         begin_or_resume, "choose_mode", lambda question, tell: pytest.fail("it was chosen before")
     )
-    with opened(Study.open(path)) as held:
-        assert held.study.configuration.run.workers == 3
-        assert held.protocol.training.fused == "folds"
+    with opened(Study.open(path)) as open_study:
+        assert open_study.study.configuration.run.workers == 3
+        assert open_study.protocol.training.fused == "folds"
     assert Study.open(path).configuration.run.workers is None
 
 
-def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
+def test_images_that_lose_precision_are_refused_before_a_study_begins(
     dataset, tmp_path, monkeypatch
 ):
     training = SETTINGS["training"] | {"slice_precision": "float16"}
@@ -118,14 +118,14 @@ def test_images_that_rounding_would_blur_are_refused_before_a_study_begins(
         ):
             pass
     assert not study.is_begun
-    with opened(study) as held:
-        assert held.protocol.training.slice_precision == "float16"
+    with opened(study) as open_study:
+        assert open_study.protocol.training.slice_precision == "float16"
 
 
-def test_a_search_ends_finished_with_every_cost_known(study):
-    with opened(study) as held:
-        run_search(held)
-        status = read_status(held.ledger, held.study.configuration)
+def test_a_finished_search_has_all_costs(study):
+    with opened(study) as open_study:
+        run_search(open_study)
+        status = read_status(open_study.ledger, open_study.study.configuration)
     assert status.state == "finished"
     assert len(status.complete) == 2
     assert all(each.parameters and each.macs for each in status.evaluations)
@@ -136,54 +136,54 @@ def test_the_split_of_a_bilevel_search_is_written_when_its_study_begins(dataset,
     path, asked = tmp_path / "study", []
     for evaluations in (2, 4):
         study = resolved(path, dataset, **settings, search={"evaluations": evaluations})
-        with opened(study) as held:
-            run_search(held)
-            asked.append([each.genotype for each in held.ledger.evaluations()])
+        with opened(study) as open_study:
+            run_search(open_study)
+            asked.append([each.genotype for each in open_study.ledger.evaluations()])
         assert Study.open(path).configuration.search.topology_evaluations == 1
     few, many = asked
     assert (len(few), many[:2]) == (2, few)
     assert len({genotype.topology for genotype in many}) == 1
 
 
-def test_a_search_starts_where_it_is_told(dataset, tmp_path):
+def test_a_search_starts_at_the_configured_network(dataset, tmp_path):
     space = {"num_nodes": 4, "num_levels": 2}
     search = {"evaluations": 1, "start": "unet"}
-    with opened(resolved(tmp_path / "study", dataset, space=space, search=search)) as held:
-        run_search(held)
-        (record,) = held.ledger.evaluations()
+    with opened(resolved(tmp_path / "study", dataset, space=space, search=search)) as open_study:
+        run_search(open_study)
+        (record,) = open_study.ledger.evaluations()
     assert record.genotype == unet_genotype(2)
 
 
-def test_a_search_that_ends_in_any_other_way_is_stopped(study):
+def test_an_interrupted_search_is_stopped(study):
     def interrupt(progress):
         if progress.trainings.finished:
             raise KeyboardInterrupt
 
-    with opened(study) as held:
+    with opened(study) as open_study:
         with pytest.raises(KeyboardInterrupt):
-            run_search(held, watch=interrupt)
-        assert held.ledger.facts()["state"] == "stopped"
-        assert len(held.ledger.trainings()) == 1
+            run_search(open_study, watch=interrupt)
+        assert open_study.ledger.facts()["state"] == "stopped"
+        assert len(open_study.ledger.trainings()) == 1
 
 
-def test_a_search_that_was_killed_is_known_to_be_stopped(study):
-    with opened(study) as held:
-        held.ledger.set_fact("state", "running")
-    with opened(study) as held:
-        assert held.ledger.facts()["state"] == "stopped"
+def test_a_killed_search_becomes_stopped_when_opened(study):
+    with opened(study) as open_study:
+        open_study.ledger.set_fact("state", "running")
+    with opened(study) as open_study:
+        assert open_study.ledger.facts()["state"] == "stopped"
 
 
-def test_costs_that_a_kill_kept_from_the_ledger_are_entered_later(study, monkeypatch):
-    with opened(study) as held:
+def test_costs_missing_after_a_kill_are_recorded_later(study, monkeypatch):
+    with opened(study) as open_study:
         with monkeypatch.context() as patch:
-            patch.setattr(OpenStudy, "record_cost", lambda held, genotype: None)
-            run_search(held)
-        run_search(held)
-        assert all(each.parameters and each.macs for each in held.ledger.networks().values())
+            patch.setattr(OpenStudy, "record_cost", lambda open_study, genotype: None)
+            run_search(open_study)
+        run_search(open_study)
+        assert all(each.parameters and each.macs for each in open_study.ledger.networks().values())
 
 
 class LazyExecutor(Executor):
-    """Runs the call submitted last whenever somebody waits for one: what is ahead comes first."""
+    """Runs the call submitted last whenever one is waited for, so work ahead comes first."""
 
     def __init__(self):
         self._calls, self._done = [], deque()
@@ -204,13 +204,13 @@ class LazyExecutor(Executor):
         return self._done.popleft()
 
 
-def test_networks_trained_before_they_are_asked_for_have_their_cost_too(study):
+def test_networks_trained_ahead_have_costs_too(study):
     executor = LazyExecutor()
     worker_pool = WorkerPool(executor=executor, slots=4, completions=executor)
-    with opened(study) as held:
-        run_search(held, worker_pool=worker_pool)
-        assert all(each.parameters and each.macs for each in held.ledger.networks().values())
-        assert len(held.ledger.evaluations()) == 2
+    with opened(study) as open_study:
+        run_search(open_study, worker_pool=worker_pool)
+        assert all(each.parameters and each.macs for each in open_study.ledger.networks().values())
+        assert len(open_study.ledger.evaluations()) == 2
 
 
 def test_an_error_before_the_study_begins_leaves_nothing(dataset, tmp_path):
@@ -220,7 +220,7 @@ def test_an_error_before_the_study_begins_leaves_nothing(dataset, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_ledger_that_cannot_be_made_leaves_nothing(study, monkeypatch):
+def test_a_ledger_that_cannot_be_created_leaves_nothing(study, monkeypatch):
     def full(path):
         raise StudyError("The disk is full.")
 
@@ -236,9 +236,9 @@ def test_a_ledger_that_cannot_be_made_leaves_nothing(study, monkeypatch):
 @pytest.fixture
 def searched(study):
     """A study of two networks, whose study.toml is then deleted; and what it held."""
-    with opened(study) as held:
-        run_search(held)
-        records = held.ledger.trainings()
+    with opened(study) as open_study:
+        run_search(open_study)
+        records = open_study.ledger.trainings()
     file = study.path / "study.toml"
     text = file.read_text()
     file.unlink()
@@ -250,23 +250,23 @@ def recorded(study):
         return ledger.trainings()
 
 
-def test_a_study_that_lost_its_configuration_is_read_and_resumed_from_its_ledger(searched, dataset):
+def test_a_study_without_its_file_is_read_and_resumed_from_its_ledger(searched, dataset):
     study, text, records = searched
     assert Study.open(study.path).is_begun
     assert Study.open(study.path).configuration.to_toml() == text
     assert not (study.path / "study.toml").exists()
     warnings = []
     again = resolved(study.path, dataset, search={"evaluations": 3})
-    with opened(again, warnings.append) as held:
-        run_search(held)
-        assert held.ledger.trainings()[: len(records)] == records
-        assert len(held.ledger.evaluations()) == 3
+    with opened(again, warnings.append) as open_study:
+        run_search(open_study)
+        assert open_study.ledger.trainings()[: len(records)] == records
+        assert len(open_study.ledger.evaluations()) == 3
     assert (study.path / "study.toml").read_text() == text
     (warning,) = warnings
     assert warning.endswith("study.toml was missing: it was restored from the ledger.")
 
 
-def test_a_study_that_lost_its_configuration_keeps_to_it(searched, dataset):
+def test_a_study_without_its_file_keeps_its_configuration(searched, dataset):
     study, _, records = searched
     with pytest.raises(StudyError, match=r"seed: 0 in the study, 7 asked for"):
         resolved(study.path, dataset, seed=7)
@@ -285,15 +285,15 @@ def test_a_search_that_fails_at_once_keeps_the_ledger(searched, dataset, at, mon
         with pytest.raises(DatasetError), opened(resolved(study.path, dataset), lambda text: None):
             pass
     assert recorded(study) == records
-    with opened(resolved(study.path, dataset), lambda text: None) as held:
-        assert held.ledger.trainings() == records
+    with opened(resolved(study.path, dataset), lambda text: None) as open_study:
+        assert open_study.ledger.trainings() == records
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, DatasetError])
-def test_a_configuration_that_goes_while_a_search_runs_comes_back(study, dataset, error):
-    with suppress(KeyboardInterrupt, DatasetError), opened(study, lambda text: None) as held:
-        run_search(held)
-        records = held.ledger.trainings()
+def test_a_configuration_deleted_during_a_search_is_restored(study, dataset, error):
+    with suppress(KeyboardInterrupt, DatasetError), opened(study, lambda text: None) as open_study:
+        run_search(open_study)
+        records = open_study.ledger.trainings()
         text = (study.path / "study.toml").read_text()
         (study.path / "study.toml").unlink()
         if error is not None:
@@ -319,22 +319,22 @@ def test_a_study_that_was_killed_before_it_recorded_anything_begins_again(study,
     (study.path / "study.toml").unlink()
     again = resolved(study.path, dataset, seed=7)
     assert not again.is_begun
-    with opened(again) as held:
-        assert held.protocol.seed == 7
+    with opened(again) as open_study:
+        assert open_study.protocol.seed == 7
 
 
 def test_some_patients_are_drawn_by_the_seed(dataset, tmp_path):
     def drawn(seed):
         study = resolved(tmp_path / f"{seed}", dataset, seed=seed, data={"max_patients": 2})
-        with opened(study) as held:
-            return {volume.patient for volume in held.prepared.volumes}
+        with opened(study) as open_study:
+            return {volume.patient for volume in open_study.prepared.volumes}
 
     found = [drawn(seed) for seed in (0, 1, 2)]
     assert all(len(patients) == 2 for patients in found)
     assert len(set(map(frozenset, found))) > 1
 
 
-def test_more_patients_than_there_are_is_refused(dataset, tmp_path):
+def test_more_patients_than_the_dataset_has_are_refused(dataset, tmp_path):
     study = resolved(tmp_path / "study", dataset, data={"max_patients": 9})
     with pytest.raises(DatasetError, match=r"data\.max_patients \(=9\) .* the dataset's 3"):
         opened(study).__enter__()
@@ -345,12 +345,12 @@ def test_patients_are_held_out_by_the_seed_for_the_whole_study(dataset, tmp_path
         study = resolved(
             tmp_path / f"{seed}", dataset, seed=seed, protocol={"folds": 2, "test_fraction": 0.3}
         )
-        with opened(study) as held:
-            assert len(held.prepared.patients) == 2
-            assert held.protocol.evaluation.test_fraction == 0.3
-            first = held.prepared.held_out_patients
-        with opened(study) as held:
-            assert held.prepared.held_out_patients == first
+        with opened(study) as open_study:
+            assert len(open_study.prepared.patients) == 2
+            assert open_study.protocol.evaluation.test_fraction == 0.3
+            first = open_study.prepared.held_out_patients
+        with opened(study) as open_study:
+            assert open_study.prepared.held_out_patients == first
         return first
 
     found = [drawn(seed) for seed in range(4)]
@@ -358,18 +358,18 @@ def test_patients_are_held_out_by_the_seed_for_the_whole_study(dataset, tmp_path
     assert len(set(found)) > 1
 
 
-def test_who_is_held_out_is_not_drawn_again_when_a_study_goes_on(dataset, tmp_path, monkeypatch):
+def test_held_out_patients_are_not_drawn_again_on_resuming(dataset, tmp_path, monkeypatch):
     protocol = {"folds": 2, "test_fraction": 0.3}
     study = resolved(tmp_path / "study", dataset, protocol=protocol)
-    with opened(study) as held:
-        first = held.prepared.held_out_patients
-        assert json.loads(held.ledger.facts()["held out"]) == list(first)
+    with opened(study) as open_study:
+        first = open_study.prepared.held_out_patients
+        assert json.loads(open_study.ledger.facts()["held out"]) == list(first)
     monkeypatch.setattr(source, "classes_by_patient", lambda *_, **__: pytest.fail("read again"))
-    with opened(study) as held:
-        assert held.prepared.held_out_patients == first
+    with opened(study) as open_study:
+        assert open_study.prepared.held_out_patients == first
 
 
-def test_a_class_of_fewer_patients_than_folds_is_warned_of(tmp_path):
+def test_a_class_of_fewer_patients_than_folds_gives_a_warning(tmp_path):
     root = write_phantom("prostate", tmp_path / "prostate", num_patients=3)
     for name in ("prostate_000", "prostate_001"):
         path = root / f"labelsTr/{name}.nii.gz"
@@ -384,7 +384,7 @@ def test_a_class_of_fewer_patients_than_folds_is_warned_of(tmp_path):
     assert all(text.startswith("Only 1 patient of the folds has label 1 (") for text in warnings)
 
 
-def test_what_is_strange_about_the_data_is_said_whenever_a_study_is_opened(tmp_path):
+def test_warnings_about_the_data_are_repeated_on_resuming(tmp_path):
     root = write_phantom("prostate", tmp_path / "prostate", num_patients=3)
     path = root / "imagesTr/prostate_001.nii.gz"
     image = nib.load(path)
@@ -413,35 +413,35 @@ def test_holding_out_too_many_patients_is_refused_and_leaves_nothing(dataset, tm
     assert not study.path.exists()
 
 
-def test_fresh_trainings_lie_beyond_those_of_the_search_and_add_up(study):
+def test_fresh_trainings_are_separate_from_the_search_and_accumulate(study):
     unet = unet_genotype(2)
-    with opened(study) as held:
-        run_search(held)
-        status = read_status(held.ledger, held.study.configuration)
+    with opened(study) as open_study:
+        run_search(open_study)
+        status = read_status(open_study.ledger, open_study.study.configuration)
         for initialisations in (1, 2):
-            retrain(held, [status.best.genotype, unet], initialisations=initialisations)
-            best, other = read_contenders(held.ledger, status)
+            retrain(open_study, [status.best.genotype, unet], initialisations=initialisations)
+            best, other = read_contenders(open_study.ledger, status)
             assert [each.key.initialisation for each in best.trainings] == [
                 1000 + index for index in range(initialisations) for _ in range(2)
             ]
             assert other.architecture == unet
             assert all(each.volumes for each in best.trainings)
-        assert read_status(held.ledger, held.study.configuration) == status
-        trained_at = [each.started_at for each in held.ledger.trainings()]
-        retrain(held, [status.best.genotype, unet], initialisations=2)
-        assert [each.started_at for each in held.ledger.trainings()] == trained_at
-        retrain(held, [unet], initialisations=1)
-        (last,) = read_contenders(held.ledger, status)
+        assert read_status(open_study.ledger, open_study.study.configuration) == status
+        trained_at = [each.started_at for each in open_study.ledger.trainings()]
+        retrain(open_study, [status.best.genotype, unet], initialisations=2)
+        assert [each.started_at for each in open_study.ledger.trainings()] == trained_at
+        retrain(open_study, [unet], initialisations=1)
+        (last,) = read_contenders(open_study.ledger, status)
         assert (last.name, len(last.trainings)) == ("U-Net genotype", 2)
 
 
-def test_what_cannot_be_trained_is_refused_before_anything_is(study):
-    with opened(study) as held:
-        run_search(held)
-        before = len(held.ledger.trainings())
+def test_networks_that_cannot_be_built_are_refused_before_any_training(study):
+    with opened(study) as open_study:
+        run_search(open_study)
+        before = len(open_study.ledger.trainings())
         nothing = LibraryNetwork(design="Unet", encoder="resnet3")
         with pytest.raises(ConfigurationError, match="no encoder 'resnet3'"):
-            retrain(held, [unet_genotype(2), nothing], initialisations=1)
-        assert len(held.ledger.trainings()) == before
-        status = read_status(held.ledger, held.study.configuration)
-        assert read_contenders(held.ledger, status) == ()
+            retrain(open_study, [unet_genotype(2), nothing], initialisations=1)
+        assert len(open_study.ledger.trainings()) == before
+        status = read_status(open_study.ledger, open_study.study.configuration)
+        assert read_contenders(open_study.ledger, status) == ()
