@@ -121,7 +121,7 @@ def test_a_connection_that_gets_no_further_is_given_up(server, path):
         fetched(server, path, pauses_s=(0.0, 0.0))
     assert str(raised.value) == (
         f"The connection to {server.url}/file was cut with 1.0 MB to go. Check the network. "
-        "1.5 kB are kept: the same command goes on from there."
+        "1.5 kB are kept: the same command continues from there."
     )
     assert len(server.sent) == 3
 
