@@ -89,22 +89,22 @@ def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
 
 
 @runtime_checkable
-class Demanding(Protocol):
-    """A task that knows what it needs of its device, such as one training."""
+class DeviceTask(Protocol):
+    """A task with a need of its device, such as a training."""
 
     @property
     def memory_bytes(self) -> int | None:
-        """How much memory it is predicted to need, where that is known."""
+        """Predicted memory in bytes; ``None`` if not predicted."""
 
     @property
     def alone(self) -> bool:
-        """Whether no other may run on its device meanwhile."""
+        """Whether no other task may run on its device at the same time."""
 
 
-def demand_of(work: Demanding | tuple[Demanding, ...]) -> Demand:
-    """Return what a task, or several together, need of their device.
+def demand_of(work: DeviceTask | tuple[DeviceTask, ...]) -> Demand:
+    """Return what a task, or fused tasks together, need of their device.
 
-    What is not predicted counts as nothing.
+    Memory that is not predicted counts as 0.
     """
     tasks = work if isinstance(work, tuple) else (work,)
     return Demand(
@@ -114,10 +114,10 @@ def demand_of(work: Demanding | tuple[Demanding, ...]) -> Demand:
 
 
 def device_memory_bytes(device: str, workers: int) -> tuple[int | None, ...]:
-    """Return the memory of each device that workers take in turn, as an executor wants it.
+    """Return the free memory of each device, ``None`` for no limit.
 
-    It is what is free now. It is asked for where workers share a device, and from a process that
-    ends at once, for asking takes some of it. The machine's own memory counts as without limit.
+    Memory is limited only if workers share GPUs. A process of its own asks the device, because
+    asking takes some of its memory.
 
     Args:
         device: As the study names it, resolved.
@@ -136,7 +136,7 @@ def _num_devices(device: str) -> int:
 
 
 def default_workers(configuration: Configuration) -> int:
-    """Return how many trainings run at a time: one a GPU, or as many as the cores hold."""
+    """Return how many trainings run at a time: one per GPU, or cores divided by threads."""
     if configuration.run.device.startswith("cuda"):
         return _num_devices(configuration.run.device)
     return max(1, num_cores() // configuration.training.threads)
