@@ -41,10 +41,10 @@ def of_page(page):
 
 
 def describes_the_code(page):
-    return page.name == "ARCHITECTURE.md" or page.parent.name in (
-        "method",
-        "internals",
-        "decisions",
+    return (
+        page.name in ("ARCHITECTURE.md", "glossary.md")
+        or page.parent.name in ("method", "internals", "decisions")
+        or PACKAGE in page.parents
     )
 
 
