@@ -41,7 +41,7 @@ check: $(READY)  ## check format, lint, types and imports, run all tests with co
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) --cov --cov-report=term
+	MBNAS_TEST_KILLS=all $(PYTEST) --cov --cov-report=term
 	$(MAKE) check-avx2
 
 # torch reads both variables when it is loaded.

@@ -38,11 +38,27 @@ pytest.register_assert_rewrite("tests.workers.executor_contract")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that have slow tests, so that no long file is left for the end."""
+    slow = {each.path for each in items if each.get_closest_marker("slow")}
+    items.sort(key=lambda each: each.path not in slow)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _frozen():
     """Leave what is loaded so far out of all searches for cycles: every training makes one."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def kills():
+    """Return how often a test kills or ends processes at random: a fifth, or all in ``make check``.
+
+    The target ``check`` sets ``MBNAS_TEST_KILLS=all``.
+    """
+    has_all = os.environ.get("MBNAS_TEST_KILLS") == "all"
+    return lambda number: number if has_all else max(1, number // 5)
 
 
 NOBODY = 65534

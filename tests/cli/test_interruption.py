@@ -241,12 +241,13 @@ def test_kills_before_a_study_has_begun_leave_nothing_behind(command, finished, 
 
 
 @pytest.mark.slow
-def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
-    nursery, dataset, options, content, tmp_path
+def test_kills_leave_the_ledger_of_an_undisturbed_search(
+    nursery, dataset, options, content, kills, tmp_path
 ):
-    """Forty of the driver, five of these with workers, of whom two are killed before."""
-    rng = random.Random(0)
-    longer = [*options, "--evaluations", "70", "--set", "run.speculate=false"]
+    """Forty of the driver, or eight; one in eight has workers, of which two are killed before."""
+    rng, lives = random.Random(0), kills(40)
+    evaluations = str(10 + 3 * lives // 2)
+    longer = [*options, "--evaluations", evaluations, "--set", "run.speculate=false"]
 
     def search(study, *more):
         return ["search", str(dataset), str(study), *longer, "--set", "run.retries=99", *more]
@@ -254,7 +255,7 @@ def test_fifty_kills_leave_the_ledger_of_an_undisturbed_search(
     nursery.start(search(tmp_path / "left alone", *INLINE))
     assert nursery.end() == 0
     study = tmp_path / "study"
-    for life in range(40):
+    for life in range(lives):
         has_workers = life % 8 == 7
         driver = nursery.start(search(study, *(WORKERS if has_workers else INLINE)))
         if has_workers:

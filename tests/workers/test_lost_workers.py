@@ -158,10 +158,10 @@ def test_workers_killed_at_random_moments_while_calls_share_devices():
         assert children() == []
 
 
-def test_terminating_while_workers_are_killed_leaves_no_process():
+def test_terminating_while_workers_are_killed_leaves_no_process(kills):
     moments = random.Random(0)
     with RandomSignals(signal.SIGKILL, seed=1, pause_s=0.2):
-        for _ in range(10):
+        for _ in range(kills(10)):
             executor = ProcessExecutor(2)
             futures = [executor.submit(time.sleep, 600) for _ in range(4)]
             time.sleep(moments.uniform(0, 0.5))

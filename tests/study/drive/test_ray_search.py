@@ -60,19 +60,26 @@ def _stand_ins_travel():
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
-@pytest.fixture
-def cluster():
-    """Two nodes of one core each; this process is on the first."""
+@pytest.fixture(scope="module")
+def one_node():
+    """A cluster with this process on its first node, which has one core."""
     cluster = cluster_utils.Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"first": 1}}
     )
-    cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
     try:
         with connected(cluster.address):
             yield cluster
     finally:
         cluster.shutdown()
+
+
+@pytest.fixture
+def cluster(one_node):
+    """The cluster with a second node of one core: a new one if a test before has lost it."""
+    if not one_node.worker_nodes:
+        one_node.add_node(num_cpus=1)
+    one_node.wait_for_nodes()
+    return one_node
 
 
 def opened(path, dataset, **options):

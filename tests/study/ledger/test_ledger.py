@@ -511,12 +511,12 @@ with Ledger.open(Path(sys.argv[1])) as ledger:
 """
 
 
-def test_every_committed_training_survives_sigkill(path):
+def test_every_committed_training_survives_sigkill(kills, path):
     with Ledger.create(path) as ledger:
         ledger.record_network(UNET)
     moments = random.Random(0)
     recorded = 0
-    for _ in range(10):
+    for _ in range(kills(10)):
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(recorded)],
             stdout=subprocess.PIPE,

@@ -255,7 +255,7 @@ from concurrent.futures import wait
 from mbnas.workers.ray.ray_executor import RayExecutor
 moments = random.Random(0)
 with connected("local", local_cpus=2):
-    for _ in range(10):
+    for _ in range(times):
         with RayExecutor(lambda: 2) as executor:
             wait([executor.submit(abs, -1) for _ in range(2)])
             calls = [executor.submit(time.sleep, moments.uniform(0, 0.02)) for _ in range(6)]
@@ -265,8 +265,8 @@ with connected("local", local_cpus=2):
 """
 
 
-def test_terminating_while_calls_finish_leaves_the_driver_alive():
-    process = run_python(TERMINATING)
+def test_terminating_while_calls_finish_leaves_the_driver_alive(kills):
+    process = run_python(f"times = {kills(10)}\n{TERMINATING}")
     assert process.returncode == 0, process.stderr
 
 

@@ -57,6 +57,7 @@ def outcomes(directory):
     }
 
 
+@pytest.mark.slow
 def test_every_study_is_complete(reproduced, capsys):
     for study in SPACE_NAMES:
         assert main(["status", str(reproduced / study)]) == 0
@@ -65,6 +66,7 @@ def test_every_study_is_complete(reproduced, capsys):
         assert (reproduced / study / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_trainings_that_studies_share_were_run_once(reproduced):
     seen, shared = {}, 0
     for study in STUDIES:
@@ -75,6 +77,7 @@ def test_trainings_that_studies_share_were_run_once(reproduced):
     assert shared >= 4
 
 
+@pytest.mark.slow
 def test_an_experiment_whose_dataset_and_directory_moved_resumes(
     reproduced, reproduce, dataset, options, tmp_path, capsys
 ):
@@ -92,12 +95,14 @@ def test_an_experiment_whose_dataset_and_directory_moved_resumes(
     assert f"is not at {moved}: its prepared slices are used" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_slices_are_prepared_once(reproduced):
     assert all((reproduced / study / "slices").is_symlink() for study in STUDIES)
     assert len(list((reproduced / "slices").iterdir())) == 1
     assert (reproduced / "mixed/slices").readlink().as_posix() == "../slices"
 
 
+@pytest.mark.slow
 def test_the_comparison_has_the_networks_found_and_the_baselines(reproduced, capsys):
     assert main(["status", str(reproduced / "comparison")]) == 0
     assert "finished" in capsys.readouterr().out
@@ -112,6 +117,7 @@ def test_the_comparison_has_the_networks_found_and_the_baselines(reproduced, cap
     assert found <= fresh
 
 
+@pytest.mark.slow
 def test_one_page_shows_everything(reproduced):
     page = (reproduced / "report.html").read_text(encoding="utf-8")
     for study in STUDIES:
@@ -121,6 +127,7 @@ def test_one_page_shows_everything(reproduced):
     assert not re.search(r'(src|href)="https?:', page)
 
 
+@pytest.mark.slow
 def test_the_same_command_trains_nothing_again(reproduce, reproduced, monkeypatch):
     before = {study: trainings(reproduced / study) for study in STUDIES}
     monkeypatch.setattr(Ledger, "record_training", lambda *_: pytest.fail("trained again"))
@@ -199,6 +206,7 @@ def test_a_study_is_not_an_experiment(reproduce, finished, capsys):
     assert "is a study, and" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_experiment_refuses_other_settings(reproduce, reproduced, capsys):
     assert reproduce(reproduced, "--set", "training.epochs=9") == 1
     assert "training.epochs: 4 in the study, 9 asked for" in capsys.readouterr().err

@@ -40,6 +40,7 @@ def test_a_study_with_a_comparison_has_every_figure_in_every_format(compared, ca
         assert f">{words}<" in text
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(compared, tmp_path):
     contents = []
     for seed in ("1", "2"):
