@@ -78,6 +78,7 @@ def run_without_mbnas(command, folder, blocked):
     return done
 
 
+@pytest.mark.slow
 def test_monai_runs_it_on_a_file(tmp_path):
     write_model(tmp_path / "model", card_of(**MRI))
     assert export_monai(tmp_path / "model", tmp_path / "bundle") == ()
@@ -104,6 +105,7 @@ run(bundle_root=bundle, image=image, output_dir=labels, device="$torch.device('c
 """
 
 
+@pytest.mark.slow
 def test_monai_verifies_it_and_runs_it_from_elsewhere(tmp_path):
     write_model(tmp_path / "model", card_of(**CT_AND_MRI))
     export_monai(tmp_path / "model", tmp_path / "bundle")

@@ -56,6 +56,7 @@ def exported(trained, tmp_path_factory):
     return *trained, out
 
 
+@pytest.mark.slow
 def test_programs_and_source_run_without_mbnas(exported, tmp_path):
     folder, card, out = exported
     batches = [images_of(size) for size in SIZES]

@@ -141,6 +141,7 @@ def test_a_variance_is_that_of_numpy(values):
     assert found.freedom == len(values) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freedom", [2, 4, 8])
 def test_the_typical_variance_of_normal_differences_is_theirs(freedom):
     rng = np.random.default_rng(3)
