@@ -7,7 +7,7 @@ DEMO_READY := .venv/.ready-demo
 READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
 GPU_INSTALL = .venv-gpu/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
-  --no-index --find-links wheels
+  --no-compile --no-index --find-links wheels
 # The tests of one file run in one process, up to four files at once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder

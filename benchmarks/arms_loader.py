@@ -1,7 +1,7 @@
-"""Arms that feed the network a slice at a time, through MONAI's or torch's own DataLoader.
+"""Arms that feed the network slice by slice, through MONAI's or torch's DataLoader.
 
-Both compute in float32 unless told otherwise, in torch's own memory layout and with torch's own
-Adam, as such loops are written.
+Both compute in float32 by default, in torch's own memory layout and with torch's own Adam, as such
+loops are usually written.
 
 Shape suffixes: C channels, H height, W width, B batch, K classes.
 """
@@ -31,7 +31,7 @@ class AugmentedSlices(Dataset[tuple[Tensor, Tensor]]):
     """Slices in memory, each augmented when it is asked for, as mbnas augments batches.
 
     Args:
-        case: Whose slices they are.
+        case: The case with the slices.
     """
 
     def __init__(self, case: Case) -> None:
@@ -68,7 +68,7 @@ def dataloader(case: Case) -> Iterator[Arm]:
 
 @contextmanager
 def dataloader_worker(case: Case) -> Iterator[Arm]:
-    """Yield steps over a plain DataLoader with a process of its own."""
+    """Yield steps over a plain DataLoader with a loader process."""
     slices = AugmentedSlices(case)
     options = batches_of(case, slices) | {"num_workers": 1, "persistent_workers": True}
     yield _steps(case, DataLoader(slices, **options), lambda batch: batch)

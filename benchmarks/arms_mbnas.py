@@ -25,7 +25,7 @@ from mbnas.training.protocol import StepMode
 def mbnas(case: Case) -> Iterator[Arm]:
     """Yield an epoch of the product's loop, data and augmentation included.
 
-    On a GPU a step is recorded once and replayed, as studies have it there.
+    On a GPU a step is recorded once and replayed, as in studies on a GPU.
     """
     mode: StepMode = "graph" if case.device.type == "cuda" else "eager"
     settings = replace(case.protocol.training, step=mode, fused="off")

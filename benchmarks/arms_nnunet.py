@@ -1,9 +1,9 @@
-"""Two arms of nnU-Net 2.8: its trainer, data loader and augmentation on a network of ours.
+"""Two arms of nnU-Net 2.8: its trainer, data loader and augmentation on a network of mbnas.
 
 The slices are written as nnU-Net keeps preprocessed volumes, in blosc2 files, and its loader
 reads them from there. Optimiser, loss and precision are its trainer's; deep supervision is
 off, so that the network is the same in every arm. One arm applies the same transforms as mbnas,
-the other those that nnU-Net applies by itself, from patches that are larger before.
+the other nnU-Net's own, from larger patches.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _started(
     """Return a trainer with its network and loaders, over slices written to a folder."""
     settings = {f"nnUNet_{each}": str(folder / each) for each in ("preprocessed", "results")}
     settings["nnUNet_n_proc_DA"] = str(case.workers)
-    with patch.dict(os.environ, settings), redirect_stdout(StringIO()):  # it tells every setting
+    with patch.dict(os.environ, settings), redirect_stdout(StringIO()):  # it prints every setting
         _write_dataset(case, folder / "preprocessed" / DATASET)
         trainer = trainer_class(_plans(case), "2d", "all", _dataset(case), case.device)
         trainer.initialize()

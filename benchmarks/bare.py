@@ -1,4 +1,4 @@
-"""A training step with nothing around it, which is the least that a training can cost.
+"""A bare training step: the least that a training can cost.
 
 Shape suffixes: B batch, C channels, K classes, H height, W width.
 """
@@ -18,13 +18,13 @@ from mbnas.training.protocol import TrainingSettings
 def bare_step(
     network: nn.Module, images_BCHW: Tensor, labels_BHW: Tensor, settings: TrainingSettings
 ) -> Callable[[], None]:
-    """Return a step of forward, loss, backward and Adam on a batch that is held.
+    """Return a step of forward, loss, backward and Adam on one held batch.
 
     Args:
-        network: What is trained, on the device of the batch.
+        network: The network, on the device of the batch.
         images_BCHW: The batch, in the network's memory layout.
         labels_BHW: Class indices.
-        settings: Say loss, learning rate and precision, which is resolved.
+        settings: Give the loss, the learning rate and the resolved precision.
     """
     network.train()
     loss_of = make_loss(settings.loss)

@@ -1,7 +1,7 @@
 """How often does a comparison call equal networks different, and do words and interval agree?
 
 Simulated Dice of two or more networks whose mean over all patients is equal. A network's Dice of a
-patient differs from another's by what the architecture does to this patient, by the luck of a
+patient differs from another's by what the architecture does to this patient, by the randomness of a
 training, which the patients of a fold share, and by noise. How large these are is estimated from
 the patients of ``docs/results/hippocampus_experiment``.
 
@@ -47,9 +47,9 @@ class World:
     """What the difference of two equal networks in a patient's Dice is made of.
 
     Attributes:
-        patient_sd: Of what the architectures do to a patient, whatever the training.
-        training_sd: Of the luck of a training, which the patients of its fold share.
-        noise_sd: Of what is left, drawn for each patient and training.
+        patient_sd: Standard deviation of the architectures' effect on a patient.
+        training_sd: Standard deviation between trainings, shared by the patients of a fold.
+        noise_sd: Standard deviation of the rest, drawn for each patient and training.
         tails: Degrees of freedom of Student's t that ``patient_sd`` is drawn by; ``None`` for a
             normal distribution.
         shift: True difference.

@@ -1,4 +1,4 @@
-"""Whole commands, as a user types them: from the start of their process to its end."""
+"""Run whole commands as a user does, from the start of their process to its end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 SCRIPTS = Path(sys.executable).parent
-"""Where the commands are that belong to this Python: mbnas and nnU-Net's."""
+"""Folder of the commands of this Python: mbnas and nnU-Net's."""
 
 
 def script(name: str) -> str:
     """Return a command's file.
 
     Raises:
-        FileNotFoundError: if it is not installed beside this Python.
+        FileNotFoundError: if it is not installed with this Python.
     """
     if not (SCRIPTS / name).is_file():
         raise FileNotFoundError(
-            f"{SCRIPTS / name} is not there: this benchmark needs it. "
-            "Install mbnas with what it is measured against: pip install 'mbnas[nnunet]'."
+            f"{SCRIPTS / name} does not exist, but this benchmark needs it. "
+            "Install what mbnas is compared with: pip install 'mbnas[nnunet]'."
         )
     return str(SCRIPTS / name)
 
@@ -31,10 +31,10 @@ def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> s
 
     Args:
         command: Its file and arguments.
-        variables: Of the environment, over those that are here.
+        variables: Environment variables, in addition to the present ones.
 
     Raises:
-        RuntimeError: if it fails; the message ends with its last words.
+        RuntimeError: if it fails; the message ends with the end of its output.
     """
     done = subprocess.run(
         command,
@@ -54,10 +54,10 @@ def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> s
 
 
 def arm(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Callable[[], object]:
-    """Return a command as what :func:`measuring.interleaved` runs."""
+    """Return a command as an arm for :func:`measuring.interleaved`."""
     return lambda: run(command, variables)
 
 
 def threads_of(threads: int) -> dict[str, str]:
-    """Return the variables by which a command's libraries are told how many threads to use."""
+    """Return the variables that set the number of threads of a command's libraries."""
     return {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS")}

@@ -1,9 +1,9 @@
-"""How fast is training on all cores of a machine? Each program laid out as it is used.
+"""How fast is training on all cores of a machine? Each program runs as it is usually run.
 
-mbnas trains a training a core, in workers of one thread; nnU-Net and MONAI train one at a time,
+mbnas runs one training per core, in workers of one thread; nnU-Net and MONAI train one at a time,
 with as many threads as there are cores. The trainings and arms are those of ``training.py``.
-nnU-Net and MONAI run as they do by themselves, and once more with freed memory kept and subnormal
-numbers flushed, as mbnas has it. All processes are there from the beginning, and work in turn.
+nnU-Net and MONAI run with their defaults, and again with freed memory kept and subnormal numbers
+flushed, as in mbnas. All processes start before the first round, and work in turn.
 
     python benchmarks/cores.py --output benchmarks/results/cores.json
 """
@@ -44,12 +44,12 @@ ARMS: dict[str, Callable[[Case], AbstractContextManager[Arm]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """An arm and how it is laid out.
+    """An arm and its processes and threads.
 
     Attributes:
         arm: A key of :data:`ARMS`.
         processes: How many train at the same time.
-        threads: Of each.
+        threads: CPU threads of each process.
         helped: Whether freed memory is kept and subnormal numbers are flushed.
     """
 
@@ -60,7 +60,7 @@ class Place:
 
 
 def places(cores: int) -> dict[str, Place]:
-    """Return what is measured on so many cores, by name."""
+    """Return what is measured on a number of cores, by name."""
     return {
         "mbnas, a worker a core": Place(arm="mbnas", processes=cores),
         "mbnas, one process": Place(arm="mbnas", threads=cores),
@@ -76,7 +76,7 @@ AIMS = dict.fromkeys(("nnU-Net", "nnU-Net, helped", "MONAI", "MONAI, helped"), "
 
 
 def main() -> None:
-    """Measure every place, write JSON and a page beside it, print the page."""
+    """Measure every place, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=4, help="of every place (default 4)")
     parser.add_argument("--steps", type=int, help="in a round (default by setting)")
@@ -124,7 +124,7 @@ def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[s
         for number in range(1 + arguments.rounds):
             for name in list(laid_out)[:: -1 if number % 2 else 1]:
                 wall_s = round_of(started[name])
-                if number > 0:  # the first warms up
+                if number > 0:  # the first call warms up
                     slices = laid_out[name].processes * steps * size.batch_size
                     rates.setdefault(name, []).append(slices / wall_s)
     return {
@@ -152,7 +152,7 @@ def round_of(processes: list[Connection]) -> float:
 
 
 def work(connection: Connection, place: Place, size: Setting, network: str, steps: int) -> None:
-    """Make steps whenever told to."""
+    """Make steps in each round."""
     if place.helped:
         prepare_process(place.threads)
     torch.set_num_threads(place.threads)

@@ -1,9 +1,9 @@
-"""What does a search cost beside its training steps? One whole evaluation, and a small search.
+"""What does a search cost in addition to its training steps? An evaluation and a small search.
 
 Both are the product's: searcher, driver, worker processes, ledger. Their wall time, times their
 workers, is set against the time of as many bare steps (forward, loss, backward and Adam on a held
-batch), measured for every training in workers like theirs and as many at a time. What lies between
-is told by parts.
+batch), measured for every training in the same number of equal workers. The difference is broken
+down into parts.
 
     python benchmarks/evaluation.py --output benchmarks/results/evaluation.json
 """
@@ -29,7 +29,7 @@ from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import TrainingRecord
 
 FOLDS, INITIALISATIONS = 2, 2
-"""As many trainings of a network as two workers can share evenly."""
+"""Two workers can share the trainings of a network evenly."""
 
 PARTS = {
     "bare_s": "bare steps",
@@ -38,9 +38,9 @@ PARTS = {
     "loading_s": "loading slices",
     "training_s": "the rest of trainings: folds, network, head's bias",
     "start_s": "start of the workers",
-    "waiting_s": "workers that wait: driver, ledger, unequal ends",
+    "waiting_s": "idle workers: driver, ledger, unequal ends",
 }
-"""Of the time of all workers; they add up to it."""
+"""Parts of the time of all workers; they add up to it."""
 
 BESIDE = {
     "driver_s": "*processor time of the driver, meanwhile*",
@@ -57,7 +57,7 @@ steps at {size}×{size}; {workers} worker processes of one thread; {rounds} roun
 
 
 def main() -> None:
-    """Measure evaluation and search, write JSON and a page beside it, print the page."""
+    """Measure evaluation and search, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2, help="of both (default 2)")
     parser.add_argument("--networks", type=int, default=6, help="of the search (default 6)")
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def settings_of(arguments: argparse.Namespace, networks: int) -> Settings:
-    """Return ``quick`` scaled down; every network is known in advance, so none is in vain."""
+    """Return ``quick`` scaled down; every network is known in advance, so no training is wasted."""
     return {
         "preparation": {"slice_size": arguments.size},
         "protocol": {"folds": FOLDS, "initialisations": INITIALISATIONS},
@@ -110,7 +110,7 @@ def searched(place: Path, settings: Settings, arguments: argparse.Namespace) -> 
     Args:
         place: The study's directory.
         settings: What differs from ``quick``.
-        arguments: Say how many workers and steps.
+        arguments: The command line's, with the numbers of workers and steps.
     """
     with held_study(place, patients(place.parent, 6), settings) as held:
         seconds = watched_search(held)
@@ -145,8 +145,8 @@ def watched_search(held: OpenStudy) -> dict[str, float]:
     """Run a study's search and return what it took.
 
     Returns:
-        ``wall_s``, the driver's processor time ``driver_s``, and ``start_s``: how long each worker
-        had not begun its first training, summed over workers.
+        ``wall_s``, the driver's processor time ``driver_s``, and ``start_s``: the time
+        before each worker's first training, summed over workers.
     """
     starts: dict[str, float] = {}
 
@@ -163,7 +163,7 @@ def watched_search(held: OpenStudy) -> dict[str, float]:
 
 
 def tasks_of(held: OpenStudy, records: Sequence[TrainingRecord]) -> list[TrainingTask]:
-    """Return the trainings behind a study's records."""
+    """Return the training tasks of a study's records."""
     networks = held.ledger.networks()
     return [
         TrainingTask(
@@ -189,7 +189,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a page: ratios, and the time of all workers by parts."""
     sizes, rounds = results["sizes"], results["rounds"]
     lines = [
-        "# A search and an evaluation beside their bare training steps",
+        "# A search and an evaluation compared with their bare training steps",
         "",
         described(results["machine"]),
         "",

@@ -1,6 +1,6 @@
-"""What parts of a search cost by themselves: in workers like its own, as many at a time.
+"""Costs of the parts of a search, measured in the same number of workers.
 
-Workers that run beside each other slow each other down, so nothing is measured in one alone.
+Workers that run at the same time slow each other down, so nothing is measured in a single one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VALIDATIONS = 2
 def parts_of_all(
     tasks: Sequence[TrainingTask], num_steps: int, workers: int
 ) -> list[dict[str, float]]:
-    """Return :func:`parts_of` of some trainings, so many at a time."""
+    """Return :func:`parts_of` of some trainings, several at a time."""
     slots = [("cpu", slot) for slot in range(workers)]
     with ProcessExecutor(workers, initializer=take_device, slot_arguments=slots) as executor:
         futures = [executor.submit(parts_of, task, num_steps) for task in tasks]

@@ -1,10 +1,10 @@
-"""What makes mbnas's training step fast? Each of its four factors, alone and taken away.
+"""What makes mbnas's training step fast? Each of its four factors, added and removed.
 
 **Allocator**: glibc keeps freed memory. **Layout**: networks and batches are channels last.
 **Precision**: bfloat16 where the machine is fast at it. **Pipeline**: slices lie on the device
 and a batch is augmented at once, not slice by slice in a DataLoader. The same loop runs with every
-combination of them, in turn; as the allocator's setting is a process's own and cannot be undone,
-two processes take turns, of which one works at a time.
+combination of them, in turn. The allocator's setting holds for a whole process and cannot be
+undone, so two processes take turns.
 
     python benchmarks/gain.py --output benchmarks/results/gain.json
 """
@@ -29,7 +29,7 @@ from training import SETTINGS
 
 ALLOCATOR = FACTORS[0]
 ROUNDS = {"small, 64": 6, "paper": 2}
-"""Of every combination, in the settings that are measured unless asked for others."""
+"""Rounds of every combination, in the default settings."""
 OTHER_ROUNDS = 2
 
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return every combination's rounds and what each factor is worth."""
+    """Return every combination's rounds and the gain of each factor."""
     rounds: dict[Factors, list[dict[str, float]]] = {}
     with (
         process(run_rounds, setting, network, arguments, False) as without,
@@ -80,7 +80,7 @@ def measure(setting: str, network: str, arguments: argparse.Namespace) -> dict[s
             for connection in (without, keeping)[:: -1 if number % 2 else 1]:
                 connection.send("round")
                 for factors, times in connection.recv().items():
-                    if number > 0:  # the first warms up
+                    if number > 0:  # the first call warms up
                         rounds.setdefault(factors, []).extend(times)
     steps = arguments.steps or SETTINGS[setting].steps
     slices = SETTINGS[setting].batch_size * steps
@@ -123,7 +123,7 @@ def run_rounds(
     arguments: argparse.Namespace,
     keeps_memory: bool,
 ) -> None:
-    """Run rounds of all combinations with or without kept memory, until told to end."""
+    """Run rounds of all combinations with or without kept memory, until the end message."""
     torch.set_num_threads(arguments.threads)
     if keeps_memory:
         keep_large_blocks()

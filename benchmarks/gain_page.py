@@ -40,7 +40,7 @@ def titled(row: dict[str, Any]) -> str:
 
 
 def factors_table(row: dict[str, Any]) -> list[str]:
-    """Return what each factor is worth."""
+    """Return the gain of each factor."""
     return [
         "| factor | alone | last |",
         "| --- | ---: | ---: |",

@@ -21,7 +21,7 @@ from mbnas.training.device.device_setup import autocast
 from mbnas.training.loop.losses import make_loss
 
 FACTORS = ("allocator", "layout", "precision", "pipeline")
-"""In the order of the ladder; the allocator is the process's own."""
+"""In the order of the ladder; the allocator is set for the whole process."""
 
 Factors = frozenset[str]
 
@@ -31,7 +31,7 @@ def steps_with(case: Case, factors: Factors) -> Arm:
 
     Args:
         case: What to train.
-        factors: Of :data:`FACTORS`; the rest is as other loops have it.
+        factors: Of :data:`FACTORS`; without the others, the loop is a plain one.
     """
     if "layout" in factors:
         layout, laid_out = torch.channels_last, channels_last
@@ -56,7 +56,7 @@ def steps_with(case: Case, factors: Factors) -> Arm:
 
 
 def resident(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one call's batches as mbnas makes them: augmented at once, where the slices lie."""
+    """Yield one call's batches as mbnas makes them: augmented as a whole, on the slices' device."""
     settings, rng = case.protocol.augmentation, np.random.default_rng(0)
     size = case.protocol.training.batch_size
     for _ in range(case.steps):

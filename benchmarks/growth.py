@@ -1,6 +1,6 @@
 """How do costs grow? Step time and memory by slices, their size and the network; the ledger's.
 
-One thing grows at a time. Every training runs in a process of its own; what it costs is fitted by a
+One quantity grows at a time. Every training runs in a separate process; its cost is fitted by a
 power: an exponent of 1 means twice as much for twice the size, 0 the same for any.
 
     python benchmarks/growth.py --output benchmarks/results/growth.json
@@ -29,7 +29,7 @@ LEDGER_SIZES = (100, 1000, 10_000, 100_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Of a training.
+    """Size of a training.
 
     Attributes:
         slices: Held in memory.
@@ -47,11 +47,11 @@ GROWING: dict[str, tuple[Size, ...]] = {
     "side": tuple(Size(side=side) for side in (32, 48, 64, 96, 128, 160)),
     "channels": tuple(Size(channels=2**power) for power in range(2, 6)),
 }
-"""What grows, and the trainings in which it does."""
+"""What grows, and the trainings in which it grows."""
 
 
 def main() -> None:
-    """Measure, write JSON, a page and plots beside it, and print the page."""
+    """Measure, write JSON, a page and plots next to it, and print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=5, help="of 4 steps (default 5)")
     parser.add_argument(
@@ -105,7 +105,7 @@ def chosen(sizes: Sequence[Size], ends: bool) -> list[Size]:
 
 
 def measured(size: Size, epochs: int) -> dict[str, Any]:
-    """Return a training's size, seconds a step and memory, from a process of its own."""
+    """Return a training's size, seconds a step and memory, measured in a separate process."""
     options = [part for name, value in asdict(size).items() for part in (f"--{name}", str(value))]
     printed = run([sys.executable, str(STEP), *options, "--epochs", str(epochs)])
     return asdict(size) | json.loads(printed.splitlines()[-1])
@@ -130,8 +130,8 @@ def fitted(
 def exponents(rows: Sequence[dict[str, Any]], by: str, of: str) -> dict[str, float]:
     """Return the exponents of powers that fit best: of all rows, and of the largest two.
 
-    Fits are by least squares of the logarithms. Where something is paid whatever the size, the
-    exponent of all is below the one that the large end tends to.
+    Fits are by least squares of the logarithms. If there is a fixed cost, the exponent
+    of all rows is below that of the largest two.
     """
     sizes = np.log([row[by] for row in rows])
     costs = [row[of]["median"] if isinstance(row[of], dict) else row[of] for row in rows]

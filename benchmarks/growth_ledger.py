@@ -35,11 +35,11 @@ OPENINGS, RECORDINGS, STANDINGS = 5, 30, 2
 
 
 def ledger_costs(directory: Path, num_trainings: int) -> dict[str, Any]:
-    """Return seconds by what is done with a ledger of about so many trainings on a disk.
+    """Return seconds by what is done with a ledger of about that many trainings on a disk.
 
     Args:
-        directory: Where it lies meanwhile.
-        num_trainings: As many networks as have about so many.
+        directory: Where the ledger is meanwhile.
+        num_trainings: About how many trainings it holds.
     """
     num_networks = max(1, round(num_trainings / TRAININGS_EACH))
     world = World(seed=0, num_epochs=NUM_EPOCHS)

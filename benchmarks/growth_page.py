@@ -35,7 +35,7 @@ The U-Net genotype, batches of 8, protocol `paper` but for sizes, one thread, a 
 training. What does not grow is 128 slices, 64×64 and 8 channels. Step time is of the product's
 loop; memory is the most that the process held beyond what it held before it had slices and network.
 An **exponent** is that of the power that fits best: 1 means twice as much for twice the size. What
-is paid whatever the size pulls it down, the less the larger the sizes.
+is a fixed cost pulls it down, less so for larger sizes.
 
 ![Step time and memory]({picture})
 """

@@ -1,6 +1,6 @@
-"""One training of some size in a process of its own: what a step takes, and the most memory held.
+"""One training of some size in a separate process: the time of a step and the peak memory.
 
-``growth.py`` starts one for each size, as memory that a process once held is kept by it:
+``growth.py`` starts one for each size, as a process keeps the memory that it once held:
 
     python benchmarks/growth_step.py --slices 1024 --side 64 --channels 8
 """
@@ -71,7 +71,7 @@ def epoch_s(loop: TrainingLoop) -> float:
 def peak_mib() -> float:
     """Return the most memory that this process has held, in MiB, as Linux knows it.
 
-    ``getrusage`` will not do: there a process begins with what its parent held.
+    ``getrusage`` is not used: it begins with the memory of the parent process.
     """
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     (kibibytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))

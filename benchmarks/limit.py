@@ -1,4 +1,4 @@
-"""How near is each block to the limit of the machine, and to which of its two?
+"""How near is each block to the machine's limits of arithmetic and memory bandwidth?
 
 The machine's rates are measured first: of matrix products, the best of several shapes, and of
 memory, the best of copying and of a triad. Then each block is run forward and backward at two
@@ -40,7 +40,7 @@ KERNELS = (3, 7)
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a block stands in a network of 32 base channels and 128 × 128 pixels."""
+    """Where a block is in a network of 32 base channels and 128 × 128 pixels."""
 
     channels: int
     side: int

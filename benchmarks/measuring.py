@@ -1,7 +1,7 @@
-"""How anything is measured here: arms in turn, round by round, and what the rounds amount to.
+"""How the benchmarks measure: arms in turn, round by round, and summaries of the rounds.
 
-Machines are noisy, so nothing is timed alone: every arm runs once a round, in one process, and
-what is told is the ratio of two arms within a round, as median and quartiles over the rounds.
+Machines are noisy, so arms are compared: every arm runs once a round, in one process, and the
+result is the ratio of two arms within a round, as median and quartiles over the rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mbnas.training.device.processor import is_fast_at_bfloat16
 
 Name = TypeVar("Name", bound=Hashable)
 Rounds = dict[Name, list[dict[str, float]]]
-"""For each arm its rounds: ``wall_s`` and this process's ``cpu_s``."""
+"""The rounds of each arm: ``wall_s`` and this process's ``cpu_s``."""
 
 
 def interleaved(
@@ -34,13 +34,13 @@ def interleaved(
 ) -> Rounds[Name]:
     """Return the time of every arm in every round.
 
-    Each arm runs once before, unmeasured, unless all are warm. Every other round goes backwards,
+    Each arm first runs once, unmeasured, unless all are warm. Every other round is reversed,
     so that no arm always follows the same other one.
 
     Args:
         arms: What to run, by name.
         rounds: How often, 1 or more.
-        device: Where it runs, as torch names it; what is queued there is waited for.
+        device: A torch device; the call waits for queued work there.
         warm: Whether all arms ran before.
     """
     for arm in () if warm else arms.values():
@@ -84,7 +84,7 @@ def spread(of: Mapping[str, float], digits: int = 3) -> str:
 
 
 def machine(device: str = "cpu", threads: int = 1) -> dict[str, object]:
-    """Return what the numbers depend on."""
+    """Return the properties of the machine on which results depend."""
     described: dict[str, object] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
@@ -115,7 +115,7 @@ def described(machine_of: Mapping[str, object]) -> str:
 
 
 def write(measured: Mapping[str, Any], page: str, output: Path) -> None:
-    """Write results as JSON and their page beside it, and print the page."""
+    """Write results as JSON and their page next to it, and print the page."""
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     output.with_suffix(".md").write_text(page, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""How long does measuring take? mbnas's final measures and overlap counts against MONAI's own.
+"""How long does measuring take? mbnas's final metrics and overlap counts against MONAI's own.
 
-Final measures: Dice, HD95 and surface Dice of label maps in three dimensions. Overlap counts: what
-validation makes of logits. Both sides get the same label maps or logits, and what they say is
-compared: an answer that differs is worth nothing however fast it comes.
+Final metrics: Dice, HD95 and surface Dice of label maps in three dimensions. Overlap counts: what
+validation makes of logits. Both sides get the same label maps or logits, and the values
+are compared: a fast function that gives other values is of no use.
 
     python benchmarks/metrics.py --output benchmarks/results/metrics.json
 """
@@ -49,7 +49,7 @@ Values = np.ndarray
 
 
 def main() -> None:
-    """Measure both, write JSON and a page beside it, print the page."""
+    """Measure both, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=6, help="of each side (default 6)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
@@ -196,7 +196,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "by round. Of both sides the same label maps of two foreground classes, and the largest",
         "difference between what they say.",
         "",
-        "## Final measures: Dice, HD95 and surface Dice at 2 mm",
+        "## Final metrics: Dice, HD95 and surface Dice at 2 mm",
         "",
         "mbnas calls MONAI's functions too, within the box of each class, and finds that box in",
         "one pass over both maps; MONAI's are called here on one-hot maps of the whole volume.",

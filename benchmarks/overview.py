@@ -1,4 +1,4 @@
-"""One page of all benchmarks: what each says first of all, against what is aimed at.
+"""One page of all benchmarks: the headlines of each, compared with their targets.
 
 A script's results carry ``headlines``: a list of ``what``, its ``value`` (a number, or median and
 quartiles) and, where there is one, its ``aim``, such as ``"≥ 0.95"``.
@@ -23,7 +23,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 QUICK = """\
-**At their smallest sizes (`--quick`)**: this shows that they run. The figures say nothing.
+**At their smallest sizes (`--quick`)**: this only shows that the benchmarks run.
 
 """
 
@@ -32,8 +32,8 @@ HEAD = """\
 
 {machine}
 
-{quick}What each benchmark says first of all; an aim is met by the median over the rounds. How each
-is measured, and the rest of what it found, is on its own page.
+{quick}The headlines of each benchmark; the median over the rounds meets the target or
+not. Each has its own page with the method and all results.
 
 """
 
@@ -43,9 +43,9 @@ class Outcome:
     """How a benchmark ended.
 
     Attributes:
-        name: Of its script.
-        wall_s: What it took; ``None`` if it did not run now.
-        failure: Why it has no results; ``None`` if it did not fail.
+        name: Name of its script.
+        wall_s: Duration in seconds; ``None`` if it did not run.
+        failure: Why it failed; ``None`` if it did not.
     """
 
     name: str
@@ -59,9 +59,9 @@ def page(
     """Return the page of all results in a folder, and of what failed.
 
     Args:
-        directory: Of ``NAME.json``, ``NAME.md`` and plots.
-        outcomes: Of all benchmarks, in the page's order.
-        machine_of: What they ran on.
+        directory: Holds ``NAME.json``, ``NAME.md`` and plots.
+        outcomes: All benchmarks, in the page's order.
+        machine_of: The machine.
         quick: Whether they ran at their smallest sizes.
     """
     sections = [section(directory, outcome) for outcome in outcomes]
@@ -70,7 +70,7 @@ def page(
 
 
 def section(directory: Path, outcome: Outcome) -> str:
-    """Return a benchmark's part of the page; nothing if there is nothing to tell."""
+    """Return a benchmark's part of the page; empty without results and failure."""
     results = directory / f"{outcome.name}.json"
     took = "" if outcome.wall_s is None else f" ({outcome.wall_s:.0f} s)"
     if outcome.failure is not None:

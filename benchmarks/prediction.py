@@ -3,11 +3,11 @@ r"""How long does a folder of volumes take to predict? mbnas and nnU-Net as comm
 Both predict the same files by a network of the same genotype and width. Every round runs the two
 whole commands one after the other, start-up and writing included, as a user would. On a CPU
 nnU-Net uses one process to read and one to write, as mbnas does, and no test-time augmentation.
-With nothing at hand, small models are trained first, on synthetic patients:
+By default small models are trained first, on synthetic patients:
 
     python benchmarks/prediction.py --output benchmarks/results/prediction.json
 
-or with a model, the folder of a finished ``mbnas nnunet`` and images of your own:
+or with a model, the folder of a finished ``mbnas nnunet`` and your own images:
 
     python benchmarks/prediction.py --output benchmarks/results/prediction.json \
         --models MODEL NNUNET_DIR IMAGES --dataset NAME --trainer NAME --plans NAME
@@ -32,7 +32,7 @@ FOLDERS = ("raw", "preprocessed", "results")
 
 
 def main() -> None:
-    """Measure both commands, write JSON and a table beside it, print the table."""
+    """Measure both commands, write JSON and a table next to it, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--models",

@@ -1,7 +1,7 @@
-"""Models to predict with where none are at hand: of one genotype, trained for a few steps by each.
+"""Models of one genotype for the prediction benchmark, trained for a few steps by each program.
 
-How long a network predicts does not depend on how well it was trained. What is left behind is what
-``mbnas train`` and ``mbnas nnunet`` leave, which ``prediction.py`` takes from a user too.
+How long a network predicts does not depend on how well it was trained. The files are
+those of ``mbnas train`` and ``mbnas nnunet``, which ``prediction.py`` also accepts from a user.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def made_models(directory: Path, num_patients: int) -> Models:
 
 
 def train_by_nnunet(held: OpenStudy, place: Place, schedule: Schedule) -> None:
-    """Train the genotype on a study's first fold as ``mbnas nnunet`` does, and it alone."""
+    """Train the genotype on a study's first fold as ``mbnas nnunet`` does, and no other network."""
     write_raw(held.source.dataset, held.prepared, place.raw)
     processes = str(place.processes)
     run_command(

@@ -2,7 +2,7 @@
 
 The same synthetic volumes, the same number of processes, whole processes in turn: mbnas's
 ``prepare_slices``, and ``nnUNetv2_plan_and_preprocess`` for nnU-Net's 2D configuration. Two
-datasets of different size tell what a voxel costs, and what is paid once.
+datasets of different size separate the cost of a voxel from the fixed cost.
 
     python benchmarks/preparation.py --output benchmarks/results/preparation.json
 """
@@ -63,17 +63,17 @@ prepare_slices(
     workers=int(workers),
 )
 """
-"""What mbnas does when a search begins, as a process of its own."""
+"""What mbnas does when a search begins, as a separate process."""
 
 DIFFERENCES = """\
 Both read every file, look at its header and intensities, normalise, bring volumes to one size, and
 write them. Beyond that they do different work:
 
-- **mbnas alone** hashes the contents of all files, so that slices are made once for each dataset
+- **Only mbnas** hashes the contents of all files, so that slices are made once for each dataset
   and setting; refuses volumes that break a rule (not finite, another grid, no foreground); resizes
   each slice to {size}×{size}, which writes less for the larger volumes; and keeps each volume's
   labels as they were before.
-- **nnU-Net alone** crops to what is not zero; takes a fingerprint of the intensities and plans
+- **Only nnU-Net** crops to what is not zero; takes a fingerprint of the intensities and plans
   networks for 2D and 3D from it; keeps the volumes' full size at the median spacing (which all have
   here, so that it resamples nothing); samples places of each class; and compresses what it writes.
   Whether files are sound it checks if asked, which it is not here.
@@ -81,7 +81,7 @@ write them. Beyond that they do different work:
 
 
 def main() -> None:
-    """Measure both on both datasets, write JSON and a page beside it, print the page."""
+    """Measure both on both datasets, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2, help="of both (default 2)")
     parser.add_argument("--processes", type=int, default=2, help="of both (default 2)")
@@ -173,7 +173,7 @@ def row_of(volumes: Volumes, rounds: Rounds) -> dict[str, Any]:
 
 
 def further_voxels(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Return each side's seconds for a million voxels more: what is paid once falls away."""
+    """Return each side's seconds for a million voxels more: the fixed cost cancels."""
     small, large = rows
     voxels = large["megavoxels"] - small["megavoxels"]
     return {

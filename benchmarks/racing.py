@@ -80,7 +80,7 @@ def by_fold(
 def by_fold_alone(
     scores_IF: np.ndarray, incumbent_IF: np.ndarray, num_blocks: int, prior: Variance
 ) -> tuple[list[float], float]:
-    """Return the same with the candidate's own spread alone."""
+    """Return the same with only the candidate's own spread."""
     return by_fold(scores_IF, incumbent_IF, num_blocks, UNKNOWN)
 
 
@@ -177,29 +177,29 @@ def race(
     The best is the one of the highest score among those trained in full.
     """
     searcher = local_search(Space(), generator(landscape.seed, "search"))
-    told: dict[Genotype, float] = {}
+    scores: dict[Genotype, float] = {}
     known: list[Variance] = []
     trainings, best, best_score = 0, math.nan, -math.inf
     batch = next(searcher)
     while True:
         prior, coming = typical(known), []
         for genotype in dict.fromkeys(batch.genotypes):
-            if genotype in told:
+            if genotype in scores:
                 continue
             scores_IF = landscape.measured(genotype)[:initialisations, :folds]
-            kept, told[genotype] = initialisations, float(scores_IF.mean())
+            kept, scores[genotype] = initialisations, float(scores_IF.mean())
             if batch.incumbent is not None:
                 incumbent_IF = landscape.measured(batch.incumbent)[:initialisations, :folds]
                 kept, differences = raced(scores_IF, incumbent_IF, threshold, prior, by_fold)
                 coming.append(variance(differences))
                 if kept < initialisations:
-                    told[genotype] = expected_score(float(incumbent_IF.mean()), differences)
+                    scores[genotype] = expected_score(float(incumbent_IF.mean()), differences)
             trainings += kept * folds
-            if kept == initialisations and told[genotype] > best_score:
-                best, best_score = landscape.true(genotype), told[genotype]
+            if kept == initialisations and scores[genotype] > best_score:
+                best, best_score = landscape.true(genotype), scores[genotype]
             yield trainings, best
         known += coming
-        batch = searcher.send([told[each] for each in batch.genotypes])
+        batch = searcher.send([scores[each] for each in batch.genotypes])
 
 
 def ends(

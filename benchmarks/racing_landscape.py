@@ -17,7 +17,7 @@ from mbnas.space.genotype import Genotype
 
 MOST_FOLDS, MOST_INITIALISATIONS = 5, 3
 NETWORK_BY_FOLD_SD = 0.003
-"""Assumed: at most this much can hide beside the noise in what was measured."""
+"""Assumed: the noise of the measurements can hide at most this much."""
 
 LEVEL_SD, CELL_SD = 0.004, 0.0012
 """Of what a node's step in levels adds to a true score, and its block, kernel or skip."""
@@ -53,7 +53,7 @@ class Landscape:
     known: dict[Genotype, np.ndarray] = field(default_factory=dict)
 
     def true(self, genotype: Genotype) -> float:
-        """Return the score without noise: of levels, cells, and of blocks beside each other."""
+        """Return the score without noise: of levels, cells, and adjacent blocks."""
         level, block, total = 0, "", 0.0
         for number, node in enumerate(genotype.nodes):
             total += LEVEL_SD * _normal(self.seed, f"level {number} {level} {node.level}")
@@ -68,7 +68,7 @@ class Landscape:
         return 0.8 + self.world.signal * total
 
     def measured(self, genotype: Genotype) -> np.ndarray:
-        """Return the scores of all trainings, the same whoever asks and in whatever order.
+        """Return the scores of all trainings, the same in every order of calls.
 
         Effects of a fold on all networks are left out: they cancel in every difference.
         """

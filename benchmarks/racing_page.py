@@ -23,7 +23,7 @@ of raced candidates that were dropped although their full score is above the inc
 
 {verdict}
 
-![Saved against changed; thresholds beside the points]({picture})
+![Saved against changed; thresholds next to the points]({picture})
 
 ## How large the effects are
 
@@ -35,13 +35,13 @@ Few data, all of one dataset (hippocampus, 20 patients, `quick`), as standard de
   √2; what the remedy does to each network is in it). Together {noise_sd:.4f}, which is used.
 - Network × fold and noise together: {residual_sd_search:.4f} in the search of 25 networks,
   {residual_sd_near:.4f} of four networks near one another, {residual_sd_all:.4f} of these and two
-  random ones. That is no more than the noise, so network × fold cannot be told from 0;
+  random ones. That is no more than the noise, so network × fold cannot be distinguished from 0;
   {network_by_fold_sd} is assumed.
 - Folds: what a fold does to all networks alike cancels in the differences and is left out.
 - True differences: the means of the 25 networks spread by {network_means_sd:.4f}, and without the
-  worst by {network_means_sd_without_worst:.4f}, which noise alone explains. The landscape adds, for
+  worst by {network_means_sd_without_worst:.4f}, which noise explains. The landscape adds, for
   every node, {level_sd} for its step in levels and {cell_sd} each for skip, block, kernel and the
-  two blocks beside each other: some changes of level matter, most others hardly do. This is the
+  two adjacent blocks: some changes of level matter, most others hardly do. This is the
   weakest of the assumptions; it is halved and doubled below.
 
 ## The rule of mbnas

@@ -1,8 +1,8 @@
-"""Every benchmark in turn, and one page of what they say.
+"""Run every benchmark in turn and write one page of their headlines.
 
-Each runs as a process of its own, so that one that fails stops no other; its failure is told on the
-page and by the exit status. ``--quick`` runs them at their smallest, which shows that they work and
-nothing more. Run one again by ``--only``: the page then tells of all that lie in the folder.
+Each runs in a separate process, so a failing one does not stop the others; the page and the exit
+status show it. ``--quick`` runs them at their smallest sizes, which only shows that they work.
+``--only`` runs one again; the page covers all results in the folder.
 
     python benchmarks/run.py
     python benchmarks/run.py --only training --only startup
@@ -24,7 +24,7 @@ from overview import Outcome, page
 
 HERE = Path(__file__).parent
 LIMIT_S = 1800
-"""No benchmark takes half as long; one that does hangs."""
+"""No benchmark takes half as long, so one that reaches this hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,11 @@ class Benchmark:
     """A script of this folder.
 
     Attributes:
-        name: Of the script, and of its results.
-        arguments: Beside ``--output``.
-        quick: In their place, for its smallest size.
+        name: Name of the script and its results.
+        arguments: In addition to ``--output``.
+        quick: Instead of them, for the smallest size.
         on_device: Whether it takes ``--device``.
-        needs_gpu: Whether it has nothing to tell elsewhere.
+        needs_gpu: Whether it only runs on a GPU.
     """
 
     name: str
@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument(
         "--device",
         default="cuda" if torch.cuda.is_available() else "cpu",
-        help="of trainings (default: a GPU if there is one)",
+        help="device of trainings (default: a GPU if there is one)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default benchmarks/results/DATE, or DATE-quick"
@@ -117,12 +117,12 @@ def main() -> int:
 
 
 def run(benchmark: Benchmark, directory: Path, *, device: str, quick: bool) -> Outcome:
-    """Run a benchmark to its end; what it prints is kept if it fails, and its old results are not.
+    """Run a benchmark after deleting its old results; keep its output if it fails.
 
     Args:
-        benchmark: Which.
+        benchmark: The benchmark.
         directory: Where its results go.
-        device: Of trainings.
+        device: Device of trainings.
         quick: Whether at its smallest size.
     """
     for old in (*directory.glob(f"{benchmark.name}.*"), *directory.glob(f"{benchmark.name}-*.svg")):

@@ -38,10 +38,10 @@ IN_MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One way to search.
+    """A searcher, with or without racing.
 
     Attributes:
-        name: For people.
+        name: Its name on the page.
         search: The searcher.
         racing: The chance below which a network is dropped; ``None`` drops none.
     """
@@ -124,7 +124,7 @@ def scaled(arm: Arm, seed: int, budget: int) -> list[dict[str, Any]]:
 
 
 def row_of(executor: VirtualExecutor, needed: set[TrainingKey], workers: int) -> dict[str, Any]:
-    """Return how busy workers were until the search ended, and with what."""
+    """Return how busy workers were until the search ended, and on what."""
     end_s = executor.now_s
     busy = {"needed": 0.0, "died": 0.0, "in vain": 0.0}
     for key, began_s, ended_s, is_well in executor.runs:

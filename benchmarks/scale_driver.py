@@ -1,7 +1,7 @@
 """What the driver itself costs a training, with a long history in the ledger.
 
-The ledger is filled with a finished search, in bulk; the search then goes on, with simulated
-trainings of no duration in real time. What time passes between two records is the driver's.
+The ledger is filled with a finished search, in bulk; the search then continues, with simulated
+trainings that take no real time. The time between two records is the driver's.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def evaluator_of(
 
 
 def fill(path: Path, world: World, search: Search, num_networks: int) -> None:
-    """Write the ledger of a search that has evaluated a number of networks, at one go."""
+    """Write the ledger of a search that has evaluated a number of networks, in one transaction."""
     Ledger.create(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -146,7 +146,7 @@ def driver_costs(
     """Return what the driver costs where a ledger holds a search of a number of networks.
 
     Args:
-        directory: Where the ledger lies meanwhile.
+        directory: Where the ledger is meanwhile.
         search: How it searches.
         num_networks: In the ledger at the start, all trained.
         further: Networks that are evaluated then.

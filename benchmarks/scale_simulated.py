@@ -1,8 +1,8 @@
-"""Trainings that take no time: recorded durations, scores of a landscape, a clock of its own.
+"""Trainings that take no time: recorded durations, scores of a landscape, a virtual clock.
 
 A training's duration is that of a recorded network, drawn by the genotype, times a recorded
 training's ratio to its network's mean, drawn by the training. Some take much longer, and some lose
-their worker halfway. All of it follows from a seed and the training's key, whoever asks and when.
+their worker halfway. All of it follows from a seed and the training's key.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def recorded_durations() -> Durations:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """Runs trainings in thought.
+    """Simulates trainings.
 
     Attributes:
         seed: What everything is drawn from.

@@ -1,8 +1,8 @@
 """Do two versions of mbnas search the same? Two studies of one configuration, side by side.
 
-Whatever makes trainings faster must leave their scores alone. This compares the ledgers of two
+A change that makes trainings faster must not change their scores. This compares the ledgers of two
 searches from the same seed: whether they asked for the same networks in the same order, and how far
-the scores of each training lie apart.
+the scores of each training differ.
 
     python benchmarks/scores.py BEFORE AFTER --output benchmarks/results/scores.json
 """
@@ -22,7 +22,7 @@ from mbnas.study.ledger.ledger import Ledger
 
 
 def main() -> None:
-    """Compare two studies, write JSON and a page beside it, print the page."""
+    """Compare two studies, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("before", type=Path, help="a study of the one version")
     parser.add_argument("after", type=Path, help="a study of the other")
@@ -34,7 +34,7 @@ def main() -> None:
 
 def compared(before: Path, after: Path) -> dict[str, Any]:
     """Return what two studies have in common, and how far apart their scores are."""
-    (asked_before, first), (asked_after, second) = map(told, (before, after))
+    (asked_before, first), (asked_after, second) = map(asked_and_scored, (before, after))
     common = len(
         list(
             takewhile(lambda pair: pair[0] == pair[1], zip(asked_before, asked_after, strict=False))
@@ -58,7 +58,7 @@ def compared(before: Path, after: Path) -> dict[str, Any]:
     }
 
 
-def told(path: Path) -> tuple[list[str], dict[tuple[str, int, int], float]]:
+def asked_and_scored(path: Path) -> tuple[list[str], dict[tuple[str, int, int], float]]:
     """Return the networks that a study asked for, in order, and the scores of its trainings."""
     with Ledger.open(Study.open(path).ledger, read_only=True) as ledger:
         asked = [str(each.genotype) for each in ledger.evaluations()]

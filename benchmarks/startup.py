@@ -20,10 +20,10 @@ from studies import TINY, held_study, patients
 from mbnas.study.drive.run_search import run_search
 
 AIM_S = 0.3
-"""Of ``mbnas --help`` on a machine that does nothing else."""
+"""Target for ``mbnas --help`` on an idle machine."""
 
 HEAVY = ("torch", "monai", "matplotlib", "scipy", "nibabel", "ray", "numpy")
-"""What help has no use for."""
+"""Modules that help does not need."""
 
 NUM_SLOWEST = 8
 
@@ -33,7 +33,7 @@ WORKER = 'python -c "import mbnas.training.run_training"'
 
 
 def main() -> None:
-    """Measure every command, write JSON and a page beside it, print the page."""
+    """Measure every command, write JSON and a page next to it, print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
@@ -52,7 +52,7 @@ def main() -> None:
             {"what": "`mbnas --help`, s", "value": walls["mbnas --help"], "aim": f"< {AIM_S}"},
             {"what": "heavy packages that it imports", "value": len(loaded), "aim": "≤ 0"},
             {"what": "`mbnas status STUDY`, s", "value": walls["mbnas status STUDY"]},
-            {"what": "a worker's imports / torch's alone", "value": ratios(rounds, WORKER, TORCH)},
+            {"what": "a worker's imports / torch's", "value": ratios(rounds, WORKER, TORCH)},
             {"what": "`nnUNetv2_train -h`, s", "value": walls["nnUNetv2_train -h"]},
         ],
         "rounds": rounds,
@@ -72,7 +72,7 @@ def searched_study(directory: Path) -> Path:
 
 
 def commands(study: Path) -> dict[str, list[str]]:
-    """Return the command lines, by what to call them."""
+    """Return the command lines, by name."""
     mbnas = script("mbnas")
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
@@ -88,7 +88,7 @@ def commands(study: Path) -> dict[str, list[str]]:
 
 
 def imports(command: list[str]) -> dict[str, float]:
-    """Return the modules that a Python script imports, and each one's own time in ms."""
+    """Return the modules that a Python script imports, and the time of each in ms."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
     )

@@ -2,7 +2,7 @@
 
 Every arm trains the same network on the same slices with the same batch size and the same
 augmentation, in one process and in turn. mbnas computes in bfloat16 where the machine is fast at
-it, the others in what they use by themselves. Two helps that are the process's own reach every
+it, the others in what they use by themselves. Two settings of the process hold for every
 arm: freed memory is kept, and subnormal numbers are flushed. ``gain.py`` takes them apart.
 
     python benchmarks/training.py --output benchmarks/results/training.json
@@ -65,8 +65,8 @@ class Setting:
         batch_size: Slices per step.
         steps: In a round on a processor; a GPU makes ten times as many.
         rounds: Of every arm; even, so that each arm comes as often early as late.
-        networks: What is trained unless asked for others.
-        arms: Likewise.
+        networks: The networks by default.
+        arms: The arms by default.
     """
 
     side: int
@@ -139,7 +139,7 @@ SETTINGS = {
 }
 THOROUGH_ROUNDS = 12
 AIM_SIDE = 128
-"""The size of slices for which it is aimed to be so many times as fast as others."""
+"""The size of slices for which the speed has a target relative to the others."""
 
 
 def main() -> None:
@@ -175,7 +175,7 @@ def main() -> None:
 
 
 def headlines(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is told first of a setting and network, with what is aimed at."""
+    """Return the headlines of a setting and network, with their targets."""
     others = {"bare": "≥ 0.95"} | dict.fromkeys(("nnU-Net", "MONAI"), "≥ 2.2")
     return [
         {
@@ -206,7 +206,7 @@ def measured_rows(device: str, arguments: argparse.Namespace) -> Iterator[dict[s
 
 
 def case_of(setting: Setting, network: str, device: str, arguments: argparse.Namespace) -> Case:
-    """Return what is trained in one row."""
+    """Return the case of one row."""
     faster = FASTER_ON_GPU if torch.device(device).type == "cuda" else 1
     return setting.case(
         network,

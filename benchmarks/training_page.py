@@ -21,7 +21,7 @@ one process and in turn; median (quartiles) over rounds. **Bare** is forward, lo
 Adam on one held batch, at the precision and in the memory layout of mbnas. **nnU-Net** is version
 2.8's own trainer and loader: its optimiser, loss and gradient clipping, float32 on a processor and
 float16 on a GPU, deep supervision off. **MONAI** and **DataLoader** are loops as they are written
-by hand, in float32 unless told otherwise. mbnas and bare are held to deterministic algorithms, the
+by hand, in float32 by default. mbnas and bare are held to deterministic algorithms, the
 others are not. That freed memory is kept and subnormal numbers are flushed helps all alike. On a
 GPU mbnas replays a recorded step, as studies do there; bare does not.
 

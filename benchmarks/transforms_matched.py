@@ -1,4 +1,4 @@
-"""mbnas's augmentation in the words of the other libraries, each transform as likely there.
+"""mbnas's augmentation as transforms of the other libraries, with the same probabilities.
 
 Scaling, shifting, rotation and brightness each touch half of the slices, and half are flipped.
 The ranges are those of

@@ -1,4 +1,4 @@
-"""Processes that are there from the beginning and work only when it is their turn."""
+"""Processes that start before the measurement and work only in their turn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 @contextmanager
 def process(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
-    """Yield the connection to a process that works when told to, and ends with the context.
+    """Yield the connection to a process that works on request, and ends with the context.
 
     Args:
         work: Called there with the process's end of the connection, on which it gets ``"round"``
             for each turn and anything else to end, and with the arguments.
-        arguments: What ``work`` gets beside it.
+        arguments: Further arguments of ``work``.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

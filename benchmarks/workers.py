@@ -1,7 +1,7 @@
 """How many trainings an hour? Processes against threads on the same cores, Ray against processes.
 
-Every place of trainings runs the same trainings of the U-Net genotype, in turn, so that whatever
-else the machine does falls on all. Places start before the first round, and their workers have
+Every place of trainings runs the same trainings of the U-Net genotype, in turn, so that other
+load on the machine affects all. Places start before the first round, and their workers have
 loaded the slices by then. A round's ratio is of trainings per hour: above 1, the first is faster.
 
     python benchmarks/workers.py --output benchmarks/results/workers.json
@@ -31,7 +31,7 @@ from mbnas.training.task import TrainingTask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where trainings run: so many at a time, each with so many threads."""
+    """Where trainings run: how many at a time, and the threads of each."""
 
     executor: Literal["processes", "ray"]
     workers: int
@@ -50,7 +50,7 @@ RATIOS = (
 
 
 def main() -> None:
-    """Measure every place, write JSON and a table beside it, print the table."""
+    """Measure every place, write JSON and a table next to it, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="of each place (default 5)")
     parser.add_argument("--trainings", type=int, default=4, help="in a round (default 4)")
@@ -78,7 +78,7 @@ def main() -> None:
 
 @contextmanager
 def study_of(arguments: argparse.Namespace) -> Iterator[OpenStudy]:
-    """Yield a study that is open, whose slices have 48 pixels a side, and that is thrown away."""
+    """Yield a study open for trainings, with slices of 48×48 pixels, and delete it afterwards."""
     settings: Settings = {
         "preparation": {"slice_size": 48},
         "training": {
@@ -136,7 +136,7 @@ def timed(place: WorkerPool, tasks: list[TrainingTask]) -> float:
 def results(
     held: OpenStudy, rounds: dict[str, list[float]], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return all rounds and what they amount to."""
+    """Return all rounds and their summary."""
     per_hour = {
         name: [3600 * arguments.trainings / wall_s for wall_s in walls]
         for name, walls in rounds.items()

@@ -38,7 +38,7 @@ def unet_of(block: str, kernel: int = 3) -> Genotype:
 NETWORKS = {"U-Net": unet_genotype(), "mixed": MIXED} | {
     f"U-Net of {block} blocks": unet_of(block) for block in BLOCKS if block != "vgg"
 }
-"""By name, for people."""
+"""Networks by name."""
 
 
 def protocol(
@@ -53,7 +53,7 @@ def protocol(
     preset: str = "paper",
     augmentation: AugmentationSettings | None = None,
 ) -> Protocol:
-    """Return a preset's protocol at a size; what is not named is the preset's."""
+    """Return a preset's protocol at a size; other settings are the preset's."""
     sizes = {
         "training": {
             "base_channels": base_channels,
@@ -98,7 +98,7 @@ class Case:
     Attributes:
         genotype: Of the network.
         data: Slices on their device.
-        protocol: With its steps per epoch fixed: that is how many an arm makes a call.
+        protocol: With its steps per epoch fixed: an arm makes as many in one call.
         workers: Processes that load data, for arms that have such.
     """
 
@@ -124,7 +124,7 @@ class Case:
         return self.data.images_NCHW.device
 
     def network(self) -> Network:
-        """Return the network in the product's memory layout, with weights of its own."""
+        """Return the network in the product's memory layout, with new weights."""
         return network_of(self.genotype, self.data, self.protocol)
 
 
