@@ -42,7 +42,7 @@ def test_any_text_stays_text_and_any_value_stays_a_value_in_html(text, value):
     assert read.text == visible(text, keep="\n")
 
 
-def test_markup_is_left_as_it_is_and_nothing_is_nothing():
+def test_markup_is_not_escaped_again_and_none_is_left_out():
     assert fragment(Markup("<b>"), None, "<b>", 3) == "<b>&lt;b&gt;3"
 
 

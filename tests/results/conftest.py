@@ -16,7 +16,7 @@ from mbnas.training.training_record import TrainingKey, TrainingRecord, VolumeRe
 
 
 def make_evaluation(number: int, score: float | None = 0.8, **fields: object) -> EvaluationSummary:
-    """Return an evaluation of a small network whose trainings lie around its score.
+    """Return an evaluation of a small network whose trainings have scores around its own.
 
     Each number up to 3374 has a network of its own, by the kernels of its nodes.
     """
@@ -184,7 +184,7 @@ def study():
 
 
 def class_metrics(dice: float | None, hd95_mm: float = 4.0) -> ClassMetrics:
-    """Return measures of one class; ``None`` is for a class that is not there at all."""
+    """Return the metrics of one class; ``None`` is for a class that is absent."""
     if dice is None:
         return ClassMetrics(
             dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
@@ -206,7 +206,7 @@ def make_contender(
     failed: frozenset[tuple[int, int]] = frozenset(),
     kernel: int = 3,
 ) -> Contender:
-    """Return a network from the Dice of its volumes, by (initialisation, fold)."""
+    """Return a network with given Dice of its volumes, by (initialisation, fold)."""
     network = Genotype.parse(f"0vgg{kernel}-0vgg3")
 
     def volumes(place):
@@ -260,7 +260,7 @@ def make_comparison(*contenders: Contender, **fields: object) -> Comparison:
 def drawn_dice(
     seed: int, *, num_initialisations: int = 3, shift: float = 0.0
 ) -> dict[tuple[int, int], list[tuple[str, tuple[float, float]]]]:
-    """Return the Dice of two classes in the volumes of six patients, three a fold."""
+    """Return the Dice of two classes in the volumes of six patients, three per fold."""
     rng = np.random.default_rng(seed)
     return {
         (1000 + initialisation, fold): [

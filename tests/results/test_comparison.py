@@ -1,4 +1,4 @@
-"""Comparisons of networks whose volumes are known, against values worked out apart."""
+"""Comparisons of networks with known volumes, against values computed separately."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_undefined_classes_are_left_out_and_counted_and_missed_ones_are_zero(com
     assert (total.num_values, total.num_undefined, total.num_missed) == (6, 1, 1)
 
 
-def test_a_class_that_nobody_has_leaves_the_mean_to_the_others(compare, contender):
+def test_a_class_that_no_patient_has_is_in_no_mean(compare, contender):
     dice = {(1000, 0): [("a", (0.8, None))], (1000, 1): [("b", (0.6, None))]}
     (network,) = compare(contender("A", dice)).networks
     measured = network.validation.metrics["dice"]
@@ -97,7 +97,7 @@ def test_a_class_that_nobody_has_leaves_the_mean_to_the_others(compare, contende
     assert [each.mean for each in measured.per_class] == [pytest.approx(0.7), None]
 
 
-def test_what_is_defined_for_nobody_has_no_mean_and_no_test(compare, contender, drawn):
+def test_an_undefined_metric_has_no_mean_and_no_test(compare, contender, drawn):
     nothing = {place: [("a", (None, None))] for place in drawn(1)}
     comparison = compare(contender("A", nothing), contender("B", drawn(1), kernel=5))
     assert comparison.networks[0].validation.metrics["dice"].overall.mean is None
@@ -181,7 +181,7 @@ def test_the_papers_tests_are_over_initialisations_and_folds(compare, contender,
     assert "The 6 blocks of the paper's tests are not independent" in comparison.cautions[1]
 
 
-def test_conclusions_are_over_patients_whatever_the_initialisations(compare, contender, drawn):
+def test_conclusions_are_over_patients_for_any_number_of_initialisations(compare, contender, drawn):
     found = [drawn(1), drawn(2, shift=-0.2), drawn(3, shift=-0.1)]
     comparison = compare(
         *(
@@ -217,7 +217,7 @@ def test_one_initialisation_can_conclude(compare, contender):
     assert "from 1 initialisation: another training" in comparison.cautions[0]
 
 
-def test_held_out_patients_decide_where_there_are_any(compare, contender, drawn):
+def test_held_out_patients_decide_if_there_are_any(compare, contender, drawn):
     """The folds favour A and held-out patients B: B is better."""
     patients = [f"h{n}" for n in range(7)]
     held_out = {
@@ -239,7 +239,7 @@ def test_held_out_patients_decide_where_there_are_any(compare, contender, drawn)
     assert comparison.claims[0].startswith("B is better than A: +0.1000 Dice")
 
 
-def test_the_search_was_optimistic_by_what_its_best_loses_anew(compare, contender, drawn):
+def test_optimism_states_the_search_score_and_the_fresh_score(compare, contender, drawn):
     assert "0.9000 Dice in the search" in compare(contender("A", drawn(1))).optimism
     assert "0.5600 from fresh initialisations" in compare(contender("A", drawn(1))).optimism
     assert compare(contender("A", drawn(1)), search_score=None).optimism is None

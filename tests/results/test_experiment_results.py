@@ -1,4 +1,4 @@
-"""The page of a whole experiment, and the paper's table beside a new one."""
+"""The page of an experiment, and the paper's table next to a new one."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def test_lines_differ_in_their_dashes():
     assert len({each.get("stroke-dasharray") for each in paths}) == 3
 
 
-def test_the_page_shows_what_there_is_so_far():
+def test_an_unfinished_experiment_has_a_page():
     page = render_experiment_page(experiment(*SEARCHES))
     assert "searching the macro space" in page
     assert "a &lt;b&gt;" in page
@@ -73,7 +73,7 @@ def test_the_page_shows_what_there_is_so_far():
 
 
 @pytest.mark.parametrize("searches", [(), SEARCHES])
-def test_every_section_is_in_the_contents_and_every_entry_is_there(searches):
+def test_contents_and_sections_match(searches):
     page = render_experiment_page(experiment(*searches))
     contents, sections = page.split("<main>")
     places = re.findall(r'<(?:section|header)\b[^>]* id="(\w+)"', sections)
@@ -91,12 +91,12 @@ def test_the_page_needs_a_time_zone():
         replace(experiment(), updated_at=datetime(2026, 3, 1))  # noqa: DTZ001
 
 
-def test_the_page_makes_its_folder(tmp_path):
+def test_the_page_creates_its_folder(tmp_path):
     write_experiment_page(experiment(), tmp_path / "new/report.html")
     assert (tmp_path / "new/report.html").exists()
 
 
-def test_every_published_number_is_the_papers():
+def test_published_numbers_match_the_paper():
     """Spot checks against Table 1 and section 3.4, read by eye."""
     assert PUBLISHED.keys() == PAPER_DATASETS.keys()
     micro, mixed = PUBLISHED["prostate"].rows["micro"], PUBLISHED["spleen"].rows["mixed"]
@@ -109,7 +109,7 @@ def test_every_published_number_is_the_papers():
 
 
 @pytest.mark.skipif(not PAPER.is_file(), reason=f"{PAPER} is not there")
-def test_the_published_numbers_are_those_of_the_transcript():
+def test_the_published_numbers_match_the_transcript():
     datasets = json.loads(PAPER.read_text(encoding="utf-8"))["datasets"]
     assert datasets.keys() == PUBLISHED.keys()
     for name, expected in datasets.items():
@@ -160,7 +160,7 @@ def reproduced(comparison):
 
 
 @pytest.mark.parametrize("dataset", list(PUBLISHED))
-def test_all_of_the_papers_table_stands_beside_the_new_one(reproduced, dataset):
+def test_the_table_has_all_rows_of_the_papers_table(reproduced, dataset):
     comparison, rows = reproduced
     table, results = published_tables(comparison, rows, dataset)
     assert [(row[0].text, row[0].note) for row in table.rows] == [

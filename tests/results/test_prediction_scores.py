@@ -1,4 +1,4 @@
-"""Label maps beside their references: which belong together, what is measured, what it comes to."""
+"""Label maps and their references: pairs, metrics and summaries."""
 
 import json
 from dataclasses import asdict
@@ -48,7 +48,7 @@ def test_a_pair_is_measured_as_the_comparison_measures(tmp_path):
     assert found == {1: expected[0], 5: expected[1]}
 
 
-def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
+def test_pairs_share_a_name_with_any_suffix(tmp_path):
     for name in ("a.nii.gz", "a_probabilities.nii.gz", "a_uncertainty.nii.gz", "b.nii", "d.nii"):
         write(tmp_path / "predictions" / name, labels_of(0))
     (tmp_path / "predictions/prediction.json").write_text("{}")
@@ -75,7 +75,7 @@ def test_pairs_have_one_name_whatever_the_suffix(tmp_path):
         ("twice", "folder", r"holds a as \.nii and as \.nii\.gz"),
     ],
 )
-def test_what_is_no_pair_is_refused(tmp_path, predictions, references, words):
+def test_invalid_pairs_are_refused(tmp_path, predictions, references, words):
     for name in ("folder/a.nii", "other/b.nii", "twice/a.nii", "twice/a.nii.gz", "file.nii"):
         write(tmp_path / name, labels_of(0))
     with pytest.raises(DatasetError, match=words):
@@ -92,7 +92,7 @@ def refused(tmp_path, labels, words, affine=AFFINE, **options):
         measure_pair(pair, **options)
 
 
-def test_what_is_no_label_map_on_the_references_grid_is_refused(tmp_path):
+def test_predictions_must_be_label_maps_on_the_grid_of_the_reference(tmp_path):
     refused(tmp_path, labels_of(0)[:-1], "is not on the grid of")
     refused(tmp_path, labels_of(0), "is not on the grid of", np.diag([0.5, 0.7, 3.0, 1.0]))
     shifted = AFFINE.copy()
@@ -127,7 +127,7 @@ def test_affines_may_differ_by_a_rounding(tmp_path):
     assert {each.dice for each in measure_pair(pair).values()} == {1}
 
 
-def test_a_case_that_cannot_be_measured_stops_no_other(tmp_path):
+def test_a_case_that_cannot_be_measured_does_not_stop_the_others(tmp_path):
     for name in ("a", "b", "c"):
         write(tmp_path / f"references/{name}.nii", labels_of(0))
         write(tmp_path / f"predictions/{name}.nii", labels_of(0))
@@ -144,7 +144,7 @@ def test_a_case_that_cannot_be_measured_stops_no_other(tmp_path):
     assert "1 case that could not be measured, in no mean: b." in scores_notes(scores)
 
 
-def test_if_no_case_can_be_measured_there_is_nothing_to_show(tmp_path):
+def test_an_error_is_raised_if_no_case_can_be_measured(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / f"references/{name}.nii", labels_of(0))
         write(tmp_path / f"predictions/{name}.nii", labels_of(0)[:-1])
@@ -221,7 +221,7 @@ def test_classes_are_those_found_unless_they_are_given():
 
 
 @pytest.mark.parametrize("measured", [{"a": {1: metric_summaries(0.5)}}, {"a": {}, "b": {}}])
-def test_little_is_told_of_little(measured):
+def test_one_case_has_no_spread_and_no_interval(measured):
     scores = prediction_scores(measured)
     values = json.loads(json.dumps(scores_values(scores), allow_nan=False))
     overall = values["measures"][0]

@@ -41,7 +41,7 @@ def test_sd_is_of_the_trainings_that_have_a_score(evaluation):
     assert evaluation(1, trainings=trainings[1:]).sd is None
 
 
-def test_what_cannot_be_is_refused(study, evaluation):
+def test_invalid_values_are_refused(study, evaluation):
     with pytest.raises(GenotypeError):
         evaluation(1, genotype="4vgg3")
     with pytest.raises(ValueError, match="finite"):

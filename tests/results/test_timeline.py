@@ -1,4 +1,4 @@
-"""Who trained what and when: the value, whatever the clocks say, and its picture."""
+"""The timeline of workers: the value, with any clocks, and its chart."""
 
 import random
 import re
@@ -111,12 +111,12 @@ def test_a_worker_that_comes_after_another_continues_its_row():
     ]
 
 
-def test_what_other_studies_ran_is_not_shown():
+def test_trainings_of_other_studies_are_not_shown():
     found = read([training(), training(borrowed=True)])
     assert (found.num_bars, found.num_elsewhere) == (1, 1)
 
 
-def test_long_times_in_which_nothing_ran_are_left_out_and_short_ones_are_not():
+def test_only_long_gaps_are_left_out():
     begin = NOON.timestamp()
     found = read([training(0), training(110), training(240), training(50_000)])
     assert found.stretches == ((begin, begin + 340), (begin + 50_000, begin + 50_100))
@@ -164,7 +164,7 @@ fields = st.fixed_dictionaries(
 
 
 @given(st.lists(fields, max_size=12), st.sampled_from(["broad", "narrow"]))
-def test_clocks_that_jump_and_durations_that_cannot_be_are_drawn_all_the_same(found, shape):
+def test_jumping_clocks_and_impossible_durations_are_drawn(found, shape):
     timeline = read([training(**each) for each in found])
     assert timeline.num_bars + timeline.num_undated == len(found)
     if not timeline.num_bars:
@@ -177,7 +177,7 @@ def test_clocks_that_jump_and_durations_that_cannot_be_are_drawn_all_the_same(fo
     assert "nan" not in re.sub("<title>.*?</title>", "", svg)
 
 
-def test_a_bar_is_where_and_as_long_as_its_run_was():
+def test_bars_have_the_start_and_duration_of_their_runs():
     timeline = read([training(0, wall_s=100.0), training(100, wall_s=300.0)])
     (_, first, _, short, _), (_, second, _, long, _) = rectangles(draw_timeline(timeline, "broad"))
     assert second - first == pytest.approx(short, abs=1.0)
@@ -202,7 +202,7 @@ def many(num_trainings, num_workers):
 @pytest.mark.parametrize(
     ("num_trainings", "num_workers"), [(MOST_BARS + 1, 4), (MOST_ROWS + 1, MOST_ROWS + 1)]
 )
-def test_many_runs_become_how_many_workers_were_busy(num_trainings, num_workers):
+def test_many_runs_are_drawn_as_the_number_of_busy_workers(num_trainings, num_workers):
     timeline = read(many(num_trainings, num_workers))
     assert not is_drawn_separately(timeline)
     svg = draw_timeline(timeline, "broad")
@@ -234,7 +234,7 @@ def test_a_study_that_ran_nothing_has_no_section():
     assert timeline_section(read([]), nothing, is_finished=False) is None
 
 
-def test_the_section_says_what_was_spent_saved_and_wasted():
+def test_the_section_shows_spent_saved_and_wasted_time():
     said = section_of(
         [training(0), training(100, "c"), training(200, "b", borrowed=True, wall_s=60.0)],
         [failure(300)],
@@ -252,12 +252,12 @@ def test_the_section_says_what_was_spent_saved_and_wasted():
     assert "Not shown: 1 training of other studies." in said
 
 
-def test_what_was_started_ahead_may_still_be_asked_for():
+def test_a_running_search_may_still_ask_for_lookahead_trainings():
     said = section_of([training(0), training(100, "c")], is_finished=False)
     assert "has not asked for yet" in said
 
 
-def test_what_did_not_happen_is_not_said():
+def test_empty_parts_of_the_account_are_left_out():
     said = section_of([training(0)])
     assert "Saved" not in said
     assert "Wasted" not in said
@@ -265,13 +265,13 @@ def test_what_did_not_happen_is_not_said():
     assert "dashed" not in said
 
 
-def test_hours_are_of_gpus_where_all_ran_on_them():
+def test_hours_are_gpu_hours_if_all_trainings_ran_on_gpus():
     long = {"wall_s": 720_000.0}
     assert "200 GPU-hours" in section_of([training(worker="node:1 cuda:0", **long)])
     assert "200 worker-hours" in section_of([training(worker="node:1 cpu", **long)])
 
 
-def test_workers_busy_in_a_crowd_add_up_to_the_time_of_the_runs():
+def test_busy_workers_add_up_to_the_duration_of_the_runs():
     """Brute force: what each short time holds of every bar."""
     drawn = random.Random(0)
     bars = [

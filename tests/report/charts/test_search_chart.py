@@ -30,7 +30,7 @@ def test_every_evaluation_is_a_point_inside_the_picture(study, evaluation, shape
         assert 0 < float(point.get("data-y", "")) < height
 
 
-def test_a_better_score_is_higher_and_improvements_are_told_apart(study, evaluation):
+def test_a_better_score_is_higher_and_improvements_are_marked(study, evaluation):
     summary = study(*(evaluation(n, score) for n, score in enumerate((0.8, 0.82, 0.81), start=1)))
 
     points = points_of(draw_progress(summary, "broad"))
@@ -40,13 +40,13 @@ def test_a_better_score_is_higher_and_improvements_are_told_apart(study, evaluat
     assert ["improved" in point.get("class", "") for point in points] == [True, True, False]
 
 
-def test_equal_scores_are_no_division_by_zero(study, evaluation):
+def test_equal_scores_do_not_divide_by_zero(study, evaluation):
     chart = draw_progress(study(evaluation(1, 0.8), evaluation(2, 0.8)), "broad")
 
     assert len(points_of(chart)) == 2
 
 
-def test_an_outlier_far_below_is_set_on_the_edge_and_the_rest_keeps_its_room(study, evaluation):
+def test_an_outlier_far_below_is_drawn_on_the_edge(study, evaluation):
     scores = (0.80, 0.81, 0.82, 0.83, 0.1)
     summary = study(*(evaluation(n, score) for n, score in enumerate(scores, start=1)))
 

@@ -40,7 +40,7 @@ def test_every_node_and_skip_of_any_genotype_is_drawn(any_genotype):
     assert "nan" not in drawing
 
 
-def test_everything_lies_inside_the_picture(any_genotype):
+def test_everything_is_inside_the_drawing(any_genotype):
     drawing = draw_network(any_genotype)
 
     root = ET.fromstring(drawing)
@@ -73,7 +73,7 @@ def test_a_larger_kernel_is_a_larger_node():
     assert radii == sorted(set(radii))
 
 
-def test_blocks_differ_in_colour_and_letters_whatever_their_names():
+def test_blocks_differ_in_colour_and_letters():
     names = ["vgg", "residual", "dense", "inception", *("a" * n for n in range(1, 9)), "v", "vit"]
     genotype = Genotype.parse("-".join(f"0{name}3" for name in names))
 
@@ -82,7 +82,7 @@ def test_blocks_differ_in_colour_and_letters_whatever_their_names():
     assert len({node.findtext(f"{SVG}text") for node in nodes}) == len(names)
 
 
-def test_a_further_block_keeps_its_colour_beside_other_drawings():
+def test_a_block_keeps_its_colour_across_drawings():
     alone = draw_network(Genotype.parse("0vit3"), blocks=("swin", "vit"))
     together = draw_network(Genotype.parse("0vit3-0swin3"), blocks=("vit",))
 
@@ -90,7 +90,7 @@ def test_a_further_block_keeps_its_colour_beside_other_drawings():
     assert fills[0] == fills[1]
 
 
-def test_arcs_from_one_level_never_share_a_line():
+def test_arcs_from_one_level_do_not_overlap():
     drawing = draw_network(Genotype.parse("0vgg3-0vgg3-0vgg3@1-0vgg3@1-0vgg3@2-0vgg3@3"))
 
     heights = [
@@ -103,7 +103,7 @@ def test_arcs_from_one_level_never_share_a_line():
                 assert heights[one] != heights[other]
 
 
-def test_a_file_of_its_own_is_titled_and_a_drawing_in_a_page_names_no_address():
+def test_a_separate_file_has_a_title_and_an_inline_drawing_no_namespace():
     genotype = unet_genotype()
 
     root = ET.fromstring(draw_network(genotype))

@@ -18,7 +18,7 @@ def test_the_unet_is_a_u():
     ]
 
 
-def test_every_node_and_skip_is_there(any_genotype):
+def test_every_node_and_skip_is_in_the_text(any_genotype):
     drawing = draw_in_terminal(any_genotype)
 
     picture = drawing.split("\n\n")[0]

@@ -23,7 +23,7 @@ def parsed(tmp_path):
 
 @pytest.fixture
 def words(parsed):
-    """Return every text of a figure, as its SVG file holds it."""
+    """Return every text of a figure's SVG file."""
     return lambda figure: ["".join(each.itertext()) for each in parsed(figure).iter(f"{SVG}text")]
 
 
@@ -53,7 +53,7 @@ def boxes():
 
 
 def _outside(axes):
-    """The labels of ticks beyond an axis, which are there and not drawn."""
+    """The labels of ticks beyond an axis, which exist but are not drawn."""
     for axis in (axes.xaxis, axes.yaxis):
         low, high = sorted(axis.get_view_interval())
         is_shown = axes.axison

@@ -30,7 +30,7 @@ def test_loss_and_dice_are_drawn_as_they_are():
     assert [text.get_text() for text in dice.get_legend().get_texts()] == ["zone", "gland"]
 
 
-def test_without_validation_there_is_loss_alone():
+def test_without_validation_only_the_loss_is_drawn():
     figure = draw_learning_curves({"all": curve(validated=False)}, ("zone",))
     assert len(figure.axes) == 1
     with pytest.raises(FigureError, match="No epoch is complete"):

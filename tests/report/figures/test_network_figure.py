@@ -33,7 +33,7 @@ def test_networks_share_a_legend(words, ids):
     assert counted(ids(figure), "node", 2) == 10
 
 
-def test_a_head_below_full_resolution_says_by_how_much(words):
+def test_a_head_below_full_resolution_shows_its_factor(words):
     assert "×2" in words(draw_networks([titled(Genotype.parse("0vgg3-1vgg3"))]))
 
 

@@ -13,7 +13,7 @@ def candidate(name, dice, parameters, macs, sd=0.01):
 
 
 @given(st.lists(st.tuples(FEW, FEW), max_size=12))
-def test_the_front_is_what_no_candidate_beats(candidates):
+def test_no_candidate_beats_the_front(candidates):
     costs, scores = [cost for cost, _ in candidates], [score for _, score in candidates]
     unbeaten = {
         i

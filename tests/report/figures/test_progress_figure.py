@@ -16,7 +16,7 @@ def test_the_best_so_far_begins_with_the_first_score():
     assert np.array_equal(course.low, course.high)
 
 
-def test_runs_of_one_label_go_as_far_as_all_of_them():
+def test_a_band_ends_with_the_shortest_run():
     runs = [run(0.1, 0.4, 0.2), run(0.3, 0.2, 0.5, 0.9), run(0.2, 0.2, 0.2, 0.2)]
     course = progress_band(runs, over_time=False)
     assert course.places.tolist() == [1, 2, 3]
@@ -35,12 +35,12 @@ def test_over_time_a_score_holds_until_the_next():
 
 
 @pytest.mark.parametrize("runs", [[run()], [run(None, None)], [run(0.5), run()]])
-def test_a_run_without_a_score_is_no_figure(runs):
+def test_a_run_without_a_score_has_no_figure(runs):
     with pytest.raises(FigureError, match="local has no score yet"):
         draw_progress(runs)
 
 
-def test_runs_without_a_time_in_common_are_no_figure():
+def test_runs_without_a_common_range_have_no_figure():
     with pytest.raises(FigureError, match="share no range"):
         progress_band([run(0.5, each_s=1.0), run(0.5, each_s=2.0)], over_time=True)
 
@@ -50,7 +50,7 @@ def test_every_run_needs_its_times():
         Run(label="local", scores=(0.5,), training_s=())
 
 
-def test_a_search_alone_shows_every_network(words):
+def test_a_single_search_shows_every_network(words):
     figure = draw_progress([run(0.80, 0.81, 0.82, 0.815, None, 0.805, 0.3, each_s=7200.0)])
     assert {"local, best so far", "network", "below the axis", "no score"} <= set(words(figure))
     assert {"search score (validation Dice)", "evaluated networks", "training time (h)"} <= set(

@@ -72,6 +72,6 @@ def test_a_bar_spans_every_group_and_nothing_else(seed, ids):
         assert high <= ranks[bar[-1]] + overhang
 
 
-def test_networks_that_are_all_told_apart_have_no_bar(ids):
+def test_networks_that_all_differ_have_no_bar(ids):
     figure = draw_ranks(["a", "b", "c"], (1.0, 2.0, 3.0), 0.9)
     assert not [each for each in ids(figure) if each.startswith("group-")]

@@ -114,7 +114,7 @@ def examples_of(prepared, tmp_path, record):
         return read_examples(prepared, comparison, read_predictions(ledger, [record]))
 
 
-def test_examples_are_of_the_fullest_slice_as_radiologists_look_at_it(prepared, tmp_path):
+def test_examples_show_the_fullest_slice_in_radiological_orientation(prepared, tmp_path):
     best, median, worst = examples_of(prepared, tmp_path, record_of(prepared))
     assert [each.patient for each in (best, median, worst)] == ["a", "d", "b"]
     assert [each.title for each in (best, median, worst)] == ["best", "median", "worst"]

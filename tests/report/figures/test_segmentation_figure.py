@@ -50,7 +50,7 @@ def test_every_class_is_outlined_in_the_reference_and_the_predictions(ids):
     assert sum(each.startswith("reference-") for each in names) == 4
 
 
-def test_a_class_that_is_nowhere_has_no_outline(ids):
+def test_an_absent_class_has_no_outline(ids):
     nothing = np.zeros((40, 32), np.uint8)
     empty = replace(example(1), reference_HW=nothing, predicted_HW=(nothing,))
     names = ids(draw([empty], num_networks=1))

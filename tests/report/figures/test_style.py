@@ -59,7 +59,7 @@ def test_a_figure_is_a_column_wide_and_its_text_large_enough(name, boxes, assert
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_what_a_user_set_changes_nothing(name, tmp_path):
+def test_the_users_settings_change_nothing(name, tmp_path):
     paths = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
     save(DRAWN[name](), paths[0], title="a figure")
     with mpl.rc_context({"font.size": 20, "axes.grid": True, "svg.fonttype": "path"}):
@@ -77,7 +77,7 @@ def test_letters_are_embedded_as_truetype(tmp_path):
     assert b"/CreationDate" not in content
 
 
-def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_written_is_left_unchanged(tmp_path, monkeypatch):
     path = tmp_path / "ranks.pdf"
     path.write_text("before")
     figure = DRAWN["ranks"]()
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypat
     assert path.read_text() == "before"
 
 
-def test_no_display_is_thought_of():
+def test_no_display_is_needed():
     code = (
         "import sys; import mbnas.report.figures.study_figures\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
@@ -97,7 +97,7 @@ def test_no_display_is_thought_of():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_text_is_cut_to_its_room():
+def test_text_is_cut_to_its_width():
     assert shortened("", 1.0) == ""
     assert shortened("W" * 50, 40.0).endswith("…")
     assert wrapped("U-Net (VGG-13)", 200.0) == "U-Net (VGG-13)"
@@ -105,7 +105,7 @@ def test_text_is_cut_to_its_room():
 
 
 @given(NAMES)
-def test_a_figure_shows_a_name_in_shapes_that_its_font_has(name):
+def test_characters_without_a_glyph_are_escaped(name):
     shown = in_figure(name)
     assert not shapeless(shown)
     assert shown == name or not name.isascii() or shapeless(name)

@@ -37,7 +37,7 @@ def training(network, score=0.8, fold=0, error=None):
 
 
 def status_of(ledger):
-    """Where a search of one training a network stands."""
+    """The status of a search with one training per network."""
     outcomes = ledger.outcomes()
 
     def evaluation(record):
@@ -117,7 +117,7 @@ def of(number, *, leaf="fold-0-initialisation-0", asked=True):
     return f"trainings/network-{f'{number:04d}-' if asked else ''}{digest}/{leaf}"
 
 
-def test_a_training_is_a_run_of_its_own_with_its_curves(study):
+def test_every_training_is_a_run_with_its_curves(study):
     study.ask(1)
     with study.log() as log:
         study.train(log, 1)
@@ -140,7 +140,7 @@ def test_scores_are_shown_against_evaluations(study):
     }
 
 
-def test_they_come_in_order_though_a_later_one_is_complete_first(study):
+def test_evaluations_are_written_in_order_even_if_a_later_one_ends_first(study):
     study.ask(1)
     study.ask(2)
     with study.log() as log:
@@ -150,7 +150,7 @@ def test_they_come_in_order_though_a_later_one_is_complete_first(study):
     assert study.read("search")["best so far"] == [(1, 0.7), (2, 0.9)]
 
 
-def test_one_that_failed_has_no_score(study):
+def test_a_failed_evaluation_has_no_score(study):
     with study.log() as log:
         study.ask(1)
         study.train(log, 1, 0.7)
@@ -175,7 +175,7 @@ def test_a_search_that_resumes_writes_nothing_twice(study):
     assert study.read("search")["score"] == [(1, 0.7), (2, 0.9)]
 
 
-def test_what_was_recorded_without_it_or_by_one_that_was_killed_is_caught_up(study):
+def test_earlier_records_are_written_when_the_log_is_opened(study):
     study.ask(1)
     study.train(None, 1, 0.7)
     (study.folder / ".writing").mkdir(parents=True)
@@ -195,7 +195,7 @@ def test_a_network_trained_ahead_gets_its_number_once_it_is_asked_for(study):
     assert study.folders() == ["search", of(1)]
 
 
-def test_it_needs_a_package(monkeypatch):
+def test_the_log_needs_tensorboard(monkeypatch):
     check_installed()
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(UsageError, match=r"needs the package tensorboard.*mbnas\[tensorboard\]"):

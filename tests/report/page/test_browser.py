@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person sees and does, read back from its document."""
+"""The page in a real browser: what a user sees and does, read from its document."""
 
 import json
 import re
@@ -313,7 +313,7 @@ def test_nothing_is_wider_than_the_screen(browse, width):
     assert result["width"] <= width
 
 
-def test_it_can_be_printed_with_all_cases_open(browse):
+def test_all_cases_are_printed(browse):
     result = browse("""
       dispatchEvent(new Event("beforeprint"));
       result.open = all(".case").map((each) => each.open);

@@ -9,7 +9,7 @@ CITATION = Path(__file__).parents[3] / "CITATION.cff"
 
 
 @pytest.mark.skipif(not CITATION.exists(), reason="needs the project's own CITATION.cff")
-def test_what_the_page_cites_is_what_the_project_says():
+def test_the_page_cites_what_the_citation_file_says():
     said = CITATION.read_text(encoding="utf-8")
 
     facts = (citing.TITLE, citing.AUTHOR, citing.PAPER_TITLE, citing.PAPER_ARXIV, __version__)

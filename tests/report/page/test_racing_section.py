@@ -43,7 +43,7 @@ def test_it_names_the_decisions_that_it_would_have_changed(changed, end):
     assert words(changed=changed).endswith(f"it would have dropped {end}")
 
 
-def test_where_nothing_was_accepted_or_raced_it_says_so():
+def test_it_states_if_no_network_was_accepted_or_raced():
     assert words(num_accepted=0).endswith("so racing would have changed nothing.")
     assert words(num_raced=0) == "No network had an incumbent to beat yet."
 
@@ -63,7 +63,7 @@ def test_a_shadow_race_has_a_curve_with_its_own_threshold_marked():
     assert racing_section(None) is None
 
 
-def test_dropped_networks_stand_at_what_was_expected_of_them(study, evaluation):
+def test_dropped_networks_are_drawn_at_their_expected_score(study, evaluation):
     dropped = evaluation(2, None, trainings=(), dropped=Dropped(after=3, of=9, expected=0.71))
     summary = study(
         evaluations=(evaluation(1, 0.8), dropped),

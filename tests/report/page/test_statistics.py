@@ -9,7 +9,7 @@ from mbnas.report.page.statistics_section import statistics_section
 SHAPES = ("broad", "narrow")
 
 
-def test_conclusions_cautions_and_optimism_are_all_told(comparison):
+def test_conclusions_cautions_and_optimism_are_shown(comparison):
     compared = comparison(0.83, 0.8, 0.7, 0.69)
 
     text = ET.fromstring(statistics_section(compared) or "")
@@ -34,7 +34,7 @@ def test_two_networks_have_no_diagram_and_one_has_no_conclusion(comparison):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("num_networks", range(2, 11))
-def test_every_network_hangs_from_its_rank_and_no_two_lines_cross(shape, num_networks):
+def test_lines_lead_to_the_ranks_and_do_not_cross(shape, num_networks):
     ranks = tuple(1.0 + 0.9 * number for number in range(num_networks))
     names = [f"Network {number}" for number in range(num_networks)]
 
@@ -57,7 +57,7 @@ def test_every_network_hangs_from_its_rank_and_no_two_lines_cross(shape, num_net
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_bars_join_those_that_cannot_be_told_apart(shape):
+def test_bars_join_networks_that_do_not_differ(shape):
     ranks = (3.143, 2.0, 2.893, 1.964)
 
     picture = ET.fromstring(draw_ranks(("a", "b", "c", "d"), ranks, 1.12, shape))

@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
 
 def contents_of(elements) -> set[str]:
-    """Return where the links before the first section lead."""
+    """Return the targets of the links before the first section."""
     before = next(n for n, (tag, _) in enumerate(elements) if tag == "main")
     return {values["href"] for tag, values in elements[:before] if tag == "a"}
 
@@ -68,7 +68,7 @@ def full_study(study, evaluation, contender, drawn, compare, segmentations, show
     )
 
 
-def test_the_page_tells_all_of_the_study(full_study):
+def test_the_page_shows_the_whole_study(full_study):
     page = Page(render_page(full_study))
 
     for words in (
@@ -118,7 +118,7 @@ def test_every_evaluation_can_be_pinned(full_study):
     assert links - contents_of(elements) == {f"#{name}" for name in templates}
 
 
-def test_every_section_is_in_the_contents_and_every_entry_is_there(full_study):
+def test_contents_and_sections_match(full_study):
     elements = Page(render_page(full_study)).elements
 
     sections = {f"#{values['id']}" for tag, values in elements if tag in ("section", "header")}
@@ -133,7 +133,7 @@ def test_every_section_is_in_the_contents_and_every_entry_is_there(full_study):
         ("stopped", ("Stopped", "the same command resumes it"), ("Running", "Finished")),
     ],
 )
-def test_the_page_says_whether_the_search_runs(study, evaluation, state, said, unsaid):
+def test_the_page_shows_the_state_of_the_search(study, evaluation, state, said, unsaid):
     text = Page(render_page(study(evaluation(1), state=state))).text.replace("best so far", "")
 
     assert all(words in text for words in said)
@@ -223,7 +223,7 @@ def test_every_network_of_a_long_search_is_drawn_within_two_megabytes(study, eva
     assert len(html.encode()) < 2_000_000
 
 
-def test_the_page_of_a_very_long_search_is_bounded_and_tells_what_it_leaves_out(study, evaluation):
+def test_the_page_of_a_very_long_search_is_bounded_and_states_what_it_leaves_out(study, evaluation):
     nodes = "0inception7-1residual7-1inception7-1residual7@2-1inception7@2-1residual7@2"
     scores = [0.5 + 0.3 * ((7919 * number) % 3001) / 3001 for number in range(1, 3001)]
     failed = TrainingSummary(fold=0, initialisation=0, score=None, error="The loss is not finite.")

@@ -1,4 +1,4 @@
-"""What a comparison looks like: on a screen, in files, as markup."""
+"""A comparison in the terminal, in files and as markup."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def texts(comparison):
     return comparison_texts(comparison, heading="Comparison: first_study")
 
 
-def test_the_main_table_has_measures_and_costs_with_the_best_in_bold(comparison):
+def test_the_main_table_has_metrics_and_costs_with_the_best_in_bold(comparison):
     main = tables(comparison)[0]
     assert main.heads == (
         "Network",
@@ -124,7 +124,7 @@ def test_a_difference_is_concluded_once_with_its_numbers(differing):
     ]
 
 
-def test_every_text_says_on_whom_networks_are_compared(differing, comparison, screen):
+def test_every_output_states_the_patients_of_the_comparison(differing, comparison, screen):
     words = "Selected and compared on the same patients: all 8 are in the folds"
     told = "Compared on 2 held-out patients, who took no part"
     for each, expected in ((differing, words), (comparison, told)):
@@ -139,7 +139,7 @@ def test_every_text_says_on_whom_networks_are_compared(differing, comparison, sc
     assert "selected and compared on the same patients" in tables(differing)[0].title
 
 
-def test_costs_stand_apart_where_they_are_not_joined(comparison):
+def test_costs_have_a_separate_table_unless_joined(comparison):
     joined, apart = tables(comparison), tables(comparison, joined=False)
     assert [len(each.heads) for each in apart[:2]] == [4, 6]
     assert [each.title for each in apart if each.title != "Costs"] == [
@@ -155,7 +155,7 @@ def test_a_single_class_has_no_table_by_class(compare, contender, drawn):
     assert len(tables(compare(contender("A", dice), class_names=("spleen",)))) == 1
 
 
-def test_notes_count_what_was_empty_and_tell_failures(comparison):
+def test_notes_count_absent_classes_and_list_failures(comparison):
     notes = " ".join(footnotes(comparison))
     assert "(Best found 6, Small_{x} & Co 6, U-Net 6, of 60 each)" in notes
     assert "ResU-Net failed: The loss was not finite." in notes
@@ -164,7 +164,7 @@ def test_notes_count_what_was_empty_and_tell_failures(comparison):
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
-def test_a_screen_shows_every_number_whole(comparison, screen, width):
+def test_a_terminal_shows_every_number_in_full(comparison, screen, width):
     out = screen(width)
     print_comparison(comparison, out)
     printed = out.file.getvalue()
@@ -240,7 +240,7 @@ def test_rows_for_programs(texts, comparison):
     assert (rows[0]["unit"], rows[0]["patients"], rows[0]["low"]) == ("patient", "2", "")
 
 
-def test_files_are_replaced_whole(comparison, texts, tmp_path):
+def test_files_are_replaced_atomically(comparison, texts, tmp_path):
     for _ in range(2):
         write_comparison(comparison, tmp_path / "new", heading="Comparison: first_study")
     found = {each.name: each.read_text(encoding="utf-8") for each in (tmp_path / "new").iterdir()}

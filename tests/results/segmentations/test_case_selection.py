@@ -11,7 +11,7 @@ from mbnas.results.segmentations.case_selection import (
 
 
 @given(num_cases=st.integers(0, 60), most=st.integers(1, 30))
-def test_the_worst_is_always_shown_and_nobody_twice(num_cases, most):
+def test_the_worst_case_is_always_shown_and_none_twice(num_cases, most):
     chosen = spread_over_order(num_cases, most)
 
     assert len(chosen) == len(set(chosen)) == min(num_cases, most)

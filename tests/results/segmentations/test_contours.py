@@ -44,7 +44,7 @@ def test_an_outline_turns_at_every_corner_and_closes(masks):
 
 
 @given(mask=arrays(np.bool_, (6, 7)), more=st.integers(0, 3))
-def test_a_slice_is_outlined_alike_whatever_lies_beside_it(mask, more):
+def test_outlines_do_not_depend_on_neighbouring_slices(mask, more):
     stack = np.stack([*[~mask] * more, mask])
 
     assert outlines(stack)[more] == outlines(mask[None])[0]

@@ -28,7 +28,7 @@ def test_chosen_slices_ascend_and_hold_the_fullest(foreground, most):
         assert foreground.argmax() in chosen
 
 
-def test_slices_stand_as_radiologists_see_them():
+def test_slices_have_radiological_orientation():
     labels = np.zeros((2, 1, 8, 8), dtype=np.uint8)
     labels[:, 0, 7, 7] = 1  # to the patient's right, and in front
 
@@ -78,7 +78,7 @@ def test_any_labels_can_be_shown(stack):
     assert 0 <= shown.fullest < len(shown.slices) <= 2
 
 
-def test_the_section_says_what_is_left_out_and_what_is_missing(segmentations, shown_case):
+def test_the_section_states_what_is_left_out_or_missing(segmentations, shown_case):
     some = segmentations_section(segmentations(shown_case(), num_cases=30))
     none = segmentations_section(segmentations(missing="The prepared slices are gone."))
     disjoint = segmentations_section(segmentations())
@@ -89,7 +89,7 @@ def test_the_section_says_what_is_left_out_and_what_is_missing(segmentations, sh
     assert "checkbox" not in none
 
 
-def test_a_held_out_case_of_another_patient_is_named_so(segmentations, shown_case):
+def test_a_held_out_case_is_labelled_with_its_patient(segmentations, shown_case):
     shown = shown_case(patient="Anna", held_out=True)
 
     assert "patient Anna, held out" in segmentations_section(segmentations(shown))

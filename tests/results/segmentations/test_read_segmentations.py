@@ -1,4 +1,4 @@
-"""Segmentations from a ledger and slices as trainings leave them, without a training."""
+"""Segmentations from a ledger and slices like those after trainings, without a training."""
 
 import os
 import shutil
