@@ -47,7 +47,7 @@ LATEX = {
 
 
 @given(NAMES)
-def test_what_is_visible_has_a_shape_and_the_rest_is_as_it_was(name):
+def test_invisible_characters_are_escaped_and_others_kept(name):
     shown = visible(name)
     assert not shapeless(shown)
     assert shown == name or shapeless(name)
@@ -56,7 +56,7 @@ def test_what_is_visible_has_a_shape_and_the_rest_is_as_it_was(name):
     assert all(each in rest for each in shaped)  # in the same order
 
 
-def test_control_characters_marks_of_direction_and_bytes_by_hand():
+def test_control_characters_direction_marks_and_bytes_are_escaped():
     assert visible("a\x1b[31m\x00\x7f\x85") == r"a\x1b[31m\x00\x7f\x85"
     assert visible("\u202ecod.exe\u2028") == r"\u202ecod.exe\u2028"
     assert visible("fall\udce9") == r"fall\xe9"
@@ -64,7 +64,7 @@ def test_control_characters_marks_of_direction_and_bytes_by_hand():
 
 
 @given(NAMES)
-def test_a_message_keeps_its_own_lines_and_no_other(name):
+def test_a_message_keeps_only_its_own_line_ends(name):
     message = f"{name.strip()} differs:\n  seed: 1, 2\n  {name.strip()}: 3, 4\nLeave it out."
     shown = in_message(message)
     assert not shapeless(shown.replace("\n", ""))
@@ -100,7 +100,7 @@ def test_latex_prints_the_name(name):
 
 
 @given(NAMES)
-def test_csv_gives_the_name_back_and_no_formula(name):
+def test_csv_returns_the_name_and_never_a_formula(name):
     text = csv_text([name, "b"], [{name: name, "b": -1.5}, (name, None)])
     rows = list(csv.reader(io.StringIO(text, newline="")))
     text.encode()
@@ -113,7 +113,7 @@ def test_csv_gives_the_name_back_and_no_formula(name):
 
 
 @given(NAMES)
-def test_toml_gives_a_path_back(name):
+def test_toml_returns_a_path(name):
     value = {"dataset": name.replace("\0", ""), "list": [name.replace("\0", ""), 3]}
     if re.search("[\ud800-\udc7f\udd00-\udfff]", name):
         return  # no file can be called so
@@ -122,7 +122,7 @@ def test_toml_gives_a_path_back(name):
 
 
 @given(NAMES)
-def test_source_and_monai_hold_the_name_as_text(name):
+def test_source_and_monai_contain_the_name_as_text(name):
     text = in_source(name)
     source = f'"""Classes: {text}."""\nnames = "{text}"\n'
     found = ast.parse(source.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass"))

@@ -104,7 +104,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("code", "told", "of_place"), CODES)
-def test_every_refusal_is_one_sentence_and_a_remedy(code, told, of_place, tmp_path):
+def test_every_refusal_has_a_reason_and_a_remedy(code, told, of_place, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -249,7 +249,7 @@ def writer(tmp_path):
         process.kill()
 
 
-def test_leftovers_of_the_killed_are_removed_and_those_of_the_living_are_not(writer, tmp_path):
+def test_temporary_files_of_killed_processes_only_are_removed(writer, tmp_path):
     (aside,) = names(tmp_path)
     assert is_temporary(aside)
     remove_leftovers(tmp_path)
@@ -261,7 +261,7 @@ def test_leftovers_of_the_killed_are_removed_and_those_of_the_living_are_not(wri
     assert names(tmp_path) == []
 
 
-def test_what_lies_beside_a_file_aside_stays_and_goes_with_it(writer, tmp_path):
+def test_files_next_to_a_temporary_file_are_removed_with_it(writer, tmp_path):
     (aside,) = names(tmp_path)
     (tmp_path / f"{aside}-journal").touch()
     remove_leftovers(tmp_path)
@@ -314,7 +314,7 @@ def test_a_file_aside_that_was_taken_for_a_leftover_is_made_again(tmp_path, monk
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_two_who_write_and_one_who_tidies_at_once_lose_nothing(tmp_path):
+def test_two_writers_and_a_clean_up_at_once_lose_nothing(tmp_path):
     script = """
 import sys, time
 from pathlib import Path

@@ -38,7 +38,7 @@ def test_an_error_is_passed_on():
         map_in_processes(refuse, [1, 2], workers=1)
 
 
-def test_a_worker_that_dies_is_one_sentence():
+def test_a_worker_that_dies_is_an_mbnas_error():
     with pytest.raises(MbnasError, match="One of 2 worker processes ended abruptly"):
         map_in_processes(os._exit, [3, 3], workers=2)
 

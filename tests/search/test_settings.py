@@ -115,7 +115,7 @@ def test_a_random_start_is_drawn():
         ),
     ],
 )
-def test_a_start_that_cannot_be_is_a_sentence(name, start, message):
+def test_an_invalid_start_is_refused(name, start, message):
     with pytest.raises(ConfigurationError, match=message):
         SearchSettings(start=start).start_in(SPACES[name])
 

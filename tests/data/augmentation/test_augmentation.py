@@ -47,7 +47,7 @@ def draw(settings_, seed=0, *, batch=64, channels=2, flip_dims=(True, True)):
 
 
 @pytest.mark.parametrize("size", [1, 7, 16, 48])
-def test_nothing_drawn_changes_nothing(size):
+def test_parameters_without_effect_change_nothing(size):
     images, labels = slices_of(size)
     parameters = draw(NOTHING, batch=1, flip_dims=(False, False))
     moved, moved_labels = apply_augmentation(parameters, images, labels)
@@ -74,7 +74,7 @@ def test_a_shift_of_whole_pixels_moves_down_and_right_and_fills_with_zeros():
         assert_allclose(outside, 0, atol=1e-5)
 
 
-def test_a_quarter_turn_is_numpys():
+def test_a_quarter_turn_equals_that_of_numpy():
     images, labels = slices_of(16)
     turned = parameters_of(rotation=np.pi / 2)
     moved, moved_labels = apply_augmentation(turned, images, labels)
@@ -90,7 +90,7 @@ def test_a_larger_scale_magnifies():
     assert moved_labels.sum() == 8 * 8
 
 
-def test_brightness_is_added_channel_by_channel_to_images_alone():
+def test_brightness_is_added_to_each_channel_of_images_only():
     images, labels = slices_of(16)
     moved, moved_labels = apply_augmentation(parameters_of(brightness=0.5), images, labels)
     assert_allclose(moved, images + torch.tensor([0.5, 1.0])[:, None, None], atol=1e-5)
@@ -104,7 +104,7 @@ def test_brightness_is_added_channel_by_channel_to_images_alone():
     st.floats(-1.0, 1.0),
     st.tuples(st.booleans(), st.booleans()),
 )
-def test_images_and_labels_move_as_scipy_moves_them(scale, shift, rotation, flip):
+def test_images_and_labels_are_transformed_as_by_scipy(scale, shift, rotation, flip):
     size = 24
     rows, columns = np.mgrid[:size, :size]
     smooth = np.sin(rows / 3) + np.cos(columns / 4)
@@ -132,7 +132,7 @@ def test_images_and_labels_move_as_scipy_moves_them(scale, shift, rotation, flip
     assert np.mean(moved_labels[0].numpy() != expected) < 0.03
 
 
-def test_labels_are_no_mixtures():
+def test_labels_are_not_interpolated():
     images, _ = slices_of(16)
     labels = torch.where(torch.arange(256).reshape(1, 16, 16) % 3 == 0, 200, 7).to(torch.uint8)
     turned = parameters_of(scale=1.1, rotation=0.3)
@@ -147,7 +147,7 @@ def test_the_same_seed_draws_the_same():
         assert not np.array_equal(getattr(first, field.name), getattr(other, field.name))
 
 
-def test_what_is_drawn_stays_in_its_range_and_uses_it():
+def test_drawn_parameters_fill_their_range():
     drawn = draw(AugmentationSettings(probability=1.0), batch=2000)
     ranges = [
         (drawn.scale - 1, 0.15),
@@ -161,7 +161,7 @@ def test_what_is_drawn_stays_in_its_range_and_uses_it():
     assert_allclose(drawn.flip.mean(axis=0), 0.5, atol=0.05)
 
 
-def test_each_transform_is_applied_with_its_probability_by_itself():
+def test_each_transform_is_applied_independently_with_the_probability():
     drawn = draw(AugmentationSettings(probability=0.3), batch=4000)
     applied = [
         drawn.scale != 1,
@@ -192,13 +192,13 @@ def test_only_allowed_dimensions_are_flipped(flip_dims):
         ({"brightness": float("inf")}, r"brightness \(=inf\) must be 0 or more and finite"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(change, sentence):
+def test_invalid_settings_are_refused(change, sentence):
     with pytest.raises(ConfigurationError, match=rf"augmentation\.{sentence}"):
         replace(NOTHING, **change)
 
 
 @pytest.mark.parametrize("side", [1, 2, 7, 48, 100, 128])
-def test_the_grid_is_that_of_torch(side):
+def test_the_grid_equals_that_of_torch(side):
     matrices = torch.from_numpy(sampling_matrices(draw(AugmentationSettings()))).float()
     expected = torch.nn.functional.affine_grid(matrices, [64, 1, side, side], align_corners=False)
     assert_allclose(sampling_grid(matrices, side), expected, rtol=0, atol=1e-7)

@@ -37,7 +37,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=map(str, PAIRS))
-def test_pairs_change_places_in_a_flip(pair):
+def test_pairs_are_exchanged_in_a_flip(pair):
     left, right = pair
     flips = decide_flips([right, "liver", left], AXES)
     assert (flips.axes, flips.mirror_pairs) == (AXES, (pair,))
@@ -58,7 +58,7 @@ NO_SIDES = [
 
 
 @pytest.mark.parametrize("names", NO_SIDES, ids=map(str, NO_SIDES))
-def test_names_without_a_side_leave_flips_as_they_are(names):
+def test_names_without_a_side_do_not_change_flips(names):
     flips = decide_flips(names, AXES)
     assert (flips.axes, flips.mirror_pairs, flips.notices) == (AXES, (), ())
 
@@ -78,7 +78,7 @@ NOT_CERTAIN = {
 
 
 @pytest.mark.parametrize(("names", "reason"), NOT_CERTAIN.values(), ids=NOT_CERTAIN)
-def test_where_swapping_is_not_right_or_not_certain_flips_are_off(names, reason):
+def test_flips_are_off_if_swapping_is_wrong_or_uncertain(names, reason):
     flips = decide_flips(names, AXES)
     assert (flips.axes, flips.mirror_pairs) == ((), ())
     (notice,) = flips.notices
@@ -87,13 +87,13 @@ def test_where_swapping_is_not_right_or_not_certain_flips_are_off(names, reason)
     assert "augmentation.mirror_pairs" in notice
 
 
-def test_a_flip_along_an_axis_that_classes_are_named_after_is_off():
+def test_flips_are_off_along_an_axis_that_classes_are_named_after():
     flips = decide_flips(["Anterior", "Posterior"], ("left-right", "posterior-anterior"))
     assert flips.axes == ("left-right",)
     assert "not flipped across the posterior-anterior axis: the class Anterior" in flips.notices[0]
 
 
-def test_settings_that_name_the_pairs_are_kept():
+def test_settings_with_pairs_are_kept():
     names = ["LK", "RK"]
     for pairs in ((), (("LK", "RK"),)):
         asked = AugmentationSettings(mirror_pairs=pairs)
@@ -117,12 +117,12 @@ def test_pairs_of_other_classes_are_refused(pairs, names, sentence):
 
 
 @pytest.mark.parametrize("pairs", [(("a",),), (("a", "b", "c"),), (("a", "b"), ("b", "c"))])
-def test_what_is_no_pair_is_refused(pairs):
+def test_an_invalid_pair_is_refused(pairs):
     with pytest.raises(ConfigurationError, match=r"augmentation\.mirror_pairs .* must be pairs"):
         AugmentationSettings(mirror_pairs=pairs)
 
 
-def test_labels_of_mirrored_slices_are_swapped_and_swapped_back():
+def test_swapping_the_labels_of_mirrored_slices_is_its_own_inverse():
     labels = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (3, 5, 5)).astype(np.uint8))
     swap = mirrored_classes([("left eye", "right eye")], ["left eye", "nose", "right eye"])
     assert swap == (0, 3, 2, 1)

@@ -158,7 +158,7 @@ def test_a_sound_dataset_has_no_findings(msd, nnunet):
     assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
+def test_all_findings_are_returned_at_once_for_any_number_of_workers(msd, tmp_path):
     for name in ("image truncated", "label not declared"):
         BAD_INPUT[name][0](msd)
     removed("imagesTr/case_14.nii.gz")(msd)
@@ -178,7 +178,7 @@ def test_all_findings_come_at_once_whatever_the_workers(msd, tmp_path):
         prepare(msd, tmp_path / "slices")
 
 
-def test_labels_stored_otherwise_give_the_same_slices(msd, tmp_path):
+def test_labels_of_other_number_types_give_the_same_slices(msd, tmp_path):
     """In another order, as real numbers with a rounding, and 5 micrometres away."""
     before = PreparedSlices.open(prepare(msd, tmp_path / "before"))
     for path in (msd / "labelsTr").iterdir():
@@ -198,7 +198,7 @@ def test_labels_stored_otherwise_give_the_same_slices(msd, tmp_path):
         assert np.array_equal(after.reference(number), before.reference(number))
 
 
-def test_a_label_undeclared_because_of_its_scale_says_so(msd):
+def test_a_label_that_is_undeclared_because_of_its_scale_is_explained(msd):
     path = msd / LABEL
     content = bytearray(gzip.decompress(path.read_bytes()))
     struct.pack_into("<2f", content, 112, 2.0, 0.0)  # scl_slope and scl_inter
@@ -217,14 +217,14 @@ def test_cases_without_foreground_can_be_allowed(msd, tmp_path):
         prepare(msd, tmp_path / "slices")
 
 
-def test_held_out_patients_are_missing_from_the_folds(msd):
+def test_held_out_patients_are_not_in_the_folds(msd):
     assert check_dataset(msd, num_folds=3, test_fraction=0.25).findings == ()
     (finding,) = check_dataset(msd, num_folds=4, test_fraction=0.25).findings
     assert (finding.severity, finding.rule) == ("error", "too-few-patients")
     assert "(=0.25) holds out 1 of 4 patients, and the 3 left cannot fill 4" in finding.message
 
 
-def test_thirty_patients_or_more_are_advised_to_be_held_out(msd):
+def test_with_thirty_patients_or_more_it_is_advised_to_hold_some_out(msd):
     dataset = read_dataset(msd)
 
     def findings(num_patients, test_fraction):
@@ -242,7 +242,7 @@ def test_thirty_patients_or_more_are_advised_to_be_held_out(msd):
     assert "--set protocol.test_fraction=0.2" in finding.message
 
 
-def test_a_class_that_no_case_holds_is_a_warning(msd):
+def test_a_class_that_no_case_has_is_a_warning(msd):
     redeclared(labels={"0": "background", "1": "front", "2": "back", "5": "gone"})(msd)
     (finding,) = check_dataset(msd, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("warning", "class-absent")
@@ -267,7 +267,7 @@ def test_names_of_one_patient_are_a_warning_unless_grouped(nnunet):
     assert finding.rule == "patient-grouping"
 
 
-def test_nnunet_channel_files_that_are_absent_or_too_many_are_found(nnunet):
+def test_missing_and_additional_nnunet_channel_files_are_found(nnunet):
     (nnunet / "imagesTr/case_11_0000.nii.gz").rename(nnunet / "imagesTr/case_11_0001.nii.gz")
     (finding,) = check_dataset(nnunet, num_folds=4).findings
     assert finding.rule == "unreadable-image"
@@ -289,7 +289,7 @@ def without_label(value, *names):
     return lambda root: [each(root) for each in changes]
 
 
-def test_a_class_of_fewer_patients_than_folds_is_warned_of(msd):
+def test_a_class_with_fewer_patients_than_folds_is_a_warning(msd):
     without_label(2, "case_11", "case_12", "case_13")(msd)
     findings = check_dataset(msd, num_folds=2).findings
     assert {(finding.severity, finding.rule) for finding in findings} == {("warning", "class-rare")}
@@ -299,7 +299,7 @@ def test_a_class_of_fewer_patients_than_folds_is_warned_of(msd):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_class_of_as_many_patients_as_folds_is_in_all_of_them(msd, seed):
+def test_a_class_with_as_many_patients_as_folds_is_in_all_folds(msd, seed):
     without_label(2, "case_11", "case_13")(msd)
     assert check_dataset(msd, num_folds=2, seed=seed).findings == ()
 

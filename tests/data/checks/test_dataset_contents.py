@@ -27,7 +27,7 @@ def spoil(root, name, change):
     write_image(label, labels[None], geometry.canonical_affine)
 
 
-def test_everything_is_counted(make_msd, tmp_path):
+def test_contents_are_counted(make_msd, tmp_path):
     root = make_msd(tmp_path / "msd", ("CT", "noNorm"))
     contents = check_dataset(root, num_folds=2, patient_pattern=r"case_1[12]|case_").contents
     assert (contents.name, contents.layout) == ("Small", "msd")
@@ -53,7 +53,7 @@ def test_everything_is_counted(make_msd, tmp_path):
     assert (contents.slices.axis, contents.slices.num_slices) == (1, 4 + 5 + 6 + 7)
 
 
-def test_a_class_is_counted_where_it_is(msd):
+def test_a_class_is_counted_in_its_cases(msd):
     path = msd / "labelsTr/case_12.nii.gz"
     labels, geometry = read_label(path)
     write_label(path, np.where(labels == 2, 0, labels), geometry)
@@ -62,7 +62,7 @@ def test_a_class_is_counted_where_it_is(msd):
     assert (back.num_cases, back.num_patients) == (3, 3)
 
 
-def test_cases_with_errors_are_left_out_of_the_counts(msd):
+def test_cases_with_errors_are_not_counted(msd):
     before = check_dataset(msd, num_folds=2).contents
     (msd / "labelsTr/case_13.nii.gz").write_bytes(b"")
     check = check_dataset(msd, num_folds=2)
@@ -96,14 +96,14 @@ def test_channels_that_are_constant_are_named_with_their_cases(make_msd, tmp_pat
 
 
 @pytest.mark.parametrize("value", [0, -1024.5])
-def test_an_image_without_any_contrast_is_an_error(msd, value):
+def test_a_constant_image_is_an_error(msd, value):
     spoil(msd, "case_12", lambda voxels: np.full_like(voxels, value))
     (finding,) = check_dataset(msd, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("error", "constant-image")
     assert f"an image that is {value:g} everywhere" in finding.message
 
 
-def test_raw_intensities_are_pointed_out(make_msd, tmp_path):
+def test_raw_intensities_are_a_warning(make_msd, tmp_path):
     root = make_msd(tmp_path / "msd", ("noNorm",))
     (finding,) = check_dataset(root, num_folds=4).findings
     assert (finding.severity, finding.rule) == ("warning", "raw-intensities")
@@ -119,7 +119,7 @@ def test_colours_out_of_range_are_an_error(make_msd, tmp_path):
     assert "rgb_to_0_1 needs values from 0 to 255" in finding.message
 
 
-def test_the_tables_fit_a_screen_of_eighty_columns(make_msd, tmp_path, monkeypatch):
+def test_the_tables_fit_eighty_columns(make_msd, tmp_path, monkeypatch):
     root = make_msd(tmp_path / "msd", ("T1", "probability map"))
     facts = json.loads((root / "dataset.json").read_text())
     facts["labels"]["2"] = "[red]posterior horn of the left lateral ventricle[/red]"
@@ -135,7 +135,7 @@ def test_the_tables_fit_a_screen_of_eighty_columns(make_msd, tmp_path, monkeypat
     assert "1 error, 0 warnings: a search would refuse this dataset." in printed
 
 
-def test_a_pipe_has_what_the_dataset_holds_and_the_verdict_last(msd, capsys):
+def test_piped_output_has_the_contents_and_the_verdict_last(msd, capsys):
     assert main(["check", str(msd), "--set", "protocol.folds=4"]) == 0
     printed = capsys.readouterr().out
     for shown in ("Small", "Decathlon (MSD)", "4, every case is its own patient", "zscore"):

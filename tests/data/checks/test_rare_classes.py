@@ -19,11 +19,11 @@ def found(with_cyst, folds=FOLDS, **options):
     return [(finding.rule, finding.message) for finding in findings]
 
 
-def test_a_class_in_every_training_and_validation_is_nothing_to_say():
+def test_a_class_in_every_training_and_validation_gives_no_finding():
     assert found("ace") == found("abcdef") == []
 
 
-def test_a_class_that_nobody_has_is_absent():
+def test_a_class_without_patients_is_absent():
     ((rule, message),) = found("")
     assert rule == "class-absent"
     assert message.startswith("No case holds label 7 (cyst), though dataset.json declares it")
@@ -52,7 +52,7 @@ def test_a_class_of_two_patients_is_in_all_trainings_of_three_folds_but_not_in_a
     )
 
 
-def test_held_out_patients_count_apart():
+def test_held_out_patients_are_counted_separately():
     assert [rule for rule, _ in found("aceg", held_out="gh")] == []
     ((rule, message),) = found("ace", held_out="gh")
     assert rule == "class-not-held-out"
@@ -67,5 +67,5 @@ def test_held_out_patients_count_apart():
     )
 
 
-def test_without_folds_there_is_nothing_to_say_of_them():
+def test_without_folds_there_are_no_findings_about_them():
     assert found("c", folds=()) == []

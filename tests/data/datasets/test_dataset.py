@@ -29,7 +29,7 @@ def test_both_layouts_give_the_same_cases(msd, nnunet):
     )
 
 
-def test_nnunet_channels_are_listed_in_order_and_absent_ones_too(nnunet):
+def test_nnunet_channels_are_listed_in_order_with_missing_ones(nnunet):
     facts = json.loads((nnunet / "dataset.json").read_text())
     facts["channel_names"] = {"1": "ADC", "0": "T2"}
     (nnunet / "dataset.json").write_text(json.dumps(facts))
@@ -57,7 +57,7 @@ def test_a_folder_without_dataset_json_is_refused(tmp_path):
         ("{}", "has an unknown layout.*It has none"),
     ],
 )
-def test_text_that_is_no_object_is_refused(msd, text, sentence):
+def test_json_that_is_not_an_object_is_refused(msd, text, sentence):
     (msd / "dataset.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(DatasetError, match=sentence):
         read_dataset(msd)
@@ -99,16 +99,16 @@ NNUNET_CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), MSD_CHANGES)
-def test_an_msd_json_that_cannot_be_is_refused(msd, change, sentence):
+def test_an_invalid_msd_json_is_refused(msd, change, sentence):
     check_refused(msd, change, sentence)
 
 
 @pytest.mark.parametrize(("change", "sentence"), NNUNET_CHANGES)
-def test_an_nnunet_json_that_cannot_be_is_refused(nnunet, change, sentence):
+def test_an_invalid_nnunet_json_is_refused(nnunet, change, sentence):
     check_refused(nnunet, change, sentence)
 
 
-def test_nnunet_folders_must_be_there(nnunet):
+def test_nnunet_folders_must_exist(nnunet):
     (nnunet / "labelsTr").rename(nnunet / "labels")
     with pytest.raises(DatasetError, match="labelsTr is not a folder"):
         read_dataset(nnunet)
@@ -283,7 +283,7 @@ def read_all(root):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
-def test_a_dialect_is_read_as_what_it_means(two, dialect):
+def test_variants_of_dataset_json_are_read(two, dialect):
     before, images, labels = read_all(two)
     dialect(two)
     after, images_now, labels_now = read_all(two)
@@ -302,7 +302,7 @@ def test_a_string_is_the_only_channel(msd):
     assert read_dataset(msd).channels == ("CT",)
 
 
-def test_the_first_of_several_channels_may_be_all_there_is(two):
+def test_the_first_of_several_channels_may_be_the_only_file(two):
     """An image with both channels in one file, named as nnU-Net names the first of several."""
     for path in sorted((two / "imagesTr").iterdir()):
         path.rename(path.with_name(path.name.replace(".nii.gz", "_0000.nii.gz")))
@@ -312,7 +312,7 @@ def test_the_first_of_several_channels_may_be_all_there_is(two):
     assert [len(image) for image in images] == [2] * 4
 
 
-def test_channels_that_are_absent_or_too_many_are_listed(two):
+def test_missing_and_additional_channels_are_listed(two):
     split(two)
     (two / "imagesTr/case_11_0001.nii.gz").unlink()
     shutil.copy(two / "imagesTr/case_12_0001.nii.gz", two / "imagesTr/case_12_0002.nii.gz")
@@ -336,7 +336,7 @@ def test_absolute_paths_elsewhere_are_refused(msd, tmp_path):
         read_dataset(msd)
 
 
-def test_channels_listed_as_cases_of_one_label_are_refused_with_the_way_to_list_them(two):
+def test_channels_listed_as_cases_of_one_label_are_refused_with_the_remedy(two):
     split(two)
     listed = [
         {"image": f"imagesTr/case_11_000{channel}.nii.gz", "label": "labelsTr/case_11.nii.gz"}
@@ -373,7 +373,7 @@ def test_images_that_are_not_listed_are_passed_over(msd):
     assert unread.startswith("1 file was passed over: imagesTr/a.nii.bz2 is not named .nii")
 
 
-def test_files_that_are_of_no_case_in_nnunets_folders_are_passed_over(nnunet):
+def test_files_of_no_case_in_nnunet_folders_are_passed_over(nnunet):
     for name in ("patient_2019.nii.gz", "stray.nii.gz", "case_11_0000.nii", "scan.mha"):
         (nnunet / "imagesTr" / name).write_bytes(b"")
     (nnunet / "labelsTr/case_11.nii").write_bytes(b"")
@@ -395,7 +395,7 @@ def test_two_files_of_one_case_are_refused(nnunet):
         read_dataset(nnunet)
 
 
-def test_a_dataset_without_cases_says_what_it_passed_over(nnunet):
+def test_an_error_about_missing_cases_lists_the_files_passed_over(nnunet):
     for folder in ("imagesTr", "labelsTr"):
         for path in (nnunet / folder).iterdir():
             path.rename(path.with_suffix("").with_suffix(".mha"))

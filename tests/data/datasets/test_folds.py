@@ -44,7 +44,7 @@ def test_folds_partition_the_patients(drawn, seed):
 
 
 @given(patients_and_folds, st.integers(0, 9), st.randoms())
-def test_the_order_of_patients_makes_no_difference(drawn, seed, random):
+def test_the_order_of_patients_does_not_matter(drawn, seed, random):
     patients, num_folds = drawn
     assert make_folds(in_order(patients, random), num_folds, seed) == make_folds(
         patients, num_folds, seed
@@ -60,9 +60,7 @@ def test_another_seed_gives_other_folds():
 
 
 @given(st.integers(2, 6), st.integers(0, 20), classes, st.integers(0, 9))
-def test_folds_of_patients_with_the_same_classes_are_a_permutation_dealt_out(
-    num_folds, more, present, seed
-):
+def test_folds_of_patients_with_the_same_classes_are_a_random_split(num_folds, more, present, seed):
     names = [f"p{number:02}" for number in range(num_folds + more)]
     order = generator(seed, "folds").permutation(len(names))
     dealt = [sorted(names[index] for index in order[each::num_folds]) for each in range(num_folds)]
@@ -71,7 +69,7 @@ def test_folds_of_patients_with_the_same_classes_are_a_permutation_dealt_out(
 
 
 @given(st.integers(2, 6), st.integers(0, 20), st.integers(0, 26), st.integers(0, 9))
-def test_a_class_that_some_patients_have_is_dealt_out_evenly(num_folds, more, number, seed):
+def test_a_class_that_some_patients_have_is_spread_evenly(num_folds, more, number, seed):
     patients = {f"p{each:02}": {1, 2} if each < number else {1} for each in range(num_folds + more)}
     num_with = min(number, len(patients))
     folds = make_folds(patients, num_folds, seed)
@@ -110,7 +108,7 @@ def all_splits(names, sizes):
     ),
     st.integers(0, 3),
 )
-def test_every_training_has_a_class_where_any_split_of_few_patients_lets_it(drawn, seed):
+def test_every_training_has_a_class_if_any_split_allows_it(drawn, seed):
     patients, num_folds = drawn
     smallest, larger = divmod(len(patients), num_folds)
     sizes = [smallest + (number < larger) for number in range(num_folds)]
@@ -119,7 +117,7 @@ def test_every_training_has_a_class_where_any_split_of_few_patients_lets_it(draw
     assert gaps(patients, parts)[0] == fewest
 
 
-def test_a_rare_class_is_in_every_training_and_every_validation_whatever_the_seed():
+def test_a_rare_class_is_in_every_training_and_validation_for_any_seed():
     patients = {f"p{number:02}": {1} for number in range(20)}
     for name in ("p03", "p07", "p11"):
         patients[name] = {1, 2}
@@ -154,7 +152,7 @@ fractions = st.floats(0.0, 0.5)
 
 
 @given(crowds, fractions, st.integers(0, 9), st.randoms())
-def test_held_out_patients_are_as_many_as_asked_for_and_at_least_one(
+def test_the_number_of_held_out_patients_is_as_requested_and_at_least_one(
     patients, fraction, seed, random
 ):
     held_out = draw_held_out(patients, fraction, num_folds=2, seed=seed)
@@ -166,7 +164,7 @@ def test_held_out_patients_are_as_many_as_asked_for_and_at_least_one(
 
 
 @given(crowds, fractions, fractions, st.integers(0, 9))
-def test_a_larger_fraction_holds_out_those_of_a_smaller(patients, one, other, seed):
+def test_a_larger_fraction_keeps_the_held_out_patients_of_a_smaller_one(patients, one, other, seed):
     smaller, larger = (
         draw_held_out(patients, fraction, num_folds=2, seed=seed)
         for fraction in sorted((one, other))
@@ -174,7 +172,7 @@ def test_a_larger_fraction_holds_out_those_of_a_smaller(patients, one, other, se
     assert smaller <= larger
 
 
-def test_who_is_held_out_depends_on_the_seed_and_not_on_the_folds():
+def test_held_out_patients_depend_on_the_seed_and_not_on_the_folds():
     patients = alike(f"p{number}" for number in range(20))
     drawn = [draw_held_out(patients, 0.2, num_folds=2, seed=seed) for seed in range(5)]
     assert len(set(drawn)) == 5

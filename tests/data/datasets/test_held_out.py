@@ -49,7 +49,7 @@ def same_for_others(one, other, name):
     assert all(np.array_equal(*pair) for pair in pairs)
 
 
-def test_who_is_held_out_is_in_the_index_and_the_digest(ct, tmp_path):
+def test_held_out_patients_are_in_the_index_and_the_digest(ct, tmp_path):
     slices = prepare(ct, tmp_path, "case_12", "case_14")
     assert [volume.held_out for volume in slices.volumes] == [False, True, False, True]
     assert slices.patients == ("case_11", "case_13")
@@ -82,7 +82,7 @@ def test_the_labels_of_held_out_patients_change_nothing_for_others(ct, tmp_path)
     same_for_others(before, after, "case_13")
 
 
-def test_others_come_out_as_if_held_out_patients_were_not_there(ct, tmp_path):
+def test_slices_of_others_are_the_same_without_held_out_patients(ct, tmp_path):
     dataset = without(ct, "case_13")
     patients = {case.name: case.name for case in dataset.cases}
     fewer = PreparedSlices.open(prepare_slices(dataset, SETTINGS, tmp_path, patients=patients))
@@ -100,7 +100,7 @@ def test_the_slice_axis_follows_from_the_others(msd, tmp_path):
     assert prepare(msd, tmp_path, "case_11", "case_12").index.slice_axis == 1
 
 
-def test_a_stranger_cannot_be_held_out_nor_can_everyone(msd, tmp_path):
+def test_neither_an_unknown_patient_nor_all_patients_can_be_held_out(msd, tmp_path):
     with pytest.raises(DatasetError, match="Patient nobody cannot be held out: no case"):
         prepare(msd, tmp_path / "slices", "case_11", "nobody")
     with pytest.raises(DatasetError, match="All 4 patients are held out: none is left"):

@@ -106,7 +106,7 @@ def test_parts_are_normalised_as_in_their_volume(voxels):
         ("zscore", [-0.580930, -0.580583, -0.570522, 1.732036]),
     ],
 )
-def test_each_name_means_what_it_means_by_hand(name, expected):
+def test_each_channel_name_normalises_as_computed_by_hand(name, expected):
     voxels = np.array([0, 0.03, 0.9, 200], np.float32).reshape(1, 2, 2, 1)
     for spelling in (name, name.upper(), name.lower(), f" {name} "):
         normalisation = fit_normalisation((spelling,), [])
@@ -125,7 +125,7 @@ NAMES = ("CT", "ct", "noNorm", "NONORM", "zscore", "T1", "", "rgb", "PET/CT", "R
 
 
 @pytest.mark.parametrize("name", [*NAMES, "Rescale_To_0_1", "rescale_to_0_1", "nonorm "])
-def test_channels_come_out_as_from_nnunet(name):
+def test_channels_are_normalised_as_by_nnunet(name):
     mapping = pytest.importorskip(
         "nnunetv2.preprocessing.normalization.map_channel_name_to_normalization"
     )
@@ -146,7 +146,7 @@ def test_channels_come_out_as_from_nnunet(name):
 
 
 @pytest.mark.parametrize("value", [-1, 256])
-def test_values_that_are_no_bytes_are_no_rgb(value):
+def test_rgb_values_must_be_from_0_to_255(value):
     voxels = np.array([0, 255, 7, value], np.float32).reshape(1, 2, 2, 1)
     assert f"from {min(0, value)} to {max(255, value)} in channel 0" in outside_range(
         voxels, ["rgb_to_0_1"]
@@ -166,7 +166,7 @@ def test_a_constant_channel_is_zero_unless_its_values_count():
     )
 
 
-def test_a_normalisation_comes_back_from_json_as_it_was():
+def test_a_normalisation_survives_json():
     for each in ALL:
         assert ChannelNormalisation.from_json(json.loads(json.dumps(asdict(each)))) == each
     with pytest.raises(DatasetError, match="CT needs foreground"):
@@ -177,5 +177,5 @@ def test_a_normalisation_comes_back_from_json_as_it_was():
         ChannelNormalisation.from_json({"scheme": "ct2", "foreground": None})
 
 
-def test_other_names_are_scaled_by_themselves():
+def test_volumes_of_other_channel_names_are_scaled_separately():
     assert [scheme_of(name) for name in ("FLAIR", "0", "CTA")] == ["zscore"] * 3

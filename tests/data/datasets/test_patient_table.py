@@ -34,7 +34,7 @@ def test_a_table_names_the_patient_of_every_case(write, text):
     assert read_patient_table(write(text)) == {"a": "1", "b": "1", "c": "2"}
 
 
-def test_a_mark_that_spreadsheets_write_first_is_no_part_of_a_column(write):
+def test_a_byte_order_mark_is_not_part_of_a_column(write):
     assert read_patient_table(write("case,patient\nÄ,ß\n", "utf-8-sig")) == {"Ä": "ß"}
 
 
@@ -54,17 +54,17 @@ def test_a_mark_that_spreadsheets_write_first_is_no_part_of_a_column(write):
         ("case,patient\na,1,2\n", "more fields than columns"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_refused(write, text, sentence):
+def test_an_invalid_table_is_refused(write, text, sentence):
     with pytest.raises(DatasetError, match=sentence) as refused:
         read_patient_table(write(text))
     assert "patients.csv" in str(refused.value)
 
 
-def test_a_table_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_table_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"table of patients .* cannot be read: .*No such file"):
         read_patient_table(tmp_path / "absent.csv")
 
 
-def test_a_file_that_is_no_text_is_refused(write):
+def test_a_binary_file_is_refused(write):
     with pytest.raises(DatasetError, match="cannot be read"):
         read_patient_table(write("case,patient\nÄ,1\n", "latin-1"))

@@ -10,12 +10,12 @@ def test_without_grouping_every_case_is_a_patient():
     assert group_by_patient(["a", "b"], None, None) == {"a": "a", "b": "b"}
 
 
-def test_a_pattern_names_the_patient_by_its_group_or_its_whole():
+def test_the_patient_is_the_first_group_of_a_pattern_or_its_match():
     assert patient_of("patient001_frame12", r"patient\d+", None) == "patient001"
     assert patient_of("patient001_frame12", r"patient(\d+)", None) == "001"
 
 
-def test_a_table_comes_before_a_pattern():
+def test_a_table_takes_precedence_over_a_pattern():
     assert patient_of("a", r"nothing", {"a": "p"}) == "p"
 
 

@@ -117,7 +117,7 @@ def with_shape(*shape):
     ],
 )
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_shapes_that_cannot_be_are_refused_before_memory_is_taken(
+def test_impossible_shapes_are_refused_before_memory_is_allocated(
     tmp_path, monkeypatch, shape, words, suffix
 ):
     monkeypatch.setenv("MBNAS_MAX_VOLUME_GIB", "2")
@@ -130,7 +130,7 @@ def test_shapes_that_cannot_be_are_refused_before_memory_is_taken(
             read_header(path)
 
 
-def test_no_more_is_unpacked_than_the_header_promises(tmp_path, monkeypatch):
+def test_no_more_is_decompressed_than_the_header_announces(tmp_path, monkeypatch):
     bomb = tmp_path / "bomb.nii.gz"
     bomb.write_bytes(gzip.compress(nifti() + bytes(2**24)))
     unpacked = []
@@ -145,7 +145,7 @@ def test_no_more_is_unpacked_than_the_header_promises(tmp_path, monkeypatch):
     assert 2**20 < sum(unpacked) < 2**21
 
 
-def test_a_little_more_than_promised_does_no_harm(tmp_path):
+def test_a_few_additional_bytes_are_allowed(tmp_path):
     (tmp_path / "image.nii.gz").write_bytes(gzip.compress(nifti() + bytes(100)))
     assert read_image((tmp_path / "image.nii.gz",)).voxels.shape == (1, 3, 4, 2)
 
@@ -192,7 +192,7 @@ def test_what_follows_compressed_data_is_ignored_as_gzip_ignores_it(tmp_path, pa
     assert np.array_equal(read_image((path,)).voxels[0], expected)
 
 
-def test_members_that_follow_one_another_are_one_file(tmp_path):
+def test_several_gzip_members_are_one_file(tmp_path):
     path, content = tmp_path / "image.nii.gz", nifti()
     parts = [gzip.compress(content[:200]), bytes(9), gzip.compress(content[200:])]
     path.write_bytes(b"".join(parts))
@@ -211,7 +211,7 @@ def test_an_invalid_voxel_offset_is_refused(tmp_path, offset, words):
         read_image((tmp_path / "image.nii",))
 
 
-def test_voxels_of_no_size_are_refused(tmp_path):
+def test_voxels_without_size_are_refused(tmp_path):
     image = nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.diag([1e-7, 1e3, 1e3, 1.0]))
     nib.save(image, tmp_path / "thin.nii")
     with pytest.raises(DatasetError, match="voxels of 1e-07 to 1000 mm"):
@@ -242,7 +242,7 @@ def roots(tmp_path_factory):
 
 @settings(max_examples=150)
 @given(st.integers(0, 1), st.data())
-def test_whatever_a_dataset_json_holds_is_read_or_refused(roots, which, data):
+def test_any_dataset_json_is_read_or_refused(roots, which, data):
     root = roots[which]
     path = root / "dataset.json"
     original = path.read_text()
@@ -279,7 +279,7 @@ def test_a_dataset_json_with_changed_bytes(roots, edits):
         path.write_bytes(original)
 
 
-def test_files_may_be_links_to_wherever_their_owner_keeps_them(msd, nnunet, tmp_path):
+def test_files_may_be_links_out_of_the_dataset(msd, nnunet, tmp_path):
     for root, name in ((msd, "case_11.nii.gz"), (nnunet, "case_11_0000.nii.gz")):
         image = root / "imagesTr" / name
         image.rename(tmp_path / name)
@@ -287,7 +287,7 @@ def test_files_may_be_links_to_wherever_their_owner_keeps_them(msd, nnunet, tmp_
         assert read_dataset(root).cases[0].images == (image,)
 
 
-def test_a_dataset_may_itself_lie_behind_a_link(msd, tmp_path):
+def test_a_dataset_may_be_a_link(msd, tmp_path):
     (tmp_path / "link").symlink_to(msd)
     assert len(read_dataset(tmp_path / "link").cases) == 4
 
@@ -302,14 +302,14 @@ def test_a_dataset_may_itself_lie_behind_a_link(msd, tmp_path):
         ({"training": [{"image": "./", "label": "b.nii"}]}, "names no file"),
     ],
 )
-def test_what_no_file_system_or_label_file_can_hold_is_refused(msd, change, words):
+def test_impossible_names_and_labels_are_refused(msd, change, words):
     path = msd / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(DatasetError, match=words):
         read_dataset(msd)
 
 
-def test_a_dataset_json_of_unlikely_size_is_not_read(msd):
+def test_a_huge_dataset_json_is_not_read(msd):
     with (msd / "dataset.json").open("ab") as file:
         file.truncate(2**26 + 1)
     with pytest.raises(DatasetError, match="more than the 67108864 it may"):

@@ -52,7 +52,7 @@ def names(folder):
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_a_dataset_comes_whole(file_server, tmp_path):
+def test_a_dataset_is_downloaded(file_server, tmp_path):
     seen = []
     task = offered(file_server)
     assert download_task(task, tmp_path / "new/data", watch=lambda *each: seen.append(each[0]))
@@ -61,21 +61,21 @@ def test_a_dataset_comes_whole(file_server, tmp_path):
     assert list(dict.fromkeys(seen)) == ["Fetching", "Verifying", "Unpacking"]
 
 
-def test_a_dataset_that_is_there_is_not_fetched(file_server, tmp_path):
+def test_an_existing_dataset_is_not_downloaded(file_server, tmp_path):
     task = offered(file_server)
     assert download_task(task, tmp_path)
     assert not download_task(task, tmp_path)
     assert len(file_server.sent) == 1
 
 
-def test_something_else_in_its_place_is_left_alone(file_server, tmp_path):
+def test_another_folder_of_that_name_is_not_changed(file_server, tmp_path):
     (tmp_path / NAME).mkdir()
     with pytest.raises(DownloadError, match="exists and is not a dataset"):
         download_task(offered(file_server), tmp_path)
     assert file_server.sent == []
 
 
-def test_what_was_fetched_is_kept_for_the_next_time(file_server, tmp_path):
+def test_a_partial_download_is_kept_for_the_next_attempt(file_server, tmp_path):
     task = offered(file_server)
     file_server.cuts += [15_000, 0, 0, 0, 0]
     with pytest.raises(DownloadError, match=r"15\.0 kB are kept"):
@@ -88,7 +88,7 @@ def test_what_was_fetched_is_kept_for_the_next_time(file_server, tmp_path):
     assert content(tmp_path / NAME) == FILES
 
 
-def test_an_interrupted_unpacking_begins_again_and_fetches_nothing(file_server, tmp_path):
+def test_an_interrupted_unpacking_restarts_without_a_download(file_server, tmp_path):
     task = offered(file_server)
 
     def interrupt(stage, done, total):
@@ -114,7 +114,7 @@ def test_a_wrong_sum_is_refused_and_removed(file_server, tmp_path):
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_nothing_is_left_where_nothing_came(file_server, tmp_path, status):
+def test_nothing_is_left_of_a_refused_download(file_server, tmp_path, status):
     task = offered(file_server)
     file_server.failures += [status] * 5
     with pytest.raises(DownloadError, match=f"status {status}"):
@@ -137,7 +137,7 @@ def test_an_archive_with_a_link_is_refused(file_server, tmp_path, link):
     assert not (tmp_path / NAME).exists()
 
 
-def test_room_is_needed_for_the_archive_and_what_is_unpacked(file_server, tmp_path, monkeypatch):
+def test_the_disk_needs_space_for_the_archive_and_its_contents(file_server, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     free = 2 * len(BODY) - 1
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=free))
@@ -148,7 +148,7 @@ def test_room_is_needed_for_the_archive_and_what_is_unpacked(file_server, tmp_pa
     assert download_task(offered(file_server), tmp_path / "data")
 
 
-def test_a_disk_that_fills_up_meanwhile_is_one_sentence(file_server, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_meanwhile_is_a_write_error(file_server, tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -162,7 +162,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(file_server, tmp_path, m
     assert len(file_server.sent) == 1
 
 
-def test_two_at_a_time_is_one_too_many(file_server, tmp_path):
+def test_two_processes_cannot_download_at_once(file_server, tmp_path):
     work = tmp_path / f".{NAME}.download"
     work.mkdir()
     holder = os.open(work, os.O_RDONLY)
@@ -192,12 +192,12 @@ def test_the_tasks_are_those_of_monai():
         ("zzz", "it has Task01_BrainTumour, Task02_Heart"),
     ],
 )
-def test_a_task_that_there_is_not_is_told_the_nearest(name, told):
+def test_an_unknown_task_is_refused_with_the_nearest_name(name, told):
     with pytest.raises(UsageError, match=told):
         find_task(name)
 
 
 @pytest.mark.parametrize("mirror", ["near.example/msd", "ftp://near.example", "http://", "/data"])
-def test_a_mirror_is_an_address(mirror):
+def test_a_mirror_must_be_an_address(mirror):
     with pytest.raises(UsageError, match="must be an address that begins with http"):
         Task(name=NAME, url=f"https://far.example/{NAME}.tar", md5="").at(mirror)

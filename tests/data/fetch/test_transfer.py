@@ -38,7 +38,7 @@ def cut(server, path, after=HALF):
     assert path.read_bytes() == BODY[:after]
 
 
-def test_a_file_is_fetched_whole(server, path):
+def test_a_file_is_downloaded(server, path):
     seen = []
     assert fetched(server, path, progress=lambda *each: seen.append(each)) == BODY
     assert seen[0] == (0, len(BODY))
@@ -46,19 +46,19 @@ def test_a_file_is_fetched_whole(server, path):
     assert server.sent == [(200, 0, len(BODY))]
 
 
-def test_a_cut_file_is_fetched_on_from_its_last_byte(server, path):
+def test_a_partial_file_is_continued_from_its_last_byte(server, path):
     cut(server, path)
     assert fetched(server, path) == BODY
     assert server.sent[1:] == [(206, HALF, len(BODY) - HALF)]
 
 
-def test_a_file_that_is_whole_is_not_asked_for_again(server, path):
+def test_a_complete_file_is_not_requested_again(server, path):
     fetched(server, path)
     assert fetched(server, path) == BODY
     assert len(server.sent) == 1
 
 
-def test_a_server_without_parts_sends_all_anew(server, path):
+def test_a_server_without_ranges_sends_the_whole_file_again(server, path):
     server.has_ranges = False
     cut(server, path)
     assert fetched(server, path) == BODY
@@ -66,7 +66,7 @@ def test_a_server_without_parts_sends_all_anew(server, path):
 
 
 @pytest.mark.parametrize("tells_version", [True, False])
-def test_a_file_that_changed_in_between_is_not_mixed(server, path, tells_version):
+def test_two_versions_of_a_file_are_not_mixed(server, path, tells_version):
     server.tells_version = tells_version
     cut(server, path)
     server.files["/file"] = changed = bytes(len(BODY) + 1)
@@ -74,7 +74,7 @@ def test_a_file_that_changed_in_between_is_not_mixed(server, path, tells_version
     assert server.sent[-1] == (200, 0, len(changed))
 
 
-def test_a_file_that_became_shorter_than_its_part_is_fetched_anew(server, path):
+def test_a_file_that_became_shorter_than_its_part_is_downloaded_again(server, path):
     server.tells_version = False
     cut(server, path)
     server.files["/file"] = b"short"
@@ -82,7 +82,7 @@ def test_a_file_that_became_shorter_than_its_part_is_fetched_anew(server, path):
     assert [status for status, *_ in server.sent[1:]] == [416, 200]
 
 
-def test_a_part_of_an_unknown_version_is_fetched_anew(server, path):
+def test_a_part_of_an_unknown_version_is_downloaded_again(server, path):
     path.write_bytes(b"of something else")
     assert fetched(server, path) == BODY
     path.with_name("file.json").write_text("{")
@@ -91,7 +91,7 @@ def test_a_part_of_an_unknown_version_is_fetched_anew(server, path):
 
 
 @pytest.mark.parametrize("claim", ["bytes 7-9/10", "pages 1-2"])
-def test_a_part_that_was_not_asked_for_is_not_taken(server, path, claim):
+def test_an_unrequested_part_is_not_used(server, path, claim):
     server.claims.append(claim)
     with pytest.raises(DownloadError, match="sent a part that was not requested"):
         fetched(server, path)
@@ -101,7 +101,7 @@ def test_a_part_that_was_not_asked_for_is_not_taken(server, path, claim):
     assert server.sent[-1] == (200, 0, len(BODY))
 
 
-def test_what_is_discarded_is_fetched_anew(server, path):
+def test_a_discarded_file_is_downloaded_again(server, path):
     cut(server, path)
     discard(path)
     assert not list(path.parent.iterdir())
@@ -109,13 +109,13 @@ def test_what_is_discarded_is_fetched_anew(server, path):
     assert server.sent[-1] == (200, 0, len(BODY))
 
 
-def test_a_connection_that_is_cut_is_taken_up_again(server, path):
+def test_a_closed_connection_is_retried(server, path):
     server.cuts += [100, 0, 0, 100, 0, 0, 100]
     assert fetched(server, path, pauses_s=(0.0, 0.0, 0.0)) == BODY
     assert [start for _, start, _ in server.sent] == [0, 100, 100, 100, 200, 200, 200, 300]
 
 
-def test_a_connection_that_gets_no_further_is_given_up(server, path):
+def test_retries_end_without_progress(server, path):
     server.cuts += [1500, 0, 0]
     with pytest.raises(DownloadError) as raised:
         fetched(server, path, pauses_s=(0.0, 0.0))
@@ -126,7 +126,7 @@ def test_a_connection_that_gets_no_further_is_given_up(server, path):
     assert len(server.sent) == 3
 
 
-def test_a_server_that_is_busy_is_asked_again(server, path):
+def test_a_busy_server_is_asked_again(server, path):
     server.failures += [503, 429]
     assert fetched(server, path, pauses_s=(0.0, 0.0)) == BODY
     server.failures += [503, 503]
@@ -144,13 +144,13 @@ def test_a_server_that_refuses_is_not_asked_again(server, path, status, told):
     assert not path.exists()
 
 
-def test_a_disk_that_is_too_small_is_said_before_anything_is_written(server, path):
+def test_a_small_disk_is_refused_before_anything_is_written(server, path):
     with pytest.raises(DownloadError, match=r"has .* free, and .* are needed for file"):
         fetched(server, path, copies=10**12)
     assert not list(path.parent.iterdir())
 
 
-def test_a_server_that_is_not_there_is_one_sentence(path):
+def test_an_unreachable_server_is_a_download_error(path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/file"
@@ -167,7 +167,7 @@ def test_a_server_that_is_not_there_is_one_sentence(path):
         (socket.gaierror(socket.EAI_NONAME, "Unknown"), 1, r"by its name \(Unknown\)"),
     ],
 )
-def test_each_failure_of_the_network_has_its_sentence(path, monkeypatch, reason, attempts, told):
+def test_each_network_error_has_its_message(path, monkeypatch, reason, attempts, told):
     asked = []
 
     def fail(request, timeout):
@@ -181,17 +181,17 @@ def test_each_failure_of_the_network_has_its_sentence(path, monkeypatch, reason,
 
 
 @pytest.mark.parametrize("url", ["far.example/file", "http:///file", "http://far example/file"])
-def test_an_address_that_is_none_is_one_sentence(path, url):
+def test_an_invalid_address_is_a_download_error(path, url):
     with pytest.raises(DownloadError, match=r"Correct (it|the address)\."):
         fetch(url, path, pauses_s=())
 
 
-def test_only_a_strong_tag_or_a_date_names_a_version():
+def test_only_a_strong_tag_or_a_date_identifies_a_version():
     assert Version(etag='"a"', modified="then").validator == '"a"'
     assert Version(etag='W/"a"', modified="then").validator is None
     assert Version(modified="then").validator == "then"
 
 
-def test_an_error_of_the_disk_is_left_to_who_knows_the_place(server, tmp_path):
+def test_an_error_of_the_disk_is_passed_on(server, tmp_path):
     with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
         fetched(server, tmp_path / "absent" / "file")

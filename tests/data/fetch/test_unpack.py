@@ -42,13 +42,13 @@ def test_files_and_folders_are_unpacked(tmp_path, mode):
     assert seen[-1][0] == seen[-1][1] == sum(map(len, SOUND))
 
 
-def test_what_macos_puts_beside_files_is_left_out(tmp_path):
+def test_metadata_files_of_macos_are_skipped(tmp_path):
     names = ("._Task", *SOUND, "Task/._dataset.json", "Task/imagesTr/._a.nii.gz")
     top = unpack(archive(tmp_path / "a.tar", map(member, names)), tmp_path / "out", top="Task")
     assert sorted(each.name for each in top.rglob("*")) == ["a.nii.gz", "dataset.json", "imagesTr"]
 
 
-def test_modes_and_owners_are_not_taken_over(tmp_path):
+def test_modes_and_owners_are_not_restored(tmp_path):
     odd = member("Task/dataset.json")
     odd.mode, odd.uid = 0o6777, 12345
     file = unpack(archive(tmp_path / "a.tar", [odd]), tmp_path / "out", top="Task") / "dataset.json"
@@ -74,7 +74,7 @@ def test_modes_and_owners_are_not_taken_over(tmp_path):
     ],
     ids=lambda each: f"{each.name} {each.type}" if isinstance(each, tarfile.TarInfo) else "",
 )
-def test_what_cannot_be_trusted_is_refused_before_anything_is_written(tmp_path, bad, told):
+def test_untrusted_entries_are_refused_before_anything_is_written(tmp_path, bad, told):
     made = archive(tmp_path / "a.tar", [*map(member, SOUND), bad])
     with pytest.raises(DownloadError, match=told):
         unpack(made, tmp_path / "out", top="Task")
@@ -86,7 +86,7 @@ def test_an_archive_without_the_folder_is_refused(tmp_path):
         unpack(archive(tmp_path / "a.tar", [member("._Task")]), tmp_path / "out", top="Task")
 
 
-def test_an_archive_that_promises_too_much_is_refused(tmp_path, monkeypatch):
+def test_an_archive_larger_than_the_disk_is_refused(tmp_path, monkeypatch):
     made = archive(tmp_path / "a.tar", map(member, SOUND))
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=40))
@@ -95,7 +95,7 @@ def test_an_archive_that_promises_too_much_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(tmp_path):
+def test_a_damaged_archive_is_refused_and_leaves_nothing(tmp_path):
     made = archive(tmp_path / "a.tar", [member("Task/" + "a" * 90)])
     for damaged in (made.read_bytes()[:550], b"no archive"):
         made.write_bytes(damaged)

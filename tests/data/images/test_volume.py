@@ -133,7 +133,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("read", [lambda path: read_image((path,)), read_label])
-def test_what_is_no_image_is_one_sentence_that_names_it(tmp_path, name, read):
+def test_an_unreadable_file_is_named_in_the_error(tmp_path, name, read):
     content, sentence = BROKEN[name]
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -152,7 +152,7 @@ def test_headers_are_refused_alike(tmp_path, name):
         read_header(tmp_path / name)
 
 
-def test_axes_and_affines_that_make_no_volume_are_refused(tmp_path):
+def test_invalid_axes_and_affines_are_refused(tmp_path):
     nib.save(nib.Nifti1Image(np.ones((3, 3)), np.eye(4)), tmp_path / "flat.nii")
     with pytest.raises(DatasetError, match="three axes"):
         read_image((tmp_path / "flat.nii",))
@@ -176,7 +176,7 @@ def test_channel_files_on_two_grids_are_refused(tmp_path):
         read_image((tmp_path / "a.nii", tmp_path / "b.nii"))
 
 
-def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
+def test_a_failed_write_leaves_nothing_behind(tmp_path):
     _, geometry = read_written(tmp_path / "in.nii")
     with pytest.raises(WriteError, match="its folder does not exist"):
         write_label(tmp_path / "no" / "out.nii", np.ones((3, 3, 3), np.uint8), geometry)
@@ -206,7 +206,7 @@ OBLIQUE = np.array(
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 @pytest.mark.parametrize(("sform", "qform"), [(1, 1), (0, 1), (2, 0), (0, 0), (4, 2)])
-def test_a_label_lies_where_its_image_does_to_the_last_digit(tmp_path, kind, sform, qform):
+def test_a_label_has_exactly_the_position_of_its_image(tmp_path, kind, sform, qform):
     image = kind(np.zeros((3, 4, 5), np.int16), OBLIQUE)
     image.set_sform(OBLIQUE if sform else None, code=sform)
     image.set_qform(OBLIQUE * [1, 1, 1, 1.1] if qform else None, code=qform)
@@ -260,7 +260,7 @@ def test_files_of_a_case_may_be_stored_in_different_orders(tmp_path, orientation
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_an_axis_midway_between_two_is_named_alike_in_all_files_of_a_case(tmp_path, orientation):
+def test_an_axis_between_two_is_the_same_in_all_files_of_a_case(tmp_path, orientation):
     """Rounding decides which of two axes such a file runs along, and decides otherwise for each."""
     voxels = np.arange(60).reshape(3, 4, 5).astype(np.int16)
     for number, degrees in enumerate((44.99, 45, 45.01)):
@@ -305,7 +305,7 @@ def moved(x=0.0, y=0.0, z=0.0):
         (np.diag([0.7, 0.7, 5, 1]), 511.5 * 0.003125 * 2**0.5, 511.5 * 0.003125 / 0.703125),
     ],
 )
-def test_grids_are_one_if_their_corners_are_a_tenth_of_a_voxel_apart(affine, mm, voxels):
+def test_grids_are_equal_up_to_a_tenth_of_a_voxel(affine, mm, voxels):
     offset = grid(affine).offset_from(grid(CT))
     assert (offset.mm, offset.voxels) == pytest.approx((mm, voxels), abs=1e-9)
     assert grid(affine).has_voxels_of(grid(CT)) == (voxels <= 0.1)
@@ -339,7 +339,7 @@ def test_a_grid_of_one_slice_has_a_thickness():
 
 
 @pytest.mark.parametrize("number_type", [np.float32, np.float64])
-def test_labels_that_differ_from_whole_numbers_by_a_rounding_are_these(tmp_path, number_type):
+def test_labels_with_rounding_errors_are_rounded(tmp_path, number_type):
     values = np.array([[[0, 0.99999998, 1.00002, 2.0009, -3.0002, 300.0004]]], number_type)
     nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "labels.nii.gz")
     labels, _ = read_label(tmp_path / "labels.nii.gz")
@@ -355,7 +355,7 @@ def write_scaled(path, stored, slope, intercept=0.0):
     path.write_bytes(content)
 
 
-def test_labels_with_a_scale_are_what_the_scale_makes_of_them(tmp_path):
+def test_the_scale_of_labels_is_applied(tmp_path):
     write_scaled(tmp_path / "labels.nii", [0, 85, 170, 255], 1 / 85)
     assert (nib.load(tmp_path / "labels.nii").get_fdata() != [0, 1, 2, 3]).any()
     assert read_label(tmp_path / "labels.nii")[0].tolist() == [[[0, 1, 2, 3]]]
@@ -377,7 +377,7 @@ def test_labels_with_a_scale_are_what_the_scale_makes_of_them(tmp_path):
         ([3e9, 1], r"holds 3e\+09"),
     ],
 )
-def test_labels_that_are_not_whole_are_refused_with_their_decimals(tmp_path, values, words):
+def test_fractional_labels_are_refused_with_their_decimals(tmp_path, values, words):
     nib.save(nib.Nifti1Image(np.array([[values]]), np.eye(4)), tmp_path / "labels.nii")
     with pytest.raises(LabelError, match=words):
         read_label(tmp_path / "labels.nii")
@@ -410,7 +410,7 @@ def test_the_case_of_a_suffix_does_not_matter(tmp_path, name):
     assert np.array_equal(np.asarray(nib.load(plain).dataobj), labels)
 
 
-def test_an_image_lies_in_memory_as_in_its_file_and_scales_as_nibabel_does(tmp_path):
+def test_an_image_has_the_memory_layout_of_its_file_and_the_values_of_nibabel(tmp_path):
     stored = np.arange(120, dtype=np.int16).reshape(3, 4, 5, 2)
     image = nib.Nifti1Image(stored, affine_of((2, 0, 1), (1, -1, 1)))
     image.header.set_slope_inter(1 / 3, -7)

@@ -52,7 +52,7 @@ def test_a_dataset_is_written_in_the_decathlons_layout(tmp_path, kind, channels,
         assert geometry.spacing_mm[2] == max(geometry.spacing_mm) > 3
 
 
-def test_a_patient_depends_on_seed_and_number_alone(tmp_path, kind):
+def test_a_patient_depends_only_on_seed_and_number(tmp_path, kind):
     few = write_phantom(kind, tmp_path / "few", num_patients=1, seed=5)
     many = write_phantom(kind, tmp_path / "many", num_patients=2, seed=5)
     other = write_phantom(kind, tmp_path / "other", num_patients=1, seed=6)
@@ -62,7 +62,7 @@ def test_a_patient_depends_on_seed_and_number_alone(tmp_path, kind):
     assert voxels[0].shape != voxels[2].shape or (voxels[0] != voxels[2]).any()
 
 
-def test_every_class_is_there_and_slices_without_it(kind, patients):
+def test_every_class_is_in_some_slices_but_not_in_all(kind, patients):
     num_classes = len(ANATOMIES[kind].classes)
     for patient in patients[kind]:
         assert sorted(np.unique(patient.labels)) == list(range(num_classes + 1))
@@ -79,7 +79,7 @@ def test_patients_differ_in_size_and_place(kind, patients):
     assert (np.std(centres, axis=0) > 0.5).all()
 
 
-def test_the_spleen_lies_on_the_left_at_the_back_and_the_liver_is_as_dense(patients):
+def test_the_spleen_is_left_and_posterior_and_as_dense_as_the_liver(patients):
     for patient in patients["spleen"]:
         place = patient.affine[:3, :3] @ np.argwhere(patient.labels == 1).mean(axis=0)
         place += patient.affine[:3, 3]
@@ -92,7 +92,7 @@ def test_the_spleen_lies_on_the_left_at_the_back_and_the_liver_is_as_dense(patie
         assert alike.sum() > 3 * len(spleen)
 
 
-def test_the_zones_are_hard_to_tell_by_intensity(patients):
+def test_the_zones_are_hard_to_distinguish_by_intensity(patients):
     for patient in patients["prostate"]:
         for channel in patient.voxels:
             peripheral, central = (channel[patient.labels == value] for value in (1, 2))
@@ -100,20 +100,20 @@ def test_the_zones_are_hard_to_tell_by_intensity(patients):
             assert 0 < peripheral.mean() - central.mean() < 2.5 * spread
 
 
-def test_the_peripheral_zone_lies_behind_the_central_one(patients):
+def test_the_peripheral_zone_is_posterior_to_the_central_zone(patients):
     for patient in patients["prostate"]:
         peripheral, central = (np.argwhere(patient.labels == value)[:, 1] for value in (1, 2))
         assert peripheral.mean() < central.mean()
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="is not empty"):
         write_phantom("spleen", tmp_path, num_patients=1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_there_must_be_patients(tmp_path):
+def test_the_number_of_patients_must_be_positive(tmp_path):
     with pytest.raises(UsageError, match="needs 1 patient or more"):
         write_phantom("spleen", tmp_path / "none", num_patients=0)
 

@@ -23,13 +23,13 @@ def taken(root, *held_out, settings=SETTINGS):
     )
 
 
-def test_a_copy_in_another_place_or_layout_is_the_same_data(msd, nnunet, tmp_path):
+def test_a_copy_in_another_folder_or_layout_has_the_same_fingerprint(msd, nnunet, tmp_path):
     elsewhere = shutil.copytree(msd, tmp_path / "elsewhere")
     assert taken(msd) == taken(elsewhere) == taken(nnunet)
     assert not differences(taken(msd), taken(elsewhere))
 
 
-def test_prepared_slices_know_what_they_were_made_of(msd, tmp_path):
+def test_the_index_has_the_fingerprint(msd, tmp_path):
     before = taken(msd, "case_12")
     dataset = read_dataset(msd)
     patients = {case.name: case.name for case in dataset.cases}
@@ -84,7 +84,7 @@ def test_every_part_changes_the_digest(msd):
         (lambda one: {"held_out": ("case_11",)}, "holds out other patients"),
     ],
 )
-def test_what_differs_is_said_in_words(msd, change, words):
+def test_differences_are_explained(msd, change, words):
     before = taken(msd)
     assert differences(before, replace(before, **change(before))) == (words,)
 

@@ -30,7 +30,7 @@ def labels_of(shape, seed):
 
 
 @given(shapes, st.integers(0, 2), st.integers(0, 9))
-def test_undoing_is_exact_where_nothing_is_resampled(shape, axis, seed):
+def test_undoing_is_exact_without_resampling(shape, axis, seed):
     size = max(n for other, n in enumerate(shape) if other != axis)
     plane = PlaneTransform.fit(geometry_of(shape), axis, size)
     assert not plane.resamples
@@ -39,7 +39,7 @@ def test_undoing_is_exact_where_nothing_is_resampled(shape, axis, seed):
 
 
 @given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(12, 40))
-def test_undoing_is_exact_where_every_voxel_has_a_pixel(shape, spacing, axis, size):
+def test_undoing_is_exact_if_every_voxel_has_a_pixel(shape, spacing, axis, size):
     plane = PlaneTransform.fit(geometry_of(shape, spacing), axis, size)
     labels = labels_of(shape, 0)
     restored = plane.undo(plane.labels(labels))
@@ -117,7 +117,7 @@ def test_a_constant_volume_gives_zeros_not_nan():
 
 
 @given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(1, 30))
-def test_maps_on_the_voxels_still_add_up_to_one(shape, spacing, axis, size):
+def test_restored_probabilities_sum_to_one(shape, spacing, axis, size):
     plane = PlaneTransform.fit(geometry_of(shape, spacing), axis, size)
     maps = np.random.default_rng(0).dirichlet([1, 1, 1], (plane.num_slices, size, size))
     maps_NKSS = np.moveaxis(maps, -1, 1).astype(np.float32)
@@ -131,7 +131,7 @@ def test_maps_on_the_voxels_still_add_up_to_one(shape, spacing, axis, size):
 
 
 @given(shapes, st.tuples(spacings, spacings, spacings), st.integers(0, 2), st.integers(1, 30))
-def test_some_slices_come_out_as_they_do_among_all(shape, spacing, axis, size):
+def test_a_part_of_the_slices_gives_the_same_as_all(shape, spacing, axis, size):
     plane = PlaneTransform.fit(geometry_of(shape, spacing), axis, size)
     voxels = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     some = np.moveaxis(np.moveaxis(voxels, axis + 1, 0)[1:3], 0, axis + 1)

@@ -16,7 +16,7 @@ from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.images.nifti_reader import read_image, read_label
 from mbnas.data.images.nifti_writer import write_label
-from mbnas.data.slices import slice_writer as passes
+from mbnas.data.slices import slice_writer
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import (
     FORMAT_VERSION,
@@ -36,7 +36,7 @@ def prepare(root, directory, settings=SETTINGS, **options):
     return prepare_slices(dataset, settings, directory, patients=patients, **options)
 
 
-def test_slices_say_all_that_training_and_undoing_need(msd, tmp_path):
+def test_the_index_has_all_that_training_and_undoing_need(msd, tmp_path):
     folder = prepare(msd, tmp_path / "slices")
     slices = PreparedSlices.open(folder)
     assert folder.name == slices.digest
@@ -87,7 +87,7 @@ def test_an_nnunet_copy_gives_the_same_slices_and_digest(msd, nnunet, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [("MRI",), ("CT", "PET")])
-def test_workers_make_no_difference(make_msd, tmp_path, channels):
+def test_the_number_of_workers_does_not_matter(make_msd, tmp_path, channels):
     root = make_msd(tmp_path / "data", channels)
     one = prepare(root, tmp_path / "one")
     same_slices(one, prepare(root, tmp_path / "other", workers=2))
@@ -95,14 +95,14 @@ def test_workers_make_no_difference(make_msd, tmp_path, channels):
 
 
 @pytest.mark.parametrize("number_type", ["uint8", "int16", "uint16", "int32", "float32", "float64"])
-def test_the_number_type_of_the_files_makes_no_difference(msd, make_msd, tmp_path, number_type):
+def test_the_number_type_of_the_files_does_not_matter(msd, make_msd, tmp_path, number_type):
     root = make_msd(tmp_path / "typed", number_type=number_type)
     one = PreparedSlices.open(prepare(msd, tmp_path / "one"))
     other = PreparedSlices.open(prepare(root, tmp_path / "other"))
     assert np.array_equal(one.images, other.images)
 
 
-def test_ct_is_read_twice_and_counted_so(make_msd, tmp_path):
+def test_ct_is_read_and_counted_twice(make_msd, tmp_path):
     root = make_msd(tmp_path / "data", ("CT", "PET"))
     done = []
     folder = prepare(root, tmp_path / "slices", progress=lambda *counts: done.append(counts))
@@ -143,19 +143,19 @@ def test_patients_are_part_of_the_digest(msd, tmp_path):
     assert folder != prepare(msd, tmp_path)
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(msd, tmp_path, monkeypatch):
+def test_a_full_disk_is_a_write_error_and_leaves_nothing(msd, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     for call in ("posix_fallocate", "pwrite"):
         with monkeypatch.context() as patched:
-            patched.setattr(passes.os, call, full)
+            patched.setattr(slice_writer.os, call, full)
             with pytest.raises(WriteError, match=r"The disk is full: .* \(it needs .* are left\)"):
                 prepare(msd, tmp_path / "slices")
         assert not (tmp_path / "slices").exists()
 
 
-def test_a_disk_that_fills_up_at_a_reference_is_the_same_sentence(msd, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_at_a_reference_is_the_same_error(msd, tmp_path, monkeypatch):
     whole = Path.write_bytes
 
     def full_at_the_third(path, data):
@@ -175,12 +175,13 @@ def test_a_file_size_limit_leaves_nothing_behind(msd, tmp_path, workers):
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         + program_that_prepares(msd, tmp_path / "slices", workers)
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    # -B, or the limit would leave truncated bytecode of mbnas behind
+    ended = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True)
     assert "larger than a file may be here" in ended.stderr
     assert not (tmp_path / "slices").exists()
 
 
-def test_a_killed_preparation_leaves_nothing_half_made(msd, tmp_path):
+def test_a_killed_preparation_leaves_nothing_incomplete(msd, tmp_path):
     directory = tmp_path / "slices"
     slow = (
         "import os, time\nwhole = os.pwrite\n"
@@ -219,9 +220,9 @@ def test_ctrl_c_leaves_nothing_behind(msd, tmp_path):
         assert not (tmp_path / "slices").exists()
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(msd, tmp_path):
+def test_a_folder_that_cannot_be_created_is_a_write_error(msd, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="a file stands where a folder is needed"):
+    with pytest.raises(WriteError, match="there is a file in place of a folder"):
         prepare(msd, tmp_path / "file" / "slices")
 
 
@@ -232,7 +233,7 @@ def test_an_index_survives_json(make_msd, tmp_path):
     assert f'"format_version": {FORMAT_VERSION}' in index.to_json()
 
 
-def test_damaged_slices_are_refused_in_words(msd, tmp_path):
+def test_damaged_slices_are_refused(msd, tmp_path):
     folder = prepare(msd, tmp_path / "slices")
     (folder / "index.json").write_text("{}")
     with pytest.raises(StudyError, match="holds no usable prepared slices"):
@@ -241,7 +242,7 @@ def test_damaged_slices_are_refused_in_words(msd, tmp_path):
         PreparedSlices.open(tmp_path)
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(ConfigurationError, match=r"preparation\.slice_size \(=0\)"):
         PreparationSettings(slice_size=0)
     with pytest.raises(ConfigurationError, match=r"preparation\.slice_axis \(=3\)"):

@@ -22,7 +22,7 @@ def prepare(root, directory, slice_size=9, **options):
 
 @pytest.mark.parametrize("slice_size", [5, 9, 20])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_reference_is_the_label_file_whatever_the_slices(msd, tmp_path, slice_size, workers):
+def test_a_reference_equals_the_label_file_for_any_slice_size(msd, tmp_path, slice_size, workers):
     slices = prepare(msd, tmp_path, slice_size, workers=workers, held_out=frozenset({"case_12"}))
     for number, case in enumerate(read_dataset(msd).cases):
         labels, _ = read_label(case.label)
@@ -57,11 +57,11 @@ def damaged(data):
 
 
 @pytest.mark.parametrize("kind", range(6))
-def test_a_damaged_reference_is_one_sentence(msd, tmp_path, kind):
+def test_a_damaged_reference_is_a_study_error(msd, tmp_path, kind):
     slices = prepare(msd, tmp_path)
     path = slices.directory / "references" / "1.npz"
     path.write_bytes(damaged(path.read_bytes())[kind])
-    with pytest.raises(StudyError, match=r"1\.npz holds no usable reference labels .* anew\.$"):
+    with pytest.raises(StudyError, match=r"1\.npz holds no usable reference labels .* again\.$"):
         slices.reference(1)
 
 

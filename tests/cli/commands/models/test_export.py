@@ -31,7 +31,7 @@ def test_a_folder_with_files_is_refused(study, tmp_path, capsys, format_):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        f"mbnas: {tmp_path} is there already and not empty: name another folder, or remove it.\n"
+        f"mbnas: {tmp_path} exists and is not empty: choose another folder, or remove it.\n"
     )
 
 
