@@ -1,4 +1,4 @@
-"""Names as a dataset may have them, for the property tests of every sink."""
+"""Names that a dataset may have, for the property tests of every output format."""
 
 import unicodedata
 

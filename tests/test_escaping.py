@@ -1,6 +1,6 @@
-"""Whatever a name holds, it arrives whole in every format and does nothing there.
+"""Any name is written in full to every format, and is never interpreted.
 
-Each format is read back by a reader of its own, not by code of ours.
+Each format is read back by an independent reader.
 """
 
 import ast

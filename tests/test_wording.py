@@ -1,4 +1,4 @@
-"""Counts in words, by hand at every border of a unit."""
+"""Counts as text, at the boundaries of every unit."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 

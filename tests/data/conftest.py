@@ -1,4 +1,4 @@
-"""A small sound dataset in either layout, for tests to use and to spoil."""
+"""A small valid dataset in either layout, for tests to use and to modify."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def copy_as_nnunet(msd, root):
 
 @pytest.fixture
 def msd(tmp_path):
-    """The root of a sound dataset in Decathlon layout."""
+    """The root of a valid dataset in Decathlon layout."""
     return write_msd(tmp_path / "msd")
 
 

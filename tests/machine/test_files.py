@@ -1,4 +1,4 @@
-"""Files are whole or absent, have the umask's mode, and a refusal is one sentence."""
+"""Files are complete or absent, have the mode of the umask, and a refusal is explained."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ def names(folder):
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_what_stood_there_is_replaced_at_the_end(tmp_path):
+def test_an_existing_file_is_replaced_at_the_end(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with replacing(path) as aside:
@@ -42,7 +42,7 @@ def test_what_stood_there_is_replaced_at_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, MemoryError])
-def test_an_error_leaves_what_stood_there(error, tmp_path):
+def test_an_error_leaves_the_existing_file(error, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -175,7 +175,7 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
         ("b" * 256, "its name is too long"),
     ],
 )
-def test_real_places_that_cannot_be(name, told, tmp_path):
+def test_impossible_paths_are_refused(name, told, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
@@ -186,7 +186,7 @@ def test_real_places_that_cannot_be(name, told, tmp_path):
     assert names(tmp_path / "folder") == []
 
 
-def test_a_place_without_permission(open_directory, unprivileged):
+def test_a_folder_without_permission(open_directory, unprivileged):
     open_directory.chmod(0o555)
     with unprivileged():
         with pytest.raises(WriteError, match="you have no permission"):
@@ -241,7 +241,7 @@ with replacing(Path(sys.argv[1])) as aside:
 
 @pytest.fixture
 def writer(tmp_path):
-    """A process that is in the middle of writing ``a.txt``."""
+    """A process that is writing ``a.txt``."""
     arguments = [sys.executable, "-c", WRITER, str(tmp_path / "a.txt")]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "writing\n"
@@ -272,7 +272,7 @@ def test_files_next_to_a_temporary_file_are_removed_with_it(writer, tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_folder_made_ready_has_no_leftovers_and_all_else(tmp_path):
+def test_ready_folder_removes_only_leftovers(tmp_path):
     folder = tmp_path / "new/folder"
     ready_folder(folder)
     strangers = [".123.study.toml", ".mbnas", "a.txt", ".tmpA1b2C3"]
@@ -286,7 +286,7 @@ def test_a_folder_made_ready_has_no_leftovers_and_all_else(tmp_path):
     assert names(folder) == kept
 
 
-def test_where_there_are_no_locks_files_are_written_and_leftovers_stay(tmp_path, monkeypatch):
+def test_without_locks_files_are_written_and_leftovers_kept(tmp_path, monkeypatch):
     def refuse(descriptor, operation):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -298,7 +298,7 @@ def test_where_there_are_no_locks_files_are_written_and_leftovers_stay(tmp_path,
     assert (tmp_path / "a.txt").read_text() == "text"
 
 
-def test_a_file_aside_that_was_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
+def test_a_temporary_file_that_was_removed_as_a_leftover_is_created_again(tmp_path, monkeypatch):
     flock, taken = files.fcntl.flock, []
 
     def remove_first(descriptor, operation):

@@ -1,4 +1,4 @@
-"""Folders are whole or absent, and nothing that others left beside them is touched."""
+"""Folders are complete or absent, and other folders are not changed."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ def names(folder):
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_what_a_killed_process_was_making_is_removed_and_nothing_else(tmp_path):
+def test_only_the_folders_of_killed_processes_are_removed(tmp_path):
     strangers = [".video.partial", ".mbnas", ".out.partial", "out2"]
     for name in strangers:
         (tmp_path / name).mkdir()
@@ -28,7 +28,7 @@ def test_what_a_killed_process_was_making_is_removed_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("through_a_file", [True, False])
-def test_a_refusal_names_the_folder_as_it_was_to_be(through_a_file, tmp_path, monkeypatch):
+def test_a_refusal_names_the_final_folder(through_a_file, tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -34,7 +34,7 @@ def test_available_memory_is_read_from_the_kernel(kernel):
     assert available_bytes() > 7 * 1024
 
 
-def test_a_control_group_and_those_it_is_part_of_limit_it(kernel):
+def test_a_control_group_and_its_parents_limit_it(kernel):
     (kernel / "groups").write_text("0::/job/step\n")
     write_group(kernel / "cgroup/job/step", "max", 10, 0, V2)
     write_group(kernel / "cgroup/job", 5000, 3000, 500, V2)

@@ -1,4 +1,4 @@
-"""Work in several processes: in order, with progress, errors passed on, no orphans."""
+"""Calls in several processes: order, progress, errors, no orphans."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def test_results_come_in_order_with_progress(workers):
     assert done == [(count, 6) for count in range(1, 7)]
 
 
-def test_nothing_to_do_is_done():
+def test_no_items_give_no_results():
     assert map_in_processes(abs, [], workers=2) == []
 
 

@@ -1,4 +1,4 @@
-"""Bilevel search: topologies within their share, then kernels on the best of them alone."""
+"""Bilevel search: topologies within their share, then kernels on the best of them."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def score(genotype):
 
 
 def proposed(searcher):
-    """The distinct genotypes of a searcher's batches, in order."""
+    """The distinct genotypes of a searcher's proposals, in order."""
     found, scores = {}, None
     while True:
         try:
@@ -44,7 +44,7 @@ def is_vgg_3(genotype):
 @pytest.mark.parametrize("search", [local_search, random_search])
 @settings(max_examples=20)
 @given(seed=seeds, share=shares)
-def test_kernels_alone_change_once_the_topologies_are_spent(search, seed, share):
+def test_only_kernels_change_after_the_topologies(search, seed, share):
     rng = np.random.default_rng(seed)
     found = proposed(bilevel_search(SMALL, rng, num_topologies=share, search=search))
     share = min(share, macro_space(SMALL).count)

@@ -1,4 +1,4 @@
-"""A searcher cut short proposes exactly what it is allowed, and what it would have."""
+"""A limited searcher makes the first proposals of the unlimited one."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def score(genotype):
 
 
 def run(searcher):
-    """Every batch of a searcher that receives ``score``, and what it returns."""
+    """Return all proposals of a searcher that receives ``score``, and its return value."""
     batches, scores = [], None
     while True:
         try:
@@ -65,7 +65,7 @@ def test_it_proposes_the_first_networks_of_the_whole_search(search, num_networks
         ([], 1, []),
     ],
 )
-def test_what_is_proposed_by_example(groups, num_networks, proposed):
+def test_proposals_by_example(groups, num_networks, proposed):
     cut, scores = run(limited(batches_of(*groups), num_networks))
     assert cut == list(batches_of(*proposed))
     assert list(scores) == in_order(cut)
@@ -78,7 +78,7 @@ def test_its_searcher_is_closed(num_networks):
     assert searcher.gi_frame is None
 
 
-def test_its_searcher_is_closed_with_it():
+def test_closing_it_closes_its_searcher():
     searcher = batches_of((0, 1), (2, 3))
     cut = limited(searcher, 9)
     next(cut)
@@ -86,7 +86,7 @@ def test_its_searcher_is_closed_with_it():
     assert searcher.gi_frame is None
 
 
-def test_it_refuses_scores_that_do_not_match_the_batch():
+def test_it_refuses_scores_that_do_not_match_the_proposal():
     cut = limited(batches_of((0, 1)), 9)
     next(cut)
     with pytest.raises(ValueError, match="zip"):

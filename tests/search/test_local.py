@@ -1,4 +1,4 @@
-"""Local search: what it takes, where it stops, where it starts anew."""
+"""Local search: what it accepts, where it stops, where it restarts."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ SPACE = Space()
 
 
 def climbs(searcher, score, num_climbs):
-    """The batches of the first climbs, one list each, with the scores of each batch."""
+    """The proposals of the first climbs, one list each, with their scores."""
     found = []
     batch = next(searcher)
     while True:
@@ -46,7 +46,7 @@ def test_it_reaches_the_optimum_of_a_separable_score(seed):
     assert str(optimum) == cells
 
 
-def test_it_starts_where_it_is_told_and_anew_at_a_local_optimum():
+def test_it_starts_at_the_given_start_and_restarts_at_a_local_optimum():
     start = unet_genotype()
     rng = np.random.default_rng(0)
     first, second = climbs(local_search(SPACE, rng, start), separable, 2)

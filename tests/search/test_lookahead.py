@@ -1,4 +1,4 @@
-"""What a search asks for next is known before it does, where it can be."""
+"""A lookahead predicts what a search asks for next."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def begin(searcher, seed=0):
 
 
 def walk(searcher, scores, seed=0):
-    """Yield each batch of a search, its scores and what was foreseen of the one after."""
+    """Yield each proposal of a search, its scores, and the prediction of the next one."""
     start = begin(searcher, seed)
     foresight, proposals = Lookahead(start), start()
     batch = next(proposals)
@@ -44,7 +44,7 @@ def by_digest(genotype):
 
 
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
-def test_once_all_scores_are_known_the_next_batch_is_certain(searcher):
+def test_with_all_scores_the_next_proposal_is_certain(searcher):
     expected = None
     for batch, told, foresight in walk(searcher, by_digest):
         if expected is not None:
@@ -53,7 +53,7 @@ def test_once_all_scores_are_known_the_next_batch_is_certain(searcher):
     assert expected == ()  # the budget is spent
 
 
-def test_random_search_is_certain_whatever_the_scores():
+def test_random_search_is_certain_for_any_scores():
     for batch, told, foresight in walk(random_search, by_digest):
         nothing = [None] * len(batch.genotypes)
         assert foresight.certain(nothing) == foresight.certain(told)
@@ -62,7 +62,7 @@ def test_random_search_is_certain_whatever_the_scores():
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**32), open_places=st.sets(st.integers(0, 7)))
-def test_whatever_comes_is_among_what_was_possible(searcher, seed, open_places):
+def test_the_next_proposal_is_among_the_possible_ones(searcher, seed, open_places):
     possible = None
     for batch, told, foresight in walk(searcher, by_digest, seed):
         if possible is not None:
@@ -71,7 +71,7 @@ def test_whatever_comes_is_among_what_was_possible(searcher, seed, open_places):
         possible = set(foresight.possible(known))
 
 
-def test_most_often_nothing_is_better_so_that_comes_first():
+def test_the_most_likely_proposal_comes_first():
     for _, told, foresight in walk(local_search, lambda genotype: 0.5):
         nothing = [None] * len(told)
         after = foresight.certain(told)
@@ -79,7 +79,7 @@ def test_most_often_nothing_is_better_so_that_comes_first():
 
 
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
-def test_nothing_is_foreseen_beyond_the_budget(searcher):
+def test_nothing_is_predicted_beyond_the_budget(searcher):
     seen = set()
     for batch, told, foresight in walk(searcher, by_digest):
         seen |= set(batch.genotypes)

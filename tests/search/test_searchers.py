@@ -1,6 +1,6 @@
-"""What every searcher keeps to, in each of the four spaces.
+"""The contract of every searcher, in each of the four spaces.
 
-A new one is one line in ``SEARCHERS``.
+A new searcher is added to ``SEARCHERS``.
 """
 
 import itertools
@@ -43,7 +43,7 @@ def score(genotype):
 
 
 def drive(searcher, num_batches, score=score):
-    """The first batches of a searcher that receives ``score`` of each genotype."""
+    """The first proposals of a searcher that receives ``score`` of each genotype."""
     batches = []
     scores = None
     while len(batches) < num_batches:
@@ -66,11 +66,11 @@ def make(searched):
     return lambda seed=0, start=None: search(space, np.random.default_rng(seed), start)
 
 
-def test_the_same_seed_and_scores_give_the_same_batches(make):
+def test_the_same_seed_and_scores_give_the_same_proposals(make):
     assert drive(make(), 100) == drive(make(), 100)
 
 
-def test_another_seed_gives_other_batches(make):
+def test_another_seed_gives_other_proposals(make):
     assert drive(make(seed=0), 10) != drive(make(seed=1), 10)
 
 
@@ -93,7 +93,7 @@ def test_resuming_is_replaying(make, cut):
     assert before.isdisjoint(trained_anew)
 
 
-def test_what_is_proposed_lies_in_the_space_and_is_told_apart(make, searched):
+def test_proposals_are_in_the_space_without_duplicates(make, searched):
     _, space, _ = searched
     for batch in drive(make(), 200):
         assert all(genotype in space for genotype in batch.genotypes)
@@ -116,7 +116,7 @@ def test_networks_that_cannot_be_scored_do_not_end_it(make):
     assert len(drive(make(), 100, lambda _: -math.inf)) == 100
 
 
-def test_it_ends_when_the_space_holds_nothing_new(searched):
+def test_it_ends_when_the_space_has_nothing_new(searched):
     search, _, space = searched
     batches = drive(search(space, np.random.default_rng(0)), 100_000)
     assert len(batches) < 100_000
@@ -128,7 +128,7 @@ def test_it_ends_when_the_space_holds_nothing_new(searched):
         assert len(proposed) == space.count
 
 
-def test_it_starts_where_it_is_told(make):
+def test_it_starts_at_the_given_start(make):
     start = unet_genotype(4)
     first = next(make(start=start))
     assert (first.genotypes, first.incumbent) == ((start,), None)
@@ -139,14 +139,14 @@ def test_a_start_outside_the_space_is_refused(make):
         next(make(start=unet_genotype(5)))
 
 
-def test_it_refuses_scores_that_do_not_match_the_batch(make):
+def test_it_refuses_scores_that_do_not_match_the_proposal(make):
     searcher = make()
     batch = next(searcher)
     with pytest.raises(ValueError, match=r"unpack|zip"):
         searcher.send([0.0] * (len(batch.genotypes) + 1))
 
 
-def test_a_batch_is_never_empty():
+def test_a_proposal_is_never_empty():
     with pytest.raises(ValueError, match="at least one"):
         Proposal(genotypes=(), incumbent=None, why="nothing")
 

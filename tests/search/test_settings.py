@@ -1,4 +1,4 @@
-"""Search settings: the searcher they come to, where it starts, how bilevel splits its budget."""
+"""Search settings: the searcher, its start, and the split of a bilevel budget."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def score(genotype):
 
 
 def proposed(search, space):
-    """The distinct genotypes that the settings come to within their budget, in order."""
+    """The distinct genotypes that a search proposes within its budget, in order."""
     found, scores = {}, None
     searcher = limited(make_searcher(search, space, np.random.default_rng(0)), search.evaluations)
     while True:
@@ -31,7 +31,7 @@ def proposed(search, space):
 
 @pytest.mark.parametrize("searcher", ["local", "random"])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
-def test_what_is_proposed_lies_in_the_space_announced(searcher, space):
+def test_proposals_are_in_the_announced_space(searcher, space):
     found = proposed(SearchSettings(searcher=searcher, evaluations=100), space)
     assert len(found) == 100
     assert all(genotype in space.searched for genotype in found)
@@ -50,14 +50,14 @@ def test_the_searchers_differ():
     ("evaluations", "topologies", "expected"),
     [(150, None, 75), (9, None, 4), (1, None, 1), (9, 7, 7)],
 )
-def test_half_of_the_evaluations_search_topologies_unless_told(evaluations, topologies, expected):
+def test_half_of_the_evaluations_search_topologies_by_default(evaluations, topologies, expected):
     search = SearchSettings(evaluations=evaluations, topology_evaluations=topologies)
     assert search.num_topologies == expected
     assert search.split_resolved(SPACES["bilevel"]).topology_evaluations == expected
     assert search.split_resolved(SPACES["mixed"]) == search
 
 
-def test_more_evaluations_leave_a_split_that_is_resolved_as_it_is():
+def test_more_evaluations_do_not_change_a_resolved_split():
     few = SearchSettings(evaluations=10).split_resolved(SPACES["bilevel"])
     many = SearchSettings(evaluations=40, topology_evaluations=few.topology_evaluations)
     before, after = (proposed(each, SPACES["bilevel"]) for each in (few, many))
@@ -120,7 +120,7 @@ def test_an_invalid_start_is_refused(name, start, message):
         SearchSettings(start=start).start_in(SPACES[name])
 
 
-def test_the_unet_of_another_size_is_told_its_nodes():
+def test_a_unet_of_another_size_is_refused_with_its_number_of_nodes():
     with pytest.raises(ConfigurationError, match=r"\(=unet\) must be .* Set space\.num_nodes to 6"):
         SearchSettings(start="unet").start_in(SpaceSettings(num_nodes=7, num_levels=3))
 

@@ -31,7 +31,7 @@ def _brute_force(space):
 
 
 def _is_genotype(genes, held):
-    """The rules of the design, written anew: the paper's a_l and d_l, by number."""
+    """The rules of the paper's a_l and d_l, implemented independently."""
     level = {0: 0} | {number: gene[0] for number, gene in enumerate(genes, start=1)}
     return all(
         abs(level[number] - level[number - 1]) <= 1

@@ -1,4 +1,4 @@
-"""The paper's four spaces: what they hold, their exact counts, what cannot be."""
+"""The paper's four spaces: their genotypes, exact counts, invalid settings."""
 
 import hypothesis.strategies as st
 import pytest
@@ -32,7 +32,7 @@ HOLDS = {"mixed": lambda _: True, "macro": is_vgg_3, "micro": has_unet_topology,
 
 
 @pytest.mark.parametrize("name", SPACE_NAMES)
-def test_a_space_is_what_brute_force_finds(name, brute_force):
+def test_a_space_equals_a_brute_force_enumeration(name, brute_force):
     expected = set(filter(HOLDS[name], brute_force(Space(**SMALL))))
     space = SpaceSettings(name=name, **SMALL).searched
     assert {space.genotype_at(index) for index in range(space.count)} == expected
@@ -40,7 +40,7 @@ def test_a_space_is_what_brute_force_finds(name, brute_force):
     assert space.num_topologies == len({genotype.topology for genotype in expected})
 
 
-def test_the_phases_of_bilevel_are_what_brute_force_finds(brute_force):
+def test_the_phases_of_bilevel_equal_a_brute_force_enumeration(brute_force):
     settings = SpaceSettings(name="bilevel", **SMALL)
     everything = brute_force(Space(**SMALL))
     topologies = set(filter(is_vgg_3, everything))
@@ -68,12 +68,12 @@ def test_the_counts_at_the_defaults(name, num_topologies, num_fillings):
 
 
 @pytest.mark.parametrize("name", SPACE_NAMES)
-def test_the_unet_is_where_every_search_may_start(name):
+def test_every_search_may_start_at_the_unet(name):
     assert unet_genotype() in SpaceSettings(name=name).first
 
 
 @given(st.data(), st.sampled_from(SPACE_NAMES))
-def test_every_space_is_a_part_of_the_mixed_one(data, name):
+def test_every_space_is_a_subset_of_the_mixed_space(data, name):
     settings = SpaceSettings(name=name)
     for space in (settings.first, settings.searched):
         genotype = space.genotype_at(data.draw(st.integers(0, space.count - 1)))
@@ -123,6 +123,6 @@ def test_kernels_are_searched_on_topologies_of_the_same_length():
 
 
 @pytest.mark.parametrize("name", SPACE_NAMES)
-def test_what_no_space_can_be_is_refused_by_name(name):
+def test_an_impossible_space_is_refused_by_name(name):
     with pytest.raises(ConfigurationError, match=r"num_nodes \(=0\) must be 1 or more"):
         SpaceSettings(name=name, num_nodes=0)

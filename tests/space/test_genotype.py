@@ -46,7 +46,7 @@ def test_digest_is_fixed_for_all_time():
         ("0vgg3-0vgg3-0vgg3@0", r"Node 3 cannot skip from node 0"),
     ],
 )
-def test_what_is_no_genotype_is_refused_in_words(text, message):
+def test_an_invalid_genotype_is_refused(text, message):
     with pytest.raises(GenotypeError, match=message):
         Genotype.parse(text)
 

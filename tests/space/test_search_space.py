@@ -160,13 +160,13 @@ HELD = Space(topology=unet_genotype().topology)
 held_indices = st.integers(0, HELD.count - 1)
 
 
-def test_a_held_topology_leaves_blocks_and_kernels_to_vary():
+def test_a_fixed_topology_leaves_blocks_and_kernels_to_vary():
     assert {variable.gene for variable in HELD.variables} == {"block", "kernel"}
     assert len(HELD.variables) == 2 * 10
 
 
 @given(held_indices, variables)
-def test_neighbours_keep_a_held_topology(index, variable):
+def test_neighbours_keep_a_fixed_topology(index, variable):
     genotype = HELD.genotype_at(index)
     neighbours = HELD.neighbours(genotype, variable)
     assert all(neighbour in HELD for neighbour in neighbours)
@@ -177,7 +177,7 @@ def test_neighbours_keep_a_held_topology(index, variable):
 
 
 @given(held_indices)
-def test_what_has_a_held_topology_is_of_the_free_space_too(index):
+def test_genotypes_with_a_fixed_topology_are_in_the_free_space_too(index):
     genotype = HELD.genotype_at(index)
     assert genotype.topology == HELD.topology
     assert genotype in HELD
@@ -185,12 +185,12 @@ def test_what_has_a_held_topology_is_of_the_free_space_too(index):
 
 
 @given(indices)
-def test_another_topology_than_the_held_is_refused(index):
+def test_another_topology_than_the_fixed_one_is_refused(index):
     genotype = SPACE.genotype_at(index)
     assert (genotype in HELD) == (genotype.topology == HELD.topology)
 
 
-def test_samples_have_the_held_topology():
+def test_samples_have_the_fixed_topology():
     rng = np.random.default_rng(0)
     assert {HELD.sample(rng).topology for _ in range(10)} == {HELD.topology}
 
@@ -203,7 +203,7 @@ def test_samples_have_the_held_topology():
         ("0vgg3-1vgg3-0vgg3-0vgg9@1", r"Node 4 has kernel 9, which is not .*: 3, 5, 7\."),
     ],
 )
-def test_what_breaks_a_held_topology_is_told_the_gene(text, message):
+def test_breaking_a_fixed_topology_is_refused_with_the_gene(text, message):
     space = Space(num_nodes=4, num_levels=2, topology=unet_genotype(2).topology)
     with pytest.raises(GenotypeError, match=message):
         space.check(Genotype.parse(text))
@@ -221,7 +221,7 @@ def test_what_breaks_a_held_topology_is_told_the_gene(text, message):
         ("0vgg9-0vgg3-0vgg3", r"Node 1 has kernel 9, .*: 3, 5"),
     ],
 )
-def test_genotypes_of_another_space_are_refused_in_words(text, message):
+def test_genotypes_of_another_space_are_refused(text, message):
     space = Space(num_nodes=3, num_levels=2, blocks=("vgg", "dense"), kernels=(3, 5))
     genotype = Genotype.parse(text)
     assert genotype not in space

@@ -1,4 +1,4 @@
-"""Augmentation: exact where it can be, as scipy does it elsewhere, and refused in words."""
+"""Augmentation: exact cases, comparison with scipy, invalid settings."""
 
 from dataclasses import fields, replace
 

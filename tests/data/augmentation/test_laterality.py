@@ -1,4 +1,4 @@
-"""Classes that are named after a side: which change places in a flip, and where flips are off."""
+"""Classes named after a side: which are exchanged in a flip, and when flips are off."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every bad input is one clear sentence, in the check and in the preparation alike."""
+"""Every invalid input is refused with the same message by the check and the preparation."""
 
 import gzip
 import json
@@ -179,7 +179,7 @@ def test_all_findings_are_returned_at_once_for_any_number_of_workers(msd, tmp_pa
 
 
 def test_labels_of_other_number_types_give_the_same_slices(msd, tmp_path):
-    """In another order, as real numbers with a rounding, and 5 micrometres away."""
+    """In another order, as floating-point numbers with rounding errors, 5 micrometres away."""
     before = PreparedSlices.open(prepare(msd, tmp_path / "before"))
     for path in (msd / "labelsTr").iterdir():
         label = nib.load(path)
@@ -279,7 +279,7 @@ def test_missing_and_additional_nnunet_channel_files_are_found(nnunet):
 
 
 def without_label(value, *names):
-    """Return what removes a label from cases, so that the others alone have it."""
+    """Return a function that removes a label from cases, so that only the others have it."""
 
     def change(voxels):
         voxels[voxels == value] = 0

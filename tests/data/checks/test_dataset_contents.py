@@ -1,4 +1,4 @@
-"""What a check counts, against brute force over the files."""
+"""The contents of a dataset, compared with brute force over its files."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from mbnas.data.images.nifti_writer import write_image, write_label
 
 
 def spoil(root, name, change):
-    """Write the image of a case anew."""
+    """Overwrite the image of a case."""
     path = root / f"imagesTr/{name}.nii.gz"
     volume = read_image((path,))
     write_image(path, change(volume.voxels), volume.geometry.canonical_affine)

@@ -1,4 +1,4 @@
-"""Each class that some training, some validation or nobody has is named, with a remedy."""
+"""Each class that is missing in a training, a validation or everywhere gives a finding."""
 
 from mbnas.data.checks.rare_classes import rarity_findings
 from mbnas.data.datasets.dataset import LabelClass

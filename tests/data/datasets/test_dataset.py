@@ -1,4 +1,4 @@
-"""All layouts are read alike, and a dataset.json that cannot be is one sentence."""
+"""All layouts give the same cases, and an invalid dataset.json is refused."""
 
 import json
 import shutil
@@ -141,7 +141,7 @@ def change(root, **facts):
 
 
 def relisted(root, image, label=lambda name: name):
-    """List each image and label otherwise."""
+    """List each image and label under another path."""
     listed = [
         {"image": image(each["image"]), "label": label(each["label"])}
         for each in facts_of(root)["training"]
@@ -169,7 +169,7 @@ def split(root):
 
 
 def as_v2(root, labels=None):
-    """Make it nnU-Net v2's: channel files, and keys of v2 beside those that are there."""
+    """Convert it to nnU-Net v2: channel files, and keys of v2 in addition."""
     split(root)
     named = {name: int(value) for value, name in facts_of(root)["labels"].items()}
     names = facts_of(root)["modality"]

@@ -1,4 +1,4 @@
-"""Folds partition patients, whatever the patients, and spread rare classes over them."""
+"""Folds partition any patients, and spread rare classes evenly."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""Held-out patients: their slices are prepared, and nobody else's depend on them."""
+"""Held-out patients: their slices are prepared, and those of others do not depend on them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Files may have any name: cases are found by it, and named so that UTF-8 can hold it."""
+"""Files may have any name: cases are found, and their names can be stored in UTF-8."""
 
 import json
 import os

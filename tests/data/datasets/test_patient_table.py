@@ -1,4 +1,4 @@
-"""A table of cases and patients, as a person or a spreadsheet writes it."""
+"""A table of cases and patients, written by hand or by a spreadsheet."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files from elsewhere: whatever they hold, they are read or refused in one sentence.
+"""Untrusted files: they are read, or refused with an error of mbnas.
 
 Fuzzing changes valid files: some bytes of the header, of the voxels, or of the compressed file.
 """

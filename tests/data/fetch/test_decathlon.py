@@ -1,4 +1,4 @@
-"""Datasets that come whole or not at all, whatever a server and a disk do."""
+"""Datasets are downloaded completely or not at all, for any failure of server and disk."""
 
 import errno
 import fcntl

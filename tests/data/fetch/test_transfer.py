@@ -1,4 +1,4 @@
-"""Files fetched from a server that cuts, changes, refuses and cannot send parts."""
+"""Downloads from a server that closes connections, changes files, or cannot send parts."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def fetched(server, path, **options):
 
 
 def cut(server, path, after=HALF):
-    """Leave a part behind."""
+    """Download only a part."""
     server.cuts.append(after)
     with pytest.raises(DownloadError, match="was cut"):
         fetched(server, path, pauses_s=())

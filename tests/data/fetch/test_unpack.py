@@ -1,4 +1,4 @@
-"""Archives, honest and not."""
+"""Archives, valid and malicious."""
 
 import io
 import shutil

@@ -191,7 +191,7 @@ def read_written(path):
 
 
 def placed_bits(path):
-    """What a header says of where its voxels lie, bit by bit, and the affine that follows."""
+    """The fields of a header with the position of its voxels, as bits, and the affine."""
     header = nib.load(path).header
     names = ("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c")
     names += ("quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z")

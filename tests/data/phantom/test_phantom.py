@@ -1,4 +1,4 @@
-"""Phantoms: sound datasets, the same for the same seed, hard in the ways promised."""
+"""Phantoms: valid datasets, reproducible by their seed, and difficult to segment."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""What slices depend on: alike after a move, and in words what differs otherwise."""
+"""Fingerprints: equal after a move, otherwise with an explained difference."""
 
 import json
 import shutil

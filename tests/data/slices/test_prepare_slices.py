@@ -1,4 +1,4 @@
-"""Prepared slices: the same from any copy and any number of workers, whole or absent."""
+"""Prepared slices: equal for any copy and number of workers, complete or absent."""
 
 import errno
 import os

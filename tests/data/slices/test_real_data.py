@@ -1,4 +1,4 @@
-"""The same on real data, where it is at hand: MBNAS_TEST_DATA, or ../shared/data."""
+"""The same on real data, if available: MBNAS_TEST_DATA, or ../shared/data."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""References: the labels of the files, kept beside the slices, with their spacing in mm."""
+"""Reference labels: those of the files, stored with the slices."""
 
 import numpy as np
 import pytest

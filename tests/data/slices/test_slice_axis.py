@@ -1,4 +1,4 @@
-"""Which axis is cut across, and which cases do not fit it; rules worked out by hand."""
+"""The choice of the slice axis, and cases that do not fit it, computed by hand."""
 
 import json
 

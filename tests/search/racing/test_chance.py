@@ -47,7 +47,7 @@ def test_it_is_the_students_t_of_the_prediction(values, num_remaining):
         ((-0.01, 0.002), 1),
     ],
 )
-def test_it_is_the_share_of_futures_in_which_the_candidate_wins(values, num_remaining):
+def test_it_is_the_share_of_simulations_in_which_the_candidate_wins(values, num_remaining):
     """Draw σ² and µ from their posterior, then the unseen differences: no formula of a mean."""
     rng = np.random.default_rng(0)
     num_draws, seen = 400_000, len(values)
@@ -58,7 +58,7 @@ def test_it_is_the_share_of_futures_in_which_the_candidate_wins(values, num_rema
     assert chance_to_beat(values, num_remaining) == pytest.approx(wins.mean(), abs=0.004)
 
 
-def test_a_prior_is_drawn_from_as_well():
+def test_a_prior_is_used_in_the_simulation_as_well():
     """By σ² from what was known before and seen since, weighted by degrees of freedom."""
     rng = np.random.default_rng(2)
     values, prior = (-0.02, 0.01, -0.01), Variance(value=0.0001, freedom=4)
@@ -103,7 +103,7 @@ def test_better_scores_never_lower_the_chance(values, num_remaining, shift, prio
 
 
 @given(differences, st.integers(0, 12), priors)
-def test_who_is_behind_has_less_than_an_even_chance(values, num_remaining, prior):
+def test_a_worse_candidate_has_less_than_an_even_chance(values, num_remaining, prior):
     chance = chance_to_beat(values, num_remaining, prior)
     assert 0 <= chance <= 1
     if chance < 0.5 and num_remaining > 0:
@@ -113,9 +113,7 @@ def test_who_is_behind_has_less_than_an_even_chance(values, num_remaining, prior
 
 
 @given(differences, remaining, st.floats(0, 1), priors)
-def test_a_dropped_network_is_told_of_as_below_the_incumbent(
-    values, num_remaining, incumbent, prior
-):
+def test_a_dropped_network_scores_below_the_incumbent(values, num_remaining, incumbent, prior):
     assume(chance_to_beat(values, num_remaining, prior) < 0.5)  # the largest threshold
     assert expected_score(incumbent, values) < incumbent
 
@@ -126,7 +124,7 @@ def test_the_smallest_difference_that_drops_is_seen_in_the_score():
     assert expected_score(1.0, values) < 1.0
 
 
-def test_one_training_tells_nothing_until_others_were_raced():
+def test_one_training_decides_nothing_before_others_were_raced():
     assert chance_to_beat([-0.5], 1) == 0.5
     assert variance([-0.5]) == UNKNOWN
     prior = Variance(value=0.01, freedom=4)
@@ -156,14 +154,14 @@ def test_the_typical_variance_is_not_moved_by_one_collapse():
     assert typical([*calm, Variance(value=0.05, freedom=2)]) == typical(calm)
 
 
-def test_where_little_was_raced_little_is_known():
+def test_few_raced_networks_give_few_degrees_of_freedom():
     assert typical([]) == UNKNOWN
     assert typical([UNKNOWN]) == UNKNOWN
     assert typical([Variance(value=1.0, freedom=2)]).freedom == 2
 
 
 @pytest.mark.parametrize(("value", "freedom"), [(-1.0, 2), (math.nan, 2), (math.inf, 2), (1.0, -1)])
-def test_what_is_no_variance_is_refused(value, freedom):
+def test_an_invalid_variance_is_refused(value, freedom):
     with pytest.raises(ValueError, match="A variance"):
         Variance(value=value, freedom=freedom)
 
@@ -174,7 +172,7 @@ def test_differences_without_spread_are_the_limit(value, expected):
     assert chance_to_beat([value] * 3, 6) == expected
 
 
-def test_rounding_makes_no_difference():
+def test_rounding_does_not_matter():
     third = 0.1 + 0.2
     assert third != 0.3
     assert chance_to_beat([third - 0.3] * 2, 1) == 0.5
@@ -193,7 +191,7 @@ def test_the_expected_score_is_the_incumbents_and_the_mean_difference():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_refused(value):
+def test_values_that_are_not_finite_are_refused(value):
     with pytest.raises(ValueError, match="must be one or more finite numbers"):
         chance_to_beat([0.1, value], 1)
     with pytest.raises(ValueError, match="must be one or more finite numbers"):
@@ -207,6 +205,6 @@ def test_no_differences_are_refused():
         chance_to_beat([], 1)
 
 
-def test_fewer_than_no_differences_cannot_remain():
+def test_a_negative_number_of_remaining_differences_is_refused():
     with pytest.raises(ValueError, match=r"num_remaining \(=-1\) must be 0 or more"):
         chance_to_beat([0.1, 0.2], -1)

@@ -1,4 +1,4 @@
-"""What a network's trainings say of it, with and without a race."""
+"""Judgements of networks, with and without a race."""
 
 import itertools
 import math
@@ -52,7 +52,7 @@ def test_a_race_asks_for_a_block_at_a_time():
     )
 
 
-def test_a_hopeless_network_is_dropped_and_told_as_worse_than_the_incumbent():
+def test_a_hopeless_network_is_dropped_with_a_score_below_the_incumbent():
     dropped = raced(outcomes(0.51, 0.40, 0.60, None, None, None))
     assert dropped.dropped_after == 3
     assert dropped.score == pytest.approx((0.51 + 0.40 + 0.60) / 3)
@@ -104,7 +104,7 @@ def test_a_judgement_follows_block_by_block(scores, incumbent, threshold):
     assert judged == Judgement(score=math.fsum(scores) / 9, spread=variance(differences))
 
 
-def test_a_judge_learns_how_networks_spread_from_batches_before():
+def test_a_judge_learns_the_variance_from_earlier_proposals():
     misleading = (0.76, 0.60, 0.89)
     judge = Judge(num_folds=3, threshold=0.03)
     undecided = judge.judge(outcomes(*misleading, None, None, None), outcomes(*INCUMBENT))
@@ -120,7 +120,7 @@ def test_a_judge_learns_how_networks_spread_from_batches_before():
 
 
 @given(st.lists(st.sampled_from([None, 0.1, 0.8]), min_size=6, max_size=6))
-def test_what_is_needed_and_what_is_known_never_overlap(scores):
+def test_needed_and_known_trainings_never_overlap(scores):
     judged = raced(outcomes(*scores))
     open_ones = {number for number, score in enumerate(scores) if score is None}
     assert set(judged.needed) | set(judged.perhaps) <= open_ones
