@@ -131,7 +131,7 @@ def test_what_is_there_is_left_alone(small, tmp_path):
 
 
 def test_an_export_is_not_exported_again(small_export, tmp_path):
-    with pytest.raises(ModelError, match="export the model that it was made of"):
+    with pytest.raises(ModelError, match="export the model that it was made from"):
         export_onnx(small_export, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 

@@ -67,7 +67,7 @@ def test_programs_and_source_run_without_mbnas(exported, tmp_path):
     absent = "mbnas jaxtyping monai nibabel"
     if card.network.startswith("0"):  # the library needs these
         absent += " safetensors segmentation_models_pytorch"
-    subprocess.run([sys.executable, "-c", ALONE, *map(str, places), absent], check=True)
+    subprocess.run([sys.executable, "-B", "-c", ALONE, *map(str, places), absent], check=True)
     found = np.load(tmp_path / "found.npz")
     assert len(found.files) == 2 * len(card.members) * len(SIZES)
     for member, run in zip(card.members, load_members(folder, card), strict=True):

@@ -132,7 +132,7 @@ def test_a_training_that_cannot_be_continued_is_told_with_its_folder(fake, run):
     folder.mkdir(parents=True)
     (folder / "checkpoint_best.pth").write_bytes(b"cut off")
     fake.fails_at = 1
-    with pytest.raises(NNUNetError, match=f"should that be damaged, remove {folder}"):
+    with pytest.raises(NNUNetError, match=f"if that is damaged, remove {folder}"):
         run.run(lambda text: None)
 
 

@@ -1,1 +1,1 @@
-"""From a trained model to the formats of other tools."""
+"""Export of trained models to the formats of other tools."""

@@ -1,4 +1,4 @@
-"""Whether an export computes what the network computes: the same logits, within a tolerance."""
+"""Check that an export gives the same logits as the network, within a tolerance."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from mbnas.prediction.model.model_card import ModelCard
 from mbnas.prediction.model.runner import Run
 
 TOLERANCE = 1e-4
-"""How far a logit may be off, as a share of the largest in absolute value."""
+"""Largest error of a logit, as a fraction of the largest absolute logit."""
 
 _REMEDY = "Export to another format, or another network."
 _LONGEST = 200
 _ODD = (3, 10)
-"""How much higher and wider than in training the second images are: by no round number."""
+"""Height and width of the second images minus those in training, chosen not to be round."""
 
 
 @torch.inference_mode()
 def check_agreement(run: Run, network: nn.Module, card: ModelCard, name: str) -> None:
-    """Return if both give the same logits for random images of two sizes, in float32.
+    """Check that both give the same logits for random images of two sizes, in float32.
 
-    The first is one image of the training's size, the second two of a size that no network
-    divides.
+    The first is one image of the training's size, the second are two images of a size that is no
+    multiple of a network's strides.
 
     Args:
-        run: What was exported, as its own tools run it.
+        run: Runs the export with the tools of its format.
         network: The original, on the CPU and in evaluation mode.
-        card: Of the model.
-        name: What to call the export in an error.
+        card: The model's card.
+        name: The export's name in errors.
 
     Raises:
-        ModelError: if a logit differs by more than :data:`TOLERANCE`, or there is none.
+        ModelError: if a logit differs by more than :data:`TOLERANCE`, or the export fails.
     """
     rng = np.random.default_rng(0)
     side, channels = card.interface.size, card.interface.in_channels
@@ -45,7 +45,7 @@ def check_agreement(run: Run, network: nn.Module, card: ModelCard, name: str) ->
         expected = network(torch.from_numpy(images)).numpy()
         try:
             logits = run(images)
-        except Exception as error:  # whatever the ecosystem's tool raises
+        except Exception as error:  # any error of the format's tools
             raise ModelError(
                 f"{name} was not written: it does not run on images of shape {shape} "
                 f"({first_line(error)}). {_REMEDY}"
@@ -58,12 +58,12 @@ def check_agreement(run: Run, network: nn.Module, card: ModelCard, name: str) ->
 
 
 def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference of two arrays of logits, as a share of the largest logit.
+    """Return the largest difference of two arrays of logits, as a fraction of the largest logit.
 
     >>> disagreement(np.array([1.0, -4.0]), np.array([1.0, -4.2])) < 0.05
     True
 
-    Arrays of different shapes, or with numbers that are not finite, differ infinitely.
+    The difference is infinite for arrays of different shapes or with values that are not finite.
     """
     if found.shape != expected.shape or not np.isfinite(found).all():
         return float("inf")
@@ -72,6 +72,6 @@ def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def first_line(error: Exception) -> str:
-    """Return the kind of an error and the first line of what it says."""
+    """Return the class of an error and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:_LONGEST]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""``metadata.json`` of a MONAI bundle: what the network is, takes and gives.
+"""``metadata.json`` of a MONAI bundle: the network, its input and its output.
 
 Source: MONAI bundle specification, https://docs.monai.io/en/stable/mb_specification.html.
 """
@@ -26,7 +26,7 @@ _SCHEMA = (
 def bundle_metadata(card: ModelCard) -> dict[str, object]:
     """Return the metadata of a model's bundle.
 
-    Names that come with the model are escaped: MONAI runs text that begins with ``$``.
+    Names from the dataset are escaped, as MONAI runs text that starts with ``$``.
     """
     dataset, title = in_source(card.dataset), title_of(card.architecture)
     names = ["background", *(in_source(each.name) for each in card.classes)]
@@ -42,7 +42,7 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
         "name": f"{dataset} segmentation by mbnas",
         "task": f"Segmentation of {', '.join(names[1:])}",
         "description": f"{title}, an ensemble of {len(card.members)} 2D networks trained on "
-        f"{dataset}, each on other patients. Volumes are cut across their canonical axis "
+        f"{dataset}, each on different patients. Volumes are cut across their canonical axis "
         f"{card.slice_axis}.",
         "authors": "made by mbnas",
         "copyright": "of the model: whoever trained it; of the scripts: Apache-2.0",

@@ -1,4 +1,4 @@
-"""The members of the model that is exported: one torch network after another."""
+"""The members of the exported model, as torch networks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def exportable_card(model: Path) -> ModelCard:
     """Return the card of a model that has weights to export.
 
     Raises:
-        ModelError: if there is no model, or it is an export itself.
+        ModelError: if there is no model, or it is an export to ONNX.
     """
     card = read_card(model)
     if card.format == "onnx":
         raise ModelError(
             f"{model} is an export to ONNX, which holds no weights for torch: export the model "
-            "that it was made of."
+            "that it was made from."
         )
     return card
 

@@ -1,6 +1,6 @@
 """``--to monai``: a bundle that ``monai.bundle run`` executes on a NIfTI file, without mbnas.
 
-Its scripts are the source of this package, module by module, and the network's.
+Its scripts are modules of mbnas and the source of the network.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from mbnas.export.bundle_metadata import bundle_metadata
 from mbnas.export.exported_members import exportable_card, exported_members
 from mbnas.export.network_source import network_source
 from mbnas.export.readme import monai_use, readme
-from mbnas.export.source_text import modules_alone
+from mbnas.export.source_text import module_sources
 from mbnas.machine.files import write_bytes, write_text
 from mbnas.machine.folders import exporting
 from mbnas.prediction.model.model_card import ModelCard
 
-_INIT = '"""What the bundle runs: source of mbnas, which need not be installed."""\n'
+_INIT = '"""The source of mbnas that the bundle runs; mbnas need not be installed."""\n'
 _ENSEMBLE = '''class Ensemble(nn.Module):
-    """All members of the model, each trained on other patients."""
+    """All members of the model, each trained on different patients."""
 
     def __init__(self, num_members: int) -> None:
         super().__init__()
@@ -65,11 +65,11 @@ def export_monai(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     """Write a model as a MONAI bundle into a new folder.
 
     Returns:
-        What else to tell the user: nothing.
+        Notes for the user: none.
 
     Raises:
         ModelError: if the model cannot be exported, or its network has no source to copy.
-        UsageError: if there is something at ``out``.
+        UsageError: if ``out`` exists and is not empty.
         WriteError: if it cannot be written.
     """
     card = exportable_card(model)
@@ -83,7 +83,7 @@ def export_monai(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
         content = io.BytesIO()
         torch.save(weights, content)
         write_bytes(folder / "models/model.pt", content.getvalue())
-        scripts = modules_alone(segmenter) | {"network": source, "__init__": _INIT}
+        scripts = module_sources(segmenter) | {"network": source, "__init__": _INIT}
         for name, text in scripts.items():
             write_text(folder / f"scripts/{name}.py", text)
         write_text(folder / "configs/metadata.json", _json(bundle_metadata(card)))
@@ -103,7 +103,7 @@ def _network_source(card: ModelCard) -> str:
 
 
 def _inference(card: ModelCard) -> dict[str, object]:
-    """Return the configuration of ``monai.bundle run``: names and numbers, no text of others."""
+    """Return the configuration of ``monai.bundle run``: only names and numbers, no users' text."""
     return {
         "imports": ["$import torch"],
         "bundle_root": ".",

@@ -1,6 +1,6 @@
-"""``network.py``: one model's network as Python that a person can read, and torch alone runs.
+"""``network.py``: a model's network as readable Python that needs only torch.
 
-Its parameters have the names that they have in mbnas, so the same files of weights fit.
+Its parameters have the same names as in mbnas, so the same weights files fit.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _SOURCES = {"vgg": vgg, "residual": residual, "dense": dense, "inception": incep
 
 
 def network_source(card: ModelCard, *, imports: Sequence[str] = (), ending: str) -> str:
-    """Return a module that defines ``Network``, called without arguments.
+    """Return the source of a module that defines ``Network``, which takes no arguments.
 
-    It needs torch, and for a network of segmentation_models_pytorch that library too, which its
+    It needs torch, and for a network of segmentation_models_pytorch also that library, as its
     docstring says.
 
     Args:
-        card: Of the model.
-        imports: Lines that ``ending`` needs beside ``torch``, ``Tensor`` and ``nn``.
-        ending: Source that comes after the network's.
+        card: The model's card.
+        imports: Import lines that ``ending`` needs besides ``torch``, ``Tensor`` and ``nn``.
+        ending: Source that follows the network's.
 
     Raises:
-        ModelError: if the network's source is not ours to hand on.
+        ModelError: if the network's source may not be copied.
     """
     architecture = card.architecture
     match architecture:
         case Genotype():
-            needs, parts = "torch and nothing else", _genotype_parts(architecture, card)
+            needs, parts = "only torch", _genotype_parts(architecture, card)
             imports = [*imports, "", "import torch"]
         case LibraryNetwork():
             needs = "torch and segmentation_models_pytorch"
@@ -95,7 +95,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         if number == 1 and node.block in STEMMED:
             stem, arriving = f"convolution({arriving}, {leaving}, {STEM_KERNEL}), ", leaving
         block = f"{stem}{BLOCKS[node.block].__name__}({arriving}, {leaving}, {node.kernel})"
-        cells.append(f"            # {number}: {_level_in_words(node.level, before)}")
+        cells.append(f"            # {number}: {_level_text(node.level, before)}")
         cells.append(f"            {_cell(block, node.level - before)},")
         came = "padded" if number == 1 else f"maps{number - 1}"
         came = f"torch.cat([{came}, maps{node.skip}], dim=1)" if node.skip else came
@@ -140,7 +140,7 @@ def _cell(block: str, rise: int) -> str:
     return f"nn.Sequential({block})"
 
 
-def _level_in_words(level: int, before: int) -> str:
+def _level_text(level: int, before: int) -> str:
     scale = "full size" if level == 0 else f"1/{2**level}"
     move = "down to " if level > before else "up to " if level < before else ""
     return f"{move}level {level}, {scale}"

@@ -1,7 +1,7 @@
-"""``--to onnx``: a model whose members onnxruntime runs, on images of any number and size.
+"""``--to onnx``: a model whose members onnxruntime runs, on any number of images of any size.
 
-The folder is a model like any other, with a card, so mbnas predicts with it too, and then
-needs no torch. The weights are inside the files.
+The folder is a model with a card, so mbnas can predict with it, without torch. The weights are
+inside the files.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def export_onnx(model: Path, out: Path, *, trust_modules: bool = False) -> tuple
     """Write a model for onnxruntime into a new folder.
 
     Returns:
-        What else to tell the user: nothing.
+        Notes for the user: none.
 
     Raises:
-        ModelError: if the model cannot be exported, its logits come out different, or the
+        ModelError: if the model cannot be exported, the export's logits differ, or the
             packages for ONNX are not installed.
-        UsageError: if there is something at ``out``.
+        UsageError: if ``out`` exists and is not empty.
         WriteError: if it cannot be written.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
@@ -71,9 +71,9 @@ def _onnx_bytes(network: nn.Module, card: ModelCard) -> bytes:
         )
     except Exception as error:
         raise ModelError(
-            f"ONNX has no form of this network ({first_line(error)}). Export it to torch."
+            f"This network cannot be converted to ONNX ({first_line(error)}). Export it to torch."
         ) from error
-    assert converted is not None  # as where a file is named, which is not done here
+    assert converted is not None  # it is None only if a file is given
     proto = converted.model_proto
     _name_dims(proto.graph)
     _describe(proto, card)
@@ -82,7 +82,7 @@ def _onnx_bytes(network: nn.Module, card: ModelCard) -> bytes:
 
 
 def _name_dims(graph: Any) -> None:
-    """Call the free dims by their names, and forget what was worked out for the maps between."""
+    """Name the dynamic dimensions, and drop the inferred shapes of intermediate maps."""
     del graph.value_info[:]
     for value in (*graph.input, *graph.output):
         for number, name in DIMS.items():
@@ -90,7 +90,7 @@ def _name_dims(graph: Any) -> None:
 
 
 def _describe(proto: Any, card: ModelCard) -> None:
-    """Say in the file what it is and what goes in and comes out."""
+    """Describe the model, its input and its output in the file."""
     proto.producer_name, proto.producer_version = "mbnas", __version__
     proto.doc_string = card.notice
     facts = {

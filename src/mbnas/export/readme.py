@@ -1,4 +1,4 @@
-"""What an export says of itself: what goes in and comes out, the preparation, how to use it."""
+"""The README of an export: input and output, preparation, and how to use it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def readme(card: ModelCard, use: str) -> str:
     """Return the README of an export.
 
     Args:
-        card: Of the model.
-        use: How this kind of export is used, in Markdown.
+        card: The model's card.
+        use: How this format is used, in Markdown.
     """
     return f"""# {title_of(card.architecture)}, trained on {in_markdown(card.dataset)}
 
 {card.notice}
 
-Exported by mbnas {__version__}. The network is `{card.network}`, and there
-{_count(len(card.members), "is one of it", "are {} of it")}, trained on different patients.
+Exported by mbnas {__version__}. The network is `{card.network}`; the model has
+{_count(len(card.members), "one member", "{} members, trained on different patients")}.
 
-## What goes in and comes out
+## Input and output
 
-In: float32 images `[batch, {card.interface.in_channels}, height, width]` of any height and width,
-prepared as below. Channels, in this order: {", ".join(map(in_markdown, card.channels))}.
+Input: float32 images `[batch, {card.interface.in_channels}, height, width]` of any height and
+width, prepared as below. Channels, in this order: {", ".join(map(in_markdown, card.channels))}.
 
-Out: raw logits `[batch, {card.interface.num_classes}, height, width]`.
+Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
 | class | name | value in label maps |
 | --- | --- | --- |
@@ -49,20 +49,20 @@ Out: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
 ## Preparation
 
-1. Turn the volume to canonical orientation (RAS+): axes run to the right, to anterior and to
+1. Reorient the volume to canonical orientation (RAS+): axes run to the right, to anterior and to
    superior.
 2. Normalise each channel, in double precision:
 {_normalisation(card)}
 3. Cut slices across axis {card.slice_axis} ({ANATOMICAL_AXES[card.slice_axis]}). A slice's rows
-   run along the lower of the two axes that remain, its columns along the higher.
+   run along the lower of the two remaining axes, its columns along the higher.
 4. Scale each slice so that its larger side in millimetres is {card.slice_size} pixels long and its
    aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
    interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
    of {card.slice_size}×{card.slice_size} zeros, or half a pixel above and to the left of it.
 
-The way back: softmax over the classes; the mean over the members; the slice cut out of the square
-and each class scaled to the slice's own shape by the same interpolation; the class with the
-highest value; its value from the table; and the axes as they were in the file.
+To get a label map: softmax over the classes; the mean over the members; the slice cut out of the
+square and each class scaled to the slice's original shape by the same interpolation; the class with
+the highest value; its value from the table; and the axes as they were in the file.
 
 ## Use
 
@@ -70,7 +70,7 @@ highest value; its value from the table; and the axes as they were in the file.
 
 
 def onnx_use(card: ModelCard) -> str:
-    """Return how an export to ONNX is used."""
+    """Return how to use an export to ONNX."""
     return f"""```python
 import onnxruntime
 
@@ -78,24 +78,24 @@ session = onnxruntime.InferenceSession("{Path(card.members[0].file).stem}.onnx")
 logits = session.run(None, {{"images": images}})[0]
 ```
 
-Weights are inside the files. `model.json` holds all of the above for programs, with the SHA-256 of
-every file. This folder is a model for mbnas as well, which then needs no torch:
+The weights are inside the files. `model.json` contains all of the above for programs, with the
+SHA-256 of every file. mbnas can also use this folder as a model, without torch:
 
     mbnas predict --onnx THIS_FOLDER INPUT OUTPUT
 """
 
 
 def torch_use(card: ModelCard, why_no_source: str | None) -> str:
-    """Return how an export to torch is used.
+    """Return how to use an export to torch.
 
     Args:
         card: Of the model.
-        why_no_source: Why there is no ``network.py``; ``None`` if there is one.
+        why_no_source: Why there is no ``network.py``; ``None`` if it exists.
     """
     name = Path(card.members[0].file).stem
     source = (
-        f"""`network.py` is the network's source, and `load` fills it from plain weights, in which
-there is no code:
+        f"""`network.py` is the network's source, and `load` reads its weights from a file without
+code:
 
 ```python
 from network import load
@@ -106,7 +106,7 @@ logits = load("{name}.safetensors")(images)
         if why_no_source is None
         else f"There is no `network.py` here: {why_no_source}\n"
     )
-    return f"""A program needs no source at all:
+    return f"""A program needs no source:
 
 ```python
 import torch
@@ -115,13 +115,13 @@ logits = torch.export.load("{name}.pt2").module()(images)
 ```
 
 {source}
-Both take any batch, height and width, and compute in float32. `model.json` holds all of the above
-for programs, with the SHA-256 of the weights. This folder is a model for mbnas as well.
+Both take any batch, height and width, and compute in float32. `model.json` contains all of the
+above for programs, with the SHA-256 of the weights. mbnas can also use this folder as a model.
 """
 
 
 def monai_use(card: ModelCard) -> str:
-    """Return how a MONAI bundle is used."""
+    """Return how to use a MONAI bundle."""
     several = (
         ""
         if len(card.channels) == 1
@@ -134,11 +134,11 @@ An image is one 4D file with the channels last, or a list of 3D files, one for e
 
     python -m monai.bundle run --config_file configs/inference.json --image IMAGE --output_dir DIR
 
-`DIR` then has the label map, with the image's name, on the image's own grid. From elsewhere add
+`DIR` then contains the label map, with the image's name and grid. In another folder, add
 `--bundle_root` and the path of this folder.
 {several}
-`models/model.pt` is the state of `scripts.network.Ensemble`, loaded as weights alone. The scripts
-are the source of mbnas itself, which is why the label map is the one that `mbnas predict` gives.
+`models/model.pt` is the state of `scripts.network.Ensemble`, loaded as weights only. The scripts
+are the source of mbnas, so the label map is the same as that of `mbnas predict`.
 """
 
 
@@ -152,12 +152,12 @@ def _class_rows(card: ModelCard) -> str:
 def _normalisation(card: ModelCard) -> str:
     channels = zip(card.channels, card.normalisation, strict=True)
     return "\n".join(
-        f"   - channel {number} ({in_markdown(channel)}): {_in_words(normalisation)}"
+        f"   - channel {number} ({in_markdown(channel)}): {_as_text(normalisation)}"
         for number, (channel, normalisation) in enumerate(channels)
     )
 
 
-def _in_words(normalisation: ChannelNormalisation) -> str:
+def _as_text(normalisation: ChannelNormalisation) -> str:
     if (ct := normalisation.foreground) is not None:
         return (
             f"clip to {ct.low!r} … {ct.high!r}, subtract {ct.mean!r} and divide by "

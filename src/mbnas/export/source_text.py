@@ -1,6 +1,6 @@
-"""Source of mbnas as text that stands alone: without mbnas, and without shapes in signatures.
+"""Source of mbnas as text that runs without mbnas, and without shapes in signatures.
 
-What an export computes with is then the code that training ran, not a second one like it.
+An export thus computes with the code that training ran, not with a second implementation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SPACE, _LINE = "\n\n\n", 100
 
 
 def without_shapes(source: str) -> str:
-    """Return source whose arrays and tensors have no shapes, which need a package to be read.
+    """Return source without the shapes of arrays and tensors, which would need jaxtyping.
 
     >>> without_shapes('def f(x: Float[Tensor, "batch width"]) -> Int[np.ndarray, "x"]: ...')
     'def f(x: Tensor) -> np.ndarray: ...'
@@ -30,16 +30,16 @@ def without_shapes(source: str) -> str:
 
 
 def definition(thing: Any) -> str:
-    """Return the source of a function or class; errors of ours become ``ValueError``."""
-    return _standing_alone(inspect.getsource(thing))
+    """Return the source of a function or class, with mbnas errors replaced by ``ValueError``."""
+    return _without_mbnas(inspect.getsource(thing))
 
 
 def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
-    """Return what a module of mbnas defines, without its docstring and imports.
+    """Return the definitions of a module of mbnas, without its docstring and imports.
 
     Args:
-        module: One that imports nothing of ours but what is handed on with it.
-        needed_by: Leave out what neither this text nor what is kept uses.
+        module: It may import from mbnas only what is exported with it.
+        needed_by: Leave out definitions that neither this text nor kept definitions use.
     """
     source = inspect.getsource(module)
     kept: list[str] = []
@@ -50,13 +50,13 @@ def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
         uses = None if needed_by is None else "\n".join([needed_by, *kept])
         if uses is None or re.search(rf"\b{_name(statement)}\b", uses):
             kept.insert(0, text)
-    return _standing_alone(_SPACE.join(kept))
+    return _without_mbnas(_SPACE.join(kept))
 
 
-def modules_alone(module: ModuleType) -> dict[str, str]:
-    """Return the source of a module of mbnas and of all that it imports from mbnas, by name.
+def module_sources(module: ModuleType) -> dict[str, str]:
+    """Return the source of a module of mbnas and of all its imports from mbnas, by name.
 
-    The modules find one another in one package, whatever part of mbnas each is of.
+    The modules import one another from one package.
     """
     found: dict[str, str] = {}
     waiting = [module.__name__]
@@ -73,12 +73,12 @@ def modules_alone(module: ModuleType) -> dict[str, str]:
 
 
 def _joined(signature: re.Match[str]) -> str:
-    """Return a signature on one line, where it fits now."""
+    """Return a signature on one line if it fits."""
     line = "".join(signature.groups())
     return line if len(line) <= _LINE else signature[0]
 
 
-def _standing_alone(source: str) -> str:
+def _without_mbnas(source: str) -> str:
     return _OUR_ERRORS.sub("ValueError", without_shapes(source)).strip()
 
 
@@ -88,10 +88,10 @@ def _is_preamble(statement: ast.stmt) -> bool:
 
 
 def _name(statement: ast.stmt) -> str:
-    """Return what a statement at a module's top defines."""
+    """Return the name that a statement at a module's top level defines."""
     match statement:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return name
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name
-    raise ValueError(f"line {statement.lineno} defines nothing that has a name")
+    raise ValueError(f"line {statement.lineno} defines no name")

@@ -1,4 +1,4 @@
-"""``--to torch``: programs that torch runs by itself, and weights with readable source."""
+"""``--to torch``: programs for torch, and weights with readable source."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def export_torch(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     """Write a model as torch programs, weights and source into a new folder.
 
     Returns:
-        What else to tell the user: why there is no source, where there is none.
+        Notes for the user: why there is no source, if so.
 
     Raises:
-        ModelError: if the model cannot be exported, or its logits come out different.
-        UsageError: if there is something at ``out``.
+        ModelError: if the model cannot be exported, or the export's logits differ.
+        UsageError: if ``out`` exists and is not empty.
         WriteError: if it cannot be written.
     """
     card = exportable_card(model)
@@ -58,7 +58,7 @@ def export_torch(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
 
 
 def _write_source(folder: Path, card: ModelCard) -> str | None:
-    """Write ``network.py``, or return why that cannot be."""
+    """Write ``network.py``, or return why it cannot be written."""
     ending = "\n\n\n".join([definitions(weights_reader), _LOAD])
     try:
         text = network_source(

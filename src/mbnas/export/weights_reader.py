@@ -1,7 +1,7 @@
-"""Reading safetensors with torch alone: the source of this module is in every ``network.py``.
+"""Read safetensors with only torch; every ``network.py`` contains the source of this module.
 
-A file is eight bytes with the length of a header, little-endian; the header, which is JSON; and
-the numbers of all tensors (https://github.com/huggingface/safetensors, "Format").
+A file consists of eight bytes with the length of a header, little-endian; the header, which is
+JSON; and the values of all tensors (https://github.com/huggingface/safetensors, "Format").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NUMBER_TYPES = {"F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors in a safetensors file by name. Such a file holds no code to run."""
+    """Return the tensors in a safetensors file by name. Such a file contains no code."""
     content = bytearray(Path(path).read_bytes())
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])

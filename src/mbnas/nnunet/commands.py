@@ -1,4 +1,4 @@
-"""nnU-Net's commands as processes: their folders, their logs, and their end."""
+"""Run nnU-Net's commands as processes, with their folders and logs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Place:
     """The folders in which nnU-Net works on one dataset.
 
     Attributes:
-        root: Holds all of them.
+        root: The folder that contains them.
         dataset: Name of the dataset, such as ``Dataset001_Name``.
         device: Where nnU-Net trains and predicts: ``cpu``, ``cuda`` or ``cuda:1``.
-        processes: How many it may use besides.
+        processes: How many further processes it may use.
     """
 
     root: Path
@@ -42,7 +42,7 @@ class Place:
 
     @property
     def preprocessed(self) -> Path:
-        """What nnU-Net made of them, and its plans."""
+        """nnU-Net's preprocessed data and plans."""
         return self.root / "nnUNet_preprocessed" / self.dataset
 
     @property
@@ -52,17 +52,18 @@ class Place:
 
     @property
     def training_environment(self) -> dict[str, str]:
-        """The same for a training, whose batches it makes itself where there are few processes.
+        """The environment of a training, which makes its own batches if there are few processes.
 
-        Workers would take turns with it, and nnU-Net's planner takes no 0 for them.
+        Data workers would compete with it. The setting is separate because nnU-Net's planner does
+        not accept 0 for its processes.
         """
         return self.environment | ({"nnUNet_n_proc_DA": "0"} if self.processes < 4 else {})
 
     @property
     def environment(self) -> dict[str, str]:
-        """What nnU-Net is told by the environment, all else as it is here."""
+        """The environment of nnU-Net: this process's, with nnU-Net's settings."""
         kind, _, number = self.device.partition(":")
-        told = {
+        settings = {
             "nnUNet_raw": str(self.raw.parent.absolute()),
             "nnUNet_preprocessed": str(self.preprocessed.parent.absolute()),
             "nnUNet_results": str(self.results.parent.absolute()),
@@ -70,18 +71,18 @@ class Place:
             "nnUNet_def_n_proc": str(self.processes),
         }
         if kind == "cuda" and number:
-            told["CUDA_VISIBLE_DEVICES"] = _visible(int(number))
-        return {**os.environ, **told}
+            settings["CUDA_VISIBLE_DEVICES"] = _visible(int(number))
+        return {**os.environ, **settings}
 
 
 def _visible(number: int) -> str:
-    """Return what the driver calls a GPU that torch counts among those that are visible here."""
+    """Return the driver's name of a GPU that torch numbers among the visible ones."""
     names = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
     return names[number] if number < len(names) else str(number)
 
 
 def check_installed() -> None:
-    """Return if nnU-Net is installed.
+    """Check that nnU-Net is installed.
 
     Raises:
         NNUNetError: if it is not.
@@ -91,18 +92,18 @@ def check_installed() -> None:
 
 
 def run_command(place: Place, command: str, *arguments: str, log: str) -> None:
-    """Run a command of nnU-Net to its end.
+    """Run a command of nnU-Net and wait for its end.
 
-    Whatever ends the wait, Ctrl-C too, ends the command and all its processes.
+    If the wait is interrupted, for example by Ctrl-C, the command and all its processes end.
 
     Args:
-        place: Where it works.
-        command: As on the console, such as ``nnUNetv2_train``.
-        arguments: What follows it.
-        log: Name of the file in ``ROOT/log`` that what it prints is added to.
+        place: The folders it works in.
+        command: As on the command line, such as ``nnUNetv2_train``.
+        arguments: The command's arguments.
+        log: Name of the file in ``ROOT/log`` to which its output is appended.
 
     Raises:
-        NNUNetError: if it fails; the message says where its log is.
+        NNUNetError: if the command fails; the message names its log.
     """
     path = place.root / "log" / f"{log}.txt"
     ready_folder(path.parent)
@@ -124,13 +125,13 @@ def run_command(place: Place, command: str, *arguments: str, log: str) -> None:
     if status:
         how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
         raise NNUNetError(
-            f"{command} {how}{_last_words(path)} All that it printed is in {path}. Once that is "
-            "mended, the same command goes on from here."
+            f"{command} {how}{_last_words(path)} Its output is in {path}. Correct the "
+            "cause, then repeat the same command to continue."
         )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that still runs, and whatever it has left running."""
+    """End a command that still runs, and all processes that it started."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -33,12 +33,12 @@ _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth", "checkpoint_bes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """Where nnU-Net keeps what it made of one network on one fold.
+    """The folder of nnU-Net's training of one network on one fold.
 
     Attributes:
         plans: Name of the network's plans.
         fold: Number of the fold, from 0.
-        folder: Of checkpoints, logs and validation.
+        folder: Folder of checkpoints, logs and validation.
     """
 
     plans: str
@@ -47,12 +47,12 @@ class Trained:
 
     @property
     def validation(self) -> Path:
-        """Predictions of the fold's own patients."""
+        """Predictions of the fold's validation patients."""
         return self.folder / "validation"
 
     @property
     def held_out(self) -> Path:
-        """Predictions of patients in no fold."""
+        """Predictions of held-out patients."""
         return self.folder / "held_out"
 
     @property
@@ -63,17 +63,17 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadToHead:
-    """What is compared, and on what.
+    """A head-to-head comparison of a found network with nnU-Net's own.
 
     Attributes:
-        place: Where nnU-Net works.
-        dataset: The study's; ``None`` where no images are needed any more.
-        prepared: The study's slices, which say whose each case is.
-        folds: All of the study's.
+        place: The folders that nnU-Net works in.
+        dataset: The study's dataset; ``None`` if no images are needed any more.
+        prepared: The study's slices, with the patient of each case.
+        folds: All folds of the study.
         chosen: Numbers of the folds to train on, from 0.
         genotype: The found network.
         base_channels: Channels of its level 0.
-        schedule: Of both networks.
+        schedule: Schedule of both trainings.
     """
 
     place: Place
@@ -86,14 +86,14 @@ class HeadToHead:
     schedule: Schedule
 
     def run(self, tell: Callable[[str], None], progress: ProgressCallback | None = None) -> None:
-        """Do what is not done yet: convert, plan, preprocess, train, predict.
+        """Run the remaining steps: convert, plan, preprocess, train, predict.
 
         Args:
-            tell: Told what begins.
-            progress: Told of every case converted.
+            tell: Called with a message before each step.
+            progress: Called after each converted case.
 
         Raises:
-            NNUNetError: if a command of nnU-Net fails, or the folder is of another study.
+            NNUNetError: if a command of nnU-Net fails, or the folder belongs to another study.
         """
         self._claim()
         if self.dataset is not None:
@@ -112,7 +112,7 @@ class HeadToHead:
 
     @property
     def needs_images(self) -> bool:
-        """Whether images have yet to be converted, preprocessed or predicted."""
+        """Whether images still have to be converted, preprocessed or predicted."""
         if not lacks_images(self.place.raw):
             return False
         if not self.place.raw.is_dir() or not self._is_preprocessed():
@@ -129,16 +129,16 @@ class HeadToHead:
         return plans_name(self.genotype, self.base_channels)
 
     def plans(self, name: str) -> dict[str, Any]:
-        """Return the plans of one of both networks, once they are there."""
+        """Return the plans of one of the two networks, which must exist."""
         return read_plans(self.place.preprocessed / f"{name}.json")
 
     def trained(self, name: str, fold: int) -> Trained:
-        """Return where nnU-Net keeps what it made of plans on a fold."""
+        """Return nnU-Net's training of a network on a fold, by the name of its plans."""
         kind = f"{self.schedule.trainer}__{name}__{CONFIGURATION}"
         return Trained(plans=name, fold=fold, folder=self.place.results / kind / f"fold_{fold}")
 
     def _claim(self) -> None:
-        """Write down what the place is for, or raise if it is for something else."""
+        """Record the study that the folder belongs to; raise if it belongs to another one."""
         facts = {
             "data": self.prepared.digest,
             "dataset": self.place.dataset,
@@ -149,12 +149,12 @@ class HeadToHead:
             write_text(path, json.dumps(facts, indent=1) + "\n")
         elif json.loads(path.read_bytes()) != facts:
             raise NNUNetError(
-                f"{self.place.root} holds the head to head of another study, or of this one with "
+                f"{self.place.root} holds the comparison of another study, or of this one with "
                 "other folds or data: name a new directory."
             )
 
     def _is_preprocessed(self) -> bool:
-        """Whether all cases are preprocessed: of each, nnU-Net writes the properties last."""
+        """Whether all cases are preprocessed; nnU-Net writes the properties of a case last."""
         path = self.place.preprocessed / f"{OWN_PLANS}.json"
         if not path.exists():
             return False
@@ -177,22 +177,22 @@ class HeadToHead:
         )
 
     def _train(self, training: Trained, tell: Callable[[str], None]) -> None:
-        """Train a network on a fold and predict, as far as that is not done."""
+        """Train a network on a fold and predict with it, unless that is done."""
         name, fold = training.plans, training.fold
         log = f"{self.schedule.trainer}__{name}__fold_{fold}"
         common = ("-tr", self.schedule.trainer, "-p", name, "-device", self._kind)
         if not training.is_validated:
             tell(f"nnU-Net trains {name} on fold {fold}, {self.schedule.epochs} epochs.")
             where = (self.place.dataset, CONFIGURATION, str(fold))
-            begun = any((training.folder / each).exists() for each in _CHECKPOINTS)
+            has_checkpoint = any((training.folder / each).exists() for each in _CHECKPOINTS)
             try:
-                more = ["--c"] if begun else []
+                more = ["--c"] if has_checkpoint else []
                 run_command(self.place, "nnUNetv2_train", *where, *common, *more, log=log)
             except NNUNetError as error:
-                if not begun:
+                if not has_checkpoint:
                     raise
                 raise NNUNetError(
-                    f"{error} It went on from a checkpoint: should that be damaged, remove "
+                    f"{error} It continued from a checkpoint: if that is damaged, remove "
                     f"{training.folder}."
                 ) from error
         if (self.place.raw / "imagesTs").is_dir() and not training.held_out.is_dir():

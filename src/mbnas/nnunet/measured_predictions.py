@@ -1,7 +1,7 @@
-"""What nnU-Net's predictions are worth, in the form of a study's own trainings.
+"""The metrics of nnU-Net's predictions, as records of trainings.
 
 Predictions are read from the label files that nnU-Net wrote and measured against the study's
-references, on the grid of each case's file, as a study measures its own networks.
+references, on the grid of each case's file, like those of a study's own networks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _EPOCH_TIME = re.compile(r"Epoch time: ([0-9.]+) s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One label file, and what it is measured against.
+    """One predicted label file, and its reference.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         slices: Folder of the study's prepared slices.
-        number: Which of their volumes it shows.
+        number: Number of the volume that it shows.
         volume: That volume.
         num_classes: Background included.
     """
@@ -53,15 +53,15 @@ class Prediction:
 def measured_trainings(
     run: HeadToHead, trainings: Mapping[Trained, str], progress: ProgressCallback | None = None
 ) -> tuple[TrainingRecord, ...]:
-    """Return what nnU-Net made of networks on folds, as records of trainings, in order.
+    """Return nnU-Net's trainings as records, in order.
 
     Args:
-        run: Where they were trained, and on what.
-        trainings: Finished ones, with the digest of each one's network.
-        progress: Told of every file measured.
+        run: The head-to-head comparison that they belong to.
+        trainings: Finished trainings, with the digests of their networks.
+        progress: Called after each measured file.
 
     Raises:
-        NNUNetError: if a prediction is on another grid than its case.
+        NNUNetError: if the grids of a prediction and its case differ.
         DatasetError: if one cannot be read.
     """
     predictions = {training: _predictions(run, training) for training in trainings}
@@ -95,16 +95,16 @@ def _record(
         error="No validation patient has any class." if dice is None else None,
         wall_s=sum(map(_epochs_s, logs)),
         worker=run.place.device,
-        started_at=_begun(logs),
+        started_at=_started_at(logs),
         volumes=volumes,
     )
 
 
 def measure_file(prediction: Prediction) -> VolumeRecord:
-    """Return how good a predicted label file is.
+    """Return the metrics of a predicted label file.
 
     Raises:
-        NNUNetError: if it is on another grid than its case.
+        NNUNetError: if its grid differs from that of its case.
         DatasetError: if it cannot be read.
     """
     volume = prediction.volume
@@ -128,7 +128,7 @@ def measure_file(prediction: Prediction) -> VolumeRecord:
 
 
 def _predictions(run: HeadToHead, training: Trained) -> list[Prediction]:
-    """Return the files of a fold's validation patients and of those in no fold."""
+    """Return the files of a fold's validation patients and of held-out patients."""
     prepared: PreparedSlices = run.prepared
     validation = run.folds[training.fold].validation
     return [
@@ -146,7 +146,7 @@ def _predictions(run: HeadToHead, training: Trained) -> list[Prediction]:
 
 
 def _mean_dice(volumes: list[VolumeRecord]) -> float | None:
-    """Return the mean over patients, then over classes, of what is defined."""
+    """Return the mean of the defined values over patients, then over classes."""
     by_class: dict[int, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     for volume in volumes:
         for k, of_class in enumerate(volume.measures):
@@ -159,10 +159,10 @@ def _mean_dice(volumes: list[VolumeRecord]) -> float | None:
 
 
 def _epochs_s(log: Path) -> float:
-    """Return how long the epochs took that one of nnU-Net's logs tells of, in seconds."""
+    """Return the total duration of the epochs in one of nnU-Net's logs, in seconds."""
     return sum(map(float, _EPOCH_TIME.findall(log.read_text(encoding="utf-8", errors="replace"))))
 
 
-def _begun(logs: list[Path]) -> str:
+def _started_at(logs: list[Path]) -> str:
     moment = datetime.fromtimestamp(logs[0].stat().st_mtime, UTC) if logs else datetime.now(UTC)
     return moment.isoformat(timespec="seconds")

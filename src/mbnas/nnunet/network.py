@@ -1,8 +1,8 @@
-"""A genotype as nnU-Net builds its networks: from plans, with deep supervision on or off.
+"""The network of a genotype as nnU-Net builds it from plans, with optional deep supervision.
 
-nnU-Net locates :class:`NNUNetNetwork` by its import path in a plans file, calls it with
-``input_channels``, ``num_classes``, ``deep_supervision`` and what the plans hold, and
-switches deep supervision by ``network.decoder.deep_supervision``. Weights have the same
+nnU-Net finds :class:`NNUNetNetwork` by its import path in a plans file and calls it with
+``input_channels``, ``num_classes``, ``deep_supervision`` and the arguments in the plans. It
+switches deep supervision by ``network.decoder.deep_supervision``; weights have the same
 names with and without it.
 
 Shape suffixes: B batch, C channels, H height, W width.
@@ -22,23 +22,22 @@ from mbnas.network.operations.padding import pad_to_multiple
 from mbnas.space.genotype import Genotype
 
 CLASS_NAME = "mbnas.nnunet.network.NNUNetNetwork"
-"""Where nnU-Net finds the class."""
+"""Import path of the class, as in plans."""
 
 
 class SupervisedResolutions(nn.Module):
-    """Logits at lower resolutions: a 1×1 convolution on the last cell of each.
+    """Logits at lower resolutions: a 1×1 convolution on the last cell of each resolution.
 
-    The last cell is the one of the expanding path where there is one. A resolution that no cell
-    has takes the cell of the nearest that some cell has, the finer of two, and its logits are
-    resampled.
+    That cell is in the expanding path if there is one. For a resolution without cells, the cell
+    of the nearest resolution is used, the finer of two, and its logits are resampled.
 
     Args:
-        genotype: Whose cells they are.
+        genotype: The genotype of the cells.
         num_classes: Channels of the logits.
         base_channels: Channels at level 0.
-        strides: Of each stage of the plans, as (height, width); the first is of the input itself,
-            and the last is not supervised, as in nnU-Net.
-        deep_supervision: Whether the network gives these logits too.
+        strides: Strides of each stage of the plans, as (height, width). The first is that of the
+            input; the last is not supervised, as in nnU-Net.
+        deep_supervision: Whether the network returns these logits too.
     """
 
     def __init__(
@@ -72,15 +71,15 @@ class SupervisedResolutions(nn.Module):
         """Return logits at every lower resolution, the highest first.
 
         Args:
-            outputs: Of all cells.
-            height: Of the image before padding, in pixels.
-            width: Likewise.
+            outputs: Outputs of all cells.
+            height: Height of the image before padding, in pixels.
+            width: Width of the image before padding, in pixels.
         """
         made = []
         for head, source, level, (down, across) in zip(
             self.heads, self.sources, self.levels, self.divisors, strict=True
         ):
-            # rounded as nnU-Net rounds when it scales the reference down
+            # rounded as in nnU-Net's downscaling of references
             size = (round(height * (1 / down)), round(width * (1 / across)))
             logits = head(outputs[source])[
                 ..., : math.ceil(height / 2**level), : math.ceil(width / 2**level)
@@ -94,21 +93,21 @@ class SupervisedResolutions(nn.Module):
 
 
 class NNUNetNetwork(nn.Module):
-    """The network of a genotype under nnU-Net's own calling convention.
+    """The network of a genotype with nnU-Net's calling convention.
 
     Args:
         input_channels: Channels of the images.
         num_classes: Channels of the logits.
-        deep_supervision: Whether a list of logits is given, the highest resolution first, rather
-            than the highest alone.
+        deep_supervision: Whether the output is a list of logits, the highest resolution first,
+            rather than only those of the highest.
         genotype: The genotype's text.
         base_channels: Channels at level 0.
-        strides: Of each stage, as in the plans of nnU-Net's own network: they say which
-            resolutions are supervised, all but the last.
+        strides: Strides of each stage, as in the plans of nnU-Net's own network. All resolutions
+            except the last are supervised.
 
     Raises:
-        GenotypeError: if the text is no genotype.
-        ConfigurationError: if a number is below 1 or a block cannot have its width.
+        GenotypeError: if the text is not a genotype.
+        ConfigurationError: if a number is below 1 or a block does not support its width.
     """
 
     def __init__(
@@ -137,7 +136,7 @@ class NNUNetNetwork(nn.Module):
     def forward(
         self, images_BCHW: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch classes height width"] | list[Tensor]:
-        """Return logits at the images' size, in a list with those of lower resolutions if asked.
+        """Return logits at the images' size, in a list with lower resolutions if supervised there.
 
         Args:
             images_BCHW: Images of any height and width.
@@ -152,7 +151,7 @@ class NNUNetNetwork(nn.Module):
 
 
 def _last_at(levels: Sequence[int], wanted: float) -> int:
-    """Return the number, from 0, of the last node at the level nearest to one, the finer of two.
+    """Return the index of the last node at the level nearest to ``wanted``, the finer of two.
 
     >>> _last_at([0, 1, 2, 1, 0], 1.0), _last_at([0, 1, 2, 1, 0], 4.0)
     (3, 2)

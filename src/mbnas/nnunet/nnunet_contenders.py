@@ -1,4 +1,4 @@
-"""Both networks of a head to head as a comparison takes them."""
+"""Both networks of a head-to-head comparison, as contenders."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ OWN_NAME = "nnU-Net 2D"
 def contenders(
     run: HeadToHead, *, found_name: str, slice_size: int, progress: ProgressCallback | None = None
 ) -> tuple[Contender, Contender]:
-    """Return the found network and nnU-Net's own, measured.
+    """Return the found network and nnU-Net's own, with their metrics and costs.
 
     Args:
-        run: Finished.
-        found_name: What to call the found network.
-        slice_size: Side of the input that costs are told for, as :func:`cost_size` gives it.
-        progress: Told of every file measured.
+        run: The finished head-to-head comparison.
+        found_name: Title of the found network.
+        slice_size: Side of the input for costs, from :func:`cost_size`.
+        progress: Called after each measured file.
 
     Raises:
-        NNUNetError: if a prediction is on another grid than its case.
+        NNUNetError: if the grids of a prediction and its case differ.
         DatasetError: if one cannot be read.
     """
     own, found = run.plans(OWN_PLANS), run.plans(run.found_plans)
@@ -45,12 +45,12 @@ def contenders(
 
 
 def cost_size(run: HeadToHead, slice_size: int) -> int:
-    """Return the side for which costs are told: the study's, or the next that both take."""
+    """Return the side of the input for costs: the study's, or the next that both networks take."""
     return common_size(run.plans(OWN_PLANS), slice_size)
 
 
 def own_architecture(own: Plans) -> OwnNetwork:
-    """Return what names nnU-Net's own network: its class, and a hash of what it is called with."""
+    """Return nnU-Net's own network as a value: its class, and a hash of its arguments."""
     architecture = own["configurations"][CONFIGURATION]["architecture"]
     module, _, attribute = architecture["network_class_name"].rpartition(".")
     text = json.dumps(architecture, sort_keys=True)

@@ -1,4 +1,4 @@
-"""What networks cost as nnU-Net builds them: parameters, multiply-accumulates, latency."""
+"""Costs of networks as nnU-Net builds them: parameters, multiply-accumulates, latency."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mbnas.nnunet.plans import CONFIGURATION, Plans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What a network costs, predicting without deep supervision.
+    """The costs of a network that predicts without deep supervision.
 
     Attributes:
-        parameters: All of them, those of lower resolutions' logits included.
+        parameters: Number of parameters, including those of logits at lower resolutions.
         macs: Multiply-accumulates for one square slice.
-        macs_32: Likewise for 32×32 pixels; ``None`` where the network takes no such input.
-        latency_ms: Of one slice, in float32, by the fastest of several batches.
+        macs_32: The same for 32×32 pixels; ``None`` if the network cannot take that size.
+        latency_ms: Milliseconds for one slice, in float32, from the fastest of several groups.
     """
 
     parameters: int
@@ -40,28 +40,28 @@ def build_from_plans(plans: Plans, interface: Interface) -> nn.Module:
         architecture["_kw_requires_import"],
         interface.in_channels,
         interface.num_classes,
-        allow_init=False,  # the meta device has no values to draw
+        allow_init=False,  # the meta device has no values to initialise
         deep_supervision=False,
     )
     return network
 
 
 def common_size(plans: Plans, size: int) -> int:
-    """Return the least side that is no smaller than ``size`` and that nnU-Net's network takes.
+    """Return the smallest side of at least ``size`` that nnU-Net's network can take.
 
-    It halves its input so often, and needs two pixels at its lowest resolution.
+    It must be divisible by the strides, with two pixels or more at the lowest resolution.
     """
     multiple = size_multiple(plans)
     return max(2, -(-size // multiple)) * multiple
 
 
 def costs_of(plans: Plans, interface: Interface, *, also_32: bool, device: str) -> Costs:
-    """Return what the network of some plans costs.
+    """Return the costs of the network in some plans.
 
     Args:
-        plans: With the network.
+        plans: The plans with the network.
         interface: What the network fits; the size as :func:`common_size` gives it.
-        also_32: Whether all networks that are compared take 32×32 pixels.
+        also_32: Whether all compared networks can take 32×32 pixels.
         device: Where latency is measured, as torch names it.
     """
 
@@ -79,6 +79,6 @@ def costs_of(plans: Plans, interface: Interface, *, also_32: bool, device: str) 
 
 
 def size_multiple(plans: Plans) -> int:
-    """Return what the sides of an input must be multiples of."""
+    """Return the number that the sides of an input must be multiples of."""
     strides = plans["configurations"][CONFIGURATION]["architecture"]["arch_kwargs"]["strides"]
     return math.lcm(*(math.prod(side) for side in zip(*strides, strict=True)))

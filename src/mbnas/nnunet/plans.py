@@ -1,8 +1,7 @@
-"""A plans file with which nnU-Net trains a genotype in place of its own network.
+"""A plans file with which nnU-Net trains a genotype instead of its own network.
 
-It is a copy of the dataset's own plans, with their 2D configuration alone and the genotype as
-its architecture. Everything else, the preprocessed data included, is what nnU-Net made of the
-dataset, so nothing is preprocessed anew.
+It is a copy of the dataset's plans, with only the 2D configuration and the genotype as its
+architecture. Everything else stays as nnU-Net planned it, so preprocessed data are reused.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ OWN_PLANS = "nnUNetPlans"
 
 
 def plans_name(genotype: Genotype, base_channels: int, own: str = OWN_PLANS) -> str:
-    """Return what the plans of a genotype are called, which tells its digest and its width.
+    """Return the name of a genotype's plans, with its digest and its width.
 
     >>> plans_name(Genotype.parse("0vgg3"), 32)
     'nnUNetPlans_mbnas_1112f7cc_base32'
@@ -35,9 +34,9 @@ def plans_name(genotype: Genotype, base_channels: int, own: str = OWN_PLANS) -> 
 
 
 def plans_of(genotype: Genotype, base_channels: int, own: Plans) -> dict[str, Any]:
-    """Return plans that train a genotype as ``own`` train nnU-Net's 2D network.
+    """Return plans that train a genotype like ``own`` trains nnU-Net's 2D network.
 
-    It is supervised at the resolutions of nnU-Net's network that it has itself.
+    Deep supervision uses those resolutions of nnU-Net's network that the genotype has too.
 
     Args:
         genotype: The network.
@@ -53,7 +52,7 @@ def plans_of(genotype: Genotype, base_channels: int, own: Plans) -> dict[str, An
         name = own["plans_name"]
     except (KeyError, TypeError) as error:
         raise NNUNetError(
-            f"These are no plans of nnU-Net 2.8 with a configuration {CONFIGURATION} (no {error}): "
+            f"These are not plans of nnU-Net 2.8 with configuration {CONFIGURATION} (no {error}): "
             f"plan the dataset with nnUNetv2_plan_and_preprocess -c {CONFIGURATION}."
         ) from error
     configuration["architecture"] = {
@@ -75,7 +74,7 @@ def plans_of(genotype: Genotype, base_channels: int, own: Plans) -> dict[str, An
 def export_nnunet(
     genotype: Genotype, *, base_channels: int, dataset: Path, own: str = OWN_PLANS
 ) -> Path:
-    """Write a genotype's plans beside the plans of a dataset; return their file.
+    """Write a genotype's plans next to the plans of a dataset; return their file.
 
     Args:
         genotype: The network.
@@ -96,7 +95,7 @@ def export_nnunet(
 
 
 def preprocessed_folder(dataset: Path) -> Path:
-    """Return the folder of a dataset's preprocessed data, named in full or as nnU-Net names it.
+    """Return the folder of a dataset's preprocessed data, from its path or nnU-Net's name.
 
     Raises:
         NNUNetError: if there is no such folder.
@@ -119,20 +118,20 @@ def preprocessed_folder(dataset: Path) -> Path:
 
 
 def read_plans(path: Path) -> dict[str, Any]:
-    """Return the plans that a file holds.
+    """Return the plans in a file.
 
     Raises:
-        NNUNetError: if it is absent or holds none.
+        NNUNetError: if it is absent or contains no plans.
     """
     try:
         plans = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise NNUNetError(
             f"{path} does not exist: plan the dataset with nnUNetv2_plan_and_preprocess -d ID -c "
-            f"{CONFIGURATION}, or name the plans that there are."
+            f"{CONFIGURATION}, or name other plans."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise NNUNetError(f"{path} holds no plans ({error}). Plan the dataset again.") from error
     if not isinstance(plans, dict):
-        raise NNUNetError(f"{path} holds no plans but a list or a word. Plan the dataset again.")
+        raise NNUNetError(f"{path} holds no JSON object. Plan the dataset again.")
     return plans

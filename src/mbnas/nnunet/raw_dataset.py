@@ -1,10 +1,10 @@
 """A study's volumes in nnU-Net's raw layout, and its folds as nnU-Net's splits.
 
-Cases are those that take part in the study, by their names. Labels are the study's own
-references as class indices, in files of our making; an image file is linked to where it can
-be taken as it is, and split into one file a channel where it holds several.
+The cases are those of the study, with the same names. Labels are the study's references as class
+indices, in new files. Image files are linked if nnU-Net can use them unchanged; a file with several
+channels is split into one file per channel.
 
-Patients in no fold lie apart, in ``imagesTs`` and ``labelsTs``.
+Held-out patients are in ``imagesTs`` and ``labelsTs``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mbnas.machine.folders import making_folder
 from mbnas.machine.processes import ProgressCallback
 
 ENDING = ".nii.gz"
-_SPECIAL = ("background", "ignore")  # labels that nnU-Net gives a meaning of its own
+_SPECIAL = ("background", "ignore")  # labels with a special meaning in nnU-Net
 
 
 def write_raw(
@@ -37,14 +37,14 @@ def write_raw(
     folder: Path,
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Write a study's volumes into a new folder in nnU-Net's raw layout, whole or not at all.
+    """Write a study's volumes into a new folder in nnU-Net's raw layout, atomically.
 
     Args:
-        dataset: Whose files the study was begun with.
-        prepared: The study's slices: which cases take part, and their references.
-        folder: Such as ``nnUNet_raw/Dataset001_Name``. If it exists, links to images that were
-            moved are made again, and nothing else.
-        progress: Told of every case done.
+        dataset: The study's dataset.
+        prepared: The study's slices, with its cases and their references.
+        folder: Such as ``nnUNet_raw/Dataset001_Name``. If it exists, only links to images that
+            were moved are made again.
+        progress: Called after each case.
 
     Raises:
         StudyError: if a case of the study is gone from the dataset, or its grid changed.
@@ -52,7 +52,6 @@ def write_raw(
         WriteError: if the folder cannot be made.
     """
     cases = {case.name: case for case in dataset.cases}
-    report = progress or (lambda done, total: None)
     with making_folder(folder) as aside:
         if aside is None:
             _relink(cases, folder)
@@ -60,20 +59,20 @@ def write_raw(
         for number, volume in enumerate(prepared.volumes):
             if volume.case not in cases:
                 raise StudyError(
-                    f"Case {volume.case} of the study is not in {dataset.root} any more. "
-                    "Restore it."
+                    f"Case {volume.case} of the study is no longer in {dataset.root}. Restore it."
                 )
             part = "Ts" if volume.held_out else "Tr"
-            _write_images(cases[volume.case], volume, _made(aside / f"images{part}"))
-            label = _made(aside / f"labels{part}") / f"{volume.case}{ENDING}"
+            _write_images(cases[volume.case], volume, _folder(aside / f"images{part}"))
+            label = _folder(aside / f"labels{part}") / f"{volume.case}{ENDING}"
             write_label(label, prepared.reference(number), volume.geometry)
-            report(number + 1, len(prepared.volumes))
+            if progress is not None:
+                progress(number + 1, len(prepared.volumes))
         text = json.dumps(_description(prepared), indent=2)
         write_text(aside / "dataset.json", text + "\n")
 
 
 def splits(folds: Sequence[Fold], prepared: PreparedSlices) -> list[dict[str, list[str]]]:
-    """Return what ``splits_final.json`` holds: the cases of each fold's patients."""
+    """Return the content of ``splits_final.json``: the cases of each fold's patients."""
 
     def cases(patients: Sequence[str]) -> list[str]:
         return [volume.case for volume in prepared.volumes if volume.patient in patients]
@@ -82,7 +81,7 @@ def splits(folds: Sequence[Fold], prepared: PreparedSlices) -> list[dict[str, li
 
 
 def dataset_name(name: str) -> str:
-    """Return what nnU-Net calls a dataset in a folder of its own.
+    """Return nnU-Net's name of a dataset.
 
     >>> dataset_name("Task04_Hippocampus"), dataset_name("—")
     ('Dataset001_Task04_Hippocampus', 'Dataset001_Study')
@@ -115,23 +114,23 @@ def _write_images(case: Case, volume: PreparedVolume, folder: Path) -> None:
 
 
 def lacks_images(folder: Path) -> bool:
-    """Say whether a folder in nnU-Net's raw layout is absent or links to images that are gone."""
-    return not folder.is_dir() or any(map(_leads_nowhere, folder.glob("images*/*")))
+    """Return whether a folder in nnU-Net's raw layout is absent or has broken image links."""
+    return not folder.is_dir() or any(map(_is_broken_link, folder.glob("images*/*")))
 
 
-def _leads_nowhere(path: Path) -> bool:
+def _is_broken_link(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
 def _relink(cases: Mapping[str, Case], folder: Path) -> None:
-    """Make links that lead nowhere lead to the images of the cases, wherever these are now."""
+    """Replace broken links by links to the current images of the cases."""
     links = {
         _image(Path(), case, channel).name: path
         for case in cases.values()
         for channel, path in enumerate(case.images)
     }
     for link in folder.glob("images*/*"):
-        if _leads_nowhere(link) and link.name in links:
+        if _is_broken_link(link) and link.name in links:
             link.unlink()
             link.symlink_to(links[link.name].resolve())
 
@@ -140,13 +139,13 @@ def _image(folder: Path, case: Case, channel: int) -> Path:
     return folder / f"{case.name}_{channel:04d}{ENDING}"
 
 
-def _made(folder: Path) -> Path:
+def _folder(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def _description(prepared: PreparedSlices) -> dict[str, Any]:
-    """Return what ``dataset.json`` says; volumes are turned to RAS+ as in the study."""
+    """Return the content of ``dataset.json``; volumes are reoriented to RAS+ as in the study."""
     return {
         "channel_names": {str(number): name for number, name in enumerate(prepared.channels)},
         "labels": _labels(prepared.classes),
@@ -157,7 +156,7 @@ def _description(prepared: PreparedSlices) -> dict[str, Any]:
 
 
 def _labels(classes: Sequence[LabelClass]) -> dict[str, int]:
-    """Return class indices by names that differ from one another and from nnU-Net's own."""
+    """Return class indices by unique names that have no special meaning in nnU-Net."""
     names = [each.name for each in classes]
     return {"background": 0} | {
         name if names.count(name) == 1 and name.lower() not in _SPECIAL else f"class {index}": index

@@ -1,8 +1,8 @@
-"""How long nnU-Net trains, and the trainer that does: nnU-Net's own where it has one.
+"""The length of nnU-Net's trainings, and the class of its trainer.
 
-nnU-Net tells a trainer's length by the name of its class, and keeps results of different
-trainers apart. Lengths that it has no class for are classes of ours, named alike, which it
-finds by ``nnUNet_extTrainer``.
+In nnU-Net, the length of a training is in the name of the trainer's class, and results of different
+trainers are kept apart. For lengths without a class in nnU-Net, mbnas has classes with similar
+names, which nnU-Net finds through ``nnUNet_extTrainer``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Schedule:
 
     Attributes:
         epochs: Number of epochs; nnU-Net's default is 1000.
-        iterations: Of an epoch; nnU-Net's default is 250.
+        iterations: Iterations of an epoch; nnU-Net's default is 250.
 
     Raises:
-        UsageError: if one is below 1.
+        UsageError: if a number is below 1.
     """
 
     epochs: int = 1000
@@ -59,12 +59,12 @@ class Schedule:
 
     @property
     def validation_iterations(self) -> int:
-        """Batches that validate an epoch: a fifth of those that train, as in nnU-Net."""
+        """Validation batches of an epoch: a fifth of the training batches, as in nnU-Net."""
         return max(1, self.iterations // 5)
 
     @classmethod
     def of_trainer(cls, name: str) -> Schedule | None:
-        """Return the schedule that a class of ours is named after, or ``None`` for other names.
+        """Return the schedule in the name of an mbnas class, or ``None`` for other names.
 
         >>> Schedule.of_trainer("nnUNetTrainer_3epochs_10iterations")
         Schedule(epochs=3, iterations=10)

@@ -1,7 +1,7 @@
-"""nnU-Net's trainer at any length: for ``nnUNet_extTrainer``, which names this file's folder.
+"""nnU-Net's trainer with any schedule; ``nnUNet_extTrainer`` names the folder of this file.
 
-A class is made when it is asked for: ``nnUNetTrainer_3epochs_10iterations`` trains for three
-epochs of ten iterations and is otherwise nnU-Net's own trainer.
+Classes are created on access: ``nnUNetTrainer_3epochs_10iterations`` trains for three epochs of ten
+iterations and is otherwise nnU-Net's trainer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> type:
 def trainer_class(name: str, schedule: Schedule) -> type:
     """Return nnU-Net's trainer under another name and with another schedule."""
 
-    # nnU-Net looks at the names of these parameters, so they are its own.
+    # nnU-Net inspects the names of these parameters, so they are the same as in its class.
     def __init__(  # noqa: N807
         self: Any,
         plans: dict[str, Any],
