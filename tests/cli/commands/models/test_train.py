@@ -69,8 +69,8 @@ def test_the_same_command_trains_nothing_again(study, capsys):
     capsys.readouterr()
     assert train(study, *options[:-1], "--set", "training.batch_size=3") == 1
     error = capsys.readouterr().err
-    assert "training.batch_size: 8 there, 3 asked for" in error
-    assert "all_patients: True there, False asked for" in error
+    assert "training.batch_size: 8 in the folder, 3 asked for" in error
+    assert "all_patients: True in the folder, False asked for" in error
     assert "--name" in error
 
 
