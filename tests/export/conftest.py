@@ -26,7 +26,13 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="session", params=NETWORKS.values(), ids=list(NETWORKS))
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(network, id=name, marks=() if name == "ends at level 1" else pytest.mark.slow)
+        for name, network in NETWORKS.items()
+    ],
+)
 def trained(request, tmp_path_factory):
     """A model's folder and card: two channels, two classes, the second with two members."""
     folder = tmp_path_factory.mktemp("models") / "model"

@@ -93,7 +93,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_mbnas_predicts_with_it_where_there_is_no_torch(exported, tmp_path):
     folder, _, out, _ = exported
     image = tmp_path / "image.nii.gz"

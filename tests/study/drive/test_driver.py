@@ -363,6 +363,7 @@ def test_the_searcher_receives_a_lower_score_for_a_dropped_network(path):
         assert scores[each.genotype] < scores[each.incumbent]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searcher", [local_search, random_search, bilevel])
 @settings(max_examples=8)
 @given(
@@ -370,7 +371,6 @@ def test_the_searcher_receives_a_lower_score_for_a_dropped_network(path):
     slots=st.integers(1, 40),
     lives=st.lists(st.integers(0, 60), max_size=3),
 )
-@pytest.mark.slow
 def test_racing_gives_the_same_ledger_for_any_workers_order_and_cuts(searcher, seed, slots, lives):
     with TemporaryDirectory(dir=IN_MEMORY) as directory:
         alone, many = Path(directory, "alone"), Path(directory, "many")
