@@ -134,9 +134,9 @@ def test_no_more_is_decompressed_than_the_header_announces(tmp_path, monkeypatch
     bomb = tmp_path / "bomb.nii.gz"
     bomb.write_bytes(gzip.compress(nifti() + bytes(2**24)))
     unpacked = []
-    fill = opening._Unpacked.readinto
+    fill = opening._GzipReader.readinto
     monkeypatch.setattr(
-        opening._Unpacked,
+        opening._GzipReader,
         "readinto",
         lambda file, buffer: unpacked.append(fill(file, buffer)) or unpacked[-1],
     )
