@@ -109,7 +109,7 @@ def test_a_folder_that_is_there_is_left_alone(small, raw):
     assert not (raw / "labelsTr/case_a.nii.gz").exists()
 
 
-def test_a_case_that_is_gone_is_told_and_nothing_is_left(small, tmp_path):
+def test_a_missing_case_is_an_error_and_nothing_is_written(small, tmp_path):
     dataset, prepared = small
     fewer = type(dataset)(
         root=dataset.root,
@@ -119,7 +119,7 @@ def test_a_case_that_is_gone_is_told_and_nothing_is_left(small, tmp_path):
         classes=dataset.classes,
         cases=dataset.cases[1:],
     )
-    with pytest.raises(StudyError, match="case_a of the study is not in"):
+    with pytest.raises(StudyError, match="case_a of the study is no longer in"):
         write_raw(fewer, prepared, tmp_path / "made/raw")
     assert not (tmp_path / "made").exists()
 

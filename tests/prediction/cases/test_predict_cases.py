@@ -243,7 +243,7 @@ def test_memory_that_runs_out_in_reading_is_that_cases_error(folder, monkeypatch
         ((2.0, 1.9, 1.9), ["its coarsest axis is left-right, and the model cuts across inferior"]),
     ],
 )
-def test_images_unlike_those_of_training_are_told_of(spacing_mm, words):
+def test_images_unlike_those_of_training_give_warnings(spacing_mm, words):
     found = image_warnings(card_of(), Geometry.canonical((40, 40, 40), spacing_mm))
     assert len(found) == len(words)
     assert all(word in concern for word, concern in zip(words, found, strict=True))
