@@ -330,9 +330,7 @@ def test_missing_and_additional_channels_are_listed(two):
 
 def test_absolute_paths_elsewhere_are_refused(msd, tmp_path):
     relisted(msd, *[lambda path: str(Path("/data") / path)] * 2)
-    with pytest.raises(
-        DatasetError, match=r"'/data/labelsTr/case_11\.nii\.gz', which is outside"
-    ):
+    with pytest.raises(DatasetError, match=r"'/data/labelsTr/case_11\.nii\.gz', which is outside"):
         read_dataset(msd)
 
 
