@@ -66,7 +66,7 @@ def main() -> None:
         "machine": machine("cpu", arguments.threads),
         "headlines": [
             {
-                "what": f"final measures, {row['what']}: MONAI's time / mbnas's",
+                "what": f"final metrics, {row['what']}: MONAI's time / mbnas's",
                 "value": row["ratio"],
             }
             for row in final
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def of_volume(name: str, rounds: int) -> dict[str, Any]:
-    """Return how long both take for the final measures of one volume, and how far they differ."""
+    """Return how long both take for the final metrics of one volume, and how far they differ."""
     grid = GRIDS[name]
     _, reference_XYZ = volume_on(grid, seed=0)
     prediction_XYZ = segmented(reference_XYZ, seed=1)
@@ -104,7 +104,7 @@ def of_volume(name: str, rounds: int) -> dict[str, Any]:
 
 
 def ours(prediction_XYZ: np.ndarray, reference_XYZ: np.ndarray, spacing_mm: Any) -> Values:
-    """Return the final measures as mbnas takes them."""
+    """Return the final metrics as mbnas takes them."""
     measures = measure(
         prediction_XYZ,
         reference_XYZ,
@@ -116,7 +116,7 @@ def ours(prediction_XYZ: np.ndarray, reference_XYZ: np.ndarray, spacing_mm: Any)
 
 
 def monais(prediction_XYZ: np.ndarray, reference_XYZ: np.ndarray, spacing_mm: Any) -> Values:
-    """Return the final measures by MONAI's functions, called as its documentation does."""
+    """Return the final metrics by MONAI's functions, called as its documentation does."""
     both = [
         one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], NUM_CLASSES)
         for labels in (prediction_XYZ, reference_XYZ)
@@ -186,7 +186,7 @@ def compared(title: str, arms: Mapping[str, Callable[[], Values]], rounds: int) 
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return the results as a page: time, ratio and agreement of final measures and of counts."""
+    """Return the results as a page: time, ratio and agreement of final metrics and of counts."""
     lines = [
         "# Measuring: mbnas and MONAI",
         "",
