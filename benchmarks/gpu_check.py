@@ -124,6 +124,7 @@ class Check:
     def tests(self) -> Stage:
         """Run the tests marked ``gpu``."""
         options = ("-m", "gpu", "-v", "--tb=short", "-p", "no:cacheprovider")
+        options += ("--continue-on-collection-errors",)
         command = [sys.executable, "-m", "pytest", *options, *gpu_test_files()]
         stage = self._run("tests", command)
         # Every outcome is printed as it is known, so a run that is stopped still counts.
