@@ -23,8 +23,8 @@ from studies import Settings, held_study, patients
 
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import worker_pool_of
 from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import TrainingRecord
 

@@ -27,8 +27,8 @@ from measuring import machine
 from studies import Settings, held_study, patients
 
 from mbnas.space.genotype import unet_genotype
-from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import worker_pool_of
 from mbnas.training.device.device_setup import resolve_device
 from mbnas.training.protocol import Fusion
 from mbnas.training.run_training import run_training

@@ -25,9 +25,9 @@ from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 from mbnas.study.drive.driver import SearchProgress, drive
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.rows import training_values
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import Protocol
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 

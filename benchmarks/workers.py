@@ -24,8 +24,8 @@ from studies import Settings, held_study, patients
 
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
 from mbnas.training.task import TrainingTask
 
 

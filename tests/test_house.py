@@ -42,7 +42,7 @@ def test_every_module_has_a_docstring(module):
 
 # The tree
 
-MAX_MODULES = 15
+MAX_MODULES = 13
 """Modules of a folder, except that each command has one."""
 
 LEDGER = Path("study/ledger/ledger.py")

@@ -23,9 +23,9 @@ from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.search_counts import has_invalid_rows
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
 from mbnas.study.resolve_study import resolve

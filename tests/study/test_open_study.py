@@ -18,10 +18,10 @@ from mbnas.study import dataset_source as source
 from mbnas.study.directory import Study
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.contenders import read_contenders
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve

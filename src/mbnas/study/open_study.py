@@ -24,8 +24,8 @@ from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.drive.training_tasks import memory_prediction
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.protocol import Protocol
 

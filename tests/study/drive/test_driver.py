@@ -23,8 +23,8 @@ from mbnas.search.random_search import random_search
 from mbnas.space.search_space import Space
 from mbnas.study.drive.driver import drive
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import CrossValidationSettings, Protocol
 from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import InlineExecutor

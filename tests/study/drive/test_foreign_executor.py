@@ -5,7 +5,7 @@ import pytest
 from mbnas.data.phantom import write_phantom
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.resolve_study import resolve
 
 SETTINGS = {

@@ -10,8 +10,8 @@ from mbnas.errors import OutOfMemory, WorkerDied
 from mbnas.network.architecture import parse_architecture
 from mbnas.space.genotype import Genotype
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.drive.worker_pool import WorkerPool, demand_of
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool, demand_of
 from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
 from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import InlineExecutor

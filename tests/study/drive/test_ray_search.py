@@ -17,8 +17,8 @@ from mbnas.data.phantom import write_phantom
 from mbnas.errors import StudyError, WorkerDied
 from mbnas.study import begin_or_resume
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.slices_on_ray import TrainingsOnRay
-from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.pool.slices_on_ray import TrainingsOnRay
+from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.resolve_study import resolve
 from mbnas.training.run_training import run_training
 from mbnas.workers.ray.cluster import connected

@@ -11,9 +11,9 @@ from mbnas.data.phantom import write_phantom
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger_file import LedgerFile
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining import found_networks as comparison

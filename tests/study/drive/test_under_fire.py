@@ -21,9 +21,9 @@ from mbnas.space.search_space import Space
 from mbnas.study.drive import dispatcher
 from mbnas.study.drive.driver import drive
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger import ledger
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import CrossValidationSettings, Protocol
 from mbnas.training.training_record import EpochRecord, TrainingRecord
 from mbnas.workers.executors import InlineExecutor

@@ -13,7 +13,7 @@ from mbnas.network.architecture import OwnNetwork
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration_layers import build
 from mbnas.study.drive.rerun_policy import RerunPolicy
-from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.retraining.final_plan import final_configuration
 from mbnas.study.retraining.final_trainings import run_final_trainings
 from mbnas.training.final.train_final import FinalTask

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from mbnas.errors import LostRun, WorkerDied
 from mbnas.search.racing.outcome import Outcome
 from mbnas.study.drive.rerun_policy import RerunPolicy, kind_of
-from mbnas.study.drive.worker_pool import TrainingFuture, WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import TrainingFuture, WorkerPool
 from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import LostRunKind, LostRunRecord, TrainingKey, TrainingRecord
 

@@ -19,8 +19,8 @@ from mbnas.study.drive.evaluation_request import EvaluationRequest, Progress, Wa
 from mbnas.study.drive.score_tasks import ScoreTasks
 from mbnas.study.drive.training_tasks import PredictMemory, TrainingTasks
 from mbnas.study.drive.work_ahead import WorkAhead
-from mbnas.study.drive.worker_pool import WorkerPool
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import Protocol
 from mbnas.training.task import Measure
 from mbnas.training.training_record import TrainingKey, TrainingRecord

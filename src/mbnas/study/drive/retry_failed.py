@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from mbnas.study.drive.driver import first_divergence
 from mbnas.study.drive.evaluation_request import Watch
-from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
 from mbnas.training.training_record import FIRST_FRESH, TrainingKey
 
 

@@ -8,8 +8,8 @@ from contextlib import nullcontext
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress, WatchSearch, drive
 from mbnas.study.drive.retry_failed import finish_retry
-from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
 
 
 def run_search(

@@ -31,8 +31,8 @@ from mbnas.prediction.model.model_card import (
 from mbnas.study.begin_or_resume import check_possible
 from mbnas.study.configuration_toml import without_none
 from mbnas.study.drive.rerun_policy import RerunPolicy
-from mbnas.study.drive.worker_pool import worker_pool_of
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import worker_pool_of
 from mbnas.study.retraining.final_plan import FinalPlan, begin, is_begun
 from mbnas.study.retraining.final_trainings import epochs_done, final_tasks, run_final_trainings
 from mbnas.training.final.train_final import FinalTask

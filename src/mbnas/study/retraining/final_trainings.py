@@ -12,7 +12,7 @@ from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import LostRun, MbnasError, StudyError
 from mbnas.study.drive.rerun_policy import RerunPolicy, kind_of
 from mbnas.study.drive.training_tasks import TrainingTasks, memory_prediction
-from mbnas.study.drive.worker_pool import WorkerPool
+from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.retraining.final_plan import FinalPlan
 from mbnas.training.final.learning_curve import read_curve
 from mbnas.training.final.train_final import FINAL, FinalTask, train_final

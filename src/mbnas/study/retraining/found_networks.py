@@ -15,10 +15,10 @@ from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Watch
-from mbnas.study.drive.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
 from mbnas.study.progress.contenders import Contender, read_contenders, record_comparison
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import FIRST_FRESH

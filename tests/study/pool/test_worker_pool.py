@@ -9,8 +9,8 @@ from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration import Configuration, RunSettings
-from mbnas.study.drive import worker_pool as worker_pool
-from mbnas.study.drive.worker_pool import (
+from mbnas.study.pool import worker_pool as worker_pool
+from mbnas.study.pool.worker_pool import (
     WorkerPool,
     default_workers,
     demand_of,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from mbnas.errors import StudyError
 from mbnas.study.configuration import RunSettings
-from mbnas.study.drive.slices_on_ray import TrainingsOnRay
+from mbnas.study.pool.slices_on_ray import TrainingsOnRay
 from mbnas.workers.ray.cluster import cluster_slots, connected
 
 

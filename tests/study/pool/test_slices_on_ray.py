@@ -13,7 +13,7 @@ import pytest
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.configuration_layers import build, merge, preset_layer
-from mbnas.study.drive.slices_on_ray import SentTask, TrainingsOnRay, read_files, unpacked
+from mbnas.study.pool.slices_on_ray import SentTask, TrainingsOnRay, read_files, unpacked
 from mbnas.training.protocol import Protocol
 from mbnas.training.task import TrainingTask
 from mbnas.workers.ray.cluster import connected

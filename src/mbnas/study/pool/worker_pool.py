@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Protocol, runtime_checkable
 
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive.ray_pool import ray_trainings
+from mbnas.study.pool.ray_pool import ray_trainings
 from mbnas.training.device.device_setup import free_memory, take_device, visible_devices
 from mbnas.training.device.processor import num_cores
 from mbnas.training.run_training import run_together, run_training
