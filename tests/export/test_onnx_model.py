@@ -122,9 +122,9 @@ def test_what_was_trained_in_bfloat16_runs_in_float32(small, small_export):
     assert disagreement(run(images), exact(images)) < TOLERANCE
 
 
-def test_what_is_there_is_left_alone(small, tmp_path):
+def test_an_existing_folder_is_left_unchanged(small, tmp_path):
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(UsageError, match="there already and not empty"):
+    with pytest.raises(UsageError, match="exists and is not empty"):
         export_onnx(small[0], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
