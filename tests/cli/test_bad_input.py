@@ -40,7 +40,7 @@ def refused(capsys, *arguments):
         ),
         (
             ["search", "DATA", "STUDY", "--set", "training.epoch=3"],
-            "nearest that does is training.epochs",
+            "the nearest is training.epochs",
         ),
         (["search", "DATA", "STUDY", "--protocol", "fast"], "There is no protocol 'fast'"),
         (["search", "DATA", "STUDY", "--device", "gpu9"], "is not a device"),

@@ -135,7 +135,7 @@ def test_an_unknown_key_names_the_nearest(key, nearest):
         build(merge({"dataset": "/data"}, assignment_layer(f"{key}=1")))
     message = str(raised.value)
     assert message.startswith("The configuration key ")
-    assert message.endswith(f" does not exist. The nearest that does is {nearest}.")
+    assert message.endswith(f" does not exist; the nearest is {nearest}.")
 
 
 def test_a_key_unlike_all_others_names_none():

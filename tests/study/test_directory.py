@@ -180,7 +180,7 @@ def test_another_protocol_is_refused(tmp_path):
 
 def test_a_wrong_option_is_refused_on_resuming_too(tmp_path):
     begun(tmp_path / "study")
-    with pytest.raises(ConfigurationError, match="The nearest that does is seed"):
+    with pytest.raises(ConfigurationError, match="the nearest is seed"):
         resolved(tmp_path / "study", sed=1)
 
 
@@ -239,8 +239,8 @@ def test_a_configuration_that_was_edited_is_named(tmp_path):
     with pytest.raises(ConfigurationError) as raised:
         Study.open(tmp_path / "study")
     assert str(raised.value) == (
-        f"{file} is damaged: The configuration key training.epoch does not exist. The nearest that "
-        "does is training.epochs. Commands change only the path of the dataset in this "
+        f"{file} is damaged: The configuration key training.epoch does not exist; the nearest is "
+        "training.epochs. Commands change only the path of the dataset in this "
         "file. Restore it from a copy, or search into a new directory."
     )
 

@@ -115,8 +115,8 @@ def _unknown_key(key: str, known_keys: Iterable[str]) -> str:
     near = near or [
         tails[tail] for tail in difflib.get_close_matches(key.rsplit(".", 1)[-1], tails, n=1)
     ]
-    nearest = f" The nearest that does is {near[0]}." if near else ""
-    return f"The configuration key {key} does not exist.{nearest}"
+    nearest = f"; the nearest is {near[0]}" if near else ""
+    return f"The configuration key {key} does not exist{nearest}."
 
 
 def _convert(value: object, hint: Any, key: str) -> object:

@@ -187,8 +187,8 @@ def test_the_tasks_are_those_of_monai():
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("Task05_Prostrate", "has no task Task05_Prostrate: the nearest that it has is Task05_Pro"),
-        ("spleen", "the nearest that it has is Task09_Spleen"),
+        ("Task05_Prostrate", "has no task Task05_Prostrate: the nearest is Task05_Pro"),
+        ("spleen", "the nearest is Task09_Spleen"),
         ("zzz", "it has Task01_BrainTumour, Task02_Heart"),
     ],
 )

@@ -85,11 +85,7 @@ def find_task(name: str) -> Task:
     if name not in known:
         by_lower = {each.lower(): each for each in known}
         near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-        others = (
-            f"the nearest that it has is {by_lower[near[0]]}"
-            if near
-            else f"it has {', '.join(known)}"
-        )
+        others = f"the nearest is {by_lower[near[0]]}" if near else f"it has {', '.join(known)}"
         raise UsageError(f"The Decathlon has no task {name}: {others}.")
     return known[name]
 

@@ -64,7 +64,7 @@ def test_a_terminal_shows_a_bar(download, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "address", "status", "told"),
     [
-        ("Task05_Prostrate", None, 2, "the nearest that it has is Task05_Prostate."),
+        ("Task05_Prostrate", None, 2, "the nearest is Task05_Prostate."),
         (NAME, "ftp://near.example", 2, "must be an address that begins with http"),
         (NAME, "MIRROR/elsewhere", 1, f"has no MIRROR/elsewhere/{NAME}.tar (status 404)."),
     ],
