@@ -160,7 +160,7 @@ JSON = '[{"dice": 0.5}]'
         ("UPDATE trainings SET collapsed = '[9]' WHERE id = 1", "collapsed (=(9,))"),
         ("UPDATE trainings SET network = 'x' WHERE id = 1", "network x has trainings"),
         ("UPDATE trainings SET wall_s = -1 WHERE id = 1", "wall_s (=-1.0) must be 0 or more"),
-        ("UPDATE trainings SET error = 'both' WHERE id = 1", "one and not both"),
+        ("UPDATE trainings SET error = 'both' WHERE id = 1", "and not both"),
         ("UPDATE networks SET architecture = '0what' WHERE rowid = 1", "'0what' cannot be read"),
         ("UPDATE networks SET architecture = '0vgg3' WHERE rowid = 1", "the digest of 0vgg3 is"),
         ("DELETE FROM networks WHERE rowid = 1", "is not among the networks"),
@@ -223,7 +223,7 @@ def test_a_damaged_configuration_is_named_and_comes_back(study, capsys):
     status, error = outcome_of(("status",), study, capsys)
     assert status == 2
     assert error.startswith(f"mbnas: {file} is damaged: ")
-    assert "Delete it, and run the command that failed again" in error
+    assert "Delete it, and run the failed command again" in error
     file.unlink()
     assert outcome_of(("status",), study, capsys) == (0, "")
 
@@ -382,7 +382,7 @@ def test_a_page_shows_one_state_while_another_process_records(study, monkeypatch
     file = study / "ledger.sqlite"
     first = "SELECT network FROM search_scores LIMIT 1"
     these = f"SELECT training FROM search_scores WHERE network = ({first})"
-    others = ("networks", "evaluations", "trainings", "failures")
+    others = ("networks", "evaluations", "trainings", "lost_runs")
     recorded = []
 
     def disturbed(name):
