@@ -275,7 +275,7 @@ def test_the_timeline_shows_every_run_in_its_row(browse, width, shape):
     assert result["wide"]
     assert result["inside"]
     assert result["breaks"] == 1
-    assert "4 trainings, 4 min together, filled idle workers" in result["words"]
+    assert "4 trainings, 4 min in total, kept idle workers busy" in result["words"]
 
 
 def test_light_and_dark_differ_and_both_can_be_read(browse):

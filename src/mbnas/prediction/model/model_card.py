@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,6 +30,7 @@ NOTICE = (
 )
 
 Format = Literal["safetensors", "onnx"]
+Precision = Literal["float32", "bfloat16"]
 _MAX_CARD_BYTES = 2**24
 _MAX_MEMBERS = 1000
 _MAX_SIDE = 8192
@@ -90,7 +91,7 @@ class ModelCard:
     flips: tuple[bool, bool]
     mirrored_classes: tuple[int, ...] = ()
     spacing_mm: tuple[float, float, float]
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     format: Format = "safetensors"
     members: tuple[Member, ...]
     dataset: str
@@ -110,8 +111,6 @@ class ModelCard:
             and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
             "flips must be two": len(self.flips) == 2,
             "mirrored_classes must be pairs that change places": self._has_pairs(),
-            "precision must be float32 or bfloat16": self.precision in ("float32", "bfloat16"),
-            f"format must be {' or '.join(get_args(Format))}": self.format in get_args(Format),
             f"members must be 1 to {_MAX_MEMBERS}": 1 <= len(self.members) <= _MAX_MEMBERS,
             "a member's file must be a plain name beside the card": all(
                 Path(member.file).name == member.file and not member.file.startswith(".")
@@ -180,18 +179,21 @@ class ModelCard:
                     LabelClass(value=int(each["value"]), name=str(each["name"]))
                     for each in facts["classes"]
                 ),
-                normalisation=tuple(map(ChannelNormalisation.from_json, facts["normalisation"])),
+                normalisation=tuple(
+                    ChannelNormalisation.from_json(_mapping(each))
+                    for each in facts["normalisation"]
+                ),
                 slice_axis=int(facts["slice_axis"]),
                 slice_size=int(facts["slice_size"]),
                 flips=_pair(facts["flips"]),
                 mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
                 spacing_mm=_triple(facts["spacing_mm"]),
-                precision=facts["precision"],
-                format=facts["format"],
-                members=tuple(_member(fields) for fields in facts["members"]),
+                precision=_choice("precision", facts["precision"], get_args(Precision)),
+                format=_choice("format", facts["format"], get_args(Format)),
+                members=tuple(_member(_mapping(each)) for each in facts["members"]),
                 dataset=str(facts["dataset"]),
-                training=dict(facts["training"]),
-                versions=dict(facts["versions"]),
+                training=_mapping(facts["training"]),
+                versions={name: str(each) for name, each in _mapping(facts["versions"]).items()},
                 notice=str(facts["notice"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -265,6 +267,21 @@ def _member(fields: Mapping[str, Any]) -> Member:
         fold=None if fold is None else int(fold),
         unseen=tuple(map(str, fields["unseen"])),
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} must be an object")
+    return value
+
+
+def _choice(name: str, value: Any, choices: Sequence[str]) -> Any:
+    """Return a value that must be one of some texts."""
+    if value not in choices:
+        raise ModelError(
+            f"A model's {name} must be {' or '.join(choices)}, but this model breaks that rule."
+        )
+    return value
 
 
 def _pair(values: Any) -> tuple[bool, bool]:
