@@ -97,9 +97,7 @@ def test_it_starts_with_vgg_3():
     rng = np.random.default_rng(0)
     assert next(bilevel_search(SPACE, rng, start, num_topologies=5)).genotypes == (start,)
     other = Genotype.parse("0vgg3-1vgg5-0vgg3-0vgg3")
-    with pytest.raises(
-        GenotypeError, match=r"Node 2 has kernel 5, which this space does not allow: choose from 3"
-    ):
+    with pytest.raises(GenotypeError, match=r"Node 2 has kernel 5, .* not allow: choose from 3"):
         next(bilevel_search(SPACE, rng, other, num_topologies=5))
 
 

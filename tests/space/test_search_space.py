@@ -55,7 +55,7 @@ def test_the_count_at_the_defaults():
 @pytest.mark.parametrize("index", [-1, Space().count])
 def test_there_is_no_genotype_outside_the_numbers(index):
     with pytest.raises(
-        GenotypeError, match=f"Genotype {index} does not exist: .* from 0 to 117684105155444"
+        GenotypeError, match=f"Genotype {index} does not exist: .* to 117684105155444"
     ):
         Space().genotype_at(index)
 
@@ -202,15 +202,15 @@ def test_samples_have_the_fixed_topology():
     [
         (
             "0vgg3-1vgg3-1vgg3-0vgg3@2",
-            r"Node 3 has level 1, which this space does not allow: choose from 0\.",
+            r"Node 3 has level 1, which .* not allow: choose from 0\.",
         ),
         (
             "0vgg3-1vgg3-0vgg3-0vgg3",
-            r"Node 4 has skip none, which this space does not allow: choose from 1\.",
+            r"Node 4 has skip none, which .* not allow: choose from 1\.",
         ),
         (
             "0vgg3-1vgg3-0vgg3-0vgg9@1",
-            r"Node 4 has kernel 9, which this space does not allow: choose from 3, 5, 7\.",
+            r"Node 4 has kernel 9, which .* not allow: choose from 3, 5, 7\.",
         ),
     ],
 )

@@ -96,8 +96,8 @@ def test_a_disk_that_is_full_repeatedly_loses_nothing(room, undisturbed):
         for pages_left in room:
 
             def fill(ledger, pages_left=pages_left):
-                (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
-                ledger._connection.execute(f"PRAGMA max_page_count = {pages + pages_left}")
+                (pages,) = ledger.file.connection.execute("PRAGMA page_count").fetchone()
+                ledger.file.connection.execute(f"PRAGMA max_page_count = {pages + pages_left}")
 
             before = contents(path)[2] if path.exists() else {}
             with suppress(StudyError) as _:
@@ -111,7 +111,7 @@ def test_a_disk_that_is_full_repeatedly_loses_nothing(room, undisturbed):
 
 def test_a_full_disk_is_reported_in_a_sentence(tmp_path):
     def fill(ledger):
-        ledger._connection.execute("PRAGMA max_page_count = 1")
+        ledger.file.connection.execute("PRAGMA max_page_count = 1")
 
     with pytest.raises(StudyError, match=r"The disk is full: .* run the same command again"):
         search(tmp_path / "ledger.sqlite", prepare=fill)
