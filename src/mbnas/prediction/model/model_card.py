@@ -120,6 +120,8 @@ class ModelCard:
         for rule, holds in rules.items():
             if not holds:
                 raise ModelError(f"A model's {rule}, but this model breaks that rule.")
+        _choice("precision", self.precision, get_args(Precision))
+        _choice("format", self.format, get_args(Format))
 
     def _has_pairs(self) -> bool:
         mirrored = self.mirrored_classes
