@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from datetime import UTC, datetime
 
-from mbnas.results.comparison import compare_in_study
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
-from mbnas.results.segmentations.kept_predictions import read_predictions
 from mbnas.results.segmentations.read_segmentations import read_segmentations
+from mbnas.results.study_state import read_study_state
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
 from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.contenders import Contender, contenders_in
+from mbnas.study.progress.contenders import Contender
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
-from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, search_status
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of
 from mbnas.training.training_record import FIRST_FRESH, TrainingRecord
 
@@ -33,20 +31,9 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         ledger: Its ledger, open for reading at least.
     """
     configuration = study.configuration
-    with ledger.one_state():
-        snapshot = ledger.read(fresh=True)
-        status = search_status(snapshot, configuration)
-        contenders = contenders_in(snapshot, status)
-        predictions = read_predictions(
-            ledger, (record for each in contenders for record in each.trainings)
-        )
-    facts = snapshot.facts
-    class_names = tuple(json.loads(facts["classes"]))
-    comparison = (
-        compare_in_study(contenders, configuration, class_names=class_names, search=status)
-        if contenders
-        else None
-    )
+    state = read_study_state(study, ledger)
+    snapshot, status, comparison = state.snapshot, state.status, state.comparison
+    facts, class_names = snapshot.facts, state.class_names
     space = configuration.space
     return SearchSummary(
         study_name=study.path.resolve().name,
@@ -64,7 +51,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         segmentations=(
             None
             if comparison is None
-            else read_segmentations(study.slices / facts["data"], comparison, predictions)
+            else read_segmentations(study.slices / facts["data"], comparison, state.predictions)
         ),
         racing=_racing(configuration, status),
         timeline=timeline_of(
@@ -80,7 +67,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
             if key.startswith("version of ")
         },
         identity=_identity(configuration, facts),
-        commands=_commands(configuration, status, contenders),
+        commands=_commands(configuration, status, state.contenders),
     )
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.results.comparison import Comparison, compare_in_study
-from mbnas.results.segmentations.kept_predictions import KeptPredictions, read_predictions
+from mbnas.results.comparison import Comparison
+from mbnas.results.segmentations.kept_predictions import KeptPredictions
+from mbnas.results.study_state import read_study_state
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.contenders import contenders_in
-from mbnas.study.progress.search_status import SearchStatus, search_status
+from mbnas.study.progress.search_status import SearchStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,29 +42,12 @@ def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
         ledger: Its ledger, open for reading at least.
         label: Its name next to other studies.
     """
-    configuration = study.configuration
-    with ledger.one_state():
-        snapshot = ledger.read(fresh=True)
-        status = search_status(snapshot, configuration)
-        contenders = contenders_in(snapshot, status)
-        predictions = read_predictions(
-            ledger, (record for each in contenders for record in each.trainings)
-        )
-    comparison = (
-        compare_in_study(
-            contenders,
-            configuration,
-            class_names=tuple(json.loads(snapshot.facts["classes"])),
-            search=status,
-        )
-        if contenders
-        else None
-    )
+    state = read_study_state(study, ledger)
     return FigureData(
         label=label,
         directory=study.path,
-        slices=study.slices / snapshot.facts["data"],
-        status=status,
-        comparison=comparison,
-        predictions=predictions,
+        slices=study.slices / state.snapshot.facts["data"],
+        status=state.status,
+        comparison=state.comparison,
+        predictions=state.predictions,
     )
