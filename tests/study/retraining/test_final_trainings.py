@@ -72,7 +72,7 @@ def dies(task):
 
 
 def run(monkeypatch, train, tasks):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # workers import these functions
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])  # workers import these functions
     with ProcessExecutor(2) as executor:
         worker_pool = WorkerPool(executor=executor, slots=2)
         run_final_trainings(tasks, worker_pool, policy=RerunPolicy(retries=1), train=train)
