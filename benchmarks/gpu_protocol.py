@@ -125,7 +125,7 @@ class Runs:
         """Return the records of all trainings of an evaluation, and its duration in seconds."""
         with self._study(epochs) as study, worker_pool_of(study.configuration) as pool:
             start = time.perf_counter()
-            study.search_evaluator(pool).evaluate([unet_genotype()])
+            study.search_evaluator(pool).train([unet_genotype()])
             wall_s = time.perf_counter() - start
             return checked(study.ledger.trainings()), wall_s
 

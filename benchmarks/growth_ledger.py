@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from measuring import summary
-from scale_driver import PROTOCOL, TRAININGS_EACH, begun, evaluator_of, fill
+from scale_driver import PROTOCOL, TRAININGS_EACH, begun, budget_of, evaluator_of, fill
 from scale_simulated import VirtualExecutor, World
 
 from mbnas.report.page.study_page import write_report
@@ -88,10 +88,10 @@ def resume(ledger: Ledger, world: World, num_networks: int) -> None:
     """Run a finished search again from its seed, as when it resumes: all of it is known."""
     executor = VirtualExecutor(2)
     drive(
-        lambda: begun(random_search, world.seed),
+        lambda recorded: begun(random_search, world.seed),
         evaluator_of(ledger, executor, 2, world),
         ledger,
-        budget=num_networks,
+        budget=budget_of(num_networks),
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scale_driver import begun, driver_costs, evaluator_of
+from scale_driver import begun, budget_of, driver_costs, evaluator_of
 from scale_page import markdown, plot
 from scale_simulated import VirtualExecutor, World
 
@@ -82,11 +82,11 @@ def searched(arm: Arm, seed: int, *, budget: int, workers: int, speculate: bool)
         began = time.perf_counter(), time.process_time()
         with Ledger.create(Path(directory, "ledger.sqlite")) as ledger:
             drive(
-                lambda: begun(arm.search, seed),
+                lambda recorded: begun(arm.search, seed),
                 evaluator_of(ledger, executor, workers, world, arm.racing),
                 ledger,
-                budget=budget,
-                speculate=speculate,
+                budget=budget_of(budget),
+                speculate="possible" if speculate else "nothing",
             )
             networks = tuple(each.network for each in ledger.evaluations())
         return Searched(

@@ -18,7 +18,7 @@ from typing import Any
 
 from scale_simulated import VirtualExecutor, World
 
-from mbnas.search.limit import limited
+from mbnas.search.limit import Budget, limited
 from mbnas.search.searcher import Search, Searcher
 from mbnas.seeds import generator
 from mbnas.space.genotype import Genotype
@@ -40,6 +40,11 @@ NUM_EPOCHS = PROTOCOL.training.epochs
 def begun(search: Search, seed: int) -> Searcher:
     """Return a search of the whole space."""
     return search(Space(), generator(seed, "search"), None)
+
+
+def budget_of(num_networks: int) -> Budget:
+    """Return the budget of a number of networks."""
+    return Budget(initialisations=num_networks * INITIALISATIONS, per_network=INITIALISATIONS)
 
 
 def evaluator_of(
@@ -172,12 +177,12 @@ def driver_costs(
             evaluator = evaluator_of(ledger, executor, workers, world)
             read_s = clock.lap()
             drive(
-                lambda: begun(search, seed),
+                lambda recorded: begun(search, seed),
                 evaluator,
                 ledger,
-                budget=num_networks + further,
+                budget=budget_of(num_networks + further),
                 watch=watch,
-                speculate=speculate,
+                speculate="possible" if speculate else "nothing",
             )
         began = clock.last
         size_mb = path.stat().st_size / 1e6

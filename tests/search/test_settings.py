@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from mbnas.errors import ConfigurationError
-from mbnas.search.limit import limited
+from mbnas.search.limit import Budget, limited
 from mbnas.search.settings import SearchSettings, make_searcher
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceSettings
 from mbnas.space.genotype import unet_genotype
+from mbnas.space.reference import reference_genotype
 
 SPACES = {name: SpaceSettings(name=name, num_nodes=6, num_levels=3) for name in SPACE_NAMES}
 
@@ -120,9 +121,41 @@ def test_an_invalid_start_is_refused(name, start, message):
         SearchSettings(start=start).start_in(SPACES[name])
 
 
-def test_a_unet_of_another_size_is_refused_with_its_number_of_nodes():
-    with pytest.raises(ConfigurationError, match=r"\(=unet\) must be .* Set space\.num_nodes to 6"):
-        SearchSettings(start="unet").start_in(SpaceSettings(num_nodes=7, num_levels=3))
+@pytest.mark.parametrize("num_nodes", [1, 3, 7])
+def test_a_unet_of_another_size_starts_at_the_nearest_network(num_nodes):
+    space = SpaceSettings(num_nodes=num_nodes, num_levels=3)
+    assert SearchSettings(start="unet").start_in(space) == reference_genotype(space.searched)
+
+
+def proposals(search, space=SPACES["mixed"], num=3):
+    """The first proposals of a search whose scores are all 0."""
+    searcher = make_searcher(search, space, np.random.default_rng(0))
+    found = [next(searcher)]
+    while len(found) < num:
+        found.append(searcher.send([0.0] * len(found[-1].genotypes)))
+    return found
+
+
+@pytest.mark.parametrize("start", ["random", "unet"])
+def test_the_reference_is_evaluated_first_and_changes_nothing_else(start):
+    without = proposals(SearchSettings(start=start))
+    found = proposals(SearchSettings(start=start, reference=True), num=4)
+    assert found[0].genotypes == (reference_genotype(SPACES["mixed"].searched),)
+    assert found[-3:] == without if start == "random" else found[:3] == without
+
+
+def test_a_budget_is_split_between_search_and_confirmation():
+    search = SearchSettings(evaluations=10, confirmation=0.25)
+    assert search.num_confirming(3) == 7
+    assert search.budget(3) == Budget(initialisations=23, per_network=3)
+    assert SearchSettings(evaluations=10).budget(3).initialisations == 30
+    assert SearchSettings(evaluations=1, confirmation=0.9).budget(1).initialisations == 1
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_of_the_budget_that_is_none_is_refused(share):
+    with pytest.raises(ConfigurationError, match=r"search\.confirmation \(="):
+        SearchSettings(confirmation=share)
 
 
 @pytest.mark.parametrize("key", ["evaluations", "topology_evaluations"])

@@ -13,12 +13,18 @@ one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
+
+Speculation = Literal["possible", "certain", "nothing"]
+"""What of a search's next proposals is looked at."""
 
 Proposals = Generator[Proposal, Sequence[float], object]
 Best = tuple[float, Genotype | None]
@@ -33,10 +39,13 @@ class Lookahead:
 
     Args:
         begin: Creates the search, limited to its budget.
+        certain_only: Whether :meth:`possible` yields nothing but what is certain: guesses are of
+            no use to a search whose model would learn from them.
     """
 
-    def __init__(self, begin: Callable[[], Proposals]) -> None:
+    def __init__(self, begin: Callable[[], Proposals], *, certain_only: bool = False) -> None:
         self._begin = begin
+        self._certain_only = certain_only
         self._received: list[Sequence[float]] = []
         self._search = begin()
         self._proposal = next(self._search, None)
@@ -62,8 +71,8 @@ class Lookahead:
                     self._paths[none_better] = path.advanced()
                     return
 
-    def certain(self, scores: Sequence[float | None]) -> tuple[Genotype, ...]:
-        """Return what the search asks for next for any values of the missing scores.
+    def certain(self, scores: Sequence[float | None]) -> Proposal | None:
+        """Return what the search asks for next for any values of the missing scores, if anything.
 
         Two extremes are compared: no missing score is good, or the first is the best. A network
         that is asked for in both cases is considered certain.
@@ -72,29 +81,33 @@ class Lookahead:
             scores: Scores of the present proposal, ``None`` where missing.
         """
         lost = self._after(self._guess(scores))
-        if None not in scores or not lost:
+        if None not in scores or lost is None:
             return lost
-        won = set(self._after(self._guess(scores, best=scores.index(None))))
-        return tuple(genotype for genotype in lost if genotype in won)
+        won = self._after(self._guess(scores, best=scores.index(None)))
+        if won is None or won.initialisations != lost.initialisations:
+            return None
+        common = tuple(each for each in lost.genotypes if each in set(won.genotypes))
+        return replace(lost, genotypes=common) if common else None
 
-    def possible(self, scores: Sequence[float | None]) -> Iterator[Genotype]:
+    def possible(self, scores: Sequence[float | None]) -> Iterator[Proposal]:
         """Yield what the search may ask for, the most likely first, until every path ends.
 
         First what follows if no missing score is good, which is most likely; then what follows
         if one of them is the best, for each of them; then further steps of the first path. Paths
-        beyond the limit of replays are left out.
+        beyond the limit of replays are left out, and all of them if only what is certain counts.
 
         Args:
             scores: Scores of the present proposal, ``None`` where missing.
         """
+        if self._certain_only:
+            return
         guess = self._guess(scores)
-        yield from self._after(guess)
-        for number, score in enumerate(scores):
-            if score is None:
-                yield from self._after(self._guess(scores, best=number))
+        wins = (self._guess(scores, best=at) for at, score in enumerate(scores) if score is None)
+        for each in itertools.chain([guess], wins):
+            if (proposal := self._after(each)) is not None:
+                yield proposal
         if (path := self._path(guess)) is not None:
-            for genotypes in path.further():
-                yield from genotypes
+            yield from path.further()
 
     def _guess(self, scores: Sequence[float | None], *, best: int | None = None) -> Guess:
         """Return scores with a guess of the missing ones; −inf for scores without effect."""
@@ -105,9 +118,9 @@ class Lookahead:
             guess[best] = math.inf
         return tuple(guess)
 
-    def _after(self, guess: Guess) -> tuple[Genotype, ...]:
+    def _after(self, guess: Guess) -> Proposal | None:
         path = self._path(guess)
-        return () if path is None else path.next
+        return None if path is None else path.next
 
     def _path(self, guess: Guess) -> _Path | None:
         """Return what follows a guess, ``None`` if no replays are left for it."""
@@ -142,16 +155,16 @@ class _Path:
     def __init__(self, proposals: Proposals, guess: Guess, best: Best) -> None:
         self._proposals = proposals
         self._best = best
-        self._seen: deque[tuple[Genotype, ...]] = deque()
+        self._seen: deque[Proposal] = deque()
         self._look(guess)
 
     @property
-    def next(self) -> tuple[Genotype, ...]:
-        """The genotypes of the first proposal; empty if the search ends."""
-        return self._seen[0] if self._seen else ()
+    def next(self) -> Proposal | None:
+        """The first proposal; ``None`` if the search ends."""
+        return self._seen[0] if self._seen else None
 
-    def further(self) -> Iterator[tuple[Genotype, ...]]:
-        """Yield the genotypes of the following proposals."""
+    def further(self) -> Iterator[Proposal]:
+        """Yield the following proposals."""
         number = 1
         while number < len(self._seen) or self._look_further():
             yield self._seen[number]
@@ -163,7 +176,13 @@ class _Path:
         The search has received other scores than the path. The same best network ensures that a
         choice of the best of all, as between the phases of a bilevel search, is also the same.
         """
-        return self.next == proposal.genotypes and self._best[1] == best[1]
+        ahead = self.next
+        return (
+            ahead is not None
+            and ahead.genotypes == proposal.genotypes
+            and ahead.initialisations == proposal.initialisations
+            and self._best[1] == best[1]
+        )
 
     def advanced(self) -> _Path:
         """Return the path from the next proposal on."""
@@ -174,12 +193,12 @@ class _Path:
         return self
 
     def _look_further(self) -> bool:
-        return bool(self._seen) and self._look((-math.inf,) * len(self._seen[-1]))
+        return bool(self._seen) and self._look((-math.inf,) * len(self._seen[-1].genotypes))
 
     def _look(self, guess: Guess) -> bool:
         proposal = _next_proposal(self._proposals, guess)
         if proposal is not None:
-            self._seen.append(proposal.genotypes)
+            self._seen.append(proposal)
         return proposal is not None
 
 

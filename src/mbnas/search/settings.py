@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,11 +11,14 @@ import numpy as np
 from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bilevel import bilevel_search
+from mbnas.search.limit import Budget
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
-from mbnas.search.searcher import Search, Searcher
+from mbnas.search.reference_first import with_reference
+from mbnas.search.searcher import Proposal, Search, Searcher
 from mbnas.space.four_spaces import SpaceSettings
-from mbnas.space.genotype import Genotype, unet_genotype
+from mbnas.space.genotype import Genotype
+from mbnas.space.reference import reference_genotype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +27,14 @@ class SearchSettings:
 
     Attributes:
         searcher: ``local`` or ``random``.
-        evaluations: Budget of distinct networks; it may change when a study is resumed.
-        start: The first network: ``random``, ``unet`` or the text of a genotype. Local search
-            climbs from it; random search continues with random networks.
+        evaluations: Budget: as many trainings as this number of networks needs from all
+            initialisations. It may change when a study is resumed.
+        start: The first network: ``random``, ``unet`` (the U-Net, or what the space has nearest
+            to it) or the text of a genotype. Local search climbs from it; random search continues
+            with random networks.
+        reference: Whether the U-Net of the space is evaluated first, within the budget.
+        confirmation: Fraction of the budget that is kept to confirm the best networks on fresh
+            initialisations, in [0, 1); 0 confirms none.
         topology_evaluations: How many evaluations search the topology before the kernels, only
             in the bilevel space. ``None`` is half of the evaluations; the number is kept when a
             resumed study gets more evaluations.
@@ -38,12 +47,19 @@ class SearchSettings:
     searcher: Literal["local", "random"] = "local"
     evaluations: int = 150
     start: str = "random"
+    reference: bool = False
+    confirmation: float = 0.0
     topology_evaluations: int | None = None
     racing: Literal["off", "on", "shadow"] = "off"
     racing_threshold: float = 0.1
 
     def __post_init__(self) -> None:
         check_bounds("search", self, evaluations=(1, 10**7), topology_evaluations=(1, 10**7))
+        if not 0 <= self.confirmation < 1:
+            raise ConfigurationError(
+                f"search.confirmation (={self.confirmation}) must be 0 or more and below 1: it is "
+                "a fraction of the budget."
+            )
         if not 0 < self.racing_threshold < 0.5:
             raise ConfigurationError(
                 f"search.racing_threshold (={self.racing_threshold}) must be above 0 and below "
@@ -56,9 +72,32 @@ class SearchSettings:
         return self.racing_threshold if self.racing == "on" else None
 
     @property
+    def is_stepwise(self) -> bool:
+        """Whether the searcher says from how many initialisations networks are trained."""
+        return self.searcher not in ("local", "random")
+
+    def num_confirming(self, per_network: int) -> int:
+        """Return how many initialisations the confirmation may use, summed over networks.
+
+        Args:
+            per_network: Initialisations of a network's score.
+        """
+        return int(self.confirmation * self.evaluations * per_network)
+
+    def budget(self, per_network: int) -> Budget:
+        """Return how much the search itself may train: one network at least.
+
+        Args:
+            per_network: Initialisations of a network's score.
+        """
+        left = self.evaluations * per_network - self.num_confirming(per_network)
+        return Budget(initialisations=max(per_network, left), per_network=per_network)
+
+    @property
     def num_topologies(self) -> int:
         """How many distinct networks the first phase of a bilevel search proposes."""
-        return self.topology_evaluations or max(1, self.evaluations // 2)
+        searched = int((1 - self.confirmation) * self.evaluations)
+        return self.topology_evaluations or max(1, searched // 2)
 
     def split_resolved(self, space: SpaceSettings) -> SearchSettings:
         """Return these settings with the split of a bilevel budget as a number, not ``None``."""
@@ -76,7 +115,7 @@ class SearchSettings:
             return None
         try:
             start = (
-                unet_genotype(space.num_levels)
+                reference_genotype(space.first)
                 if self.start == "unet"
                 else Genotype.parse(self.start)
             )
@@ -96,15 +135,29 @@ class SearchSettings:
 
 
 def make_searcher(
-    search: SearchSettings, space: SpaceSettings, rng: np.random.Generator
+    search: SearchSettings,
+    space: SpaceSettings,
+    rng: np.random.Generator,
+    recorded: Sequence[Proposal] = (),
 ) -> Searcher:
     """Return a new searcher for the settings.
+
+    Args:
+        search: What to do.
+        space: Where to search.
+        rng: Source of randomness.
+        recorded: What the searcher proposed before, if the search is resumed.
 
     Raises:
         ConfigurationError: if the search cannot start at ``search.start``.
     """
     algorithm: Search = random_search if search.searcher == "random" else local_search
     start = search.start_in(space)
+    reference = reference_genotype(space.first)
+    if search.reference and start != reference:
+        return with_reference(
+            make_searcher(replace(search, reference=False), space, rng, recorded[1:]), reference
+        )
     if space.name == "bilevel":
         return bilevel_search(
             space.searched, rng, start, num_topologies=search.num_topologies, search=algorithm

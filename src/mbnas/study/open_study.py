@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.cost.complexity import complexity, latency_ms
 from mbnas.network.interface import Interface
-from mbnas.search.searcher import Searcher
+from mbnas.search.limit import Budget
+from mbnas.search.searcher import Proposal, Searcher
 from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
@@ -68,11 +70,26 @@ class OpenStudy:
 
     # Trainings
 
-    def searcher(self) -> Searcher:
-        """Return a new searcher, at its beginning and seeded by the study."""
+    def searcher(self, recorded: Sequence[Proposal] = ()) -> Searcher:
+        """Return a new searcher, at its beginning and seeded by the study.
+
+        Args:
+            recorded: What it proposed before, if the search is resumed.
+        """
         configuration = self.configuration
         rng = generator(configuration.seed, "search")
-        return make_searcher(configuration.search, configuration.space, rng)
+        return make_searcher(configuration.search, configuration.space, rng, recorded)
+
+    def budget(self, evaluations: int | None = None) -> Budget:
+        """Return how much the search may train, its confirmation left out.
+
+        Args:
+            evaluations: In place of those of the configuration.
+        """
+        search = self.configuration.search
+        if evaluations is not None:
+            search = replace(search, evaluations=evaluations)
+        return search.budget(self.configuration.protocol.initialisations)
 
     def evaluator(
         self,
@@ -103,6 +120,7 @@ class OpenStudy:
             measured=measured,
             find_training=find_training,
             racing=racing,
+            one_by_one=self.configuration.search.is_stepwise,
             retries=self.configuration.run.retries,
             predict_memory=memory_prediction(self.protocol, self.prepared, device),
         )

@@ -15,7 +15,9 @@ from mbnas.scoring.class_metrics import ClassMetrics
 FIRST_FRESH = 1000
 """No search uses initialisations from here on: they are for comparisons."""
 MOST_FRESH = 1000
-"""The largest number of fresh initialisations."""
+"""The largest number of fresh initialisations of a comparison."""
+FIRST_CONFIRMING = FIRST_FRESH + MOST_FRESH
+"""Fresh initialisations from here on are for the confirmation at the end of a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,13 @@ class TrainingKey:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether no search uses its initialisation."""
+        """Whether no search uses its initialisation: it is of a comparison or confirmation."""
         return self.initialisation >= FIRST_FRESH
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether it is of the confirmation at the end of a search."""
+        return self.initialisation >= FIRST_CONFIRMING
 
     def __str__(self) -> str:
         return (

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mbnas.errors import OutOfMemory, StudyError, WorkerDied
 from mbnas.search.bilevel import bilevel_search
+from mbnas.search.limit import Budget
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.space.search_space import Space
@@ -84,6 +85,11 @@ class DrawnExecutor(Executor):
         return self._done.popleft()
 
 
+def budget_of(num_networks, protocol):
+    per_network = protocol.evaluation.initialisations
+    return Budget(initialisations=num_networks * per_network, per_network=per_network)
+
+
 def search(
     path,
     *,
@@ -113,10 +119,10 @@ def search(
             **options,
         )
         drive(
-            lambda: searcher(SPACE, np.random.default_rng(seed)),
+            lambda recorded: searcher(SPACE, np.random.default_rng(seed)),
             evaluator,
             ledger,
-            budget=budget,
+            budget=budget_of(budget, protocol),
             watch=watch,
         )
         return evaluator
@@ -465,7 +471,10 @@ def test_a_training_of_another_study_is_taken_and_not_run_again(path, tmp_path):
             find_training=find_training,
         )
         drive(
-            lambda: local_search(SPACE, np.random.default_rng(0)), evaluator, ledger, budget=BUDGET
+            lambda recorded: local_search(SPACE, np.random.default_rng(0)),
+            evaluator,
+            ledger,
+            budget=budget_of(BUDGET, PROTOCOL),
         )
     evaluations, trainings = contents(other)
     assert evaluations == contents(path)[0]

@@ -8,6 +8,7 @@ import pytest
 
 from mbnas.errors import OutOfMemory, WorkerDied
 from mbnas.network.architecture import parse_architecture
+from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.ledger.ledger import Ledger
@@ -84,7 +85,7 @@ def ledger(tmp_path):
 def test_the_protocol_decides_which_trainings_are_fused(ledger, fused, expected):
     trainer = Trainer()
     evaluator = evaluator_of(ledger, trainer, fused)
-    evaluator.evaluate(NETWORKS)
+    evaluator.train(NETWORKS)
     ran = [[each[:2] for each in group] for group in trainer.ran]
     assert ran == expected * len(NETWORKS)
     assert len(ledger.trainings()) == 4 * len(NETWORKS)
@@ -94,7 +95,7 @@ def test_the_protocol_decides_which_trainings_are_fused(ledger, fused, expected)
 
 def test_other_networks_are_not_fused(ledger):
     trainer = Trainer()
-    evaluator_of(ledger, trainer, "all").evaluate([parse_architecture("unet")])
+    evaluator_of(ledger, trainer, "all").train([parse_architecture("unet")])
     assert [len(group) for group in trainer.ran] == [1, 1, 1, 1]
 
 
@@ -104,7 +105,7 @@ def test_a_group_with_known_trainings_runs_whole_and_records_the_others(ledger):
     ledger.record_network(task.architecture)
     ledger.record_training(replace(record(task), worker="there"))
     trainer = Trainer()
-    evaluator_of(ledger, trainer, "folds").evaluate(NETWORKS[:1])
+    evaluator_of(ledger, trainer, "folds").train(NETWORKS[:1])
     assert [len(group) for group in trainer.ran] == [2, 2]
     workers = {(each.key.fold, each.key.initialisation): each.worker for each in ledger.trainings()}
     assert workers == {(0, 0): "here", (1, 0): "there", (0, 1): "here", (1, 1): "here"}
@@ -112,7 +113,7 @@ def test_a_group_with_known_trainings_runs_whole_and_records_the_others(ledger):
 
 def test_a_group_whose_worker_died_is_rerun_whole(ledger):
     trainer = Trainer([WorkerDied("It died.")])
-    evaluator_of(ledger, trainer, "folds").evaluate(NETWORKS[:1])
+    evaluator_of(ledger, trainer, "folds").train(NETWORKS[:1])
     assert [len(group) for group in trainer.ran] == [2, 2, 2]
     assert [(each.kind, each.key.fold) for each in ledger.lost_runs()] == [
         ("worker died", 0),
@@ -125,7 +126,7 @@ def test_a_group_out_of_memory_is_rerun_alone_and_then_fails(ledger):
     shortage = OutOfMemory("Memory ran out on cuda.")
     trainer = Trainer([shortage, shortage])
     evaluator = evaluator_of(ledger, trainer, "folds")
-    evaluator.evaluate(NETWORKS[:1])
+    evaluator.train(NETWORKS[:1])
     assert [[each[2] for each in group] for group in trainer.ran] == [
         [False, False],
         [True, True],
@@ -155,8 +156,10 @@ def test_memory_is_predicted_for_the_whole_group(ledger):
 def test_racing_runs_the_group_of_each_initialisation(ledger):
     trainer = Trainer()
     evaluator = evaluator_of(ledger, trainer, "folds", racing=0.1)
-    evaluator.evaluate(NETWORKS[:1])
-    evaluator.evaluate(NETWORKS[1:2], incumbent=NETWORKS[0])
+    evaluator.train(NETWORKS[:1])
+    evaluator.evaluate(
+        Proposal(genotypes=tuple(NETWORKS[1:2]), incumbent=NETWORKS[0], why="a race")
+    )
     assert all(
         [each[:2] for each in group] in ([(0, 0), (1, 0)], [(0, 1), (1, 1)])
         for group in trainer.ran

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mbnas.errors import StudyError
+from mbnas.search.limit import Budget
 from mbnas.search.local import local_search
 from mbnas.space.search_space import Space
 from mbnas.study.drive import dispatcher
@@ -66,8 +67,12 @@ def search(path, function=train, *, prepare=lambda ledger: None, timeout_s=30.0)
             initialisations=range(2),
             racing=0.1,
         )
-        begin = lambda: local_search(SPACE, np.random.default_rng(0))  # noqa: E731
-        drive(begin, evaluator, ledger, budget=BUDGET)
+        drive(
+            lambda recorded: local_search(SPACE, np.random.default_rng(0)),
+            evaluator,
+            ledger,
+            budget=Budget(initialisations=2 * BUDGET, per_network=2),
+        )
 
 
 def contents(path):

@@ -21,8 +21,9 @@ from mbnas.errors import MbnasError, StudyError
 from mbnas.network.architecture import BASELINES
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.search.racing.outcome import Outcome
+from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype, unet_genotype
-from mbnas.study.ledger.facts import ASKED_AGAIN, FOLDS, INITIALISATIONS
+from mbnas.study.ledger.facts import FOLDS, INITIALISATIONS
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord, NetworkRecord
 from mbnas.training.training_record import (
@@ -343,7 +344,7 @@ def test_open_refuses_a_newer_ledger(path, read_only):
     with pytest.raises(StudyError) as raised:
         Ledger.open(path, read_only)
     assert str(raised.value) == (
-        f"{path} was written by a newer mbnas (schema 9; this one reads 5). "
+        f"{path} was written by a newer mbnas (schema 9; this one reads 6). "
         "Update mbnas to open it."
     )
 
@@ -353,7 +354,7 @@ def test_open_refuses_an_older_ledger(path, version):
     Ledger.create(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(StudyError, match=rf"older mbnas \(schema {version}; this one reads 5\)"):
+    with pytest.raises(StudyError, match=rf"older mbnas \(schema {version}; this one reads 6\)"):
         Ledger.open(path)
 
 
@@ -468,14 +469,19 @@ def test_outcomes_have_only_scores_and_durations(ledger):
 
 def test_evaluations_can_be_removed_and_recorded_again(ledger):
     records = [
-        EvaluationRecord(number=number, genotype=genotype, why="start")
+        EvaluationRecord(number=number, genotype=genotype, why="start", proposal=number)
         for number, genotype in enumerate(GENOTYPES, start=1)
     ]
-    for record in records:
+    proposals = [
+        Proposal(genotypes=(each.genotype,), incumbent=None, why="start") for each in records
+    ]
+    for record, proposal in zip(records, proposals, strict=True):
         ledger.record_evaluation(record)
-    ledger.set_facts({"state": "finished", ASKED_AGAIN: "3"})
+        ledger.record_proposal(record.number, proposal)
+    ledger.set_facts({"state": "finished"})
     ledger.end_retry(forget_from=2)
     assert ledger.evaluations() == (records[0],)
+    assert ledger.proposals() == (proposals[0],)
     assert ledger.facts() == {"state": "stopped"}
     ledger.record_evaluation(replace(records[2], number=2))
     assert len(ledger.evaluations()) == 2

@@ -1,6 +1,8 @@
 """The time account of a study, against sums by hand."""
 
-from mbnas.study.progress.time_account import TimeShare, time_account
+from mbnas.search.searcher import Proposal
+from mbnas.space.genotype import Genotype
+from mbnas.study.progress.time_account import TimeShare, num_asked_again, time_account
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord
 
 
@@ -78,3 +80,18 @@ def test_a_failed_training_ahead_is_wasted_once():
     failed = training("a", 10.0, score=None, error="The loss was not finite.")
     account = time_account((failed,), (), asked=(), evaluated=())
     assert account.wasted_s == account.spent.seconds == 10.0
+
+
+def test_a_network_asked_for_again_with_more_initialisations_is_not_counted():
+    first, second = (Genotype.parse(each) for each in ("0vgg3", "0vgg5"))
+
+    def proposal(*genotypes, initialisations=None):
+        return Proposal(
+            genotypes=genotypes, incumbent=None, why="any", initialisations=initialisations
+        )
+
+    assert num_asked_again([]) == 0
+    assert num_asked_again([proposal(first), proposal(second, first)]) == 1
+    stepwise = [proposal(first, initialisations=1), proposal(first, second, initialisations=2)]
+    assert num_asked_again(stepwise) == 0
+    assert num_asked_again([*stepwise, proposal(first, initialisations=2)]) == 1

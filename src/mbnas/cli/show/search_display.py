@@ -16,18 +16,16 @@ class SearchDisplay:
     Use it as a context manager, with :meth:`watch` as the callback of the search.
 
     Args:
-        budget: Distinct networks that the search may evaluate.
-        per_evaluation: Trainings of one evaluation.
+        budget: Trainings that the search may take.
+        folds: Of its protocol.
         workers: Trainings at a time.
     """
 
-    def __init__(self, *, budget: int, per_evaluation: int, workers: int) -> None:
-        self._per_evaluation = per_evaluation
+    def __init__(self, *, budget: int, folds: int, workers: int) -> None:
+        self._folds = folds
         self._workers = workers
         self._progress = progress_bar()
-        self._task = self._progress.add_task(
-            "Evaluations", total=budget * per_evaluation, note="", per=per_evaluation
-        )
+        self._task = self._progress.add_task("Trainings", total=budget, note="")
 
     def __enter__(self) -> SearchDisplay:
         self._progress.start()
@@ -43,7 +41,7 @@ class SearchDisplay:
         missing = trainings.total - trainings.done
         self._progress.update(
             self._task,
-            completed=progress.num_asked * self._per_evaluation - missing,
+            completed=progress.num_initialisations * self._folds - missing,
             note=f"{min(missing, self._workers)} in flight, {progress.proposal.why}; {best_text}",
         )
 

@@ -1,23 +1,23 @@
 """The search loop: searcher → trainings → ledger → scores → searcher.
 
 Resuming needs no code of its own: the searcher runs again from its seed, and scores that the
-ledger holds are returned at once.
+ledger holds are returned at once. A searcher that uses a model is given back what it proposed,
+because a model fitted on another machine may differ in its last digits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from mbnas.errors import StudyError
-from mbnas.search.limit import limited
-from mbnas.search.lookahead import Lookahead, Proposals
+from mbnas.search.limit import Budget, Spent
+from mbnas.search.lookahead import Lookahead, Proposals, Speculation
 from mbnas.search.searcher import Proposal, Searcher
 from mbnas.space.genotype import Genotype
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.ledger.facts import ASKED_AGAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 
@@ -42,29 +42,34 @@ class SearchProgress:
     Attributes:
         proposal: What the searcher waits for.
         num_asked: Distinct networks asked for so far, those of this proposal included.
+        num_initialisations: From which they are trained, summed over networks.
         trainings: Progress of the proposal's trainings.
         best: The best network so far.
     """
 
     proposal: Proposal
     num_asked: int
+    num_initialisations: int
     trainings: Progress
     best: BestSoFar | None = None
 
 
 WatchSearch = Callable[[SearchProgress], None]
 
+MakeSearcher = Callable[[Sequence[Proposal]], Searcher]
+"""Returns the searcher at its beginning, given the proposals that the ledger holds."""
+
 
 def drive(
-    make_searcher: Callable[[], Searcher],
+    make_searcher: MakeSearcher,
     evaluator: Evaluator,
     ledger: Ledger,
     *,
-    budget: int,
+    budget: Budget,
     watch: WatchSearch | None = None,
-    speculate: bool = True,
+    speculate: Speculation = "possible",
 ) -> None:
-    """Run a search until its budget of distinct networks is spent or it ends by itself.
+    """Run a search until its budget is spent or it ends by itself.
 
     If a proposal is larger than what is left of the budget, its first networks are evaluated
     (:func:`~mbnas.search.limit.limited`).
@@ -73,29 +78,36 @@ def drive(
         make_searcher: Returns the searcher at its beginning, also when the study resumes.
         evaluator: Scores networks through ``ledger``.
         ledger: Records the networks in the order asked for.
-        budget: How many distinct networks may be evaluated, those of earlier runs included.
+        budget: How much may be trained, earlier runs included.
         watch: Called at each proposal and after each training.
-        speculate: Whether idle workers start on what the search may want next.
+        speculate: On what idle workers start: what the search may want next, only what it will
+            certainly want, or nothing.
 
     Raises:
         StudyError: if the ledger holds another search's networks.
     """
-    order = _SearchOrder(ledger)
-    lookahead = Lookahead(lambda: limited(make_searcher(), budget)) if speculate else None
-    searcher = limited(make_searcher(), budget)
+    order = _SearchOrder(ledger, budget)
+
+    def begin() -> Proposals:
+        return budget.limit(make_searcher(order.proposals))
+
+    lookahead = None
+    if speculate != "nothing":
+        lookahead = Lookahead(begin, certain_only=speculate == "certain")
+    searcher = begin()
     try:
         with closing(_proposals(searcher, evaluator, lookahead)) as proposals:
             for proposal, new in proposals:
                 order.record(proposal, new)
                 _evaluate(evaluator, proposal, order, lookahead, watch)
-                for genotype in new:
-                    order.see(genotype, evaluator.full_score(genotype, proposal.incumbent))
+                for genotype in proposal.genotypes:
+                    order.see(genotype, evaluator.full_score(genotype, proposal))
     finally:
         evaluator.close()
 
 
 def first_divergence(
-    make_searcher: Callable[[], Searcher], evaluator: Evaluator, ledger: Ledger, *, budget: int
+    make_searcher: MakeSearcher, evaluator: Evaluator, ledger: Ledger, *, budget: Budget
 ) -> int | None:
     """Return the first evaluation that a search would not ask for by the present scores.
 
@@ -105,14 +117,14 @@ def first_divergence(
         make_searcher: Returns the searcher at its beginning.
         evaluator: Knows the scores.
         ledger: Holds the evaluations.
-        budget: That of the search.
+        budget: How much it may train.
 
     Returns:
         Its number; ``None`` if the search would ask for all of them.
     """
     recorded = [record.genotype for record in ledger.evaluations()]
     number = 0
-    searcher = limited(make_searcher(), budget)
+    searcher = budget.limit(make_searcher(ledger.proposals()))
     with closing(_proposals(searcher, evaluator)) as proposals:
         try:
             for _, new in proposals:
@@ -142,8 +154,8 @@ def _proposals(
             new = [each for each in dict.fromkeys(proposal.genotypes) if each not in asked]
             asked.update(new)
             yield proposal, new
-            scores = [evaluator.score(each, proposal.incumbent) for each in proposal.genotypes]
-            evaluator.learn(new, proposal.incumbent)
+            scores = [evaluator.score(each, proposal) for each in proposal.genotypes]
+            evaluator.learn(new, proposal)
             if lookahead is not None:
                 lookahead.learn(scores)
             proposal = searcher.send(scores)
@@ -163,32 +175,35 @@ def _evaluate(
     def report(trainings: Progress) -> None:
         complete = trainings.complete
         if isinstance(complete, Genotype):
-            order.see(complete, evaluator.full_score(complete, proposal.incumbent))
+            order.see(complete, evaluator.full_score(complete, proposal))
         if watch is not None:
             progress = SearchProgress(
-                proposal=proposal, num_asked=order.num_asked, trainings=trainings, best=order.best
+                proposal=proposal,
+                num_asked=order.num_asked,
+                num_initialisations=order.num_initialisations,
+                trainings=trainings,
+                best=order.best,
             )
             watch(progress)
 
-    evaluator.evaluate(
-        proposal.genotypes, report, incumbent=proposal.incumbent, lookahead=lookahead
-    )
+    evaluator.evaluate(proposal, report, lookahead=lookahead)
 
 
 class _SearchOrder:
-    """The distinct networks that a search asks for, in the order that its ledger holds.
+    """What a search asks for, in the order that its ledger holds.
 
     Attributes:
-        best: The best of them so far.
+        proposals: Those that the ledger holds.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, budget: Budget) -> None:
         self._ledger = ledger
         self._recorded = [record.genotype for record in ledger.evaluations()]
+        self.proposals = list(ledger.proposals())
         self._asked: dict[Genotype, int] = {}
-        self.best: BestSoFar | None = None
-        self._num_known = int(ledger.facts().get(ASKED_AGAIN, 0))
-        self._num_again = 0
+        self._scores: dict[Genotype, float] = {}
+        self._best: Genotype | None = None
+        self._spent = Spent(budget.per_network)
         self._num_proposals = 0
 
     @property
@@ -196,28 +211,49 @@ class _SearchOrder:
         """How many distinct networks were asked for."""
         return len(self._asked)
 
+    @property
+    def num_initialisations(self) -> int:
+        """From how many initialisations they are trained, summed over networks."""
+        return self._spent.total
+
     def see(self, genotype: Genotype, score: float | None) -> None:
-        """Take the score of a network into account: the best is the first of equals."""
+        """Take the score of a network into account, in place of an earlier one."""
         if score is None:
             return
-        seen = BestSoFar(number=self._asked[genotype], score=score)
-        if self.best is None or (score, -seen.number) > (self.best.score, -self.best.number):
-            self.best = seen
+        fell = self._best == genotype and score < self._scores[genotype]
+        self._scores[genotype] = score
+        if fell:
+            self._best = max(self._scores, key=self._rank)
+        elif self._best is None or self._rank(genotype) > self._rank(self._best):
+            self._best = genotype
+
+    @property
+    def best(self) -> BestSoFar | None:
+        """The network of the highest score so far, the first of equals."""
+        if self._best is None:
+            return None
+        return BestSoFar(number=self._asked[self._best], score=self._scores[self._best])
+
+    def _rank(self, genotype: Genotype) -> tuple[float, int]:
+        return self._scores[genotype], -self._asked[genotype]
 
     def record(self, proposal: Proposal, new: list[Genotype]) -> None:
-        """Record the networks of a proposal that were not asked for before.
+        """Record a proposal, and its networks that were not asked for before.
 
         Raises:
             StudyError: if the ledger holds another network in place of one.
         """
         self._num_proposals += 1
-        self._num_again += len(proposal.genotypes) - len(new)
+        self._spent.add(proposal)
         for genotype in new:
             self._asked[genotype] = len(self._asked) + 1
             self._record_network(genotype, proposal)
-        if self._num_again > self._num_known:
-            self._num_known = self._num_again
-            self._ledger.set_fact(ASKED_AGAIN, str(self._num_again))
+        number = self._num_proposals
+        known = self.proposals[number - 1] if number <= len(self.proposals) else None
+        # A proposal has fewer networks than in the ledger if the budget became smaller.
+        if known is None or not set(proposal.genotypes) <= set(known.genotypes):
+            self._ledger.record_proposal(number, proposal)
+            self.proposals[number - 1 : number] = [proposal]
 
     def _record_network(self, genotype: Genotype, proposal: Proposal) -> None:
         number = len(self._asked)

@@ -14,6 +14,7 @@ from mbnas.network.architecture import Architecture
 from mbnas.search.lookahead import Lookahead
 from mbnas.search.racing.judge import Judge, Judgement
 from mbnas.search.racing.outcome import Outcome
+from mbnas.search.searcher import Proposal
 from mbnas.study.drive.dispatcher import Dispatcher, FindTraining
 from mbnas.study.drive.evaluation_request import EvaluationRequest, Progress, Watch
 from mbnas.study.drive.score_tasks import ScoreTasks
@@ -42,6 +43,7 @@ class Evaluator:
             ledger and not run again.
         racing: A network is dropped if its chance to beat the incumbent falls below this;
             ``None`` drops none.
+        one_by_one: Whether proposals say from how many initialisations to train.
         retries: How often a training whose worker died is rerun.
         predict_memory: Predicts the memory that trainings need of their device.
 
@@ -61,20 +63,21 @@ class Evaluator:
         measured: bool = False,
         find_training: FindTraining | None = None,
         racing: float | None = None,
+        one_by_one: bool = False,
         retries: int = 2,
         predict_memory: PredictMemory | None = None,
     ) -> None:
-        self.tasks = ScoreTasks(
-            TrainingTasks(
-                protocol=protocol,
-                slices=slices,
-                device=device,
-                predict_memory=predict_memory,
-                measures=_measures(initialisations) if measured else {},
-            ),
-            initialisations,
-            racing=racing is not None,
+        self._make = TrainingTasks(
+            protocol=protocol,
+            slices=slices,
+            device=device,
+            predict_memory=predict_memory,
+            measures=_measures(initialisations) if measured else {},
         )
+        self.tasks = ScoreTasks(
+            self._make, initialisations, racing=racing is not None, one_by_one=one_by_one
+        )
+        self._tasks_from: dict[int, ScoreTasks] = {}
         self._dispatcher = Dispatcher(
             ledger,
             worker_pool,
@@ -83,85 +86,116 @@ class Evaluator:
             group=self.tasks.group,
         )
         self._judge = Judge(num_folds=protocol.evaluation.folds, threshold=racing)
-        self._ended: dict[Architecture, Sequence[Outcome | None]] = {}
+        self._ended: dict[tuple[Architecture, int | None], Sequence[Outcome | None]] = {}
 
     # Scores
 
-    def score(self, architecture: Architecture, incumbent: Architecture | None = None) -> float:
+    def score(self, architecture: Architecture, proposal: Proposal | None = None) -> float:
         """Return the mean over a network's trainings, −inf if one of them failed.
 
-        For a network that racing dropped, it is the mean that is expected of it, which is below
-        the incumbent's.
+        Without a proposal, it is over all trainings and without a race. For a network that racing
+        dropped, it is the mean that is expected of it, which is below the incumbent's.
 
         Raises:
             KeyError: if a training that it needs was never run.
         """
-        score = self._judgement(architecture, incumbent).score
+        score = self._judgement(architecture, proposal).score
         if score is None:
             raise KeyError(f"Network {architecture.digest} lacks trainings.")
         return score
 
     def full_score(
-        self, architecture: Architecture, incumbent: Architecture | None = None
+        self, architecture: Architecture, proposal: Proposal | None = None
     ) -> float | None:
         """Return the mean over a network's trainings; ``None`` if it was dropped or one failed."""
-        judgement = self._judgement(architecture, incumbent)
+        judgement = self._judgement(architecture, proposal)
         score = judgement.score
         if score is None or judgement.dropped_after is not None or not math.isfinite(score):
             return None
         return score
 
-    def learn(self, networks: Iterable[Architecture], incumbent: Architecture | None) -> None:
+    def learn(self, networks: Iterable[Architecture], proposal: Proposal) -> None:
         """Learn how scores spread from networks that have all of theirs."""
-        self._judge.learn([self._judgement(network, incumbent) for network in networks])
+        self._judge.learn([self._judgement(network, proposal) for network in networks])
 
-    def _judgement(self, network: Architecture, incumbent: Architecture | None) -> Judgement:
-        of_incumbent = None if incumbent is None else self._outcomes(incumbent)
-        return self._judge.judge(self._outcomes(network), of_incumbent)
+    def _judgement(self, network: Architecture, proposal: Proposal | None) -> Judgement:
+        if proposal is None:
+            return self._judge.judge(self._outcomes(network, None))
+        asked = proposal.initialisations
+        incumbent = proposal.incumbent if asked is None else None
+        of_incumbent = None if incumbent is None else self._outcomes(incumbent, None)
+        return self._judge.judge(self._outcomes(network, asked), of_incumbent)
 
-    def _outcomes(self, network: Architecture) -> Sequence[Outcome | None]:
+    def _outcomes(self, network: Architecture, asked: int | None) -> Sequence[Outcome | None]:
         """Return the outcomes of a network's trainings, in the order of its tasks."""
-        if network in self._ended:
-            return self._ended[network]
-        outcomes = [self._dispatcher.outcome(key) for key in self.tasks.keys(network)]
+        if (network, asked) in self._ended:
+            return self._ended[network, asked]
+        outcomes = [self._dispatcher.outcome(key) for key in self.tasks_of(asked).keys(network)]
         if None not in outcomes:
-            self._ended[network] = outcomes
+            self._ended[network, asked] = outcomes
         return outcomes
+
+    def tasks_of(self, asked: int | None) -> ScoreTasks:
+        """Return the trainings of a score from the first ``asked`` initialisations, or from all."""
+        if asked is None:
+            return self.tasks
+        if asked not in self._tasks_from:
+            self._tasks_from[asked] = ScoreTasks(
+                self._make, range(asked), racing=False, one_by_one=True
+            )
+        return self._tasks_from[asked]
 
     # Trainings
 
     def evaluate(
         self,
-        networks: Iterable[Architecture],
+        proposal: Proposal,
         watch: Watch | None = None,
         *,
-        incumbent: Architecture | None = None,
         lookahead: Lookahead | None = None,
     ) -> None:
-        """Run every training that networks need and the ledger lacks.
+        """Run every training that a proposal's networks need and the ledger lacks.
 
         All are submitted at once, in order, and each is recorded as soon as it ends. Idle
         workers start on what may be asked for next.
 
         Args:
-            networks: What to train.
+            proposal: What to train.
             watch: Called at the start and after each training.
-            incumbent: The network that these are to beat, in a race.
             lookahead: Predicts what is asked for next.
         """
-        asked = tuple(dict.fromkeys(networks))
-        if all(self._judgement(each, incumbent).score is not None for each in asked):
+        self._evaluate(proposal.genotypes, proposal, watch, lookahead)
+
+    def train(self, networks: Iterable[Architecture], watch: Watch | None = None) -> None:
+        """Run every training of networks that the ledger lacks, from all initialisations.
+
+        Args:
+            networks: What to train, genotypes or not.
+            watch: Called at the start and after each training.
+        """
+        self._evaluate(networks, None, watch, None)
+
+    def _evaluate(
+        self,
+        networks: Iterable[Architecture],
+        proposal: Proposal | None,
+        watch: Watch | None,
+        lookahead: Lookahead | None,
+    ) -> None:
+        wanted = tuple(dict.fromkeys(networks))
+        tasks = self.tasks_of(None if proposal is None else proposal.initialisations)
+        if all(self._judgement(each, proposal).score is not None for each in wanted):
             if watch is not None:
-                total = len(asked) * len(self.tasks)
+                total = len(wanted) * len(tasks)
                 watch(Progress(done=total, total=total))
             return
         request = EvaluationRequest(
-            {network: self.tasks.all(network) for network in asked},
-            lambda network: self._judgement(network, incumbent),
+            {network: tasks.all(network) for network in wanted},
+            lambda network: self._judgement(network, proposal),
         )
         if watch is not None:
             watch(request.progress())
-        work_ahead = WorkAhead(self.tasks, request, lookahead)
+        work_ahead = WorkAhead(self.tasks_of, request, lookahead)
         try:
             while True:
                 while request.wanted:

@@ -68,7 +68,7 @@ def finish_retry(
         study.searcher,
         study.search_evaluator(worker_pool),
         ledger,
-        budget=int(ledger.facts()["budget"]),
+        budget=study.budget(int(ledger.facts()["budget"])),
     )
     ledger.end_retry(forget_from=forgotten_from)
     outcomes = ledger.outcomes()

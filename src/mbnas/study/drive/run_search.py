@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 
+from mbnas.search.lookahead import Speculation
+from mbnas.study.configuration import Configuration
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress, WatchSearch, drive
 from mbnas.study.drive.retry_failed import finish_retry
@@ -54,12 +56,18 @@ def run_search(
                 study.searcher,
                 study.search_evaluator(worker_pool, find_training=find_training),
                 ledger,
-                budget=configuration.search.evaluations,
+                budget=study.budget(),
                 watch=record_cost_and_watch,
-                speculate=configuration.run.speculate,
+                speculate=_speculation(configuration),
             )
         study.record_missing_costs()  # those of networks trained ahead of their proposal
     except BaseException:
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
+
+
+def _speculation(configuration: Configuration) -> Speculation:
+    if not configuration.run.speculate:
+        return "nothing"
+    return "certain" if configuration.search.is_stepwise else "possible"

@@ -20,16 +20,25 @@ class ScoreTasks:
         make: Makes the tasks.
         initialisations: Those whose trainings make a score.
         racing: Whether racing may drop a network after any initialisation.
+        one_by_one: Whether more initialisations may be asked for later. Then at most the trainings
+            of one initialisation are fused, so that none depends on when it was asked for.
     """
 
     def __init__(
-        self, make: TrainingTasks, initialisations: Sequence[int], *, racing: bool
+        self,
+        make: TrainingTasks,
+        initialisations: Sequence[int],
+        *,
+        racing: bool,
+        one_by_one: bool = False,
     ) -> None:
         self._make = make
         self._num_folds = make.protocol.evaluation.folds
         self._trainings = tuple(product(initialisations, range(self._num_folds)))
         self._num_first = self._num_folds if racing else len(self._trainings)
         self._num_initialisations = len(initialisations)
+        fused = make.protocol.training.fused
+        self._fused = "folds" if one_by_one and fused == "all" else fused
         self._protocol_digest = make.protocol.digest
 
     def __len__(self) -> int:
@@ -69,20 +78,19 @@ class ScoreTasks:
 
         Only genotypes are fused.
         """
-        fused = self._make.protocol.training.fused
+        fused = self._fused
         if fused not in ("folds", "all") or not isinstance(task.architecture, Genotype):
             return (task,)
-        return tuple(
-            each
-            for each in self.all(task.architecture)
-            if fused == "all" or each.initialisation == task.initialisation
-        )
+        if fused == "all":
+            return self.all(task.architecture)
+        trainings = [(task.initialisation, fold) for fold in range(self._num_folds)]
+        return self._make.of(task.architecture, trainings, fused=self._num_fused(task.architecture))
 
     def _num_fused(self, architecture: Architecture) -> int:
         if not isinstance(architecture, Genotype):
             return 1
         return num_together(
-            self._make.protocol.training.fused,
+            self._fused,
             folds=self._num_folds,
             initialisations=self._num_initialisations,
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mbnas.network.architecture import Architecture
 from mbnas.search.lookahead import Lookahead
+from mbnas.search.searcher import Proposal
 from mbnas.study.drive.dispatcher import Dispatcher
 from mbnas.study.drive.evaluation_request import EvaluationRequest, Scores
 from mbnas.study.drive.score_tasks import ScoreTasks
@@ -18,18 +19,18 @@ class WorkAhead:
     The order is computed again whenever a network of the request has its score.
 
     Args:
-        tasks: The trainings of networks.
+        tasks_of: Returns the trainings of networks from a number of initialisations, or from all.
         request: What the search waits for.
         lookahead: Predicts what the search asks for next; ``None`` predicts nothing.
     """
 
     def __init__(
         self,
-        tasks: ScoreTasks,
+        tasks_of: Callable[[int | None], ScoreTasks],
         request: EvaluationRequest,
         lookahead: Lookahead | None,
     ) -> None:
-        self._tasks = tasks
+        self._tasks_of = tasks_of
         self._request = request
         self._lookahead = lookahead
         self._scores: Scores | None = None
@@ -49,13 +50,19 @@ class WorkAhead:
         if self._lookahead is None:
             yield from self._request.possible_tasks()
             return
-        ahead: list[Architecture] = []
-        for network in self._lookahead.certain(scores):
-            ahead.append(network)
-            yield from self._tasks.first(network)
+        ahead: list[tuple[ScoreTasks, Architecture]] = []
+        if (certain := self._lookahead.certain(scores)) is not None:
+            ahead += self._of(certain)
+        for tasks, network in ahead:
+            yield from tasks.first(network)
         yield from self._request.possible_tasks()
-        for network in self._lookahead.possible(scores):
-            ahead.append(network)
-            yield from self._tasks.first(network)
-        for each in ahead:  # nothing else is left, so what a race may need as well
-            yield from self._tasks.later(each)
+        for proposal in self._lookahead.possible(scores):
+            for tasks, network in self._of(proposal):
+                ahead.append((tasks, network))
+                yield from tasks.first(network)
+        for tasks, network in ahead:  # nothing else is left, so what a race may need as well
+            yield from tasks.later(network)
+
+    def _of(self, proposal: Proposal) -> list[tuple[ScoreTasks, Architecture]]:
+        tasks = self._tasks_of(proposal.initialisations)
+        return [(tasks, network) for network in proposal.genotypes]

@@ -38,6 +38,13 @@ COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
         "asked_at": _TEXT,
         "batch": _WHOLE + _NULL,
     },
+    "proposals": {
+        "number": _WHOLE,
+        "why": _TEXT,
+        "incumbent": _TEXT + _NULL,
+        "initialisations": _WHOLE + _NULL,
+    },
+    "proposed": {"proposal": _WHOLE, "place": _WHOLE, "network": _TEXT},
     "trainings": {
         "id": _WHOLE,
         **_KEY,
@@ -121,11 +128,16 @@ def _check_types(table: str, row: sqlite3.Row) -> None:
             )
 
 
+_NAMING = (
+    *("id", "number", "digest", "training", "epoch", "case_name", "key", "proposal", "place"),
+)
+
+
 def _row_name(table: str, row: sqlite3.Row) -> str:
     """Return the name of a row: its table and identifying columns."""
     names = [
         name
-        for name in ("id", "number", "digest", "training", "epoch", "case_name", "key")
+        for name in _NAMING
         if name in row.keys()  # noqa: SIM118
     ]
     return f"{table}, {', '.join(f'{name} {_shown(row[name])}' for name in names)}"

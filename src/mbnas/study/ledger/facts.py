@@ -9,9 +9,6 @@ from typing import Any
 CONFIGURATION = "configuration"
 """The study's configuration as TOML, as in ``study.toml``."""
 
-ASKED_AGAIN = "asked again"
-"""How often a search asked again for a network whose score it had."""
-
 RETRYING = "retrying"
 """Exists while a retry of failed trainings is under way."""
 
@@ -104,7 +101,6 @@ _FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "budget": (_is_count, "a whole number"),
     FOLDS: (_is_count, "a whole number"),
     INITIALISATIONS: (_is_count, "a whole number"),
-    ASKED_AGAIN: (_is_count, "a whole number"),
     "classes": (_is_names, "a JSON list of names"),
     COMPARISON: (_is_comparison, "JSON with networks and initialisations"),
     WAY_TO_TRAIN: (_is_choice, "JSON with a way, seconds, a device and cores"),

@@ -18,7 +18,8 @@ from types import TracebackType
 
 from mbnas.errors import StudyError
 from mbnas.network.architecture import Architecture
-from mbnas.study.ledger.facts import ASKED_AGAIN, RETRYING
+from mbnas.search.searcher import Proposal
+from mbnas.study.ledger.facts import RETRYING
 from mbnas.study.ledger.ledger_file import LedgerFile
 from mbnas.study.ledger.ledger_reader import OF_KEY, LedgerReader, key_values
 from mbnas.study.ledger.rows import (
@@ -141,6 +142,33 @@ class Ledger(LedgerReader):
                     f"{self.path}: numbers start at 1, and number and network occur once."
                 ) from error
 
+    def record_proposal(self, number: int, proposal: Proposal) -> None:
+        """Record a search's proposal with its networks, replacing that of the same number.
+
+        Args:
+            number: Place in the order of the search, from 1.
+            proposal: What was asked for.
+        """
+        incumbent = proposal.incumbent
+        with self.file.transaction() as connection:
+            for genotype in (*proposal.genotypes, incumbent):
+                if genotype is not None:
+                    _enter_network(connection, genotype)
+            connection.execute("DELETE FROM proposed WHERE proposal = ?", (number,))
+            connection.execute(
+                "INSERT OR REPLACE INTO proposals VALUES (?, ?, ?, ?)",
+                (
+                    number,
+                    proposal.why,
+                    None if incumbent is None else incumbent.digest,
+                    proposal.initialisations,
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO proposed VALUES (?, ?, ?)",
+                [(number, place, each.digest) for place, each in enumerate(proposal.genotypes, 1)],
+            )
+
     # Trainings
 
     def record_training(self, record: TrainingRecord) -> None:
@@ -211,13 +239,18 @@ class Ledger(LedgerReader):
         """End a retry, and remove the search's evaluations from some number on.
 
         Args:
-            forget_from: Number of the first evaluation to remove, with all later ones; their
-                trainings stay, and the search is no longer finished. ``None`` removes none.
+            forget_from: Number of the first evaluation to remove, with all later ones and their
+                proposals; their trainings stay, and the search is no longer finished. ``None``
+                removes none.
         """
         with self.file.transaction() as connection:
             if forget_from is not None:
+                (first,) = connection.execute(
+                    "SELECT min(batch) FROM evaluations WHERE number >= ?", (forget_from,)
+                ).fetchone()
                 connection.execute("DELETE FROM evaluations WHERE number >= ?", (forget_from,))
-                connection.execute("DELETE FROM study WHERE key = ?", (ASKED_AGAIN,))
+                connection.execute("DELETE FROM proposed WHERE proposal >= ?", (first,))
+                connection.execute("DELETE FROM proposals WHERE number >= ?", (first,))
                 _set_facts(connection, {"state": "stopped"})
             connection.execute("DELETE FROM study WHERE key = ?", (RETRYING,))
 

@@ -6,10 +6,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from mbnas.search.racing.outcome import Outcome
+from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.facts import RETRYING, Facts
 from mbnas.study.ledger.ledger_file import LedgerFile
@@ -25,6 +27,7 @@ from mbnas.study.ledger.rows import (
 from mbnas.study.ledger.snapshot import EvaluationRecord, NetworkRecord, Snapshot
 from mbnas.study.ledger.sqlite_file import damaged, readable_errors
 from mbnas.training.training_record import (
+    FIRST_FRESH,
     EpochRecord,
     LostRunRecord,
     TrainingKey,
@@ -35,7 +38,7 @@ from mbnas.training.training_record import (
 OF_KEY = "network = ? AND protocol = ? AND fold = ? AND initialisation = ?"
 """Selects the rows of one training by :func:`key_values`."""
 
-_FRESH = "id IN (SELECT training FROM fresh_scores)"
+_FRESH = f"initialisation >= {FIRST_FRESH}"
 
 
 class LedgerReader:
@@ -68,6 +71,7 @@ class LedgerReader:
                 facts=self.facts(),
                 networks=networks,
                 evaluations=self._evaluations(networks),
+                proposals=self._proposals(networks),
                 trainings=self.trainings(with_epochs=False),
                 lost_runs=self.lost_runs(),
                 fresh=self._trainings(_FRESH, ()) if fresh else (),
@@ -122,16 +126,14 @@ class LedgerReader:
         with self.file.reading():
             return self._evaluations(self.networks())
 
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return the proposals of the search, in order."""
+        with self.file.reading():
+            return self._proposals(self.networks())
+
     def _evaluations(self, networks: Mapping[str, NetworkRecord]) -> tuple[EvaluationRecord, ...]:
         numbers = count(1)
-
-        def genotype(digest: str) -> Genotype:
-            if digest not in networks:
-                raise ValueError(f"network {digest} is not among the networks.")
-            architecture = networks[digest].architecture
-            if not isinstance(architecture, Genotype):
-                raise TypeError(f"network {architecture} is not a genotype.")
-            return architecture
+        genotype = partial(_genotype, networks)
 
         def record(row: sqlite3.Row) -> EvaluationRecord:
             if row["number"] != (number := next(numbers)):
@@ -147,6 +149,31 @@ class LedgerReader:
         with self.file.reading() as connection:
             rows = connection.execute("SELECT * FROM evaluations ORDER BY number")
             return tuple(self.file.values("evaluations", rows, record))
+
+    def _proposals(self, networks: Mapping[str, NetworkRecord]) -> tuple[Proposal, ...]:
+        numbers = count(1)
+        genotype = partial(_genotype, networks)
+        members: dict[int, list[Genotype]] = defaultdict(list)
+
+        def member(row: sqlite3.Row) -> tuple[int, Genotype]:
+            return row["proposal"], genotype(row["network"])
+
+        def proposal(row: sqlite3.Row) -> Proposal:
+            if row["number"] != (number := next(numbers)):
+                raise ValueError(f"proposal {number} is missing before it.")
+            return Proposal(
+                genotypes=tuple(members[number]),
+                incumbent=None if row["incumbent"] is None else genotype(row["incumbent"]),
+                why=row["why"],
+                initialisations=row["initialisations"],
+            )
+
+        with self.file.reading() as connection:
+            rows = connection.execute("SELECT * FROM proposed ORDER BY proposal, place")
+            for number, network in self.file.values("proposed", rows, member):
+                members[number].append(network)
+            rows = connection.execute("SELECT * FROM proposals ORDER BY number")
+            return tuple(self.file.values("proposals", rows, proposal))
 
     # Trainings
 
@@ -238,6 +265,15 @@ class LedgerReader:
         )
         with self.file.reading() as connection:
             return tuple(map(key_of, connection.execute(query)))
+
+
+def _genotype(networks: Mapping[str, NetworkRecord], digest: str) -> Genotype:
+    if digest not in networks:
+        raise ValueError(f"network {digest} is not among the networks.")
+    architecture = networks[digest].architecture
+    if not isinstance(architecture, Genotype):
+        raise TypeError(f"network {architecture} is not a genotype.")
+    return architecture
 
 
 def key_values(key: TrainingKey) -> tuple[object, ...]:

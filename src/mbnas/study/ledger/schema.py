@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from mbnas.study.ledger.facts import FOLDS, INITIALISATIONS
-from mbnas.training.training_record import FIRST_FRESH
+from mbnas.training.training_record import FIRST_CONFIRMING, FIRST_FRESH
 
 APPLICATION_ID = 0x6D626E61  # "mbna"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _SEARCHED = f"(initialisation < {FIRST_FRESH})"
+_FRESH = f"(initialisation BETWEEN {FIRST_FRESH} AND {FIRST_CONFIRMING - 1})"
+_CONFIRMING = f"(initialisation >= {FIRST_CONFIRMING})"
+_SCORES = """SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
+    FROM trainings"""
 
 SCHEMA = f"""
 BEGIN;
@@ -32,6 +36,18 @@ CREATE TABLE evaluations (
     asked_at TEXT NOT NULL,
     batch INTEGER
 );
+CREATE TABLE proposals (
+    number INTEGER PRIMARY KEY CHECK (number >= 1),
+    why TEXT NOT NULL,
+    incumbent TEXT REFERENCES networks (digest),
+    initialisations INTEGER CHECK (initialisations >= 1)
+);
+CREATE TABLE proposed (
+    proposal INTEGER NOT NULL REFERENCES proposals (number),
+    place INTEGER NOT NULL CHECK (place >= 1),
+    network TEXT NOT NULL REFERENCES networks (digest),
+    PRIMARY KEY (proposal, place)
+) WITHOUT ROWID;
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY,
     network TEXT NOT NULL REFERENCES networks (digest),
@@ -82,25 +98,32 @@ CREATE TABLE volumes (
     prediction BLOB,
     PRIMARY KEY (training, case_name)
 );
-CREATE VIEW search_scores AS
-    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE {_SEARCHED};
-CREATE VIEW fresh_scores AS
-    SELECT id AS training, network, protocol, fold, initialisation, score, collapsed, error
-    FROM trainings WHERE NOT {_SEARCHED};
+CREATE VIEW search_scores AS {_SCORES} WHERE {_SEARCHED};
+CREATE VIEW fresh_scores AS {_SCORES} WHERE {_FRESH};
+CREATE VIEW confirming_scores AS {_SCORES} WHERE {_CONFIRMING};
+CREATE VIEW asked AS
+    SELECT network, max(coalesce(initialisations, (
+        SELECT CAST(value AS INTEGER) FROM study WHERE key = '{INITIALISATIONS}'
+    ))) AS initialisations
+    FROM proposed JOIN proposals ON proposals.number = proposed.proposal GROUP BY network;
 CREATE VIEW network_scores AS
     SELECT number, trainings.network, protocol, architecture, parameters, macs,
         CASE WHEN count(score) FILTER (WHERE {_SEARCHED}) = (
-            SELECT CAST(folds.value AS INTEGER) * CAST(initialisations.value AS INTEGER)
+            SELECT CAST(folds.value AS INTEGER)
+                * coalesce(asked.initialisations, CAST(initialisations.value AS INTEGER))
             FROM study AS folds, study AS initialisations
             WHERE folds.key = '{FOLDS}' AND initialisations.key = '{INITIALISATIONS}'
         ) THEN avg(score) FILTER (WHERE {_SEARCHED}) END AS search_score,
         count(*) FILTER (WHERE {_SEARCHED}) AS search_trainings,
-        CASE WHEN count(error) FILTER (WHERE NOT {_SEARCHED}) = 0
-            THEN avg(score) FILTER (WHERE NOT {_SEARCHED}) END AS fresh_score,
-        count(*) FILTER (WHERE NOT {_SEARCHED}) AS fresh_trainings
+        CASE WHEN count(error) FILTER (WHERE {_FRESH}) = 0
+            THEN avg(score) FILTER (WHERE {_FRESH}) END AS fresh_score,
+        count(*) FILTER (WHERE {_FRESH}) AS fresh_trainings,
+        CASE WHEN count(error) FILTER (WHERE {_CONFIRMING}) = 0
+            THEN avg(score) FILTER (WHERE {_CONFIRMING}) END AS confirmed_score,
+        count(*) FILTER (WHERE {_CONFIRMING}) AS confirming_trainings
     FROM trainings JOIN networks ON digest = trainings.network
         LEFT JOIN evaluations ON evaluations.network = trainings.network
+        LEFT JOIN asked ON asked.network = trainings.network
     GROUP BY trainings.network, protocol;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mbnas.network.architecture import Architecture
+from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.facts import Facts
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
@@ -62,6 +63,7 @@ class Snapshot:
         facts: About the study.
         networks: By digest, evaluated or not.
         evaluations: In the order asked for.
+        proposals: Those of the search, in order.
         trainings: In the order recorded, without their epochs and volumes.
         lost_runs: In the order recorded.
         fresh: The trainings on fresh initialisations, with their epochs and volumes but without
@@ -71,6 +73,7 @@ class Snapshot:
     facts: Facts
     networks: dict[str, NetworkRecord]
     evaluations: tuple[EvaluationRecord, ...]
+    proposals: tuple[Proposal, ...]
     trainings: tuple[TrainingRecord, ...]
     lost_runs: tuple[LostRunRecord, ...]
     fresh: tuple[TrainingRecord, ...] = ()

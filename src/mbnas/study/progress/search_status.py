@@ -10,6 +10,7 @@ from typing import Literal
 
 from mbnas.search.racing.judge import Judge, Judgement
 from mbnas.search.racing.outcome import Outcome
+from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
@@ -175,6 +176,26 @@ def by_proposal(evaluations: Iterable[EvaluationRecord]) -> Iterator[list[Evalua
         yield list(group)
 
 
+def asked_initialisations(proposals: Iterable[Proposal], per_network: int) -> dict[str, int]:
+    """Return from how many initialisations networks were asked, by digest.
+
+    Args:
+        proposals: Of a search.
+        per_network: Initialisations where a proposal does not say how many. Networks of such
+            proposals only are left out.
+    """
+    asked: dict[str, int] = {}
+    counted: set[str] = set()
+    for proposal in proposals:
+        wanted = proposal.initialisations or per_network
+        for genotype in proposal.genotypes:
+            digest = genotype.digest
+            asked[digest] = max(wanted, asked.get(digest, 0))
+            if proposal.initialisations is not None:
+                counted.add(digest)
+    return {digest: asked[digest] for digest in counted}
+
+
 def read_status(ledger: Ledger, configuration: Configuration) -> SearchStatus:
     """Return the status of the search in a ledger.
 
@@ -194,30 +215,38 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
     """
     facts, networks = snapshot.facts, snapshot.networks
     protocol, digest = configuration.protocol, facts["protocol"]
+    asked = asked_initialisations(snapshot.proposals, protocol.initialisations)
     by_network: dict[str, dict[tuple[int, int], TrainingRecord]] = {}
     for record in snapshot.trainings:
-        if record.key.protocol == digest and record.key.initialisation < protocol.initialisations:
+        wanted = asked.get(record.key.network) or protocol.initialisations
+        if record.key.protocol == digest and record.key.initialisation < wanted:
             training = record.key.initialisation, record.key.fold
             by_network.setdefault(record.key.network, {})[training] = record
-    cells = list(product(range(protocol.initialisations), range(protocol.folds)))
 
-    def outcomes(network: str) -> list[Outcome | None]:
+    def outcomes(network: str, initialisations: int | None = None) -> list[Outcome | None]:
+        cells = product(range(initialisations or protocol.initialisations), range(protocol.folds))
         trainings = map(by_network.get(network, {}).get, cells)
         return [
             None if each is None else Outcome(score=each.score, wall_s=each.wall_s)
             for each in trainings
         ]
 
+    def judged(record: EvaluationRecord) -> Judgement:
+        incumbent = record.incumbent
+        wanted = asked.get(record.network)
+        if wanted is None:
+            return judge.judge(
+                outcomes(record.network),
+                None if incumbent is None else outcomes(incumbent.digest),
+            )
+        # A network that is asked for again keeps its score until the further trainings have ended.
+        judgements = (judge.judge(outcomes(record.network, each)) for each in range(wanted, 0, -1))
+        return next((each for each in judgements if each.score is not None), Judgement())
+
     judge = Judge(num_folds=protocol.folds, threshold=configuration.search.dropped_below)
     evaluations: list[ScoredNetwork] = []
     for proposal in by_proposal(snapshot.evaluations):
-        judgements = [
-            judge.judge(
-                outcomes(record.network),
-                None if record.incumbent is None else outcomes(record.incumbent.digest),
-            )
-            for record in proposal
-        ]
+        judgements = [judged(record) for record in proposal]
         judge.learn(judgements)
         evaluations += [
             ScoredNetwork(
@@ -225,7 +254,8 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
                 trainings=tuple(
                     training for _, training in sorted(by_network.get(record.network, {}).items())
                 ),
-                num_trainings=len(cells),
+                num_trainings=protocol.folds
+                * (asked.get(record.network) or protocol.initialisations),
                 judgement=judgement,
                 parameters=networks[record.network].parameters,
                 macs=networks[record.network].macs,

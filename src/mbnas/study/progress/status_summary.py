@@ -1,7 +1,8 @@
 """The status of a search as counts: quick, for any number of trainings.
 
-The ledger's file computes the counts. Two ledgers are read in full: one of a search with racing,
-which is judged training by training, and one with an invalid row, so that the error names it.
+The ledger's file computes the counts. Three ledgers are read in full: one of a search with racing,
+which is judged training by training, one of a search whose networks have different numbers of
+trainings, and one with an invalid row, so that the error names it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusS
     """
     protocol = configuration.protocol
     with ledger.one_state():
-        if configuration.search.dropped_below is not None or has_invalid_rows(ledger):
+        search = configuration.search
+        if search.dropped_below is not None or search.is_stepwise or has_invalid_rows(ledger):
             return status_summary_of(read_status(ledger, configuration))
         facts = ledger.facts()
         counts, best = count_search(

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mbnas.study.ledger.facts import ASKED_AGAIN
+from mbnas.search.searcher import Proposal
+from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.snapshot import Snapshot
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
@@ -118,13 +119,25 @@ def time_account_of(snapshot: Snapshot, status: SearchStatus) -> TimeAccount:
         snapshot.lost_runs,
         asked={each.record.network for each in status.evaluations},
         evaluated={each.record.network for each in status.complete},
-        asked_again=int(snapshot.facts.get(ASKED_AGAIN, 0)),
+        asked_again=num_asked_again(snapshot.proposals),
         dropped={
             each.record.network: each.num_trainings - each.dropped_after
             for each in status.evaluations
             if each.dropped_after is not None
         },
     )
+
+
+def num_asked_again(proposals: Iterable[Proposal]) -> int:
+    """Return how often a network was proposed from no more initialisations than before."""
+    most: dict[Genotype, float] = {}
+    again = 0
+    for proposal in proposals:
+        wanted = proposal.initialisations or math.inf
+        for genotype in proposal.genotypes:
+            again += wanted <= most.get(genotype, 0)
+            most[genotype] = max(wanted, most.get(genotype, 0))
+    return again
 
 
 def is_ahead(training: TrainingRecord, asked: Collection[str]) -> bool:

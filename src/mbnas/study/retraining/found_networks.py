@@ -126,7 +126,7 @@ def compare_found(
         searched = range(study.configuration.protocol.initialisations)
         with InlineExecutor() as executor:
             here = WorkerPool(executor=executor, slots=1)
-            study.evaluator(here, searched, find_training=find_training).evaluate(
+            study.evaluator(here, searched, find_training=find_training).train(
                 each.genotype for each in found
             )
         retrain(study, names, initialisations=initialisations, watch=watch)
@@ -189,5 +189,5 @@ def retrain(
         evaluator = study.evaluator(
             worker_pool, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
         )
-        evaluator.evaluate(networks, watch)
+        evaluator.train(networks, watch)
     record_comparison(study.ledger, networks, initialisations=initialisations)

@@ -79,8 +79,8 @@ def search_and_report(
         page = RateLimitedPage(rewrite)
         configuration = study.configuration
         display = SearchDisplay(
-            budget=configuration.search.evaluations,
-            per_evaluation=protocol.folds * protocol.initialisations,
+            budget=held.budget().initialisations * protocol.folds,
+            folds=protocol.folds,
             workers=configuration.run.workers or default_workers(configuration),
         )
 
