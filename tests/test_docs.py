@@ -32,8 +32,8 @@ IDENTIFIER = re.compile(r"\b(?:[A-Z]\w*[a-z]\w*|[A-Za-z]{2,}\w*_\w+)\b")
 
 NOT_HERE = {"network.py", "utils.py", "results/DATE/"}
 """Names of files that commands write, and of a file that must not exist."""
-NO_MODULES = {"mbnas.blocks"}
-"""An entry-point group, which is spelled like a module."""
+NO_MODULES = {"mbnas.blocks", "mbnas.searchers"}
+"""Entry-point groups, which are spelled like modules."""
 
 
 def of_page(page):

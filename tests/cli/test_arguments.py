@@ -83,7 +83,6 @@ DEFAULTS = {
 CHOICES = {
     "search DATASET STUDY": {
         "--space": "mixed macro micro bilevel",
-        "--searcher": "local random",
         "--racing": "off on shadow",
         "--preset": "prostate spleen",
         "--executor": "processes inline ray",

@@ -11,6 +11,7 @@ from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
+from mbnas.search.searcher import Proposal
 from mbnas.space.four_spaces import macro_space
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
@@ -90,6 +91,37 @@ def test_one_kernel_leaves_nothing_to_the_second_phase():
     space = Space(num_nodes=4, num_levels=2, kernels=(3,))
     found = proposed(bilevel_search(space, np.random.default_rng(0), num_topologies=5))
     assert len(found) == 5
+
+
+def test_each_phase_is_given_what_it_proposed():
+    given = []
+
+    def model_based(space, rng, start=None, *, recorded=()):
+        given.append(list(recorded))
+        for proposal in recorded:  # noqa: UP028
+            yield proposal
+        while True:
+            yield Proposal(genotypes=(space.sample(rng),), incumbent=None, why="drawn")
+
+    topologies = [macro_space(SPACE).genotype_at(number) for number in range(6)]
+    first = [
+        Proposal(genotypes=tuple(genotypes), incumbent=None, why="model")
+        for genotypes in (topologies[:2], topologies[1:3], topologies[:1], topologies[3:5])
+    ]
+    best = max(topologies[:5], key=score)
+    second = [Proposal(genotypes=(best,), incumbent=None, why="model")]
+    searcher = bilevel_search(
+        SPACE,
+        np.random.default_rng(0),
+        num_topologies=5,
+        search=model_based,
+        recorded=[*first, *second],
+    )
+    scores = None
+    for proposal in (*first, *second):
+        assert searcher.send(scores) == proposal
+        scores = [score(genotype) for genotype in proposal.genotypes]
+    assert given == [first, second]
 
 
 def test_it_starts_with_vgg_3():

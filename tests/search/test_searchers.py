@@ -12,6 +12,7 @@ import pytest
 
 from mbnas.errors import GenotypeError
 from mbnas.search.bilevel import bilevel_search
+from mbnas.search.evolution import evolution_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Proposal
@@ -30,8 +31,12 @@ SEARCHERS = {
     "random, mixed": (random_search, MIXED, TINY),
     "random, macro": (random_search, macro_space(MIXED), macro_space(TINY)),
     "random, micro": (random_search, micro_space(MIXED), micro_space(TINY_UNET)),
+    "evolution, mixed": (evolution_search, MIXED, TINY),
+    "evolution, macro": (evolution_search, macro_space(MIXED), macro_space(TINY)),
+    "evolution, micro": (evolution_search, micro_space(MIXED), micro_space(TINY_UNET)),
     "bilevel": (BILEVEL, MIXED, TINY),
     "bilevel, random": (partial(BILEVEL, search=random_search), MIXED, TINY),
+    "bilevel, evolution": (partial(BILEVEL, search=evolution_search), MIXED, TINY),
 }
 """Each with the space that it is tried in, and with one small enough to be used up."""
 

@@ -5,6 +5,7 @@ import pytest
 
 from mbnas.errors import ConfigurationError
 from mbnas.search.limit import Budget, limited
+from mbnas.search.named_search import SEARCHES
 from mbnas.search.settings import SearchSettings, make_searcher
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceSettings
 from mbnas.space.genotype import unet_genotype
@@ -30,7 +31,7 @@ def proposed(search, space):
         scores = [score(genotype) for genotype in batch.genotypes]
 
 
-@pytest.mark.parametrize("searcher", ["local", "random"])
+@pytest.mark.parametrize("searcher", SEARCHES)
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 def test_proposals_are_in_the_announced_space(searcher, space):
     found = proposed(SearchSettings(searcher=searcher, evaluations=100), space)
@@ -40,8 +41,16 @@ def test_proposals_are_in_the_announced_space(searcher, space):
 
 
 def test_the_searchers_differ():
-    searches = [SearchSettings(searcher=each, evaluations=20) for each in ("local", "random")]
-    assert proposed(searches[0], SPACES["mixed"]) != proposed(searches[1], SPACES["mixed"])
+    searches = [SearchSettings(searcher=each, evaluations=60) for each in SEARCHES]
+    found = {tuple(proposed(search, SPACES["mixed"])) for search in searches}
+    assert len(found) == len(SEARCHES)
+
+
+@pytest.mark.parametrize("space", [SPACES["mixed"], SPACES["bilevel"]], ids=["mixed", "bilevel"])
+def test_the_size_of_a_proposal_is_a_setting(space):
+    search = SearchSettings(searcher="random", proposal_size=3)
+    searcher = make_searcher(search, space, np.random.default_rng(0))
+    assert len(next(searcher).genotypes) == 3
 
 
 # The split of a bilevel search
@@ -76,7 +85,7 @@ def test_all_evaluations_may_search_topologies():
 # Where it starts
 
 
-@pytest.mark.parametrize("searcher", ["local", "random"])
+@pytest.mark.parametrize("searcher", SEARCHES)
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 def test_it_starts_at_the_unet_or_at_a_genotype(searcher, space):
     for start in ("unet", str(unet_genotype(3))):

@@ -7,6 +7,7 @@ budget; its caller stops the search when the budget is spent.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
@@ -54,5 +55,41 @@ A score is the mean over all folds and the initialisations that the proposal ask
 nothing left to propose.
 """
 
-Search = Callable[[Space, np.random.Generator, Genotype | None], Searcher]
-"""Creates a searcher from a space, a source of randomness and an optional start."""
+Search = Callable[..., Searcher]
+"""Creates a searcher from a space, a source of randomness and an optional start, in this order.
+
+Two keyword arguments are optional, and a search that has one declares something by it:
+
+- ``proposal_size: int``: it can be told how many genotypes a proposal has;
+- ``recorded: Sequence[Proposal]``: it is model-based. Proposals that were made before a search was
+  resumed are given back to it. It yields them again without deriving them, because a model that
+  is fitted on another machine, or by another version of a library, may differ in its last digits.
+"""
+
+
+def takes(search: Search, argument: str) -> bool:
+    """Return whether a search has an optional argument, by its signature."""
+    return argument in inspect.signature(search).parameters
+
+
+def begin_search(
+    search: Search,
+    space: Space,
+    rng: np.random.Generator,
+    start: Genotype | None = None,
+    *,
+    recorded: Sequence[Proposal] = (),
+) -> Searcher:
+    """Return a new searcher, and give a model-based one what it proposed before.
+
+    Args:
+        search: Creates the searcher.
+        space: Where to search.
+        rng: Source of randomness of the search.
+        start: The first network; drawn if ``None``.
+        recorded: The first proposals, in order; a search that is not model-based derives them
+            again from its seed and the scores.
+    """
+    if takes(search, "recorded"):
+        return search(space, rng, start, recorded=recorded)
+    return search(space, rng, start)

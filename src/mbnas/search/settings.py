@@ -12,10 +12,9 @@ from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bilevel import bilevel_search
 from mbnas.search.limit import Budget
-from mbnas.search.local import local_search
-from mbnas.search.random_search import random_search
+from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
-from mbnas.search.searcher import Proposal, Search, Searcher
+from mbnas.search.searcher import Proposal, Searcher, begin_search, takes
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
 from mbnas.space.reference import reference_genotype
@@ -26,7 +25,10 @@ class SearchSettings:
     """How a space is searched: the ``[search]`` section.
 
     Attributes:
-        searcher: ``local`` or ``random``.
+        searcher: Name of the searcher: ``local``, ``random`` or ``evolution``, or one that an
+            installed package offers under the entry-point group ``mbnas.searchers``.
+        proposal_size: How many networks the searcher asks for at once, whatever the number of
+            workers; ``None`` is the searcher's own number. Local search has no such choice.
         evaluations: Budget: as many trainings as this number of networks needs from all
             initialisations. It may change when a study is resumed.
         start: The first network: ``random``, ``unet`` (the U-Net, or what the space has nearest
@@ -44,7 +46,8 @@ class SearchSettings:
         racing_threshold: Probability to beat the incumbent below which a network is dropped.
     """
 
-    searcher: Literal["local", "random"] = "local"
+    searcher: str = "local"
+    proposal_size: int | None = None
     evaluations: int = 150
     start: str = "random"
     reference: bool = False
@@ -54,7 +57,16 @@ class SearchSettings:
     racing_threshold: float = 0.1
 
     def __post_init__(self) -> None:
-        check_bounds("search", self, evaluations=(1, 10**7), topology_evaluations=(1, 10**7))
+        check_searcher(self.searcher)
+        check_bounds(
+            "search",
+            self,
+            proposal_size=(1, 1000),
+            evaluations=(1, 10**7),
+            topology_evaluations=(1, 10**7),
+        )
+        if self.searcher in SEARCHES:  # others are imported only to search
+            named_search(self.searcher, proposal_size=self.proposal_size)
         if not 0 <= self.confirmation < 1:
             raise ConfigurationError(
                 f"search.confirmation (={self.confirmation}) must be 0 or more and below 1: it is "
@@ -73,8 +85,11 @@ class SearchSettings:
 
     @property
     def is_stepwise(self) -> bool:
-        """Whether the searcher says from how many initialisations networks are trained."""
-        return self.searcher not in ("local", "random")
+        """Whether the searcher may say from how many initialisations networks are trained.
+
+        Of the searchers of mbnas, the model-based ones do; one of another package may.
+        """
+        return self.searcher not in SEARCHES or takes(SEARCHES[self.searcher], "recorded")
 
     def num_confirming(self, per_network: int) -> int:
         """Return how many initialisations the confirmation may use, summed over networks.
@@ -143,15 +158,17 @@ def make_searcher(
     """Return a new searcher for the settings.
 
     Args:
-        search: What to do.
+        search: The settings of the search.
         space: Where to search.
-        rng: Source of randomness.
-        recorded: What the searcher proposed before, if the search is resumed.
+        rng: Source of randomness of the search.
+        recorded: What the search proposed before it is resumed, in order. Only model-based
+            searchers use it (:data:`~mbnas.search.searcher.Search`).
 
     Raises:
-        ConfigurationError: if the search cannot start at ``search.start``.
+        ConfigurationError: if the search cannot start at ``search.start``, there is no such
+            searcher, or it cannot be told ``search.proposal_size``.
     """
-    algorithm: Search = random_search if search.searcher == "random" else local_search
+    algorithm = named_search(search.searcher, proposal_size=search.proposal_size)
     start = search.start_in(space)
     reference = reference_genotype(space.first)
     if search.reference and start != reference:
@@ -160,6 +177,11 @@ def make_searcher(
         )
     if space.name == "bilevel":
         return bilevel_search(
-            space.searched, rng, start, num_topologies=search.num_topologies, search=algorithm
+            space.searched,
+            rng,
+            start,
+            num_topologies=search.num_topologies,
+            search=algorithm,
+            recorded=recorded,
         )
-    return algorithm(space.searched, rng, start)
+    return begin_search(algorithm, space.searched, rng, start, recorded=recorded)

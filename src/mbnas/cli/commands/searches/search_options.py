@@ -30,7 +30,11 @@ def add_search(commands: Commands) -> None:
     parser.add_argument(
         "--space", choices=SPACES, help="default mixed, which contains the other three"
     )
-    parser.add_argument("--searcher", choices=("local", "random"), help="default local")
+    parser.add_argument(
+        "--searcher",
+        metavar="NAME",
+        help="local, random, evolution, or one of an installed package (default local)",
+    )
     parser.add_argument(
         "--start",
         metavar="NETWORK",
