@@ -19,7 +19,7 @@ from mbnas.report.charts.timeline_chart import (
     draw_timeline_key,
     is_drawn_separately,
 )
-from mbnas.report.page.timeline_section import timeline_section
+from mbnas.report.page.sections.timeline_section import timeline_section
 from mbnas.results.timeline import KINDS, Bar, Timeline, TimelineRow, timeline_of
 from mbnas.study.progress.time_account import time_account
 from mbnas.training.training_record import LostRunRecord, TrainingKey, TrainingRecord

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from mbnas.cli.show.comparison_display import print_comparison
-from mbnas.report.page.statistics_section import statistics_section
+from mbnas.report.page.sections.statistics_section import statistics_section
 from mbnas.report.tables.comparison_files import comparison_texts, write_comparison
 from mbnas.report.tables.comparison_notes import footnotes
 from mbnas.report.tables.comparison_table import tables

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from mbnas.data.images.appearance import chosen_slices, class_colour, window
-from mbnas.report.page.segmentations_section import segmentations_section
+from mbnas.report.page.sections.segmentations_section import segmentations_section
 from mbnas.results.segmentations.case_selection import page_capacity
 from mbnas.results.segmentations.outlined_cases import outline_case
 

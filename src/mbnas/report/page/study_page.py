@@ -11,14 +11,14 @@ from mbnas.report.charts.search_chart import draw_key, draw_progress
 from mbnas.report.markup import Content, Markup, element
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
-from mbnas.report.page.evaluations_section import evaluations_section
 from mbnas.report.page.network_panel import NetworkPanels
-from mbnas.report.page.problems_section import problems_section
-from mbnas.report.page.racing_section import racing_section
-from mbnas.report.page.repeating_section import repeating_section
-from mbnas.report.page.segmentations_section import segmentations_section
-from mbnas.report.page.statistics_section import comparison_section, statistics_section
-from mbnas.report.page.timeline_section import timeline_section
+from mbnas.report.page.sections.evaluations_section import evaluations_section
+from mbnas.report.page.sections.problems_section import problems_section
+from mbnas.report.page.sections.racing_section import racing_section
+from mbnas.report.page.sections.repeating_section import repeating_section
+from mbnas.report.page.sections.segmentations_section import segmentations_section
+from mbnas.report.page.sections.statistics_section import comparison_section, statistics_section
+from mbnas.report.page.sections.timeline_section import timeline_section
 from mbnas.results.comparison import Comparison
 from mbnas.results.search_summary import SearchSummary
 from mbnas.version import __version__

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mbnas.report.charts.rank_diagram import draw_ranks
-from mbnas.report.page.statistics_section import statistics_section
+from mbnas.report.page.sections.statistics_section import statistics_section
 
 SHAPES = ("broad", "narrow")
 

@@ -6,7 +6,7 @@ import pytest
 
 from mbnas.report.charts.search_chart import draw_key, draw_progress
 from mbnas.report.page.network_panel import problems_of
-from mbnas.report.page.racing_section import racing_section, racing_text
+from mbnas.report.page.sections.racing_section import racing_section, racing_text
 from mbnas.report.page.study_page import render_page
 from mbnas.results.evaluation_summary import Dropped
 from mbnas.results.search_summary import RacingSummary
