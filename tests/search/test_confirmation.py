@@ -9,10 +9,13 @@ from hypothesis import given
 
 from mbnas.search.confirmation import (
     MIN_INITIALISATIONS,
+    MOST_LEADERS,
     ConfirmationRound,
     fewest,
     num_confirmable,
+    num_kept,
     num_rounds,
+    num_worthwhile,
     sequential_halving,
 )
 
@@ -120,3 +123,31 @@ def test_a_score_must_be_a_number():
     next(schedule)
     with pytest.raises(ValueError, match="nan"):
         schedule.send([math.nan, 0.5])
+
+
+@given(budget=st.integers(0, 2000), protected=st.integers(1, 4))
+def test_worthwhile_leaders_can_be_confirmed(budget, protected):
+    number = num_worthwhile(budget, num_protected=protected)
+    assert 0 <= number <= MOST_LEADERS
+    assert (number == 0) == (budget < fewest(1, protected))
+    assert number == 0 or fewest(number, protected) <= budget
+
+
+@given(
+    budget=st.integers(0, 2000),
+    share=st.floats(0, 1, exclude_max=True),
+    protected=st.integers(1, 4),
+)
+def test_what_is_kept_confirms_a_leader_or_is_nothing(budget, share, protected):
+    kept = num_kept(budget, share, num_protected=protected)
+    assert 0 <= kept <= budget
+    assert (kept == 0) == (num_confirmable(kept, num_protected=protected) == 0)
+    assert kept == 0 or kept <= max(budget / 2, share * budget)
+    assert (kept > 0) == (
+        share > 0 and max(budget / 2, int(share * budget)) >= fewest(1, protected)
+    )
+
+
+def test_a_share_is_a_share():
+    with pytest.raises(ValueError, match="share"):
+        num_kept(100, 1.0)

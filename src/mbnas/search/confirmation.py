@@ -23,6 +23,9 @@ Network = TypeVar("Network", bound=Hashable)
 MIN_INITIALISATIONS = 2
 """Of the last leader and the protected networks; one alone says nothing of the noise."""
 
+MOST_LEADERS = 8
+"""More are not worth confirming (:func:`num_worthwhile`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRound(Generic[Network]):
@@ -49,7 +52,7 @@ def sequential_halving(
     the first :func:`num_confirmable` of them take part; nothing is yielded if that is none.
 
     Args:
-        leaders: Distinct networks, the most promising first.
+        leaders: Distinct networks, the most promising first; :func:`num_worthwhile` says how many.
         protected: The reference and baselines, one or more; none of them is a leader.
         budget: Initialisations that all networks may have together.
 
@@ -85,6 +88,47 @@ def sequential_halving(
         left = [each for each in ranked[:num_left] if scores[each] > -math.inf]
         dropped = [each for each in ranked if each not in left] + dropped
     return tuple(dropped)
+
+
+def num_kept(budget: int, share: float, *, num_protected: int = 1) -> int:
+    """Return how many initialisations of a budget to keep for confirmation.
+
+    It is the share, rounded down, but at least what one leader needs where that is at most half of
+    the budget; 0 if the share is 0, or too small for one leader.
+
+    >>> [num_kept(budget, 0.25) for budget in (6, 8, 10, 50, 500)]
+    [0, 4, 4, 12, 125]
+
+    Args:
+        budget: Initialisations of search and confirmation, summed over networks.
+        share: Of confirmation, from 0 to below 1.
+        num_protected: The reference and baselines, 1 or more.
+
+    Raises:
+        ValueError: if ``share`` is out of range.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"share (={share}) must be 0 or more and below 1.")
+    least = fewest(1, num_protected)
+    kept = int(share * budget)
+    if share > 0 and 2 * least <= budget:
+        return max(kept, least)
+    return kept if kept >= least else 0
+
+
+def num_worthwhile(budget: int, *, num_protected: int = 1) -> int:
+    """Return how many leaders are worth confirming: one for every ten initialisations.
+
+    More leaders than this leave too few initialisations to show that one of them is better, and
+    each is one more test to correct for. With more protected networks, a leader needs more. It is
+    at most :data:`MOST_LEADERS`; 0 if the budget confirms none.
+
+    >>> [num_worthwhile(budget) for budget in (3, 4, 10, 15, 30, 75, 500)]
+    [0, 1, 1, 2, 3, 8, 8]
+    """
+    worthwhile = math.ceil(budget / (5 * (1 + num_protected)))
+    confirmable = num_confirmable(budget, num_protected=num_protected)
+    return min(MOST_LEADERS, worthwhile, confirmable)
 
 
 def num_confirmable(budget: int, *, num_protected: int = 1) -> int:
