@@ -12,7 +12,7 @@ from mbnas.search.bilevel import bilevel_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Proposal
-from mbnas.space.four_spaces import macro_space
+from mbnas.space.four_spaces import kernel_space, macro_space
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 
@@ -105,11 +105,21 @@ def test_each_phase_is_given_what_it_proposed():
 
     topologies = [macro_space(SPACE).genotype_at(number) for number in range(6)]
     first = [
-        Proposal(genotypes=tuple(genotypes), incumbent=None, why="model")
-        for genotypes in (topologies[:2], topologies[1:3], topologies[:1], topologies[3:5])
+        Proposal(genotypes=tuple(genotypes), incumbent=incumbent, why="model")
+        for genotypes, incumbent in (
+            (topologies[:2], None),
+            (topologies[2:3], None),
+            (topologies[:2], topologies[2]),
+            (topologies[3:5], topologies[0]),
+        )
     ]
     best = max(topologies[:5], key=score)
-    second = [Proposal(genotypes=(best,), incumbent=None, why="model")]
+    second = [
+        Proposal(genotypes=(best,), incumbent=None, why="model"),
+        Proposal(
+            genotypes=(kernel_space(SPACE, best).genotype_at(7),), incumbent=best, why="model"
+        ),
+    ]
     searcher = bilevel_search(
         SPACE,
         np.random.default_rng(0),

@@ -34,14 +34,15 @@ def proposed(search, space):
 @pytest.mark.parametrize("searcher", SEARCHES)
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 def test_proposals_are_in_the_announced_space(searcher, space):
-    found = proposed(SearchSettings(searcher=searcher, evaluations=100), space)
-    assert len(found) == 100
+    num_networks = 30 if searcher == "bayesian" else 100
+    found = proposed(SearchSettings(searcher=searcher, evaluations=num_networks), space)
+    assert 20 <= len(found) <= num_networks  # some are trained more than once
     assert all(genotype in space.searched for genotype in found)
     assert found[0] in space.first
 
 
 def test_the_searchers_differ():
-    searches = [SearchSettings(searcher=each, evaluations=60) for each in SEARCHES]
+    searches = [SearchSettings(searcher=each, evaluations=25) for each in SEARCHES]
     found = {tuple(proposed(search, SPACES["mixed"])) for search in searches}
     assert len(found) == len(SEARCHES)
 

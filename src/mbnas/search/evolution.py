@@ -79,8 +79,9 @@ def mutant(space: Space, rng: np.random.Generator, parent: Genotype) -> Genotype
 
     A genotype without neighbours, in a space that has only one, is returned itself.
     """
-    for index in rng.permutation(len(space.variables)):
-        if options := space.neighbours(parent, space.variables[index]):
+    variables = space.variables
+    for index in rng.permutation(len(variables)):
+        if options := space.neighbours(parent, variables[index]):
             return options[rng.integers(len(options))]
     return parent
 

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from mbnas.errors import ConfigurationError
+from mbnas.search.bayesian.bayesian_search import bayesian_search
 from mbnas.search.evolution import evolution_search
 from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
@@ -22,6 +23,7 @@ SEARCHES: Mapping[str, Search] = MappingProxyType(
         "local": local_search,
         "random": random_search,
         "evolution": evolution_search,
+        "bayesian": bayesian_search,
     }
 )
 """The searches of mbnas."""

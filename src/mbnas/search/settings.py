@@ -10,7 +10,8 @@ import numpy as np
 
 from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
-from mbnas.search.bilevel import bilevel_search
+from mbnas.search.bayesian.choice import leader
+from mbnas.search.bilevel import bilevel_search, highest_score
 from mbnas.search.limit import Budget
 from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
@@ -25,8 +26,8 @@ class SearchSettings:
     """How a space is searched: the ``[search]`` section.
 
     Attributes:
-        searcher: Name of the searcher: ``local``, ``random`` or ``evolution``, or one that an
-            installed package offers under the entry-point group ``mbnas.searchers``.
+        searcher: Name of the searcher: ``local``, ``random``, ``evolution`` or ``bayesian``, or
+            one that an installed package offers under the entry-point group ``mbnas.searchers``.
         proposal_size: How many networks the searcher asks for at once, whatever the number of
             workers; ``None`` is the searcher's own number. Local search has no such choice.
         evaluations: Budget: as many trainings as this number of networks needs from all
@@ -154,6 +155,8 @@ def make_searcher(
     space: SpaceSettings,
     rng: np.random.Generator,
     recorded: Sequence[Proposal] = (),
+    *,
+    per_network: int = 1,
 ) -> Searcher:
     """Return a new searcher for the settings.
 
@@ -163,6 +166,8 @@ def make_searcher(
         rng: Source of randomness of the search.
         recorded: What the search proposed before it is resumed, in order. Only model-based
             searchers use it (:data:`~mbnas.search.searcher.Search`).
+        per_network: Initialisations of a network whose proposal does not say how many. The first
+            phase of a bilevel search has its budget in them.
 
     Raises:
         ConfigurationError: if the search cannot start at ``search.start``, there is no such
@@ -172,9 +177,10 @@ def make_searcher(
     start = search.start_in(space)
     reference = reference_genotype(space.first)
     if search.reference and start != reference:
-        return with_reference(
-            make_searcher(replace(search, reference=False), space, rng, recorded[1:]), reference
+        searcher = make_searcher(
+            replace(search, reference=False), space, rng, recorded[1:], per_network=per_network
         )
+        return with_reference(searcher, reference)
     if space.name == "bilevel":
         return bilevel_search(
             space.searched,
@@ -183,5 +189,7 @@ def make_searcher(
             num_topologies=search.num_topologies,
             search=algorithm,
             recorded=recorded,
+            per_network=per_network,
+            best_of=leader if search.searcher == "bayesian" else highest_score,
         )
     return begin_search(algorithm, space.searched, rng, start, recorded=recorded)

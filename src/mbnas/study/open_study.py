@@ -78,7 +78,13 @@ class OpenStudy:
         """
         configuration = self.configuration
         rng = generator(configuration.seed, "search")
-        return make_searcher(configuration.search, configuration.space, rng, recorded)
+        return make_searcher(
+            configuration.search,
+            configuration.space,
+            rng,
+            recorded,
+            per_network=configuration.protocol.initialisations,
+        )
 
     def budget(self, evaluations: int | None = None) -> Budget:
         """Return how much the search may train, its confirmation left out.

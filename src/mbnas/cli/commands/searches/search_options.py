@@ -33,7 +33,7 @@ def add_search(commands: Commands) -> None:
     parser.add_argument(
         "--searcher",
         metavar="NAME",
-        help="local, random, evolution, or one of an installed package (default local)",
+        help="local, random, evolution, bayesian, or one of an installed package (default local)",
     )
     parser.add_argument(
         "--start",

@@ -1,0 +1,1 @@
+"""Bayesian search: a Gaussian process over genotypes, and the trainings that decide the most."""
