@@ -217,12 +217,12 @@ def _options(
 ) -> _Options:
     position_of = {each: number for number, each in enumerate(observations.genotypes)}
     features_MF = feature_map(space).of(genotypes)
-    positions_M = np.array([position_of.get(each, -1) for each in genotypes])
+    positions_M = np.array([position_of.get(each, -1) for each in genotypes], dtype=int)
     means_M, variances_M, columns = surrogate.cross(features_MF, positions_M)
     return _Options(
         genotypes=list(genotypes),
         positions_M=positions_M,
-        counts_M=np.array([asked.get(each, 0) for each in genotypes]),
+        counts_M=np.array([asked.get(each, 0) for each in genotypes], dtype=int),
         means_M=means_M,
         variances_M=variances_M,
         features_MF=features_MF,

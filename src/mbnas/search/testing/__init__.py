@@ -1,0 +1,1 @@
+"""What a package that offers a searcher can test it by."""
