@@ -1,0 +1,126 @@
+"""Exact costs of genotypes, fast enough to ask for thousands of them before any is trained.
+
+A network of the space is a sequence of cells and a head. The cost of a cell depends only on its
+block, kernel and step between levels, on its channels and on the size of its input. So each such
+cell is built and counted once, on torch's meta device, and a genotype costs the sum of its cells.
+Blocks of other packages are counted in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mbnas.network.cost.complexity import Complexity
+from mbnas.network.genotype_network import Cell
+from mbnas.network.interface import Interface
+from mbnas.space.genotype import Genotype, Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenotypeCost:
+    """Returns the cost of genotypes at one interface and width, when called.
+
+    The result is equal to :func:`~mbnas.network.cost.complexity.complexity` of the network that
+    the genotype builds.
+
+    >>> interface = Interface(in_channels=1, num_classes=2, size=8)
+    >>> cost = GenotypeCost(interface=interface, base_channels=4)
+    >>> cost(Genotype.parse("0vgg3"))
+    Complexity(parameters=206, multiply_accumulates=12032)
+
+    Attributes:
+        interface: What the networks fit.
+        base_channels: Channels of level 0.
+
+    Raises:
+        ConfigurationError: when called, if a block does not exist or cannot have its width.
+    """
+
+    interface: Interface
+    base_channels: int
+
+    def __call__(self, genotype: Genotype) -> Complexity:
+        """Return the parameters and multiply-accumulates of a genotype."""
+        multiple = 1 << (genotype.num_levels - 1)
+        side = -(-self.interface.size // multiple) * multiple  # of the padded image
+        channels = [self.base_channels << node.level for node in genotype.nodes]
+        parameters = flops = level_before = 0
+        for index, node in enumerate(genotype.nodes):
+            arriving = channels[index - 1] if index else self.interface.in_channels
+            if node.skip is not None:
+                arriving += channels[node.skip - 1]
+            cell = _cell_cost(
+                node.block,
+                node.kernel,
+                step=node.level - level_before,
+                in_channels=arriving,
+                out_channels=channels[index],
+                side=side >> level_before,
+                takes_image=index == 0,
+            )
+            parameters += cell[0]
+            flops += cell[1]
+            level_before = node.level
+        head = _head_cost(channels[-1], self.interface.num_classes, side >> level_before)
+        return Complexity(
+            parameters=parameters + head[0], multiply_accumulates=(flops + head[1]) // 2
+        )
+
+
+@lru_cache(maxsize=2**16)
+def _cell_cost(
+    block: str,
+    kernel: int,
+    *,
+    step: int,
+    in_channels: int,
+    out_channels: int,
+    side: int,
+    takes_image: bool,
+) -> tuple[int, int]:
+    """Return the parameters and floating-point operations of a cell.
+
+    Args:
+        block: Name of its block.
+        kernel: Kernel of its block.
+        step: Level of its output minus that of its input.
+        in_channels: Channels of its input.
+        out_channels: Channels of its output.
+        side: Height and width of its input in pixels.
+        takes_image: Whether it is node 1.
+    """
+    level_before = 1 if step < 0 else 0  # only the step matters to a cell
+    node = Node(level=level_before + step, block=block, kernel=kernel)
+
+    def build() -> nn.Module:
+        return Cell(
+            node,
+            level_before=level_before,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            takes_image=takes_image,
+        )
+
+    return _counted(build, in_channels, side)
+
+
+@lru_cache(maxsize=2**10)
+def _head_cost(channels: int, num_classes: int, side: int) -> tuple[int, int]:
+    return _counted(lambda: nn.Conv2d(channels, num_classes, 1), channels, side)
+
+
+def _counted(build: Callable[[], nn.Module], channels: int, side: int) -> tuple[int, int]:
+    """Return the trainable parameters and floating-point operations of a module."""
+    with torch.device("meta"):
+        module = build().eval().to("meta")
+        maps_BCHW = torch.empty(1, channels, side, side)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(maps_BCHW)
+    parameters = sum(each.numel() for each in module.parameters() if each.requires_grad)
+    return parameters, counter.get_total_flops()
