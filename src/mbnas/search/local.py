@@ -35,7 +35,7 @@ def local_search(space: Space, rng: np.random.Generator, start: Genotype | None 
     for number in count(1):
         begin = start if start is not None and number == 1 else space.sample(rng)
         scores |= yield from climb(space, rng, begin, why=f"start {number}")
-        if len(scores) == space.count:
+        if len(scores) >= space.count:
             return
 
 

@@ -36,7 +36,7 @@ def random_search(
         (score,) = yield Proposal(genotypes=(start,), incumbent=None, why="start")
         scores[start] = score
     incumbent = start
-    while remaining := space.count - len(scores):
+    while (remaining := space.count - len(scores)) > 0:
         drawn: dict[Genotype, None] = {}  # a set that keeps the order
         while len(drawn) < min(proposal_size, remaining):
             genotype = space.sample(rng)

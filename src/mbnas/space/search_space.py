@@ -92,6 +92,11 @@ class Space:
     @property
     def count(self) -> int:
         """The number of genotypes, exactly."""
+        return self._total
+
+    @property
+    def _total(self) -> int:
+        """The number of genotypes without limits on cost, which a subclass may have."""
         return self.num_topologies * self.num_fillings
 
     @property
@@ -123,10 +128,10 @@ class Space:
         Raises:
             GenotypeError: if ``index`` is outside that range.
         """
-        if not 0 <= index < self.count:
+        if not 0 <= index < self._total:
             raise GenotypeError(
                 f"Genotype {index} does not exist: this space numbers its genotypes "
-                f"from 0 to {self.count - 1}."
+                f"from 0 to {self._total - 1}."
             )
         number, cells = divmod(index, self.num_fillings)
         topology = self.topology or topology_at(number, self.num_nodes, self.num_levels)
@@ -141,7 +146,7 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Genotype:
         """Return a genotype drawn uniformly over all genotypes, not gene by gene."""
-        return self.genotype_at(_draw_below(self.count, rng))
+        return self.genotype_at(_draw_below(self._total, rng))
 
     def __contains__(self, genotype: object) -> bool:
         if not isinstance(genotype, Genotype):
@@ -186,7 +191,7 @@ class Space:
         Raises:
             GenotypeError: if ``genotype`` is not in this space.
         """
-        self.check(genotype)
+        Space.check(self, genotype)
         number = variable.node
         return tuple(
             _repaired((*genotype.nodes[: number - 1], changed, *genotype.nodes[number:]))
