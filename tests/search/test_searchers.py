@@ -18,14 +18,28 @@ from mbnas.search.local import local_search
 from mbnas.search.random_search import random_search
 from mbnas.search.searcher import Proposal
 from mbnas.search.testing.searcher_contract import CHECKS, check_it_ends, propose, score
+from mbnas.space.cost_limits import CostLimits
 from mbnas.space.four_spaces import macro_space, micro_space
 from mbnas.space.genotype import unet_genotype
+from mbnas.space.limited_space import LimitedSpace
 from mbnas.space.search_space import Space
 
 BILEVEL = partial(bilevel_search, num_topologies=40)
 MIXED = Space(num_nodes=8, num_levels=4)
 TINY = Space(num_nodes=3, num_levels=2, blocks=("vgg",), kernels=(3, 5))
 TINY_UNET = Space(num_nodes=4, num_levels=2, blocks=("vgg",), kernels=(3, 5))
+
+
+def cost(genotype, name):
+    """More for large kernels and skips, less at a low resolution."""
+    sizes = (each.kernel**2 * (2 if each.skip else 1) / 2**each.level for each in genotype.nodes)
+    return float(sum(sizes))
+
+
+def within(space, max_macs):
+    return LimitedSpace.within(space, CostLimits(max_macs=max_macs), cost)
+
+
 SEARCHERS = {
     "local, mixed": (local_search, MIXED, TINY),
     "local, macro": (local_search, macro_space(MIXED), macro_space(TINY)),
@@ -36,6 +50,9 @@ SEARCHERS = {
     "evolution, mixed": (evolution_search, MIXED, TINY),
     "evolution, macro": (evolution_search, macro_space(MIXED), macro_space(TINY)),
     "evolution, micro": (evolution_search, micro_space(MIXED), micro_space(TINY_UNET)),
+    "local, limited": (local_search, within(MIXED, 110), within(TINY, 50)),
+    "random, limited": (random_search, within(MIXED, 110), within(TINY, 50)),
+    "evolution, limited": (evolution_search, within(MIXED, 110), within(TINY, 50)),
     "bilevel": (BILEVEL, MIXED, TINY),
     "bilevel, random": (partial(BILEVEL, search=random_search), MIXED, TINY),
     "bilevel, evolution": (partial(BILEVEL, search=evolution_search), MIXED, TINY),
@@ -46,6 +63,7 @@ MODEL_BASED = {
     "bayesian, mixed": (bayesian_search, MIXED, TINY),
     "bayesian, macro": (bayesian_search, macro_space(MIXED), macro_space(TINY)),
     "bayesian, micro": (bayesian_search, micro_space(MIXED), micro_space(TINY_UNET)),
+    "bayesian, limited": (bayesian_search, within(MIXED, 110), within(TINY, 50)),
     "bilevel, bayesian": (
         partial(bilevel_search, num_topologies=20, search=bayesian_search, best_of=leader),
         MIXED,

@@ -172,3 +172,79 @@ def test_a_share_of_the_budget_that_is_none_is_refused(share):
 def test_a_budget_is_one_network_at_least(key):
     with pytest.raises(ConfigurationError, match=rf"search\.{key} \(=0\) must be 1 or more"):
         SearchSettings(**{key: 0})
+
+
+# Limits on cost
+
+
+def weight(genotype, name):
+    """More for large kernels, less at a low resolution; parameters are a tenth."""
+    total = sum(node.kernel**2 / 2**node.level for node in genotype.nodes)
+    if name == "latency":
+        return float(genotype.nodes[-1].kernel)
+    return float(total if name == "macs" else total / 10)
+
+
+def proposed_within(search, space):
+    make = make_searcher(search, space, np.random.default_rng(0), cost_of=weight)
+    scores, found = None, []
+    searcher = limited(make, search.evaluations)
+    while True:
+        try:
+            batch = searcher.send(scores)
+        except StopIteration:
+            return found
+        found += batch.genotypes
+        scores = [score(genotype) for genotype in batch.genotypes]
+
+
+@pytest.mark.parametrize("searcher", ["local", "random", "evolution"])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+def test_every_searcher_keeps_to_the_limits(searcher, space):
+    unet = reference_genotype(space.first)
+    most = int(1.05 * weight(unet, "macs"))
+    search = SearchSettings(searcher=searcher, evaluations=40, max_macs=most, max_parameters=most)
+    found = proposed_within(search, space)
+    assert len(set(found)) > (1 if space.name == "micro" else 10)
+    assert all(weight(genotype, "macs") <= most for genotype in found)
+    assert all(genotype in space.searched for genotype in found)
+
+
+def test_the_reference_is_evaluated_whatever_it_costs():
+    space = SPACES["mixed"]
+    unet = reference_genotype(space.first)
+    most = int(0.7 * weight(unet, "macs"))
+    search = SearchSettings(start="unet", reference=True, evaluations=20, max_macs=most)
+    reference, start, *others = proposed_within(search, space)
+    assert reference == unet
+    assert start != unet
+    assert all(weight(genotype, "macs") <= most for genotype in (start, *others))
+
+
+def test_a_slow_reference_is_evaluated_and_nothing_else_is_slow():
+    search = SearchSettings(start="unet", reference=True, evaluations=20, max_latency_ms=2.5)
+    space = SpaceSettings(num_nodes=6, num_levels=3, kernels=(1, 3))
+    reference, *others = proposed_within(search, space)
+    assert reference == reference_genotype(space.first)
+    assert len(others) > 10
+    assert all(genotype.nodes[-1].kernel == 1 for genotype in others)
+
+
+def test_a_start_beyond_a_limit_is_refused():
+    start = str(unet_genotype(3))
+    search = SearchSettings(start=start, max_macs=20)
+    with pytest.raises(ConfigurationError, match=r"is beyond a limit: .* search.max_macs \(=20\)"):
+        make_searcher(search, SPACES["mixed"], np.random.default_rng(0), cost_of=weight)
+
+
+@pytest.mark.parametrize("start", ["random", "unet"])
+def test_limits_that_nothing_meets_are_refused_before_anything_is_proposed(start):
+    search = SearchSettings(start=start, max_macs=1)
+    with pytest.raises(ConfigurationError, match=r"No network of the space was found within"):
+        make_searcher(search, SPACES["mixed"], np.random.default_rng(0), cost_of=weight)
+
+
+@pytest.mark.parametrize("limit", ["max_parameters", "max_macs", "max_latency_ms"])
+def test_a_limit_is_above_0(limit):
+    with pytest.raises(ConfigurationError, match=rf"search.{limit} \(=0(.0)?\) must be"):
+        SearchSettings(**{limit: 0.0 if limit == "max_latency_ms" else 0})

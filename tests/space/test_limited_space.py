@@ -1,7 +1,6 @@
 """Against spaces enumerated without the code under test, with a cost made up for each genotype."""
 
 from collections import Counter
-from dataclasses import fields
 from math import ceil
 
 import numpy as np
@@ -29,8 +28,7 @@ def weight(genotype, name):
 
 
 def limited(space, max_macs):
-    plain = {each.name: getattr(space, each.name) for each in fields(space)}
-    return LimitedSpace(**plain, limits=CostLimits(max_macs=ceil(max_macs)), cost_of=weight)
+    return LimitedSpace.within(space, CostLimits(max_macs=ceil(max_macs)), weight)
 
 
 @pytest.mark.parametrize("max_macs", [25, 40, 60])
@@ -96,13 +94,14 @@ def test_the_kernels_of_a_topology_are_counted():
     """A topology may leave only a few kernels within the limits: a search then ends."""
     unet = unet_genotype()
     space = kernel_space(limited(LARGE, weight(unet, "macs") + 2 * 16), unet)
+    extra = space.limits.max_macs - weight(unet, "macs")
     growth = {5: 16, 7: 40}  # of a kernel of 3, at level 0 without skip
     levels = [2.0**-node.level * (2 if node.skip else 1) for node in unet.nodes]
     expected = 0
     stack = [(0, 0.0)]
     while stack:  # all choices of kernels, one node after another
         number, cost = stack.pop()
-        if cost > 2 * 16:
+        if cost > extra:
             continue
         if number == len(levels):
             expected += 1

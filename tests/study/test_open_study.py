@@ -20,7 +20,7 @@ from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.open_study import OpenStudy
+from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.contenders import read_contenders
 from mbnas.study.progress.search_status import read_status
@@ -176,7 +176,7 @@ def test_a_killed_search_becomes_stopped_when_opened(study):
 def test_costs_missing_after_a_kill_are_recorded_later(study, monkeypatch):
     with opened(study) as open_study:
         with monkeypatch.context() as patch:
-            patch.setattr(OpenStudy, "record_cost", lambda open_study, genotype: None)
+            patch.setattr(NetworkCosts, "record", lambda costs, genotype: None)
             run_search(open_study)
         run_search(open_study)
         assert all(each.parameters and each.macs for each in open_study.ledger.networks().values())

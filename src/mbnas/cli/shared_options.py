@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from decimal import Decimal
 from pathlib import Path
 
 from mbnas.cli.parser import Parser
@@ -84,6 +85,33 @@ def add_budget(parser: Parser, text: str) -> None:
         choices=("off", "on", "shadow"),
         help="on: drop a network once it is unlikely to beat the incumbent; shadow: train all, "
         "and report what racing would have saved and changed (default off, as in the paper)",
+    )
+
+
+def add_limits(parser: Parser, of: str) -> None:
+    """Add --max-parameters, --max-macs and --max-latency-ms.
+
+    Args:
+        parser: Of the command.
+        of: Which networks are limited.
+    """
+    parser.add_argument(
+        "--max-parameters",
+        type=large_count,
+        metavar="N",
+        help=f"only {of} of at most N parameters; N may end in k, M or G",
+    )
+    parser.add_argument(
+        "--max-macs",
+        type=large_count,
+        metavar="N",
+        help=f"only {of} of at most N multiply-accumulates for a slice, such as 20M or 1.5G",
+    )
+    parser.add_argument(
+        "--max-latency-ms",
+        type=float,
+        metavar="MS",
+        help=f"only {of} that take at most MS milliseconds for a slice, measured on this machine",
     )
 
 
@@ -177,6 +205,25 @@ def add_json_or_csv(parser: Parser, rows: str) -> None:
     chosen = parser.add_mutually_exclusive_group()
     add_json(chosen)
     chosen.add_argument("--csv", action="store_true", help=f"print {rows} as CSV")
+
+
+def large_count(text: str) -> int:
+    """Return the count in a text, which may end in k, M, G or T.
+
+    >>> [large_count(text) for text in ("940", "20M", "1.5G", "7e6")]
+    [940, 20000000, 1500000000, 7000000]
+
+    Raises:
+        ArgumentTypeError: if it is not a count of 1 or more.
+    """
+    factor = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:])
+    try:
+        count = Decimal(text[:-1] if factor else text) * (factor or 1)
+        if 1 <= count == count.to_integral_value():
+            return int(count)
+    except ArithmeticError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text} must be a count of 1 or more, such as 940k or 20M")
 
 
 def positive(text: str) -> int:

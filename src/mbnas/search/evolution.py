@@ -53,7 +53,7 @@ def evolution_search(
         scores[start] = score
     population = deque(scores, maxlen=population_size)
     incumbent = start
-    while remaining := space.count - len(scores):
+    while (remaining := space.count - len(scores)) > 0:
         drawn: dict[Genotype, None] = {}  # a set that keeps the order
         is_first = len(scores) < population_size
         size = min(proposal_size, remaining, *([population_size - len(scores)] * is_first))

@@ -12,12 +12,15 @@ from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bayesian.choice import leader
 from mbnas.search.bilevel import bilevel_search, highest_score
+from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
 from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
 from mbnas.search.searcher import Proposal, Searcher, begin_search, takes
+from mbnas.space.cost_limits import CostLimits, CostOf
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
+from mbnas.space.limited_space import LimitedSpace
 from mbnas.space.reference import reference_genotype
 
 
@@ -38,6 +41,10 @@ class SearchSettings:
         reference: Whether the U-Net of the space is evaluated first, within the budget.
         confirmation: Fraction of the budget that is kept to confirm the best networks on fresh
             initialisations, in [0, 1); 0 confirms none.
+        max_parameters: The most parameters that a proposed network may have.
+        max_macs: The most multiply-accumulates for one slice that it may have.
+        max_latency_ms: The longest that it may take for one slice, in milliseconds, measured on
+            the machine and device that search. The reference is evaluated whatever it costs.
         topology_evaluations: How many evaluations search the topology before the kernels, only
             in the bilevel space. ``None`` is half of the evaluations; the number is kept when a
             resumed study gets more evaluations.
@@ -53,6 +60,9 @@ class SearchSettings:
     start: str = "random"
     reference: bool = False
     confirmation: float = 0.0
+    max_parameters: int | None = None
+    max_macs: int | None = None
+    max_latency_ms: float | None = None
     topology_evaluations: int | None = None
     racing: Literal["off", "on", "shadow"] = "off"
     racing_threshold: float = 0.1
@@ -65,7 +75,13 @@ class SearchSettings:
             proposal_size=(1, 1000),
             evaluations=(1, 10**7),
             topology_evaluations=(1, 10**7),
+            max_parameters=(1, 10**15),
+            max_macs=(1, 10**18),
         )
+        if self.max_latency_ms is not None and not self.max_latency_ms > 0:
+            raise ConfigurationError(
+                f"search.max_latency_ms (={self.max_latency_ms}) must be above 0."
+            )
         if self.searcher in SEARCHES:  # others are imported only to search
             named_search(self.searcher, proposal_size=self.proposal_size)
         if not 0 <= self.confirmation < 1:
@@ -91,6 +107,11 @@ class SearchSettings:
         Of the searchers of mbnas, the model-based ones do; one of another package may.
         """
         return self.searcher not in SEARCHES or takes(SEARCHES[self.searcher], "recorded")
+
+    @property
+    def limits(self) -> CostLimits:
+        """The largest counts that a proposed network may have."""
+        return CostLimits(max_parameters=self.max_parameters, max_macs=self.max_macs)
 
     def num_confirming(self, per_network: int) -> int:
         """Return how many initialisations the confirmation may use, summed over networks.
@@ -157,6 +178,7 @@ def make_searcher(
     recorded: Sequence[Proposal] = (),
     *,
     per_network: int = 1,
+    cost_of: CostOf | None = None,
 ) -> Searcher:
     """Return a new searcher for the settings.
 
@@ -168,22 +190,40 @@ def make_searcher(
             searchers use it (:data:`~mbnas.search.searcher.Search`).
         per_network: Initialisations of a network whose proposal does not say how many. The first
             phase of a bilevel search has its budget in them.
+        cost_of: Returns costs of genotypes; needed if the settings limit costs.
 
     Raises:
-        ConfigurationError: if the search cannot start at ``search.start``, there is no such
-            searcher, or it cannot be told ``search.proposal_size``.
+        ConfigurationError: if the search cannot start at ``search.start``, nothing is found
+            within the limits, there is no such searcher, or it cannot be told
+            ``search.proposal_size``.
+        ValueError: if costs are limited and ``cost_of`` is ``None``.
     """
     algorithm = named_search(search.searcher, proposal_size=search.proposal_size)
-    start = search.start_in(space)
-    reference = reference_genotype(space.first)
-    if search.reference and start != reference:
+    searched, first = space.searched, space.first
+    start, reference = search.start_in(space), reference_genotype(space.first)
+    if cost_of is None:
+        if search.limits.given or search.max_latency_ms is not None:
+            raise ValueError("A search within limits needs the costs of genotypes.")
+    else:
+        if search.max_latency_ms is not None:
+            algorithm = within_latency(algorithm, search.max_latency_ms, cost_of)
+        if search.limits.given:
+            searched = LimitedSpace.within(searched, search.limits, cost_of)
+            first = LimitedSpace.within(first, search.limits, cost_of)
+            start = _start_within(first, start, may_move=search.start == "unet")
+    if search.reference and (start != reference or search.max_latency_ms is not None):
         searcher = make_searcher(
-            replace(search, reference=False), space, rng, recorded[1:], per_network=per_network
+            replace(search, reference=False),
+            space,
+            rng,
+            recorded[1:],
+            per_network=per_network,
+            cost_of=cost_of,
         )
         return with_reference(searcher, reference)
     if space.name == "bilevel":
         return bilevel_search(
-            space.searched,
+            searched,
             rng,
             start,
             num_topologies=search.num_topologies,
@@ -192,4 +232,30 @@ def make_searcher(
             per_network=per_network,
             best_of=leader if search.searcher == "bayesian" else highest_score,
         )
-    return begin_search(algorithm, space.searched, rng, start, recorded=recorded)
+    return begin_search(algorithm, searched, rng, start, recorded=recorded)
+
+
+def _start_within(
+    space: LimitedSpace, start: Genotype | None, *, may_move: bool
+) -> Genotype | None:
+    """Return where a search within limits starts, ``None`` if that is drawn.
+
+    Args:
+        space: Where its first networks come from.
+        start: The start of the settings.
+        may_move: Whether the nearest network within the limits may take its place.
+
+    Raises:
+        ConfigurationError: if the start exceeds the limits and may not move, or there is nothing
+            within them.
+    """
+    if start is None:
+        assert space.count  # raises an error if there is nothing within the limits
+        return None
+    if may_move:
+        return space.nearest(start)
+    try:
+        space.check(start)
+    except GenotypeError as error:
+        raise ConfigurationError(f"search.start (={start}) is beyond a limit: {error}") from None
+    return start

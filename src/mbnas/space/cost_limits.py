@@ -1,6 +1,7 @@
-"""Limits on what a network may cost.
+"""Limits on the parameters and multiply-accumulates of a network.
 
-The costs themselves come from a function of the caller: a space knows no torch.
+Both are known before it is trained. They come from a function of the caller, because a space knows
+no torch.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from mbnas.errors import ConfigurationError
 from mbnas.space.genotype import Genotype
 from mbnas.wording import count_text
 
@@ -26,32 +28,31 @@ class CostLimits:
     Attributes:
         max_parameters: Trainable parameters.
         max_macs: Multiply-accumulates for one slice.
-        max_latency_ms: Time of a forward pass of one slice, in milliseconds.
+
+    Raises:
+        ConfigurationError: if a limit is below 1.
     """
 
     max_parameters: int | None = None
     max_macs: int | None = None
-    max_latency_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.given:
+            if limit < 1:
+                raise ConfigurationError(f"{setting_of(name)} (={limit:g}) must be 1 or more.")
 
     @property
     def given(self) -> tuple[tuple[CostName, float], ...]:
-        """The costs that are limited, with their limits; what must be measured comes last."""
-        limits = (self.max_parameters, self.max_macs, self.max_latency_ms)
+        """The costs that are limited, with their limits."""
+        limits = (self.max_parameters, self.max_macs)
         return tuple(
             (name, float(limit))
-            for name, limit in zip(COST_NAMES, limits, strict=True)
+            for name, limit in zip(COST_NAMES, limits, strict=False)
             if limit is not None
         )
 
-    @property
-    def is_measured(self) -> bool:
-        """Whether a limit is on something that must be measured."""
-        return self.max_latency_ms is not None
-
     def excess(self, genotype: Genotype, cost_of: CostOf) -> float:
         """Return by which fraction a genotype exceeds the limit that it exceeds most.
-
-        Latency is asked for only if the genotype is within all other limits.
 
         Args:
             genotype: The genotype.
@@ -60,11 +61,8 @@ class CostLimits:
         Returns:
             0 if it is within all limits; 0.5 if it costs half as much again as it may.
         """
-        most = 0.0
-        for name, limit in self.given:  # latency comes last
-            if name != "latency" or most <= 1:
-                most = max(most, cost_of(genotype, name) / limit)
-        return max(0.0, most - 1)
+        shares = [cost_of(genotype, name) / limit for name, limit in self.given]
+        return max(0.0, max(shares, default=0.0) - 1)
 
     def broken_by(self, genotype: Genotype, cost_of: CostOf) -> str | None:
         """Return the first limit that a genotype exceeds as text, ``None`` if it exceeds none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -20,10 +20,10 @@ from mbnas.space.genotype import Genotype, distance
 from mbnas.space.search_space import Space, Variable
 from mbnas.space.topology import Topology  # noqa: F401  (the type of an inherited attribute)
 
-MANY, MANY_MEASURED = 1000, 200
-"""Networks within the limits are counted up to this number, and if they have to be measured."""
+MANY = 1000
+"""Networks within the limits are counted up to this number."""
 
-_DRAWS, _DRAWS_MEASURED = 100, 20  # of the survey
+_DRAWS = 100  # of the survey
 _COMMON = 0.05  # a draw is repeated until it is within the limits if this share of draws is
 _MOST_DRAWS = 1000
 _MOST_WALKS = 30
@@ -43,6 +43,12 @@ class LimitedSpace(Space):
 
     limits: CostLimits
     cost_of: CostOf
+
+    @classmethod
+    def within(cls, space: Space, limits: CostLimits, cost_of: CostOf) -> LimitedSpace:
+        """Return the genotypes of a space whose costs are within limits."""
+        genes = {each.name: getattr(space, each.name) for each in fields(Space)}
+        return cls(**genes, limits=limits, cost_of=cost_of)
 
     def excess(self, genotype: Genotype) -> float:
         """Return by which fraction a genotype exceeds the limits; 0 if it is within them."""
@@ -174,14 +180,11 @@ def _survey(space: LimitedSpace) -> _Survey:
     Raises:
         ConfigurationError: if nothing is found within the limits.
     """
-    is_measured = space.limits.is_measured
-    many = MANY_MEASURED if is_measured else MANY
-    if space._total < many:
+    if space._total < MANY:
         everything = map(space.genotype_at, range(space._total))
         return _Survey(members=_some(space, everything), is_common=True)
     rng = np.random.default_rng(0)
-    num_draws = _DRAWS_MEASURED if is_measured else _DRAWS
-    draws = [Space.sample(space, rng) for _ in range(num_draws)]
+    draws = [Space.sample(space, rng) for _ in range(_DRAWS)]
     within = [each for each in draws if not space.excess(each)]
     walks = (space._walk(each, rng) for each in draws[:_MOST_WALKS])
     seeds = within or [each for each in walks if each is not None]
@@ -190,8 +193,8 @@ def _survey(space: LimitedSpace) -> _Survey:
     members: dict[Genotype, None] = {}
     for genotype in _connected(space, seeds):
         members[genotype] = None
-        if len(members) == many:
-            return _Survey(members=None, is_common=len(within) >= _COMMON * num_draws)
+        if len(members) == MANY:
+            return _Survey(members=None, is_common=len(within) >= _COMMON * _DRAWS)
     return _Survey(members=tuple(members), is_common=False)
 
 

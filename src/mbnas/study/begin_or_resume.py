@@ -26,6 +26,7 @@ from mbnas.study.drive.mode_selection import ModeQuestion, choose_mode, default_
 from mbnas.study.drive.training_mode import ModeChoice, measured_workers
 from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, HELD_OUT, INITIALISATIONS, WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.network_costs import NetworkCosts, check_limits
 from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.device_setup import resolve_device
 from mbnas.training.device.processor import num_cores
@@ -76,6 +77,9 @@ def opened(
         configuration = replace(configuration, training=training)
         study = replace(study, configuration=configuration)
         check_precision(prepared, training.slice_precision)
+        interface = _interface(configuration, prepared)
+        if is_new:
+            check_limits(configuration, interface)
         protocol = configuration.protocol_for(prepared.digest)
         with _ledger(study, is_new=is_new) as ledger:
             if is_new:
@@ -95,7 +99,19 @@ def opened(
                 prepared=prepared,
                 ledger=ledger,
                 protocol=protocol,
+                costs=NetworkCosts(
+                    ledger,
+                    interface,
+                    base_channels=training.base_channels,
+                    device=configuration.run.device,
+                    threads=training.threads,
+                ),
             )
+
+
+def _interface(configuration: Configuration, prepared: PreparedSlices) -> Interface:
+    size = configuration.preparation.slice_size
+    return Interface.of(prepared.channels, prepared.classes, size)
 
 
 def check_possible(configuration: Configuration) -> None:
@@ -164,9 +180,7 @@ def _training_mode(
         return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
     question = ModeQuestion(
         configuration=configuration,
-        interface=Interface.of(
-            prepared.channels, prepared.classes, configuration.preparation.slice_size
-        ),
+        interface=_interface(configuration, prepared),
         num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
     )
     return choose_mode(question, tell)

@@ -6,15 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import nn
-
 from mbnas.data.slices.fingerprint import Fingerprint
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.errors import StudyError
 from mbnas.machine.processes import ProgressCallback
-from mbnas.network.architecture import Architecture
-from mbnas.network.build import build_network, check_logits
-from mbnas.network.cost.complexity import complexity, latency_ms
 from mbnas.network.interface import Interface
 from mbnas.search.limit import Budget
 from mbnas.search.searcher import Proposal, Searcher
@@ -27,8 +22,8 @@ from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.drive.training_tasks import memory_prediction
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
-from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.protocol import Protocol
 
 
@@ -43,6 +38,7 @@ class OpenStudy:
         prepared: The prepared slices.
         ledger: The open ledger.
         protocol: What all trainings follow.
+        costs: What networks cost.
     """
 
     study: Study
@@ -51,6 +47,7 @@ class OpenStudy:
     prepared: PreparedSlices
     ledger: Ledger
     protocol: Protocol
+    costs: NetworkCosts
 
     @property
     def configuration(self) -> Configuration:
@@ -84,6 +81,7 @@ class OpenStudy:
             rng,
             recorded,
             per_network=configuration.protocol.initialisations,
+            cost_of=self.costs,
         )
 
     def budget(self, evaluations: int | None = None) -> Budget:
@@ -173,42 +171,8 @@ class OpenStudy:
 
     # Costs of networks
 
-    def record_cost(self, architecture: Architecture) -> None:
-        """Write a network's parameters and multiply-accumulates into the ledger."""
-        cost, at_32 = (
-            complexity(lambda: self._build(architecture), interface)
-            for interface in (self.interface, replace(self.interface, size=32))
-        )
-        self.ledger.record_network(
-            architecture,
-            parameters=cost.parameters,
-            macs=cost.multiply_accumulates,
-            macs_32=at_32.multiply_accumulates,
-        )
-
     def record_missing_costs(self) -> None:
         """Write the costs of all networks of the ledger that have none yet."""
         for network in self.ledger.networks().values():
             if network.parameters is None:
-                self.record_cost(network.architecture)
-
-    def record_latency(self, architecture: Architecture) -> None:
-        """Write into the ledger how long a network takes for a slice, unless it is known.
-
-        Raises:
-            ConfigurationError: if the network cannot be built or gives no logits.
-        """
-        if (known := self.ledger.networks().get(architecture.digest)) and known.latency_ms:
-            return
-        network = self._build(architecture)
-        check_logits(network, self.interface, name=str(architecture))
-        prepare_process(self.configuration.training.threads)
-        milliseconds = latency_ms(network, self.interface, device=self.configuration.run.device)
-        self.ledger.record_network(architecture, latency_ms=milliseconds)
-
-    def _build(self, architecture: Architecture) -> nn.Module:
-        return build_network(
-            architecture,
-            self.interface,
-            base_channels=self.configuration.training.base_channels,
-        )
+                self.costs.record(network.architecture)

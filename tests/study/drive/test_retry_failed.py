@@ -12,7 +12,7 @@ from mbnas.study.begin_or_resume import opened
 from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.ledger_file import LedgerFile
-from mbnas.study.open_study import OpenStudy
+from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve
@@ -40,11 +40,11 @@ def dataset(tmp_path_factory):
 def _cheap(monkeypatch):
     """Costs are recorded without building networks."""
 
-    def costs(study, architecture):
-        study.ledger.record_network(architecture, parameters=1, macs=1, latency_ms=1.0)
+    def costs(known, architecture):
+        known._ledger.record_network(architecture, parameters=1, macs=1, latency_ms=1.0)
 
-    monkeypatch.setattr(OpenStudy, "record_cost", costs)
-    monkeypatch.setattr(OpenStudy, "record_latency", costs)
+    monkeypatch.setattr(NetworkCosts, "record", costs)
+    monkeypatch.setattr(NetworkCosts, "latency_ms", costs)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 

@@ -39,7 +39,7 @@ def run_search(
 
     def record_cost_and_watch(progress: SearchProgress) -> None:
         if progress.trainings.complete is not None:
-            study.record_cost(progress.trainings.complete)
+            study.costs.record(progress.trainings.complete)
         if watch is not None:
             watch(progress)
 

@@ -183,8 +183,8 @@ def retrain(
     """
     networks = tuple(dict.fromkeys(contenders))
     for network in networks:
-        study.record_latency(network)  # which also checks that it can be trained
-        study.record_cost(network)
+        study.costs.latency_ms(network)  # which also checks that it can be trained
+        study.costs.record(network)
     with worker_pool_of(study.configuration) as worker_pool:
         evaluator = study.evaluator(
             worker_pool, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True

@@ -6,6 +6,7 @@ import pytest
 
 from mbnas.cli.commands.searches import search
 from mbnas.cli.main import main
+from mbnas.space.genotype import Genotype
 
 
 def test_a_finished_study_has_all_parts(finished, capsys):
@@ -62,3 +63,26 @@ def test_the_page_of_a_running_search_says_so(dataset, options, tmp_path, monkey
     assert set(states[:-1]) == {"running"}
     trainings = pages[-1].evaluations[0].trainings  # both count from 0, as files and --fold do
     assert [(each.fold, each.initialisation) for each in trainings] == [(0, 0), (1, 0)]
+
+
+def test_a_search_within_limits_proposes_nothing_beyond_them(dataset, options, content, tmp_path):
+    limits = ("--max-macs", "400k", "--max-parameters", "20k", "--max-latency-ms", "1e6")
+    arguments = [str(dataset), str(tmp_path / "study"), *options, *limits]
+    assert main(["search", *arguments, "--set", "run.executor=inline"]) == 0
+    evaluations, _, costs = content(tmp_path / "study")
+    assert len(evaluations) == 6
+    found = {network: (parameters, macs) for network, parameters, macs in costs}
+    searched = [Genotype.parse(text).digest for _, text in evaluations]
+    assert all(found[each][0] <= 20_000 and found[each][1] <= 400_000 for each in searched)
+    before = content(tmp_path / "study")
+    assert main(["search", *arguments, "--set", "run.executor=inline"]) == 0
+    assert content(tmp_path / "study") == before
+
+
+def test_limits_that_nothing_meets_leave_no_study_behind(dataset, options, tmp_path, capsys):
+    study = tmp_path / "study"
+    assert main(["search", str(dataset), str(study), *options, "--max-macs", "1k"]) == 2
+    assert "within search.max_macs (=1 k)" in capsys.readouterr().err
+    assert not (study / "study.toml").exists()
+    assert main(["search", str(dataset), str(study), *options, "--max-macs", "none"]) == 2
+    assert "none must be a count of 1 or more, such as" in capsys.readouterr().err

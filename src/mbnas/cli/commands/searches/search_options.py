@@ -12,6 +12,7 @@ from mbnas.cli.shared_options import (
     add_dataset,
     add_json,
     add_json_or_csv,
+    add_limits,
     add_log,
     add_memory,
     add_moved_dataset,
@@ -41,6 +42,7 @@ def add_search(commands: Commands) -> None:
         help="the first network: random, unet or a genotype's text (default random)",
     )
     add_budget(parser, "budget of distinct networks (default 150)")
+    add_limits(parser, "networks")
     add_study_settings(parser)
     add_log(parser)
     add_memory(parser)

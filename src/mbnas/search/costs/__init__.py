@@ -1,0 +1,1 @@
+"""Searches that take the cost of networks into account."""
