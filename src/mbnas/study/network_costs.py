@@ -75,8 +75,8 @@ class NetworkCosts:
 
     def record(self, architecture: Architecture) -> None:
         """Write a network's parameters and multiply-accumulates into the ledger."""
-        cost = self._counted(architecture, self._interface)
-        at_32 = self._counted(architecture, replace(self._interface, size=32))
+        cost = self.counted(architecture)
+        at_32 = self.counted(architecture, size=32)
         self._ledger.record_network(
             architecture,
             parameters=cost.parameters,
@@ -106,7 +106,14 @@ class NetworkCosts:
             self._latencies_ms[digest] = measured_ms
         return self._latencies_ms[digest]
 
-    def _counted(self, architecture: Architecture, interface: Interface) -> Complexity:
+    def counted(self, architecture: Architecture, *, size: int | None = None) -> Complexity:
+        """Return a network's parameters and multiply-accumulates.
+
+        Args:
+            architecture: The network.
+            size: Height and width of a slice in pixels; that of the study if ``None``.
+        """
+        interface = replace(self._interface, size=size or self._interface.size)
         if isinstance(architecture, Genotype):
             return replace(self._count, interface=interface)(architecture)
         return complexity(lambda: self._build(architecture, interface), interface)

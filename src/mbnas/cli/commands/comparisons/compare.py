@@ -12,6 +12,7 @@ from mbnas.cli.configuration_options import check_address
 from mbnas.cli.held_study import holding, status_of
 from mbnas.cli.network_names import best_network, networks_named
 from mbnas.cli.show.comparison_display import print_comparison
+from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.load_warning import warn_of_load
 from mbnas.cli.show.messages import say
@@ -26,6 +27,7 @@ from mbnas.results.read_search import read_search
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.found_networks import retrain
+from mbnas.study.training_speed import retraining_forecast
 from mbnas.training.training_record import MOST_FRESH
 
 NETWORKS = ("best", "unet-genotype", "unet", "resunet")
@@ -79,6 +81,7 @@ def compare_networks(
         others[each] if each in others else best_network(status_of(held), study.path)
         for each in names
     ]
+    say_forecast(lambda: retraining_forecast(held, networks, initialisations=initialisations))
     with logged(held) as log, training_bar("Retraining", log) as watch:
         retrain(held, networks, initialisations=initialisations, watch=watch)
     summary = read_search(study, held.ledger)

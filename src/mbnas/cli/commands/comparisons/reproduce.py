@@ -17,6 +17,7 @@ from mbnas.cli.configuration_options import (
 from mbnas.cli.held_study import holding
 from mbnas.cli.network_names import networks_named
 from mbnas.cli.show.comparison_display import print_comparison
+from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.messages import say
 from mbnas.cli.show.printing import console
@@ -39,6 +40,7 @@ from mbnas.study.retraining.found_networks import (
     check_networks,
     compare_found,
 )
+from mbnas.study.training_speed import retraining_forecast
 from mbnas.training.training_record import MOST_FRESH
 
 BASELINES = ("unet", "resunet", "unet-genotype")
@@ -123,6 +125,8 @@ def _compare(
     page.begin("retraining the networks found and the baselines")
     page.write()
     with holding(experiment.comparison) as held:
+        networks = (*(each.genotype for each in found), *baselines.values())
+        say_forecast(lambda: retraining_forecast(held, networks, initialisations=initialisations))
         try:
             with logged(held) as log, training_bar("Retraining", log) as watch:
                 contenders = compare_found(

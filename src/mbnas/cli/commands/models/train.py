@@ -8,6 +8,7 @@ from pathlib import Path
 from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.held_study import holding, status_of
 from mbnas.cli.network_names import best_network, networks_named
+from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.messages import stages, warn
 from mbnas.cli.show.printing import console, print_json, score_text
 from mbnas.cli.terminal import headed, table
@@ -18,6 +19,7 @@ from mbnas.scoring.overlap import mean_defined
 from mbnas.study.directory import Study
 from mbnas.study.retraining.final_model import train_model
 from mbnas.study.retraining.final_plan import FinalPlan, final_configuration, model_folder
+from mbnas.study.training_speed import final_forecast
 from mbnas.training.final.learning_curve import read_curve
 from mbnas.training.training_record import EpochRecord
 
@@ -34,6 +36,7 @@ def train(arguments: argparse.Namespace) -> int:
         plan = FinalPlan(
             network=network, configuration=configuration, all_patients=arguments.all_patients
         )
+        say_forecast(lambda: final_forecast(held, plan), what="training")
         with stages("Preparing volumes", "Epochs") as (preparing, watch):
             card = train_model(held, plan, folder, preparing=preparing, watch=watch)
     curves = {

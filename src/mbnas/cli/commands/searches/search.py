@@ -12,6 +12,7 @@ from mbnas.cli.configuration_options import (
     preset_asked_for,
 )
 from mbnas.cli.held_study import holding, status_of
+from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.messages import say
 from mbnas.cli.show.search_display import SearchDisplay
@@ -28,6 +29,7 @@ from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.pool.worker_pool import default_workers
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.resolve_study import resolve
+from mbnas.study.training_speed import search_forecast
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -69,6 +71,7 @@ def search_and_report(
         study = held.study
         if measured := describe_choice(held.ledger.facts()):
             say(f"Trains with {measured}.")
+        say_forecast(lambda: search_forecast(held), offer_less=True)
 
         def rewrite() -> None:
             summary = read_search(study, held.ledger)

@@ -1,0 +1,183 @@
+"""How long trainings will take, before they begin.
+
+The time of a training is taken to be proportional to the multiply-accumulates of its network. It is
+an estimate: small networks take longer than that, and large ones are computed more efficiently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mbnas.wording import counted, duration_text
+
+_SMALLER_H = (1.0, 2.0, 4.0, 8.0, 12.0, 24.0, 48.0, 96.0, 168.0)
+_SMALLER_PART = 0.5  # a smaller budget that is offered takes at most this part of the time
+_WEEK = timedelta(days=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSpeed:
+    """How fast a study trains.
+
+    Attributes:
+        s_per_mac: Seconds that a worker needs for a training, for each multiply-accumulate that
+            its network has for a slice.
+        workers: How many trainings run at a time.
+        basis: What it was measured on, as text.
+    """
+
+    s_per_mac: float
+    workers: int
+    basis: str
+
+    def training_s(self, macs: float) -> float:
+        """Return how long a training occupies a worker.
+
+        Args:
+            macs: Multiply-accumulates of its network for a slice.
+        """
+        return macs * self.s_per_mac
+
+    def scaled(self, factor: float) -> TrainingSpeed:
+        """Return the speed of trainings that see ``factor`` times as many slices."""
+        return replace(self, s_per_mac=factor * self.s_per_mac)
+
+
+def speed_of_steps(
+    network_s: float, *, macs: float, num_trainings: int, measured_workers: int, workers: int
+) -> TrainingSpeed:
+    """Return the speed that a measurement of steps gives.
+
+    Args:
+        network_s: How long all trainings of a network would take, with all workers busy.
+        macs: Multiply-accumulates of the network that was measured.
+        num_trainings: Trainings of a network.
+        measured_workers: Workers during the measurement.
+        workers: Workers that train.
+    """
+    return TrainingSpeed(
+        s_per_mac=network_s * measured_workers / num_trainings / macs,
+        workers=workers,
+        basis="a measurement of training steps",
+    )
+
+
+def speed_of_trainings(
+    trainings: Iterable[tuple[float, float]], *, workers: int
+) -> TrainingSpeed | None:
+    """Return the speed of trainings that have ended, ``None`` if there are none.
+
+    Args:
+        trainings: Of each, its duration in seconds and the multiply-accumulates of its network.
+        workers: Workers that train.
+    """
+    ended = [(seconds, macs) for seconds, macs in trainings if seconds > 0 and macs > 0]
+    if not ended:
+        return None
+    return TrainingSpeed(
+        s_per_mac=math.fsum(each[0] for each in ended) / math.fsum(each[1] for each in ended),
+        workers=workers,
+        basis=counted(len(ended), "training"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How long networks will take.
+
+    Attributes:
+        num_networks: How many are trained; of a search, its remaining budget.
+        network_s: How long one takes on average, with all workers busy.
+        basis: What the speed was measured on, as text.
+    """
+
+    num_networks: float
+    network_s: float
+    basis: str
+
+    @property
+    def seconds(self) -> float:
+        """How long all of them take."""
+        return self.num_networks * self.network_s
+
+    def networks_within(self, hours: float) -> int:
+        """Return how many networks, of all trainings each, fit into a time; 0 if none does.
+
+        >>> Forecast(num_networks=150.0, network_s=600.0, basis="").networks_within(2.0)
+        12
+        """
+        return int(3600 * hours / self.network_s)
+
+
+def forecast(
+    speed: TrainingSpeed, macs: Sequence[float], *, num_networks: float, num_trainings: int
+) -> Forecast:
+    """Return how long networks will take.
+
+    Args:
+        speed: Of the study.
+        macs: Multiply-accumulates of the networks, or of some that are like them.
+        num_networks: How many networks.
+        num_trainings: Trainings of each.
+    """
+    mean_s = speed.training_s(math.fsum(macs) / len(macs))
+    at_a_time = min(speed.workers, max(1, math.ceil(num_networks * num_trainings)))
+    return Forecast(
+        num_networks=num_networks,
+        network_s=num_trainings * mean_s / at_a_time,
+        basis=speed.basis,
+    )
+
+
+def forecast_text(
+    found: Forecast, now: datetime, *, what: str = "network", offer_less: bool = False
+) -> str:
+    """Return a forecast as a sentence.
+
+    >>> found = Forecast(num_networks=150.0, network_s=528.0, basis="12 trainings")
+    >>> forecast_text(found, datetime(2026, 11, 28, 11, 40), offer_less=True)
+    '150 networks: about 22 h, until Sunday 9:40 (by 12 trainings); 8 h fit about 54.'
+
+    Args:
+        found: The forecast.
+        now: The time now.
+        what: What is counted.
+        offer_less: Whether to say how many fit into a shorter time.
+    """
+    ends = now + timedelta(seconds=found.seconds)
+    text = (
+        f"{counted(max(1, round(found.num_networks)), what)}: about {rough_text(found.seconds)}, "
+        f"until {end_text(ends, now)} (by {found.basis})"
+    )
+    shorter = [h for h in _SMALLER_H if 3600 * h <= _SMALLER_PART * found.seconds]
+    if offer_less and shorter and (fit := found.networks_within(shorter[-1])):
+        text += f"; {shorter[-1]:g} h fit about {fit}"
+    return f"{text}."
+
+
+def rough_text(seconds: float) -> str:
+    """Return a duration as text, as exact as an estimate is.
+
+    >>> [rough_text(seconds) for seconds in (40.0, 400.0, 5e3, 79e3, 4e5)]
+    ['1 min', '7 min', '1 h 20 min', '22 h', '4 d 15 h']
+    """
+    step = 60 if seconds < 3600 else 600 if seconds < 5 * 3600 else 3600
+    return duration_text(float(step * max(1, round(seconds / step))))
+
+
+def end_text(ends: datetime, now: datetime) -> str:
+    """Return a moment to come as text: its time, and its day if that is not today.
+
+    >>> now = datetime(2026, 11, 28, 11, 40)
+    >>> [end_text(now + timedelta(hours=hours), now) for hours in (2, 22, 400)]
+    ['13:40', 'Sunday 9:40', '15 December, 3:40']
+    """
+    time = f"{ends.hour}:{ends:%M}"
+    if ends.date() == now.date():
+        return time
+    if ends - now < _WEEK:
+        return f"{ends:%A} {time}"
+    return f"{ends.day} {ends:%B}, {time}"

@@ -1,0 +1,172 @@
+"""How fast a study trains, and how long its search or a comparison will take at that speed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mbnas.network.architecture import Architecture
+from mbnas.search.limit import limited
+from mbnas.space.genotype import Genotype, unet_genotype
+from mbnas.study.drive.mode_selection import ModeQuestion, default_mode
+from mbnas.study.drive.training_mode import TrainingMode
+from mbnas.study.ledger.facts import WAY_TO_TRAIN
+from mbnas.study.open_study import OpenStudy
+from mbnas.study.progress.forecast import (
+    Forecast,
+    TrainingSpeed,
+    forecast,
+    speed_of_steps,
+    speed_of_trainings,
+)
+from mbnas.study.retraining.final_plan import FinalPlan
+from mbnas.training.device.step_speed import measure_rate
+from mbnas.training.training_record import FIRST_FRESH
+
+NUM_EXPECTED = 24
+"""Proposed networks whose cost stands for that of all."""
+
+_TIMED_S = 1.0
+
+
+def training_speed(study: OpenStudy) -> TrainingSpeed | None:
+    """Return how fast a study trains, ``None`` if it cannot be known before it does.
+
+    It is that of earlier trainings of the ledger; without them, that of the measured training mode;
+    without a measurement, steps of the U-Net are timed here, on a CPU only.
+
+    Args:
+        study: Held by this process.
+    """
+    configuration, ledger = study.configuration, study.ledger
+    run = configuration.run
+    workers = 1 if run.executor == "inline" else run.workers or default_mode(configuration).workers
+    networks = ledger.networks()
+    own = (
+        (each.wall_s, float(networks[each.key.network].macs or 0))
+        for each in ledger.trainings()
+        if not each.borrowed and each.score is not None
+    )
+    if (found := speed_of_trainings(own, workers=workers)) is not None:
+        return found
+    evaluation = configuration.protocol
+    num_trainings = evaluation.folds * evaluation.initialisations
+    unet = unet_genotype(configuration.space.num_levels)
+    known = json.loads(ledger.facts().get(WAY_TO_TRAIN, '{"seconds": {}}'))
+    measured = known["seconds"].get(str(TrainingMode(**known["way"]))) if "way" in known else None
+    measured_workers = known["way"]["workers"] if measured is not None else 1
+    if measured is None:
+        if run.executor == "ray" or run.device != "cpu":
+            return None
+        volumes = study.prepared.volumes
+        question = ModeQuestion(
+            configuration=configuration,
+            interface=study.interface,
+            num_slices=sum(each.num_slices for each in volumes if not each.held_out),
+        )
+        mode = replace(default_mode(configuration), fused="off", workers=1)
+        rate = measure_rate(question.workload(mode), _TIMED_S)
+        measured = rate.seconds_for(question.slices_per_network)
+    return speed_of_steps(
+        measured,
+        macs=study.costs(unet, "macs"),
+        num_trainings=num_trainings,
+        measured_workers=measured_workers,
+        workers=workers,
+    )
+
+
+def search_forecast(study: OpenStudy) -> Forecast | None:
+    """Return how long the rest of a search will take, ``None`` if that is unknown or nothing.
+
+    Args:
+        study: Held by this process.
+    """
+    if (speed := training_speed(study)) is None:
+        return None
+    evaluation = study.configuration.protocol
+    num_trainings = evaluation.folds * evaluation.initialisations
+    done = sum(
+        each.key.protocol == study.protocol.digest and not each.key.is_fresh
+        for each in study.ledger.trainings()
+    )
+    num_left = study.configuration.search.evaluations - done / num_trainings
+    if num_left <= 0:
+        return None
+    return forecast(
+        speed, _expected_macs(study), num_networks=num_left, num_trainings=num_trainings
+    )
+
+
+def retraining_forecast(
+    study: OpenStudy, networks: Iterable[Architecture], *, initialisations: int
+) -> Forecast | None:
+    """Return how long a comparison will take, ``None`` if that is unknown or nothing.
+
+    Args:
+        study: Held by this process.
+        networks: What is compared.
+        initialisations: Fresh initialisations of each.
+    """
+    if (speed := training_speed(study)) is None:
+        return None
+    last = FIRST_FRESH + initialisations
+    done = {
+        (each.key.network, each.key.fold, each.key.initialisation)
+        for each in study.ledger.trainings()
+        if each.key.protocol == study.protocol.digest
+        and FIRST_FRESH <= each.key.initialisation < last
+    }
+    num_trainings = study.configuration.protocol.folds * initialisations
+    distinct = tuple(dict.fromkeys(networks))
+    num_done = sum(network in {each.digest for each in distinct} for network, *_ in done)
+    num_left = len(distinct) - num_done / num_trainings
+    if num_left <= 0:
+        return None
+    macs = [float(study.costs.counted(each).multiply_accumulates) for each in distinct]
+    return forecast(speed, macs, num_networks=num_left, num_trainings=num_trainings)
+
+
+def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
+    """Return how long the trainings of a model will take, ``None`` if that is unknown.
+
+    Args:
+        study: Held by this process.
+        plan: Of the model, all of whose trainings are counted.
+    """
+    if (speed := training_speed(study)) is None:
+        return None
+    searched, final = study.configuration, plan.configuration
+    factor = final.training.epochs / searched.training.epochs
+    if plan.all_patients:
+        factor *= searched.protocol.folds / (searched.protocol.folds - 1)
+    cost = study.costs.counted(plan.network, size=final.preparation.slice_size)
+    macs = [float(cost.multiply_accumulates)]
+    num_members = float(len(plan.folds))
+    return forecast(speed.scaled(factor), macs, num_networks=num_members, num_trainings=1)
+
+
+def _expected_macs(study: OpenStudy) -> Sequence[float]:
+    """Return the multiply-accumulates of networks as the search proposes them.
+
+    They are those of its first proposals if it has many, and otherwise those that it would propose
+    first if scores were random.
+    """
+    networks = study.ledger.networks()
+    known = [networks[each.network].macs for each in study.ledger.evaluations()]
+    if len(known) >= NUM_EXPECTED and all(known):
+        return [float(each) for each in known if each is not None]
+    rng = np.random.default_rng(0)
+    searcher = limited(study.searcher(), NUM_EXPECTED)
+    proposed: dict[Genotype, None] = {}
+    scores: list[float] | None = None
+    try:
+        while True:
+            proposal = next(searcher) if scores is None else searcher.send(scores)
+            proposed |= dict.fromkeys(proposal.genotypes)
+            scores = rng.random(len(proposal.genotypes)).tolist()
+    except StopIteration:
+        return [study.costs(each, "macs") for each in proposed]

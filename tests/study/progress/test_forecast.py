@@ -1,0 +1,81 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from mbnas.study.progress.forecast import (
+    Forecast,
+    TrainingSpeed,
+    end_text,
+    forecast,
+    forecast_text,
+    speed_of_steps,
+    speed_of_trainings,
+)
+
+NOW = datetime(2026, 11, 28, 11, 40, tzinfo=UTC)  # a Saturday
+
+
+def speed(workers=1, s_per_mac=1e-6):
+    return TrainingSpeed(s_per_mac=s_per_mac, workers=workers, basis="3 trainings")
+
+
+def test_the_time_is_that_of_all_trainings_over_the_workers():
+    """6 networks of 10 trainings at 3 s, on 4 workers."""
+    found = forecast(speed(workers=4), [2e6, 4e6], num_networks=6.0, num_trainings=10)
+    assert found.seconds == pytest.approx(6 * 10 * 3 / 4)
+    assert found.network_s == pytest.approx(7.5)
+    assert found.networks_within(0.01) == 4  # 36 s
+
+
+def test_more_workers_than_trainings_do_not_help():
+    found = forecast(speed(workers=64), [5e6], num_networks=3.0, num_trainings=1)
+    assert found.seconds == pytest.approx(5)
+
+
+def test_earlier_trainings_weigh_by_their_networks():
+    found = speed_of_trainings([(10.0, 1e6), (50.0, 9e6)], workers=2)
+    assert found.training_s(1e6) == pytest.approx(6)
+    assert (found.workers, found.basis) == (2, "2 trainings")
+    assert speed_of_trainings([], workers=2) is None
+    assert speed_of_trainings([(0.0, 1e6), (3.0, 0.0)], workers=2) is None
+
+
+def test_measured_steps_give_the_time_that_they_were_measured_to_take():
+    """A network of 9 trainings took 90 s on 2 workers: each worker needs 20 s for a training."""
+    found = speed_of_steps(90.0, macs=4e6, num_trainings=9, measured_workers=2, workers=2)
+    assert found.training_s(4e6) == pytest.approx(20)
+    assert forecast(found, [4e6], num_networks=1.0, num_trainings=9).seconds == pytest.approx(90)
+
+
+def test_a_longer_plan_takes_longer():
+    assert speed().scaled(2.5).training_s(2e6) == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("num_networks", "network_s", "expected"),
+    [
+        (150, 528.0, "150 networks: about 22 h, until Sunday 9:40 (by x); 8 h fit about 54."),
+        (150, 100.0, "150 networks: about 4 h 10 min, until 15:50 (by x); 2 h fit about 72."),
+        (1, 100.0, "1 network: about 2 min, until 11:41 (by x)."),
+        (2, 9000.0, "2 networks: about 5 h, until 16:40 (by x)."),
+        (
+            10,
+            2e5,
+            "10 networks: about 23 d 4 h, until 21 December, 15:13 (by x); 168 h fit about 3.",
+        ),
+    ],
+)
+def test_the_sentence(num_networks, network_s, expected):
+    found = Forecast(num_networks=float(num_networks), network_s=network_s, basis="x")
+    assert forecast_text(found, NOW, offer_less=True) == expected
+
+
+def test_what_is_counted_and_whether_less_is_offered_are_the_callers_choice():
+    found = Forecast(num_networks=5.0, network_s=7200.0, basis="x")
+    expected = "5 trainings: about 10 h, until 21:40 (by x)."
+    assert forecast_text(found, NOW, what="training") == expected
+
+
+def test_a_day_in_a_week_is_a_date():
+    assert end_text(datetime(2026, 12, 5, 9, 5, tzinfo=UTC), NOW) == "5 December, 9:05"
+    assert end_text(datetime(2026, 11, 29, 0, 0, tzinfo=UTC), NOW) == "Sunday 0:00"

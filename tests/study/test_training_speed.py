@@ -1,0 +1,110 @@
+"""A tiny study's speed, from each source in turn."""
+
+import json
+
+import pytest
+
+from mbnas.data.phantom import write_phantom
+from mbnas.network.architecture import LibraryNetwork
+from mbnas.space.genotype import unet_genotype
+from mbnas.study import begin_or_resume, training_speed
+from mbnas.study.drive.run_search import run_search
+from mbnas.study.ledger.facts import WAY_TO_TRAIN
+from mbnas.study.resolve_study import resolve
+from mbnas.study.retraining.final_plan import FinalPlan, final_configuration
+from mbnas.study.training_speed import final_forecast, retraining_forecast, search_forecast
+from mbnas.training.device.step_speed import Rate
+
+SETTINGS = {
+    "preparation": {"slice_size": 16},
+    "protocol": {"folds": 2, "initialisations": 1},
+    "training": {
+        "epochs": 3,
+        "steps_per_epoch": 1,
+        "batch_size": 2,
+        "base_channels": 4,
+        "warmup_steps": 0,
+        "collapse_repeats": 0,
+        "head_bias": "random",
+        "precision": "float32",
+    },
+    "space": {"num_nodes": 2, "num_levels": 2},
+    "search": {"evaluations": 3, "confirmation": 0.0},
+    "run": {"executor": "inline", "device": "cpu"},
+}
+UNET = unet_genotype(2)
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    dataset = write_phantom("spleen", tmp_path / "spleen", num_patients=3)
+    study = resolve(
+        tmp_path / "study", dataset, protocol="quick", default_protocol="quick", options=SETTINGS
+    )
+    with begin_or_resume.opened(study, command="mbnas search", warn=pytest.fail) as opened:
+        yield opened
+
+
+def record_measurement(held, seconds):
+    choice = json.loads(held.ledger.facts()[WAY_TO_TRAIN])
+    way = choice["way"]
+    name = f"{way['precision']}, {way['step']} steps, {way['workers']} worker"
+    choice["seconds"] = {name + "s" * (way["workers"] > 1): seconds}
+    held.ledger.set_fact(WAY_TO_TRAIN, json.dumps(choice))
+
+
+def test_trainings_come_before_a_measurement_and_that_before_timed_steps(held, monkeypatch):
+    rate = Rate(slices_per_s=3.0, begun_s=1.0)
+    monkeypatch.setattr(training_speed, "measure_rate", lambda workload, seconds: rate)
+    timed = training_speed.training_speed(held)
+    macs = held.costs(UNET, "macs")
+    # a network has 2 trainings of 3 epochs of 1 step of 2 slices
+    assert timed.training_s(macs) == pytest.approx((1 + 12 / 3) / 2)
+    record_measurement(held, 40.0)
+    measured = training_speed.training_speed(held)
+    assert measured.training_s(macs) == pytest.approx(20 * measured.workers)
+    assert search_forecast(held).num_networks == 3
+    run_search(held)
+    trainings = held.ledger.trainings()
+    earlier = training_speed.training_speed(held)
+    assert earlier.basis == f"{len(trainings)} trainings"
+    total = sum(held.ledger.networks()[each.key.network].macs for each in trainings)
+    assert earlier.training_s(float(total)) == pytest.approx(sum(each.wall_s for each in trainings))
+    assert search_forecast(held) is None  # its budget is spent
+
+
+def test_the_steps_of_a_study_can_be_timed(held):
+    found = search_forecast(held)
+    assert 0 < found.seconds < 600
+
+
+def test_a_comparison_counts_each_network_once(held):
+    record_measurement(held, 40.0)
+    once = retraining_forecast(held, [UNET], initialisations=2)
+    twice = retraining_forecast(held, [UNET, UNET], initialisations=2)
+    assert once == twice
+    macs = held.costs(UNET, "macs")
+    speed = training_speed.training_speed(held)
+    workers = min(speed.workers, 4)
+    assert once.seconds == pytest.approx(4 * speed.training_s(macs) / workers)
+
+
+def test_a_model_takes_its_longer_epochs_and_larger_slices(held):
+    record_measurement(held, 40.0)
+    asked = {"preparation": {"slice_size": 32}, "training": {"epochs": 12}}
+    configuration = final_configuration(held.configuration, UNET, asked)
+    found = final_forecast(held, FinalPlan(network=UNET, configuration=configuration))
+    speed = training_speed.training_speed(held)
+    one_s = speed.training_s(held.costs(UNET, "macs"))
+    workers = min(speed.workers, 2)
+    assert found.num_networks == 2
+    assert found.seconds == pytest.approx(2 * one_s * 4 * 4 / workers)
+
+
+def test_library_networks_have_costs_too(held):
+    pytest.importorskip("segmentation_models_pytorch")
+    record_measurement(held, 40.0)
+    library = LibraryNetwork(design="Unet", encoder="resnet18")
+    held_larger = retraining_forecast(held, [library], initialisations=1)
+    assert held_larger.seconds > 0
