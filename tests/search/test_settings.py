@@ -248,3 +248,29 @@ def test_limits_that_nothing_meets_are_refused_before_anything_is_proposed(start
 def test_a_limit_is_above_0(limit):
     with pytest.raises(ConfigurationError, match=rf"search.{limit} \(=0(.0)?\) must be"):
         SearchSettings(**{limit: 0.0 if limit == "max_latency_ms" else 0})
+
+
+# A front
+
+
+def test_a_search_for_a_front_proposes_cheap_networks_too():
+    space = SPACES["mixed"]
+    search = SearchSettings(
+        searcher="random", proposal_size=1, evaluations=40, objective=("dice", "macs")
+    )
+    found = proposed_within(search, space)
+    unet = weight(reference_genotype(space.first), "macs")
+    cheap = [each for each in found if weight(each, "macs") <= 0.5 * unet]
+    assert 10 < len(cheap) < 35
+
+
+@pytest.mark.parametrize("objective", [(), ("macs",), ("dice", "macs", "macs"), ("dice", "speed")])
+def test_an_objective_is_dice_and_costs(objective):
+    with pytest.raises(ConfigurationError, match="must be dice, alone or with some of"):
+        SearchSettings(objective=objective)
+
+
+def test_a_bilevel_search_has_no_front():
+    search = SearchSettings(objective=("dice", "macs"))
+    with pytest.raises(ConfigurationError, match="cannot be searched in the bilevel space"):
+        make_searcher(search, SPACES["bilevel"], np.random.default_rng(0), cost_of=weight)

@@ -89,6 +89,8 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
     layers: list[Layer] = []
     if getattr(arguments, "config", None) is not None:
         layers.append(read_toml(arguments.config))
+    if getattr(arguments, "objective", None) is not None:
+        layers.append(_nested("search.objective", arguments.objective.split(",")))
     for flag, key in _FLAGS.items():
         value = getattr(arguments, flag, None)
         if value is not None:

@@ -12,12 +12,13 @@ from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bayesian.choice import leader
 from mbnas.search.bilevel import bilevel_search, highest_score
+from mbnas.search.costs.front_search import along_front
 from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
 from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
 from mbnas.search.searcher import Proposal, Searcher, begin_search, takes
-from mbnas.space.cost_limits import CostLimits, CostOf
+from mbnas.space.cost_limits import COST_NAMES, CostLimits, CostName, CostOf
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
 from mbnas.space.limited_space import LimitedSpace
@@ -41,6 +42,9 @@ class SearchSettings:
         reference: Whether the U-Net of the space is evaluated first, within the budget.
         confirmation: Fraction of the budget that is kept to confirm the best networks on fresh
             initialisations, in [0, 1); 0 confirms none.
+        objective: What the search is for: ``dice``, or ``dice`` and costs that should be low with
+            it (``parameters``, ``macs``, ``latency``), for which it searches a front. The bilevel
+            space can be searched for ``dice`` only.
         max_parameters: The most parameters that a proposed network may have.
         max_macs: The most multiply-accumulates for one slice that it may have.
         max_latency_ms: The longest that it may take for one slice, in milliseconds, measured on
@@ -60,6 +64,7 @@ class SearchSettings:
     start: str = "random"
     reference: bool = False
     confirmation: float = 0.0
+    objective: tuple[str, ...] = ("dice",)
     max_parameters: int | None = None
     max_macs: int | None = None
     max_latency_ms: float | None = None
@@ -78,6 +83,13 @@ class SearchSettings:
             max_parameters=(1, 10**15),
             max_macs=(1, 10**18),
         )
+        if {"dice", *self.costs} != set(self.objective) or len(self.objective) != 1 + len(
+            self.costs
+        ):
+            raise ConfigurationError(
+                f"search.objective (={','.join(self.objective)}) must be dice, alone or with some "
+                f"of {', '.join(COST_NAMES)}, each once, such as dice,macs."
+            )
         if self.max_latency_ms is not None and not self.max_latency_ms > 0:
             raise ConfigurationError(
                 f"search.max_latency_ms (={self.max_latency_ms}) must be above 0."
@@ -107,6 +119,11 @@ class SearchSettings:
         Of the searchers of mbnas, the model-based ones do; one of another package may.
         """
         return self.searcher not in SEARCHES or takes(SEARCHES[self.searcher], "recorded")
+
+    @property
+    def costs(self) -> tuple[CostName, ...]:
+        """The costs that should be low."""
+        return tuple(each for each in COST_NAMES if each in self.objective)
 
     @property
     def limits(self) -> CostLimits:
@@ -190,7 +207,7 @@ def make_searcher(
             searchers use it (:data:`~mbnas.search.searcher.Search`).
         per_network: Initialisations of a network whose proposal does not say how many. The first
             phase of a bilevel search has its budget in them.
-        cost_of: Returns costs of genotypes; needed if the settings limit costs.
+        cost_of: Returns costs of genotypes; needed if the settings have costs.
 
     Raises:
         ConfigurationError: if the search cannot start at ``search.start``, nothing is found
@@ -202,9 +219,16 @@ def make_searcher(
     searched, first = space.searched, space.first
     start, reference = search.start_in(space), reference_genotype(space.first)
     if cost_of is None:
-        if search.limits.given or search.max_latency_ms is not None:
-            raise ValueError("A search within limits needs the costs of genotypes.")
+        if search.limits.given or search.max_latency_ms is not None or search.costs:
+            raise ValueError("A search that limits costs needs the costs of genotypes.")
     else:
+        if search.costs and space.name == "bilevel":
+            raise ConfigurationError(
+                f"search.objective (={','.join(search.objective)}) cannot be searched in the "
+                "bilevel space, whose first phase ends at one network: use dice, or another space."
+            )
+        if search.costs:
+            algorithm = along_front(algorithm, search.costs, cost_of=cost_of, reference=reference)
         if search.max_latency_ms is not None:
             algorithm = within_latency(algorithm, search.max_latency_ms, cost_of)
         if search.limits.given:

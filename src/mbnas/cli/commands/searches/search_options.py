@@ -42,6 +42,12 @@ def add_search(commands: Commands) -> None:
         help="the first network: random, unet or a genotype's text (default random)",
     )
     add_budget(parser, "budget of distinct networks (default 150)")
+    parser.add_argument(
+        "--objective",
+        metavar="NAMES",
+        help="dice, or dice with costs that should be low: parameters, macs, latency, separated by "
+        "commas, such as dice,macs (default dice)",
+    )
     add_limits(parser, "networks")
     add_study_settings(parser)
     add_log(parser)
