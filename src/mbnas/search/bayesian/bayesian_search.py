@@ -11,6 +11,7 @@ Source: the parts are in the modules of this package; the search without noise a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import count
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from mbnas.search.bayesian.candidates import new_draw
 from mbnas.search.bayesian.choice import choose
-from mbnas.search.bayesian.observations import Answer, observe
+from mbnas.search.bayesian.observations import Answer
 from mbnas.search.evolution import mutant
 from mbnas.search.searcher import Proposal, Searcher
 from mbnas.space.genotype import Genotype
@@ -77,8 +78,13 @@ def bayesian_search(
 
 
 def _num_scored(answers: Sequence[Answer]) -> int:
-    observations = observe(answers)
-    return len(observations.genotypes) - len(observations.failed)
+    scored = {
+        genotype
+        for proposal, scores in answers
+        for genotype, score in zip(proposal.genotypes, scores, strict=True)
+        if math.isfinite(score)
+    }
+    return len(scored)
 
 
 def _first_networks(
