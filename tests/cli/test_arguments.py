@@ -18,10 +18,11 @@ COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --max-volume-gib --json --csv",
-    "search": "DATASET STUDY --space --searcher --start --evaluations --racing --protocol "
-    "--preset --seed --workers --executor --address --device --config --set --log "
-    "--max-volume-gib --json",
+    "search": "DATASET STUDY --space --searcher --start --evaluations --racing --objective "
+    "--max-parameters --max-macs --max-latency-ms --protocol --preset --seed --workers "
+    "--executor --address --device --config --set --log --max-volume-gib --json",
     "status": "STUDY --watch --interval --json --csv",
+    "choose": "STUDY --max-parameters --max-macs --max-latency-ms --json",
     "trainings": "STUDY --all --retry-failed --dataset --json --csv",
     "compare": "STUDY --network --initialisations --output --dataset --workers --executor "
     "--address --log --max-volume-gib --json --csv",
@@ -50,6 +51,7 @@ DEFAULTS = {
     "check DATASET": {"set": []},
     "search DATASET STUDY": {"set": []},
     "status STUDY": {"interval": 2.0},
+    "choose STUDY": {},
     "trainings STUDY": {},
     "compare STUDY": {"network": [], "initialisations": 5},
     "reproduce DATASET DIR": {
@@ -265,6 +267,7 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
         ["space"],
         ["status", "STUDY"],
         ["status", "STUDY", "--watch"],
+        ["choose", "STUDY"],
         ["trainings", "STUDY"],
         ["report", "STUDY"],
         ["check", "DATA", "--protocol", "quick"],
@@ -282,3 +285,16 @@ def test_commands_that_do_not_train_do_not_load_torch(arguments, finished, datas
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_costs_are_read_with_their_units():
+    typed = ["search", "data", "study", "--max-macs", "1.5G", "--objective", "dice,macs"]
+    expected = {"search": {"max_macs": 1_500_000_000, "objective": ["dice", "macs"]}}
+    assert options_layer(parse(typed)) == expected
+
+
+@pytest.mark.parametrize("text", ["none", "0", "1.5", "-3M", "", "M", "nan", "1e99999"])
+def test_a_limit_that_is_no_count_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        parse(["choose", "study", f"--max-macs={text}"])
+    assert "must be a count of 1 or more, such as 940k or 20M" in capsys.readouterr().err

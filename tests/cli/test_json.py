@@ -82,6 +82,17 @@ def test_status(printed, finished):
     assert found["best"] in found["evaluations"]
 
 
+def test_choose(printed, finished):
+    found = printed("choose", finished)
+    open_keys = {name for name in documented("choose") if name.startswith("comparison.")}
+    assert keys(found) | open_keys == documented("choose")
+    status = printed("status", finished)
+    assert found["network"]["number"] == status["best"]["number"]
+    assert found["front"][-1] == found["network"]
+    most = found["front"][0]["multiply_accumulates"]
+    assert printed("choose", finished, "--max-macs", most)["network"] == found["front"][0]
+
+
 def test_status_watch(capsys, finished):
     assert main(["status", str(finished), "--watch", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()

@@ -20,6 +20,7 @@ from mbnas.cli.commands.models.model_options import (
 )
 from mbnas.cli.commands.networks.network_options import add_cost, add_space
 from mbnas.cli.commands.searches.search_options import (
+    add_choose,
     add_figures,
     add_report,
     add_search,
@@ -30,8 +31,17 @@ from mbnas.cli.parser import Commands, Parser, nearest
 from mbnas.version import __version__
 
 _COMMANDS = (
-    *(add_demo, add_download, add_check, add_search, add_status, add_trainings, add_compare),
-    *(add_reproduce, add_train, add_predict, add_evaluate, add_nnunet, add_export, add_report),
+    *(add_demo, add_download, add_check, add_search, add_status, add_choose, add_trainings),
+    *(
+        add_compare,
+        add_reproduce,
+        add_train,
+        add_predict,
+        add_evaluate,
+        add_nnunet,
+        add_export,
+        add_report,
+    ),
     *(add_figures, add_space, add_cost),
 )
 """In the order of the help: as a user meets them."""

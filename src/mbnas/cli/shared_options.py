@@ -18,6 +18,7 @@ NETWORK = (
 """Which networks an option takes."""
 
 _PAPER_DATASETS = ("prostate", "spleen")
+_MOST_COUNT = 10**18
 _EXECUTORS = ("processes", "inline", "ray")
 
 
@@ -219,7 +220,7 @@ def large_count(text: str) -> int:
     factor = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:])
     try:
         count = Decimal(text[:-1] if factor else text) * (factor or 1)
-        if 1 <= count == count.to_integral_value():
+        if 1 <= count <= _MOST_COUNT and count == count.to_integral_value():
             return int(count)
     except ArithmeticError:
         pass

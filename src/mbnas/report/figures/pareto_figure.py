@@ -22,6 +22,7 @@ from mbnas.report.figures.style import (
     in_style,
     width_pt,
 )
+from mbnas.results.fronts.non_dominated import non_dominated
 from mbnas.wording import count_text
 
 _ROW_IN = 0.135
@@ -57,14 +58,7 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> tuple[int, 
     >>> pareto_front([1.0, 2.0, 3.0, 2.0], [0.7, 0.8, 0.8, 0.6])
     (0, 1)
     """
-    order = sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i]))
-    front: list[int] = []
-    for i in order:
-        best = front[-1] if front else None
-        is_equal = best is not None and (costs[i], scores[i]) == (costs[best], scores[best])
-        if best is None or scores[i] > scores[best] or is_equal:
-            front.append(i)
-    return tuple(front)
+    return non_dominated([(cost,) for cost in costs], scores)
 
 
 @in_style

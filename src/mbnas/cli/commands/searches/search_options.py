@@ -86,6 +86,22 @@ def _status(arguments: argparse.Namespace) -> int:
     return status(arguments)
 
 
+def add_choose(commands: Commands) -> None:
+    """Add ``mbnas choose``."""
+    parser = commands.add(
+        "choose", _choose, "Choose the best network within limits on cost, without training."
+    )
+    add_study(parser)
+    add_limits(parser, "networks")
+    add_json(parser)
+
+
+def _choose(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.choose import choose
+
+    return choose(arguments)
+
+
 def add_trainings(commands: Commands) -> None:
     """Add ``mbnas trainings``."""
     parser = commands.add(

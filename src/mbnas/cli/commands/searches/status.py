@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from mbnas.cli.show.front_display import print_front
 from mbnas.cli.show.status_display import print_evaluations, print_status, print_status_summary
 from mbnas.cli.show.status_watch import watch
 from mbnas.errors import UsageError
+from mbnas.results.fronts.search_front import read_front
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.lock import holder_of
@@ -28,6 +30,8 @@ def status(arguments: argparse.Namespace) -> int:
             if summary.state == "running" and _was_killed(study):
                 summary = replace(summary, state="stopped")
             print_status_summary(study, summary)
+            if study.configuration.search.costs:
+                print_front(read_front(ledger, study.configuration))
             return 0
         search_status = read_status(ledger, study.configuration)
     if search_status.state == "running" and _was_killed(study):

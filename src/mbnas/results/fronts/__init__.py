@@ -1,0 +1,1 @@
+"""Networks that no other beats in both score and cost, and the choice among them."""

@@ -1,0 +1,151 @@
+"""The front of a search: its networks that no other beats in score and cost, with the reference.
+
+The scores are those of the search, each the mean of few noisy trainings. The front therefore looks
+better than it is, most of all where many networks have nearly the same cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mbnas.results.fronts.non_dominated import non_dominated
+from mbnas.space.cost_limits import CostName
+from mbnas.space.genotype import Genotype
+from mbnas.space.reference import reference_genotype
+from mbnas.study.configuration import Configuration
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import NetworkRecord
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, read_status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontNetwork:
+    """A scored network and what it costs.
+
+    Attributes:
+        number: Of its evaluation.
+        genotype: The network.
+        score: Its search score.
+        standard_error: Of the score, over initialisations; ``None`` with fewer than two.
+        num_trainings: On which the score rests.
+        parameters: Of the network.
+        macs: Multiply-accumulates for one slice.
+        latency_ms: Of one slice; ``None`` if it was not measured.
+    """
+
+    number: int
+    genotype: Genotype
+    score: float
+    standard_error: float | None
+    num_trainings: int
+    parameters: int
+    macs: int
+    latency_ms: float | None
+
+    def cost(self, name: CostName) -> float | None:
+        """Return one of its costs; ``None`` if it was not measured."""
+        match name:
+            case "parameters":
+                return float(self.parameters)
+            case "macs":
+                return float(self.macs)
+            case "latency":
+                return self.latency_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFront:
+    """The front of a search.
+
+    Attributes:
+        costs: By which networks are compared beside the score.
+        networks: All that have a score and these costs, in the order asked for.
+        members: Those that no other beats, by rising cost.
+        reference: The U-Net of the space, ``None`` while it has no score.
+    """
+
+    costs: tuple[CostName, ...]
+    networks: tuple[FrontNetwork, ...]
+    members: tuple[FrontNetwork, ...]
+    reference: FrontNetwork | None
+
+
+def search_front(
+    status: SearchStatus,
+    networks: Mapping[str, NetworkRecord],
+    *,
+    costs: Sequence[CostName],
+    reference: Genotype,
+) -> SearchFront:
+    """Return the front of a search.
+
+    Args:
+        status: Of the search.
+        networks: Of the ledger, by digest.
+        costs: By which networks are compared beside the score, one or more.
+        reference: The U-Net of the space.
+    """
+    scored = [
+        network
+        for each in status.evaluations
+        if (network := _network(each, networks[each.record.network])) is not None
+    ]
+    known = [each for each in scored if None not in map(each.cost, costs)]
+    points = [[each.cost(name) or 0.0 for name in costs] for each in known]
+    front = non_dominated(points, [each.score for each in known])
+    return SearchFront(
+        costs=tuple(costs),
+        networks=tuple(known),
+        members=tuple(known[number] for number in front),
+        reference=next((each for each in scored if each.genotype == reference), None),
+    )
+
+
+def read_front(
+    ledger: Ledger, configuration: Configuration, costs: Sequence[CostName] | None = None
+) -> SearchFront:
+    """Return the front of the search in a ledger.
+
+    Args:
+        ledger: Read in one state.
+        configuration: Of its study.
+        costs: By which networks are compared; those of the objective, or multiply-accumulates.
+    """
+    with ledger.one_state():
+        status, networks = read_status(ledger, configuration), ledger.networks()
+    return search_front(
+        status,
+        networks,
+        costs=costs or configuration.search.costs or ("macs",),
+        reference=reference_genotype(configuration.space.first),
+    )
+
+
+def _network(evaluation: ScoredNetwork, record: NetworkRecord) -> FrontNetwork | None:
+    if evaluation.score is None or record.parameters is None or record.macs is None:
+        return None
+    return FrontNetwork(
+        number=evaluation.record.number,
+        genotype=evaluation.genotype,
+        score=evaluation.score,
+        standard_error=_standard_error(evaluation),
+        num_trainings=len(evaluation.trainings),
+        parameters=record.parameters,
+        macs=record.macs,
+        latency_ms=record.latency_ms,
+    )
+
+
+def _standard_error(evaluation: ScoredNetwork) -> float | None:
+    """Return the standard error of a score over initialisations, whose folds are averaged."""
+    by_initialisation: dict[int, list[float]] = {}
+    for each in evaluation.trainings:
+        if each.score is not None:
+            by_initialisation.setdefault(each.key.initialisation, []).append(each.score)
+    most = max(map(len, by_initialisation.values()), default=0)
+    means = [np.mean(each) for each in by_initialisation.values() if len(each) == most]
+    return float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else None
