@@ -9,6 +9,7 @@ from typing import Literal
 
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
+from mbnas.results.fronts.search_front import SearchFront
 from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
 from mbnas.study.progress.racing_account import RacingAccount
@@ -55,6 +56,7 @@ class SearchSummary:
         unet: The standard U-Net under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
+        front: Of its networks, if low cost is an objective.
         racing: What racing saved or would have saved; ``None`` if it is off.
         timeline: Which worker ran what and when.
         account: The time that the study took.
@@ -80,6 +82,7 @@ class SearchSummary:
     unet: EvaluationSummary | None = None
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
+    front: SearchFront | None = None
     racing: RacingSummary | None = None
     timeline: Timeline | None = None
     account: TimeAccount | None = None

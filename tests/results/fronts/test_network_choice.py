@@ -158,7 +158,10 @@ def test_what_is_shown_is_a_sentence(contender):
 def test_what_is_not_shown_is_said_to_be_open(contender):
     choice = chosen(-0.02, contender)
     assert not choice.is_shown
-    assert "a tenth of its multiply-accumulates, but is not shown" in choice_sentence(choice)
+    assert (
+        "It has a tenth of the U-Net's multiply-accumulates, but is not shown"
+        in choice_sentence(choice)
+    )
     untrained = choose_network(FRONT, [("macs", 500.0)])
     assert (untrained.probability, untrained.is_shown) == (None, False)
     assert "Whether it is as good as the U-Net is not shown" in choice_sentence(untrained)

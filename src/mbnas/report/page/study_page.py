@@ -13,6 +13,7 @@ from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
 from mbnas.report.page.network_panel import NetworkPanels
 from mbnas.report.page.sections.evaluations_section import evaluations_section
+from mbnas.report.page.sections.front_section import front_section
 from mbnas.report.page.sections.problems_section import problems_section
 from mbnas.report.page.sections.racing_section import racing_section
 from mbnas.report.page.sections.repeating_section import repeating_section
@@ -47,6 +48,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("overview", "Overview", _heading(summary)),
         Section("search", "Search", _progress(summary)),
         Section("best", "Best network", _best(summary, panels)),
+        Section("front", "Front", front_section(summary.front)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),
         Section("statistics", "Statistics", statistics_section(compared)),
         Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),

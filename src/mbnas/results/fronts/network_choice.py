@@ -190,7 +190,8 @@ def choice_sentence(choice: NetworkChoice) -> str:
     if choice.network.genotype == choice.reference.genotype:
         return "It is the U-Net itself."
     shares = [(name, share) for name in choice.costs if (share := choice.share(name)) is not None]
-    cost = " and ".join(f"{share_text(share)} of its {_NOUNS[name]}" for name, share in shares)
+    parts = [(share_text(share), _NOUNS[name]) for name, share in shares]
+    cost = " and ".join(f"{share} of the U-Net's {noun}" for share, noun in parts)
     margin, found = choice.rule.margin, choice.comparison
     if found is None:
         return (
@@ -205,7 +206,8 @@ def choice_sentence(choice: NetworkChoice) -> str:
         f"{counted(found.num_patients, 'patient')} and {counted(found.num_trainings, 'training')}"
     )
     if choice.is_shown:
-        return f"As good as the U-Net at {cost}: {basis}."
+        its = " and ".join(f"{share} of its {noun}" for share, noun in parts)
+        return f"As good as the U-Net at {its}: {basis}."
     return (
         f"It has {cost}, but is not shown to be as good as the U-Net: {basis}, where "
         f"{choice.rule.probability:g} is needed."

@@ -63,4 +63,4 @@ def _hint(study: Study, choice: NetworkChoice) -> str | None:
     words = ["mbnas", "compare", str(study.path)]
     for each in (choice.network, reference):
         words += ["--network", str(each.genotype)]
-    return f"More trainings show it: {shlex.join(words)}"
+    return f"More trainings may show it: {shlex.join(words)}"
