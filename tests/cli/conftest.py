@@ -20,6 +20,9 @@ SETTINGS = (
     "training.head_bias=random",
     "training.collapse_repeats=0",
     "training.precision=float32",
+    "search.searcher=local",
+    "search.start=random",
+    "search.confirmation=0.0",
     "space.num_nodes=4",
     "space.num_levels=3",
 )
@@ -45,6 +48,24 @@ def finished(dataset, tmp_path_factory):
     study = tmp_path_factory.mktemp("studies") / "finished"
     options = [*OPTIONS, "--set", "run.executor=inline"]
     assert main(["search", str(dataset), str(study), *options]) == 0
+    return study
+
+
+@pytest.fixture(scope="session")
+def confirmed_options():
+    """The options of a tiny search of which half the budget confirms two networks and another."""
+    return [
+        *OPTIONS,
+        *("--set", "run.executor=inline", "--set", "search.confirmation=0.5"),
+        *("--evaluations", "12", "--confirm", "0vgg7-1vgg7-0vgg7-0vgg7"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def confirmed(dataset, confirmed_options, tmp_path_factory):
+    """A study searched and confirmed in this process."""
+    study = tmp_path_factory.mktemp("studies") / "confirmed"
+    assert main(["search", str(dataset), str(study), *confirmed_options]) == 0
     return study
 
 

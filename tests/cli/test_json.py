@@ -75,8 +75,8 @@ def test_evaluate(printed, dataset, tmp_path):
     assert len(printed("evaluate", predictions, references, status=1)["missing"]) == 1
 
 
-def test_status(printed, finished):
-    found = printed("status", finished)
+def test_status(printed, confirmed):
+    found = printed("status", confirmed)
     assert keys(found) == documented("status")
     assert keys(found["best"]) == keys(found["evaluations"][0])
     assert found["best"] in found["evaluations"]
@@ -141,10 +141,10 @@ def test_trainings(printed, finished, tmp_path):
     assert printed("trainings", finished)["trainings"] == []
 
 
-def test_search(printed, finished, dataset):
-    found = printed("search", dataset, finished)
+def test_search(printed, confirmed, dataset):
+    found = printed("search", dataset, confirmed)
     assert keys(found) == documented("search")
-    assert found == printed("status", finished)
+    assert found == printed("status", confirmed)
 
 
 def test_compare(printed, finished, tmp_path):

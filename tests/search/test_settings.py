@@ -160,6 +160,8 @@ def test_a_budget_is_split_between_search_and_confirmation():
     assert search.budget(3) == Budget(initialisations=23, per_network=3)
     assert SearchSettings(evaluations=10).budget(3).initialisations == 30
     assert SearchSettings(evaluations=1, confirmation=0.9).budget(1).initialisations == 1
+    assert SearchSettings(evaluations=10, confirmation=0.1).num_confirming(1) == 4
+    assert SearchSettings(evaluations=7, confirmation=0.1).num_confirming(1) == 0
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])

@@ -19,6 +19,7 @@ _FLAGS = {
     "space": "space.name",
     "searcher": "search.searcher",
     "start": "search.start",
+    "confirm": "search.confirm_also",
     "evaluations": "search.evaluations",
     "racing": "search.racing",
     "max_parameters": "search.max_parameters",

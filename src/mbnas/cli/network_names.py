@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from mbnas.errors import StudyError, UsageError
 from mbnas.network.architecture import Architecture, is_own, parse_architecture, title_of
+from mbnas.results.chosen_network import ChosenNetwork, read_chosen_network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.search_status import SearchStatus, read_status
+from mbnas.study.progress.status_summary import read_status_summary
 
 
 def network_named(text: str) -> Architecture:
@@ -33,22 +33,25 @@ def networks_named(names: Iterable[str], *, num_levels: int) -> dict[str, Archit
     return {name: unet if name == "unet-genotype" else network_named(name) for name in names}
 
 
-def best_network(status: SearchStatus, study: Path) -> Genotype:
-    """Return the best network of a study's search.
+def read_chosen(study: Study, ledger: Ledger) -> ChosenNetwork:
+    """Return the network that a study stands for.
 
     Raises:
         StudyError: if no network has a score.
     """
-    if status.best is None:
+    with ledger.one_state():
+        summary = read_status_summary(ledger, study.configuration)
+        chosen = read_chosen_network(ledger, summary, study.configuration)
+    if chosen is None:
         raise StudyError(
-            f"{study} has no network with a score yet: let its search run first, or name a "
+            f"{study.path} has no network with a score yet: let its search run first, or name a "
             "--network."
         )
-    return status.best.genotype
+    return chosen
 
 
 def genotype_named(study: Study, name: str) -> tuple[Genotype, str]:
-    """Return a study's best genotype or the named one, and its title.
+    """Return a study's chosen genotype or the named one, and its title.
 
     Raises:
         StudyError: if ``name`` is ``best`` and no network has a score.
@@ -56,8 +59,7 @@ def genotype_named(study: Study, name: str) -> tuple[Genotype, str]:
     """
     if name == "best":
         with Ledger.open(study.ledger, read_only=True) as ledger:
-            status = read_status(ledger, study.configuration)
-        return best_network(status, study.path), "Best found"
+            return read_chosen(study, ledger).genotype, "Best found"
     named = networks_named([name], num_levels=study.configuration.space.num_levels)[name]
     if not isinstance(named, Genotype):
         raise UsageError(

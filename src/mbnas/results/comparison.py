@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from mbnas.results.chosen_network import ChosenNetwork
 from mbnas.results.compared_network import ComparedNetwork, compared_network, patient_means
 from mbnas.results.metric_summaries import MetricSummaries
 from mbnas.scoring.claims import (
@@ -175,6 +176,7 @@ def compare_in_study(
     *,
     class_names: tuple[str, ...],
     search: SearchStatus | None = None,
+    chosen: ChosenNetwork | None = None,
 ) -> Comparison:
     """Return the comparison of networks that a study trained again on new initialisations.
 
@@ -183,16 +185,16 @@ def compare_in_study(
         configuration: Of the study.
         class_names: Of the foreground classes.
         search: Status of the search that the contenders are compared after, if it was a single one.
+        chosen: The network that the search stands for.
     """
-    best = None if search is None else search.best
-    is_first = best is not None and contenders[0].architecture == best.genotype
+    is_first = chosen is not None and contenders[0].architecture == chosen.genotype
     return compare_contenders(
         contenders,
         class_names=class_names,
         num_folds=configuration.protocol.folds,
         slice_size=configuration.preparation.slice_size,
         seed=configuration.seed,
-        search_score=best.score if best is not None and is_first else None,
+        search_score=chosen.score if chosen is not None and is_first else None,
         num_evaluated=0 if search is None else len(search.complete),
     )
 

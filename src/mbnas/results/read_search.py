@@ -9,7 +9,7 @@ from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, Trainin
 from mbnas.results.fronts.search_front import SearchFront, search_front
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
-from mbnas.results.study_state import read_study_state
+from mbnas.results.study_state import StudyState, read_study_state
 from mbnas.results.timeline import timeline_of
 from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
@@ -17,7 +17,6 @@ from mbnas.study.directory import Study
 from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import Snapshot
-from mbnas.study.progress.contenders import Contender
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of
@@ -50,6 +49,15 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         protocol_name=configuration.protocol.name,
         budget=status.budget,
         evaluations=tuple(_evaluation(each, class_names) for each in status.complete),
+        chosen=state.chosen,
+        unet=next(
+            (
+                _evaluation(each, class_names)
+                for each in status.complete
+                if state.chosen is not None and each.genotype == state.chosen.reference
+            ),
+            None,
+        ),
         comparison=comparison,
         segmentations=(
             None
@@ -71,7 +79,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
             if key.startswith("version of ")
         },
         identity=_identity(configuration, facts),
-        commands=_commands(configuration, status, state.contenders),
+        commands=_commands(configuration, state),
     )
 
 
@@ -99,16 +107,15 @@ def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, 
     } | ({"Training mode": measured} if (measured := describe_choice(facts)) else {})
 
 
-def _commands(
-    configuration: Configuration, status: SearchStatus, contenders: tuple[Contender, ...]
-) -> tuple[str, ...]:
+def _commands(configuration: Configuration, state: StudyState) -> tuple[str, ...]:
     """Return the commands that repeat the study in a directory next to it."""
+    contenders = state.contenders
     search = ["mbnas", "search", configuration.dataset, "again", "--config", "study.toml"]
     if not contenders:
         return (shlex.join(search),)
     fresh = {record.key.initialisation for each in contenders for record in each.trainings}
     compare = ["mbnas", "compare", "again", "--initialisations", str(len(fresh))]
-    best = status.best.genotype if status.best else None
+    best = None if state.chosen is None else state.chosen.genotype
     for contender in contenders:
         is_best = contender.architecture == best
         compare += ["--network", "best" if is_best else str(contender.architecture)]

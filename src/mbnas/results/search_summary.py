@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from mbnas.results.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.fronts.search_front import SearchFront
@@ -53,7 +54,8 @@ class SearchSummary:
         protocol_name: Name of the protocol.
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
-        unet: The standard U-Net under the same protocol, if it was evaluated.
+        chosen: The network that the study stands for; ``None`` without a score.
+        unet: The U-Net of the space under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
         front: Of its networks, if low cost is an objective.
@@ -79,6 +81,7 @@ class SearchSummary:
     protocol_name: str
     budget: int
     evaluations: tuple[EvaluationSummary, ...] = ()
+    chosen: ChosenNetwork | None = None
     unet: EvaluationSummary | None = None
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
@@ -100,7 +103,15 @@ class SearchSummary:
 
     @property
     def best(self) -> EvaluationSummary | None:
-        """The network of the highest score, the first of equals; ``None`` without a score."""
+        """The network that the study stands for; ``None`` without a score.
+
+        It is the chosen one, or without a confirmation that of the highest score, the first of
+        equals.
+        """
+        if self.chosen is not None and self.chosen.is_confirmed:
+            for evaluation in self.evaluations:
+                if evaluation.number == self.chosen.number:
+                    return evaluation
         scored = self.improvements
         return scored[-1] if scored else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from mbnas.results.chosen_network import ChosenNetwork, chosen_network
 from mbnas.results.comparison import Comparison, compare_in_study
 from mbnas.results.segmentations.kept_predictions import KeptPredictions, read_predictions
 from mbnas.study.directory import Study
@@ -22,6 +23,7 @@ class StudyState:
         snapshot: Of the ledger.
         status: Of the search.
         class_names: Of the foreground classes.
+        chosen: The network that the study stands for; ``None`` without a score.
         contenders: Networks trained again on new initialisations.
         comparison: Of these networks; ``None`` if there are none.
         predictions: Of these networks.
@@ -30,6 +32,7 @@ class StudyState:
     snapshot: Snapshot
     status: SearchStatus
     class_names: tuple[str, ...]
+    chosen: ChosenNetwork | None
     contenders: tuple[Contender, ...]
     comparison: Comparison | None
     predictions: KeptPredictions
@@ -46,13 +49,16 @@ def read_study_state(study: Study, ledger: Ledger) -> StudyState:
     with ledger.one_state():
         snapshot = ledger.read(fresh=True)
         status = search_status(snapshot, configuration)
-        contenders = contenders_in(snapshot, status)
+        chosen = chosen_network(snapshot, status, configuration)
+        contenders = contenders_in(snapshot, None if chosen is None else chosen.genotype)
         predictions = read_predictions(
             ledger, (record for each in contenders for record in each.trainings)
         )
     class_names = tuple(json.loads(snapshot.facts["classes"]))
     comparison = (
-        compare_in_study(contenders, configuration, class_names=class_names, search=status)
+        compare_in_study(
+            contenders, configuration, class_names=class_names, search=status, chosen=chosen
+        )
         if contenders
         else None
     )
@@ -60,6 +66,7 @@ def read_study_state(study: Study, ledger: Ledger) -> StudyState:
         snapshot=snapshot,
         status=status,
         class_names=class_names,
+        chosen=chosen,
         contenders=contenders,
         comparison=comparison,
         predictions=predictions,

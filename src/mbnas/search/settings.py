@@ -12,6 +12,7 @@ from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bayesian.choice import leader
 from mbnas.search.bilevel import bilevel_search, highest_score
+from mbnas.search.confirmation import num_kept
 from mbnas.search.costs.front_search import along_front
 from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
@@ -39,7 +40,8 @@ class SearchSettings:
         start: The first network: ``random``, ``unet`` (the U-Net, or what the space has nearest
             to it) or the text of a genotype. Local search climbs from it; random search continues
             with random networks.
-        reference: Whether the U-Net of the space is evaluated first, within the budget.
+        reference: Whether the U-Net of the space is evaluated first, within the budget; with a
+            confirmation it always is.
         confirmation: Fraction of the budget that is kept to confirm the best networks on fresh
             initialisations, in [0, 1); 0 confirms none.
         objective: What the search is for: ``dice``, or ``dice`` and costs that should be low with
@@ -49,6 +51,10 @@ class SearchSettings:
         max_macs: The most multiply-accumulates for one slice that it may have.
         max_latency_ms: The longest that it may take for one slice, in milliseconds, measured on
             the machine and device that search. The reference is evaluated whatever it costs.
+        confirm_also: Networks that are confirmed in any case, such as ``unet`` and ``resunet``.
+        probability: What must be reached for a network to be chosen in place of the reference,
+            above 0.5 and below 1.
+        margin: By how much less Dice a cheaper network may have, where cost is an objective.
         topology_evaluations: How many evaluations search the topology before the kernels, only
             in the bilevel space. ``None`` is half of the evaluations; the number is kept when a
             resumed study gets more evaluations.
@@ -68,6 +74,9 @@ class SearchSettings:
     max_parameters: int | None = None
     max_macs: int | None = None
     max_latency_ms: float | None = None
+    confirm_also: tuple[str, ...] = ()
+    probability: float = 0.95
+    margin: float = 0.005
     topology_evaluations: int | None = None
     racing: Literal["off", "on", "shadow"] = "off"
     racing_threshold: float = 0.1
@@ -101,6 +110,15 @@ class SearchSettings:
                 f"search.confirmation (={self.confirmation}) must be 0 or more and below 1: it is "
                 "a fraction of the budget."
             )
+        if not 0.5 < self.probability < 1:
+            raise ConfigurationError(
+                f"search.probability (={self.probability}) must be above 0.5 and below 1: a "
+                "network is chosen only if it is probably better than the reference."
+            )
+        if not 0 <= self.margin < 1:
+            raise ConfigurationError(
+                f"search.margin (={self.margin}) must be 0 or more and below 1: it is a Dice."
+            )
         if not 0 < self.racing_threshold < 0.5:
             raise ConfigurationError(
                 f"search.racing_threshold (={self.racing_threshold}) must be above 0 and below "
@@ -130,13 +148,22 @@ class SearchSettings:
         """The largest counts that a proposed network may have."""
         return CostLimits(max_parameters=self.max_parameters, max_macs=self.max_macs)
 
+    @property
+    def evaluates_reference(self) -> bool:
+        """Whether the U-Net of the space is evaluated, whatever the searcher proposes."""
+        return self.reference or self.confirmation > 0
+
     def num_confirming(self, per_network: int) -> int:
         """Return how many initialisations the confirmation may use, summed over networks.
 
         Args:
             per_network: Initialisations of a network's score.
         """
-        return int(self.confirmation * self.evaluations * per_network)
+        return num_kept(
+            self.evaluations * per_network,
+            self.confirmation,
+            num_protected=1 + len(self.confirm_also),
+        )
 
     def budget(self, per_network: int) -> Budget:
         """Return how much the search itself may train: one network at least.
@@ -235,14 +262,12 @@ def make_searcher(
             searched = LimitedSpace.within(searched, search.limits, cost_of)
             first = LimitedSpace.within(first, search.limits, cost_of)
             start = _start_within(first, start, may_move=search.start == "unet")
-    if search.reference and (start != reference or search.max_latency_ms is not None):
+    is_elsewhere = start != reference or search.max_latency_ms is not None
+    if search.evaluates_reference and is_elsewhere:
+        plain = replace(search, reference=False, confirmation=0.0)
+        plain = replace(plain, topology_evaluations=search.num_topologies)
         searcher = make_searcher(
-            replace(search, reference=False),
-            space,
-            rng,
-            recorded[1:],
-            per_network=per_network,
-            cost_of=cost_of,
+            plain, space, rng, recorded[1:], per_network=per_network, cost_of=cost_of
         )
         return with_reference(searcher, reference)
     if space.name == "bilevel":

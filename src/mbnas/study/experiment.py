@@ -28,6 +28,10 @@ from mbnas.training.training_record import TrainingKey, TrainingRecord
 
 COMPARISON = "comparison"
 _PARTS = {*SPACE_NAMES, COMPARISON, SLICES}
+PAPER_SEARCH: Layer = {
+    "search": {"searcher": "local", "start": "random", "reference": False, "confirmation": 0.0}
+}
+"""The paper's search, whatever the protocol: the comparison confirms the networks found."""
 _OF_EACH = ("dataset", "data.patient_table", "space.name", "search.", "run.")
 
 
@@ -135,7 +139,7 @@ def resolve_experiment(
             dataset,
             protocol=protocol,
             default_protocol=default_protocol,
-            options=merge(*more, options, {"space": {"name": space}}),
+            options=merge(PAPER_SEARCH, *more, options, {"space": {"name": space}}),
             paper_dataset=paper_dataset,
         )
         return replace(study, shared_slices=directory / SLICES)

@@ -216,6 +216,7 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
         "preparation": {"slice_size": 128},
         "protocol": {"folds": 5, "initialisations": 3},
         "training": {"epochs": 100, "batch_size": 32, "base_channels": 32, "loss": "dice"},
+        "search": {"searcher": "local", "start": "random", "confirmation": 0.25},
     },
     "quick": {
         "preparation": {"slice_size": 64},
@@ -230,6 +231,7 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
             "head_bias": "class-frequencies",
             "collapse_repeats": 1,
         },
+        "search": {"searcher": "local", "start": "unet", "confirmation": 0.25},
     },
 }
 """What each preset sets, by section and key; everything else keeps its default."""

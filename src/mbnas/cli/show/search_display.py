@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.progress import TaskID
+
 from mbnas.cli.show.messages import counting, progress_bar
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.evaluation_request import Progress, Watch
@@ -25,6 +27,7 @@ class SearchDisplay:
         self._folds = folds
         self._workers = workers
         self._progress = progress_bar()
+        self._confirmation: TaskID | None = None
         self._task = self._progress.add_task("Trainings", total=budget, note="")
 
     def __enter__(self) -> SearchDisplay:
@@ -43,6 +46,17 @@ class SearchDisplay:
             self._task,
             completed=progress.num_initialisations * self._folds - missing,
             note=f"{min(missing, self._workers)} in flight, {progress.proposal.why}; {best_text}",
+        )
+
+    def watch_confirmation(self, trainings: Progress) -> None:
+        """Show the progress of a round of the confirmation."""
+        if self._confirmation is None:
+            self._confirmation = self._progress.add_task("Confirmation", total=None, note="")
+        self._progress.update(
+            self._confirmation,
+            completed=trainings.done,
+            total=trainings.total,
+            note="leaders and the reference on fresh initialisations",
         )
 
 

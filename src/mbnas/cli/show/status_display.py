@@ -9,22 +9,27 @@ from mbnas.cli.show.printing import console, print_csv, print_drawing, print_jso
 from mbnas.cli.terminal import headed
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
+from mbnas.results.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.study.directory import Study
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary, status_summary_of
 from mbnas.wording import count_text
 
 
-def print_status(study: Study, status: SearchStatus, *, as_json: bool) -> None:
-    """Print the status of a search and its best network."""
+def print_status(
+    study: Study, status: SearchStatus, chosen: ChosenNetwork | None, *, as_json: bool
+) -> None:
+    """Print the status of a search and the network that it stands for."""
     if as_json:
-        print_json(status_as_json(study.path, status))
+        print_json(status_as_json(study.path, status, chosen))
     else:
-        print_status_summary(study, status_summary_of(status))
+        print_status_summary(study, status_summary_of(status), chosen)
 
 
-def print_status_summary(study: Study, summary: StatusSummary) -> None:
-    """Print a summary of a search's status and its best network."""
+def print_status_summary(
+    study: Study, summary: StatusSummary, chosen: ChosenNetwork | None
+) -> None:
+    """Print a summary of a search's status and the network that it stands for."""
     out, tally = console(), summary.counts
     done, asked = tally.complete, tally.asked
     out.print(
@@ -50,17 +55,24 @@ def print_status_summary(study: Study, summary: StatusSummary) -> None:
         out.print(f"{summary.num_dropped} of {done} networks dropped early by racing")
     if sentence := _flips(study.configuration.augmentation):
         out.print(visible(sentence))
-    best = summary.best
-    if best is None:
+    if chosen is None:
         out.print("No network has a score yet.")
         return
-    out.print(f"\nBest: network {best.number}, search score {score_text(best.score)}")
-    out.print(str(best.genotype))
+    named = "" if chosen.number is None else f"network {chosen.number}, "
+    title = "Chosen" if chosen.is_confirmed else "Best"
+    out.print(f"\n{title}: {named}search score {score_text(chosen.score)}")
+    out.print(chosen.sentence)
+    if not chosen.is_reference and chosen.reference_number is not None:
+        out.print(
+            f"Reference: {chosen.reference_name}, network {chosen.reference_number}, search score "
+            f"{score_text(chosen.reference_score)}"
+        )
+    out.print(str(chosen.genotype))
     out.print(
-        f"{count_text(best.parameters)} parameters, {count_text(best.macs)} multiply-accumulates "
-        "for one slice"
+        f"{count_text(chosen.parameters)} parameters, {count_text(chosen.macs)} "
+        "multiply-accumulates for one slice"
     )
-    print_drawing(out, best.genotype)
+    print_drawing(out, chosen.genotype)
     out.print(f"\nReport: {visible(str(study.report))}")
 
 
@@ -86,7 +98,9 @@ def _flips(augmentation: AugmentationSettings) -> str | None:
     return None
 
 
-def status_as_json(path: Path, status: SearchStatus) -> dict[str, Any]:
+def status_as_json(
+    path: Path, status: SearchStatus, chosen: ChosenNetwork | None
+) -> dict[str, Any]:
     """Return the status of a search with stable keys."""
     return {
         "study": str(path),
@@ -101,8 +115,42 @@ def status_as_json(path: Path, status: SearchStatus) -> dict[str, Any]:
         "trainings_unpredicted": status.num_unpredicted,
         "trainings_absent": status.num_absent,
         "networks_dropped": status.num_dropped,
+        "chosen": None if chosen is None else _chosen_as_json(chosen),
         "best": None if status.best is None else _evaluation_as_json(status.best),
         "evaluations": [_evaluation_as_json(each) for each in status.evaluations],
+    }
+
+
+def _chosen_as_json(chosen: ChosenNetwork) -> dict[str, Any]:
+    decision = chosen.decision
+    return {
+        "genotype": str(chosen.genotype),
+        "number": chosen.number,
+        "confirmed": chosen.is_confirmed,
+        "ground": "unconfirmed" if decision is None else decision.ground,
+        "probability": None if decision is None else decision.probability,
+        "is_reference": chosen.is_reference,
+        "reference": str(chosen.reference),
+        "reference_number": chosen.reference_number,
+        "reference_score": chosen.reference_score,
+        "sentence": chosen.sentence,
+        "networks": [_confirmed_as_json(each) for each in chosen.confirmed],
+    }
+
+
+def _confirmed_as_json(network: ConfirmedNetwork) -> dict[str, Any]:
+    found = network.superiority
+    interval = None if found is None else found.interval()
+    return {
+        "network": str(network.architecture),
+        "number": network.number,
+        "trainings": network.num_trainings,
+        "dice": network.dice,
+        "difference": None if found is None else found.difference,
+        "interval": None if interval is None else [interval.low, interval.high],
+        "probability_better": network.better,
+        "parameters": network.parameters,
+        "multiply_accumulates": network.macs,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mbnas.results.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.segmentations.kept_predictions import KeptPredictions
 from mbnas.results.study_state import read_study_state
@@ -22,6 +23,7 @@ class FigureData:
         directory: Of the study.
         slices: Folder of its prepared slices.
         status: Of its search.
+        chosen: The network that it stands for; ``None`` without a score.
         comparison: Of networks trained again on new initialisations; ``None`` if there are none.
         predictions: Of these networks.
     """
@@ -30,6 +32,7 @@ class FigureData:
     directory: Path
     slices: Path
     status: SearchStatus
+    chosen: ChosenNetwork | None
     comparison: Comparison | None
     predictions: KeptPredictions
 
@@ -48,6 +51,7 @@ def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
         directory=study.path,
         slices=study.slices / state.snapshot.facts["data"],
         status=state.status,
+        chosen=state.chosen,
         comparison=state.comparison,
         predictions=state.predictions,
     )

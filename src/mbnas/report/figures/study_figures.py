@@ -28,14 +28,14 @@ def progress(studies: Sequence[FigureData]) -> Figure:
 
 
 def networks(studies: Sequence[FigureData]) -> Figure:
-    """Return the best network found and the other genotypes of the comparison."""
+    """Return the network that the study stands for and the other genotypes of the comparison."""
     study = _only(studies)
-    best = study.status.best
-    if best is None:
+    chosen = study.chosen
+    if chosen is None:
         raise FigureError("No network has a score yet. Let the search run first.")
     compared = study.comparison.networks if study.comparison else ()
     others = [(each.name, parse_architecture(each.architecture)) for each in compared]
-    titled = {best.genotype: "Best found"} | {
+    titled = {chosen.genotype: "Chosen" if chosen.is_confirmed else "Best found"} | {
         architecture: name for name, architecture in others if isinstance(architecture, Genotype)
     }
     return draw_networks(

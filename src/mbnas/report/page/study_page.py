@@ -12,6 +12,7 @@ from mbnas.report.markup import Content, Markup, element
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
 from mbnas.report.page.network_panel import NetworkPanels
+from mbnas.report.page.sections.confirmation_section import confirmation_section
 from mbnas.report.page.sections.evaluations_section import evaluations_section
 from mbnas.report.page.sections.front_section import front_section
 from mbnas.report.page.sections.problems_section import problems_section
@@ -47,6 +48,7 @@ def render_page(summary: SearchSummary) -> str:
     sections = (
         Section("overview", "Overview", _heading(summary)),
         Section("search", "Search", _progress(summary)),
+        Section("chosen", "Chosen network", confirmation_section(summary.chosen)),
         Section("best", "Best network", _best(summary, panels)),
         Section("front", "Front", front_section(summary.front)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),
@@ -116,7 +118,7 @@ def _figures(summary: SearchSummary) -> Markup | None:
         return None
     figures: list[tuple[str, Content, Content]] = [
         (
-            "Best search score",
+            "Search score",
             score_text(best.score),
             f"± {best.sd:.3f} over trainings" if best.sd else None,
         )
@@ -199,12 +201,11 @@ def _best(summary: SearchSummary, panels: NetworkPanels) -> Markup | None:
     best = summary.best
     if best is None:
         return None
-    so_far = "" if summary.state == "finished" else " so far"
     return element(
         "section",
         element(
             "div",
-            element("h2", f"The best network{so_far}"),
+            element("h2", _best_title(summary)),
             element("span", f"evaluation {best.number}", class_="quiet"),
             class_="title",
         ),
@@ -220,7 +221,15 @@ def _best(summary: SearchSummary, panels: NetworkPanels) -> Markup | None:
     )
 
 
-def _caution(summary: SearchSummary) -> str:
+def _best_title(summary: SearchSummary) -> str:
+    if summary.chosen is not None and summary.chosen.is_confirmed:
+        return "The chosen network, drawn"
+    return "The best network" if summary.state == "finished" else "The best network so far"
+
+
+def _caution(summary: SearchSummary) -> str | None:
+    if summary.chosen is not None and summary.chosen.is_confirmed:
+        return None
     words = "As the highest of many noisy scores, the search score is optimistic"
     if summary.comparison is not None:
         return f"{words}. The comparison below trains the network again on new initialisations."

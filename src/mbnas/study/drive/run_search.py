@@ -7,8 +7,10 @@ from contextlib import nullcontext
 
 from mbnas.search.lookahead import Speculation
 from mbnas.study.configuration import Configuration
+from mbnas.study.drive.confirm import confirm
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress, WatchSearch, drive
+from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.drive.retry_failed import finish_retry
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
@@ -18,17 +20,20 @@ def run_search(
     study: OpenStudy,
     *,
     watch: WatchSearch | None = None,
+    watch_confirmation: Watch | None = None,
     find_training: FindTraining | None = None,
     worker_pool: WorkerPool | None = None,
     begun: Callable[[], None] | None = None,
 ) -> None:
-    """Run or resume a study's search until its budget is spent.
+    """Run or resume a study's search until its budget is spent, and confirm its leaders.
 
     However it ends, running trainings end with it and the ledger holds the search's state.
 
     Args:
         study: Held by this process.
         watch: Called at each proposal and after each training.
+        watch_confirmation: Called at the start of each round of the confirmation and after each of
+            its trainings.
         find_training: Finds trainings in the ledgers of other studies.
         worker_pool: Where trainings run; as configured if ``None``.
         begun: Called once, when the ledger says that the search runs.
@@ -60,6 +65,8 @@ def run_search(
                 watch=record_cost_and_watch,
                 speculate=_speculation(configuration),
             )
+            if configuration.search.confirmation > 0:
+                confirm(study, worker_pool, watch=watch_confirmation, find_training=find_training)
         study.record_missing_costs()  # those of networks trained ahead of their proposal
     except BaseException:
         ledger.set_fact("state", "stopped")

@@ -18,6 +18,9 @@ FOLDS, INITIALISATIONS = "folds", "initialisations"
 COMPARISON = "comparison"
 """The networks that were compared last, and the number of initialisations, as JSON."""
 
+CONFIRMATION = "confirmation"
+"""The confirmation at the end of the search, as JSON: its networks and its rounds."""
+
 HELD_OUT = "held out"
 """The held-out patients, as JSON."""
 
@@ -76,6 +79,30 @@ def _is_comparison(text: str) -> bool:
     return False
 
 
+def _is_confirmation(text: str) -> bool:
+    match _json(text):
+        case {
+            "num_proposals": int(),
+            "budget": int(),
+            "reference": str(),
+            "others": list(others),
+            "leaders": list(leaders),
+            "rounds": list(rounds),
+            "is_finished": bool(),
+        }:
+            return all(isinstance(each, str) for each in (*others, *leaders)) and all(
+                _is_round(each) for each in rounds
+            )
+    return False
+
+
+def _is_round(value: object) -> bool:
+    match value:
+        case {"networks": list(networks), "initialisations": int()}:
+            return all(isinstance(each, str) for each in networks)
+    return False
+
+
 def _is_choice(text: str) -> bool:
     match _json(text):
         case {
@@ -102,6 +129,7 @@ _FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     FOLDS: (_is_count, "a whole number"),
     INITIALISATIONS: (_is_count, "a whole number"),
     "classes": (_is_names, "a JSON list of names"),
+    CONFIRMATION: (_is_confirmation, "JSON with networks and rounds"),
     COMPARISON: (_is_comparison, "JSON with networks and initialisations"),
     WAY_TO_TRAIN: (_is_choice, "JSON with a way, seconds, a device and cores"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from mbnas.study.ledger.rows import (
 from mbnas.study.ledger.snapshot import EvaluationRecord, NetworkRecord, Snapshot
 from mbnas.study.ledger.sqlite_file import damaged, readable_errors
 from mbnas.training.training_record import (
+    FIRST_CONFIRMING,
     FIRST_FRESH,
     EpochRecord,
     LostRunRecord,
@@ -189,6 +191,22 @@ class LedgerReader:
         """Return one training, predictions included, or ``None`` if it is not recorded."""
         found = self._trainings(OF_KEY, key_values(key), prediction="prediction")
         return found[0] if found else None
+
+    def confirming(self) -> tuple[TrainingRecord, ...]:
+        """Return the trainings of confirmations; their volumes have no predictions."""
+        return self._trainings(f"initialisation >= {FIRST_CONFIRMING}", ())
+
+    def search_score(self, network: str) -> float | None:
+        """Return the mean over a network's trainings in the search; ``None`` without a score.
+
+        Args:
+            network: Digest of the network.
+        """
+        with self.file.reading():
+            trainings = self.trainings(network, self.facts()["protocol"], with_epochs=False)
+        scores = [each.score for each in trainings if not each.key.is_fresh]
+        known = [each for each in scores if each is not None]
+        return math.fsum(known) / len(known) if known and len(known) == len(scores) else None
 
     def trainings(
         self, network: str | None = None, protocol: str | None = None, *, with_epochs: bool = True

@@ -15,7 +15,6 @@ from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.ledger.facts import COMPARISON
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import Snapshot
-from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import FIRST_FRESH, TrainingRecord
 
 
@@ -50,16 +49,20 @@ def record_comparison(
     ledger.set_fact(COMPARISON, json.dumps(asked))
 
 
-def read_contenders(ledger: Ledger, status: SearchStatus) -> tuple[Contender, ...]:
-    """Return the networks that were compared last, as :func:`compared_in` does."""
-    return contenders_in(ledger.read(fresh=True), status)
+def read_contenders(ledger: Ledger, chosen: Genotype | None) -> tuple[Contender, ...]:
+    """Return the networks that were compared last, as :func:`contenders_in` does."""
+    return contenders_in(ledger.read(fresh=True), chosen)
 
 
-def contenders_in(snapshot: Snapshot, status: SearchStatus) -> tuple[Contender, ...]:
-    """Return the networks of the last comparison, the best found first.
+def contenders_in(snapshot: Snapshot, chosen: Genotype | None) -> tuple[Contender, ...]:
+    """Return the networks of the last comparison, the chosen one first.
 
     Trainings of other networks, or of further initialisations, stay in the ledger for later
     comparisons and are not included.
+
+    Args:
+        snapshot: Of the ledger, with its fresh trainings.
+        chosen: The network that the study stands for, if any.
     """
     facts = snapshot.facts
     if COMPARISON not in facts:
@@ -71,7 +74,7 @@ def contenders_in(snapshot: Snapshot, status: SearchStatus) -> tuple[Contender, 
         is_asked = record.key.network in fresh and number < asked["initialisations"]
         if is_asked and record.key.protocol == facts["protocol"]:
             fresh[record.key.network].append(record)
-    best = status.best.genotype.digest if status.best else None
+    best = None if chosen is None else chosen.digest
     networks = snapshot.networks
     ordered = [networks[digest] for digest in sorted(fresh, key=lambda digest: digest != best)]
     titles = [

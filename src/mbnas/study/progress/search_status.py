@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, product
 from typing import Literal
 
@@ -13,6 +13,7 @@ from mbnas.search.racing.outcome import Outcome
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
+from mbnas.study.ledger.facts import Facts
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord, Snapshot
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
@@ -106,7 +107,8 @@ class SearchStatus:
     """A search at one moment.
 
     Attributes:
-        budget: Distinct networks it may evaluate.
+        budget: Networks it may evaluate, if all have all initialisations; without those of the
+            confirmation.
         state: ``running``, ``finished`` or ``stopped``, as the search last wrote.
         evaluations: Every network asked for, in order.
     """
@@ -206,6 +208,13 @@ def read_status(ledger: Ledger, configuration: Configuration) -> SearchStatus:
     return search_status(ledger.read(), configuration)
 
 
+def num_networks(facts: Facts, configuration: Configuration) -> int:
+    """Return how many networks a search may evaluate, if all have all initialisations."""
+    per_network = configuration.protocol.initialisations
+    search = replace(configuration.search, evaluations=int(facts["budget"]))
+    return search.budget(per_network).initialisations // per_network
+
+
 def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
     """Return the status of a search.
 
@@ -263,5 +272,7 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
             for record, judgement in zip(proposal, judgements, strict=True)
         ]
     return SearchStatus(
-        budget=int(facts["budget"]), state=facts["state"], evaluations=tuple(evaluations)
+        budget=num_networks(facts, configuration),
+        state=facts["state"],
+        evaluations=tuple(evaluations),
     )

@@ -13,7 +13,7 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.search_counts import count_search, has_invalid_rows
 from mbnas.study.ledger.snapshot import BestNetwork, TrainingCounts
-from mbnas.study.progress.search_status import SearchStatus, read_status
+from mbnas.study.progress.search_status import SearchStatus, num_networks, read_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusS
         )
         return StatusSummary(
             state=facts["state"],
-            budget=int(facts["budget"]),
+            budget=num_networks(facts, configuration),
             num_dropped=0,
             counts=counts,
             best=best,

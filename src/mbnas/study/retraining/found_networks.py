@@ -139,8 +139,7 @@ def compare_found(
 
 def named_contenders(study: OpenStudy, names: Mapping[Architecture, str]) -> tuple[Contender, ...]:
     """Return the contenders of a comparison under other names, in their order."""
-    no_search = SearchStatus(budget=0, state="finished", evaluations=())
-    trained = {each.architecture: each for each in read_contenders(study.ledger, no_search)}
+    trained = {each.architecture: each for each in read_contenders(study.ledger, None)}
     return tuple(
         replace(trained[network], name=name)
         for network, name in names.items()

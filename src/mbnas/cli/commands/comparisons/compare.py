@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mbnas.bounds import check_bound
 from mbnas.cli.configuration_options import check_address
-from mbnas.cli.held_study import holding, status_of
-from mbnas.cli.network_names import best_network, networks_named
+from mbnas.cli.held_study import holding
+from mbnas.cli.network_names import networks_named, read_chosen
 from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
@@ -69,7 +69,7 @@ def compare_networks(
 
     Args:
         held: The study, held by this process.
-        names: Names of the networks; ``best`` is the best one of the search.
+        names: Names of the networks; ``best`` is the one that the study stands for.
         initialisations: Number of new initialisations.
         output: Where files go; the study's comparison folder by default.
 
@@ -78,7 +78,7 @@ def compare_networks(
     """
     study, others = held.study, _others(names, held.study)
     networks = [
-        others[each] if each in others else best_network(status_of(held), study.path)
+        others[each] if each in others else read_chosen(study, held.ledger).genotype
         for each in names
     ]
     say_forecast(lambda: retraining_forecast(held, networks, initialisations=initialisations))

@@ -6,17 +6,19 @@ import argparse
 from pathlib import Path
 
 from mbnas.cli.configuration_options import options_layer
-from mbnas.cli.held_study import holding, status_of
-from mbnas.cli.network_names import best_network, networks_named
+from mbnas.cli.held_study import holding
+from mbnas.cli.network_names import networks_named, read_chosen
 from mbnas.cli.show.forecast_message import say_forecast
-from mbnas.cli.show.messages import stages, warn
+from mbnas.cli.show.messages import say, stages, warn
 from mbnas.cli.show.printing import console, print_json, score_text
 from mbnas.cli.terminal import headed, table
 from mbnas.escaping import visible
 from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.model.model_card import ModelCard
 from mbnas.scoring.overlap import mean_defined
+from mbnas.space.genotype import Genotype
 from mbnas.study.directory import Study
+from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.final_model import train_model
 from mbnas.study.retraining.final_plan import FinalPlan, final_configuration, model_folder
 from mbnas.study.training_speed import final_forecast
@@ -30,7 +32,7 @@ def train(arguments: argparse.Namespace) -> int:
     asked = options_layer(arguments)
     named = _named(arguments.network, study)
     with holding(study) as held:
-        network = named or best_network(status_of(held), study.path)
+        network = named or _chosen(held)
         configuration = final_configuration(held.configuration, network, asked)
         folder = model_folder(study.path, arguments.name or _name(arguments.network, network))
         plan = FinalPlan(
@@ -54,6 +56,13 @@ def train(arguments: argparse.Namespace) -> int:
     else:
         _print(folder, card, curves)
     return 0
+
+
+def _chosen(held: OpenStudy) -> Genotype:
+    """Return the network that a study stands for, and say how sure that is."""
+    chosen = read_chosen(held.study, held.ledger)
+    say(f"{chosen.genotype}. {chosen.sentence}", step="Chosen")
+    return chosen.genotype
 
 
 Curves = dict[str, tuple[EpochRecord, ...]]

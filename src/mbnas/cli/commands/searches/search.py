@@ -19,15 +19,18 @@ from mbnas.cli.show.search_display import SearchDisplay
 from mbnas.cli.show.status_display import print_status
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
+from mbnas.results.chosen_network import chosen_network
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
+from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.training_mode import describe_choice
+from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.pool.worker_pool import default_workers
-from mbnas.study.progress.search_status import SearchStatus
+from mbnas.study.progress.search_status import SearchStatus, search_status
 from mbnas.study.resolve_study import resolve
 from mbnas.study.training_speed import search_forecast
 
@@ -44,7 +47,12 @@ def search(arguments: argparse.Namespace) -> int:
         paper_dataset=paper_dataset,
     )
     announce_preset(study, paper_dataset)
-    print_status(study, search_and_report(study), as_json=arguments.json)
+    search_and_report(study)
+    with Ledger.open(study.ledger, read_only=True) as ledger:
+        snapshot = ledger.read(fresh=True)
+    status = search_status(snapshot, study.configuration)
+    chosen = chosen_network(snapshot, status, study.configuration)
+    print_status(study, status, chosen, as_json=arguments.json)
     return 0
 
 
@@ -94,9 +102,22 @@ def search_and_report(
             if progress.trainings.complete is not None:
                 page.write_if_due()
 
+        def watch_confirmation(trainings: Progress) -> None:
+            display.watch_confirmation(trainings)
+            if log is not None:
+                log(trainings)
+            if trainings.complete is not None:
+                page.write_if_due()
+
         try:
             with logged(held) as log, display:
-                run_search(held, watch=watch, find_training=find_training, begun=page.write)
+                run_search(
+                    held,
+                    watch=watch,
+                    watch_confirmation=watch_confirmation,
+                    find_training=find_training,
+                    begun=page.write,
+                )
         finally:
             page.write()
         return status_of(held)

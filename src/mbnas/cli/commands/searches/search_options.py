@@ -39,9 +39,16 @@ def add_search(commands: Commands) -> None:
     parser.add_argument(
         "--start",
         metavar="NETWORK",
-        help="the first network: random, unet or a genotype's text (default random)",
+        help="the first network: random, unet or a genotype's text (default: unet with the "
+        "protocol quick, random with paper)",
     )
-    add_budget(parser, "budget of distinct networks (default 150)")
+    parser.add_argument(
+        "--confirm",
+        action="append",
+        metavar="NETWORK",
+        help="confirm this network as well, such as unet or resunet; can be repeated",
+    )
+    add_budget(parser, "budget, in networks with all of their trainings (default 150)")
     parser.add_argument(
         "--objective",
         metavar="NAMES",

@@ -9,11 +9,12 @@ from mbnas.cli.show.front_display import print_front
 from mbnas.cli.show.status_display import print_evaluations, print_status, print_status_summary
 from mbnas.cli.show.status_watch import watch
 from mbnas.errors import UsageError
+from mbnas.results.chosen_network import chosen_network, read_chosen_network
 from mbnas.results.fronts.search_front import read_front
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.lock import holder_of
-from mbnas.study.progress.search_status import read_status
+from mbnas.study.progress.search_status import search_status
 from mbnas.study.progress.status_summary import read_status_summary
 
 
@@ -26,20 +27,24 @@ def status(arguments: argparse.Namespace) -> int:
         return watch(study, interval_s=arguments.interval, as_json=arguments.json)
     with Ledger.open(study.ledger, read_only=True) as ledger:
         if not (arguments.csv or arguments.json):
-            summary = read_status_summary(ledger, study.configuration)
+            with ledger.one_state():
+                summary = read_status_summary(ledger, study.configuration)
+                chosen = read_chosen_network(ledger, summary, study.configuration)
             if summary.state == "running" and _was_killed(study):
                 summary = replace(summary, state="stopped")
-            print_status_summary(study, summary)
+            print_status_summary(study, summary, chosen)
             if study.configuration.search.costs:
                 print_front(read_front(ledger, study.configuration))
             return 0
-        search_status = read_status(ledger, study.configuration)
-    if search_status.state == "running" and _was_killed(study):
-        search_status = replace(search_status, state="stopped")
+        snapshot = ledger.read(fresh=True)
+    status_now = search_status(snapshot, study.configuration)
+    chosen = chosen_network(snapshot, status_now, study.configuration)
+    if status_now.state == "running" and _was_killed(study):
+        status_now = replace(status_now, state="stopped")
     if arguments.csv:
-        print_evaluations(search_status)
+        print_evaluations(status_now)
     else:
-        print_status(study, search_status, as_json=arguments.json)
+        print_status(study, status_now, chosen, as_json=arguments.json)
     return 0
 
 

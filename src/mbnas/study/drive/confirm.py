@@ -1,0 +1,101 @@
+"""The confirmation at the end of a search: its leaders and the reference on fresh initialisations.
+
+The leaders are in the ledger before they are trained, because the last digits of an estimate may
+differ on another machine. Everything after that follows from recorded scores, so a confirmation
+that was stopped continues as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from mbnas.network.architecture import parse_architecture
+from mbnas.search.confirmation import ConfirmationRound, sequential_halving
+from mbnas.space.reference import reference_genotype
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.evaluation_request import Watch
+from mbnas.study.ledger.facts import CONFIRMATION
+from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import WorkerPool
+from mbnas.study.progress.confirmation_record import ConfirmationRecord, confirmation_in
+from mbnas.study.progress.leaders import leaders_of
+from mbnas.study.progress.search_status import search_status
+from mbnas.training.training_record import FIRST_CONFIRMING
+
+Rounds = Generator[ConfirmationRound[str], Sequence[float], object]
+
+MOST_LEADERS = 8
+"""Leaders that are confirmed, at most, whatever the budget."""
+
+
+def confirm(
+    study: OpenStudy,
+    worker_pool: WorkerPool,
+    *,
+    watch: Watch | None = None,
+    find_training: FindTraining | None = None,
+) -> None:
+    """Confirm the leaders of a study's search, or finish a confirmation that was stopped.
+
+    Args:
+        study: Held by this process; its search has ended.
+        worker_pool: Where trainings run.
+        watch: Called at the start of each round and after each training.
+        find_training: Finds trainings in the ledgers of other studies.
+    """
+    record = _begun_or_new(study)
+    if record.is_finished:
+        return
+    networks = {digest: each.architecture for digest, each in study.ledger.networks().items()}
+    rounds = sequential_halving(record.leaders, (record.reference, *record.others), record.budget)
+    record = replace(record, rounds=())
+    asked = next(rounds, None)
+    while asked is not None:
+        record = record.begin_round(asked.networks, asked.initialisations)
+        study.ledger.set_fact(CONFIRMATION, record.to_json())
+        evaluator = study.evaluator(
+            worker_pool,
+            range(FIRST_CONFIRMING, FIRST_CONFIRMING + asked.initialisations),
+            measured=True,
+            find_training=find_training,
+        )
+        trained = [networks[digest] for digest in asked.networks]
+        evaluator.train(trained, watch)
+        asked = _sent(rounds, [evaluator.score(each) for each in trained])
+    study.ledger.set_fact(CONFIRMATION, replace(record, is_finished=True).to_json())
+
+
+def _sent(rounds: Rounds, scores: Sequence[float]) -> ConfirmationRound[str] | None:
+    try:
+        return rounds.send(scores)
+    except StopIteration:
+        return None
+
+
+def _begun_or_new(study: OpenStudy) -> ConfirmationRecord:
+    """Return the confirmation of the search as it is now, with all its networks in the ledger."""
+    ledger, configuration = study.ledger, study.configuration
+    snapshot = ledger.read()
+    budget = configuration.search.num_confirming(configuration.protocol.initialisations)
+    begun = confirmation_in(snapshot.facts)
+    if begun is not None and (begun.num_proposals, begun.budget) == (
+        len(snapshot.proposals),
+        budget,
+    ):
+        return begun
+    reference = reference_genotype(configuration.space.first)
+    others = tuple(map(parse_architecture, configuration.search.confirm_also))
+    for network in (reference, *others):
+        study.costs.record(network)
+    kept = {each.digest for each in (reference, *others)}
+    leaders = leaders_of(search_status(snapshot, configuration))
+    record = ConfirmationRecord(
+        num_proposals=len(snapshot.proposals),
+        budget=budget,
+        reference=reference.digest,
+        others=tuple(dict.fromkeys(each.digest for each in others if each != reference)),
+        leaders=tuple(each for each in leaders if each not in kept)[:MOST_LEADERS],
+    )
+    ledger.set_fact(CONFIRMATION, record.to_json())
+    return record

@@ -1,0 +1,78 @@
+"""A search with a confirmation, from the command line."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+from mbnas.cli.main import main
+from mbnas.study.ledger.ledger import Ledger
+
+
+def status(study, capsys):
+    capsys.readouterr()
+    assert main(["status", str(study), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_it_is_within_the_budget_and_says_what_it_chose(confirmed, capsys):
+    found = status(confirmed, capsys)
+    with Ledger.open(confirmed / "ledger.sqlite", read_only=True) as ledger:
+        trainings = ledger.trainings(with_epochs=False)
+    confirming = [each for each in trainings if each.key.is_confirming]
+    assert found["evaluated"] == 6
+    assert len(trainings) == found["trainings"] + len(confirming) <= 2 * 12
+    chosen = found["chosen"]
+    assert chosen["confirmed"]
+    assert [each["network"] for each in chosen["networks"]][-1] == "0vgg7-1vgg7-0vgg7-0vgg7"
+    assert chosen["reference"] in [each["network"] for each in chosen["networks"]]
+    assert chosen["genotype"] in [each["network"] for each in chosen["networks"]]
+    assert {each["trainings"] for each in chosen["networks"]} == {4}
+
+
+def test_the_reference_is_the_first_evaluation(confirmed, capsys):
+    found = status(confirmed, capsys)
+    assert found["evaluations"][0]["genotype"] == found["chosen"]["reference"]
+
+
+def test_status_and_page_say_how_sure_it_is(confirmed, capsys):
+    found = status(confirmed, capsys)
+    assert main(["status", str(confirmed)]) == 0
+    out = capsys.readouterr().out
+    assert "Chosen: network" in out
+    assert found["chosen"]["sentence"] in " ".join(out.split())
+    assert "The chosen network" in (confirmed / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_stopped_confirmation_continues(confirmed, confirmed_options, dataset, content, tmp_path):
+    """The last trainings are taken out, as if the search had been killed before them."""
+    study = shutil.copytree(confirmed, tmp_path / "study")
+    with closing(sqlite3.connect(study / "ledger.sqlite")) as connection, connection:
+        (text,) = connection.execute(
+            "SELECT value FROM study WHERE key = 'confirmation'"
+        ).fetchone()
+        begun = json.dumps(json.loads(text) | {"is_finished": False})
+        connection.execute("UPDATE study SET value = ? WHERE key = 'confirmation'", (begun,))
+        connection.execute("UPDATE study SET value = 'stopped' WHERE key = 'state'")
+        last = "SELECT id FROM trainings ORDER BY id DESC LIMIT 3"
+        for table in ("epochs", "volumes"):
+            connection.execute(f"DELETE FROM {table} WHERE training IN ({last})")
+        connection.execute(f"DELETE FROM trainings WHERE id IN ({last})")
+    assert main(["search", str(dataset), str(study), *confirmed_options]) == 0
+    assert content(study) == content(confirmed)
+
+
+def test_a_network_is_trained_by_the_choice(confirmed, dataset, tmp_path, capsys):
+    found = status(confirmed, capsys)
+    study = shutil.copytree(confirmed, tmp_path / "study")
+    more = (
+        "--all-patients",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "run.executor=inline",
+        "--json",
+    )
+    assert main(["train", str(study), "--dataset", str(dataset), *more]) == 0
+    card = json.loads(next(study.glob("**/model.json")).read_text(encoding="utf-8"))
+    assert found["chosen"]["genotype"] in json.dumps(card)
