@@ -28,7 +28,6 @@ from mbnas.study.ledger.facts import HELD_OUT, Facts
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import NetworkRecord, Snapshot
 from mbnas.study.progress.confirmation_record import ConfirmationRecord, confirmation_in
-from mbnas.study.progress.leaders import leaders_of
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary
 from mbnas.training.training_record import TrainingRecord
@@ -170,7 +169,6 @@ def chosen_network(
         status: Of its search.
         configuration: Of the study.
     """
-    leaders = leaders_of(status)
     return _chosen(
         _Confirmation(
             facts=snapshot.facts,
@@ -179,7 +177,7 @@ def chosen_network(
             trainings=tuple(each for each in snapshot.fresh if each.key.is_confirming),
         ),
         configuration,
-        best=leaders[0] if leaders else None,
+        best=None if status.best is None else status.best.record.network,
         num_scored=len(status.complete),
         score_of={each.record.network: each.score for each in status.evaluations}.get,
     )

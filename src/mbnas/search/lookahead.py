@@ -64,7 +64,8 @@ class Lookahead:
         self._proposal = _next_proposal(self._search, scores)
         self._replays_left = min(self._replays_left, 2 * len(self._received)) + REPLAYED_PROPOSALS
         paths, self._paths = self._paths, {}
-        if self._proposal is not None:
+        # A path has received guesses in place of scores, from which a model would have learned.
+        if self._proposal is not None and not self._certain_only:
             none_better = (-math.inf,) * len(self._proposal.genotypes)
             for path in paths.values():
                 if path.came_true(self._proposal, self._best):

@@ -231,7 +231,7 @@ PRESETS: dict[str, dict[str, dict[str, object]]] = {
             "head_bias": "class-frequencies",
             "collapse_repeats": 1,
         },
-        "search": {"searcher": "local", "start": "unet", "confirmation": 0.25},
+        "search": {"searcher": "bayesian", "start": "unet", "confirmation": 0.25},
     },
 }
 """What each preset sets, by section and key; everything else keeps its default."""

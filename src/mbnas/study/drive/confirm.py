@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from mbnas.network.architecture import parse_architecture
-from mbnas.search.confirmation import ConfirmationRound, sequential_halving
+from mbnas.search.confirmation import ConfirmationRound, num_worthwhile, sequential_halving
 from mbnas.space.reference import reference_genotype
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Watch
@@ -20,13 +20,9 @@ from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.confirmation_record import ConfirmationRecord, confirmation_in
 from mbnas.study.progress.leaders import leaders_of
-from mbnas.study.progress.search_status import search_status
 from mbnas.training.training_record import FIRST_CONFIRMING
 
 Rounds = Generator[ConfirmationRound[str], Sequence[float], object]
-
-MOST_LEADERS = 8
-"""Leaders that are confirmed, at most, whatever the budget."""
 
 
 def confirm(
@@ -88,14 +84,15 @@ def _begun_or_new(study: OpenStudy) -> ConfirmationRecord:
     others = tuple(map(parse_architecture, configuration.search.confirm_also))
     for network in (reference, *others):
         study.costs.record(network)
+    num_leaders = num_worthwhile(budget, num_protected=1 + len(others))
     kept = {each.digest for each in (reference, *others)}
-    leaders = leaders_of(search_status(snapshot, configuration))
+    leaders = leaders_of(snapshot.proposals, snapshot.of_protocol, configuration)
     record = ConfirmationRecord(
         num_proposals=len(snapshot.proposals),
         budget=budget,
         reference=reference.digest,
         others=tuple(dict.fromkeys(each.digest for each in others if each != reference)),
-        leaders=tuple(each for each in leaders if each not in kept)[:MOST_LEADERS],
+        leaders=tuple(each.digest for each in leaders if each.digest not in kept)[:num_leaders],
     )
     ledger.set_fact(CONFIRMATION, record.to_json())
     return record

@@ -78,6 +78,12 @@ class Snapshot:
     lost_runs: tuple[LostRunRecord, ...]
     fresh: tuple[TrainingRecord, ...] = ()
 
+    @property
+    def of_protocol(self) -> tuple[TrainingRecord, ...]:
+        """The trainings under the study's protocol."""
+        digest = self.facts["protocol"]
+        return tuple(each for each in self.trainings if each.key.protocol == digest)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestNetwork:

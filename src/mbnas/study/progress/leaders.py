@@ -1,15 +1,62 @@
-"""The leaders of a search: its networks in order of what is known of them."""
+"""The leaders of a search: its networks in order of what a model of the scores says of them.
+
+The model pools the scores of similar networks, so that a network does not lead because it was
+lucky (:mod:`mbnas.search.bayesian.estimates`). It applies to the scores of any searcher.
+"""
 
 from __future__ import annotations
 
-from mbnas.study.progress.search_status import SearchStatus
+import math
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from mbnas.search.bayesian.estimates import estimates
+from mbnas.search.searcher import Proposal
+from mbnas.space.genotype import Genotype
+from mbnas.study.configuration import Configuration
+from mbnas.training.training_record import TrainingRecord
 
 
-def leaders_of(status: SearchStatus) -> tuple[str, ...]:
-    """Return the digests of the networks with a score, the most promising first.
+def leaders_of(
+    proposals: Iterable[Proposal],
+    trainings: Iterable[TrainingRecord],
+    configuration: Configuration,
+) -> tuple[Genotype, ...]:
+    """Return the networks that have a score, the most promising first.
 
-    Of equals, the one evaluated first comes first.
+    Args:
+        proposals: Of the search, in order.
+        trainings: Of the study's protocol.
+        configuration: Of the study.
     """
-    scored = [each for each in status.evaluations if each.score is not None]
-    ordered = sorted(scored, key=lambda each: -(each.score or 0.0))
-    return tuple(each.record.network for each in ordered)
+    protocol = configuration.protocol
+    scores = {
+        (each.key.network, each.key.initialisation, each.key.fold): each.score for each in trainings
+    }
+    ended: list[tuple[Proposal, tuple[float, ...]]] = []
+    for proposal in proposals:
+        cells = list(
+            product(
+                range(proposal.initialisations or protocol.initialisations), range(protocol.folds)
+            )
+        )
+        found = [
+            [scores.get((each.digest, *cell), math.nan) for cell in cells]
+            for each in proposal.genotypes
+        ]
+        answers = tuple(map(_mean, found))
+        if any(map(math.isnan, answers)):
+            break  # this proposal and those after it have not been answered
+        ended.append((proposal, answers))
+    found_estimates = estimates(
+        configuration.space.searched, ended, per_network=protocol.initialisations
+    )
+    return tuple(each.genotype for each in found_estimates)
+
+
+def _mean(scores: Sequence[float | None]) -> float:
+    """Return the mean, −inf if a training failed, nan if one is missing."""
+    if None in scores:
+        return -math.inf
+    known = [each for each in scores if each is not None]
+    return math.fsum(known) / len(known)

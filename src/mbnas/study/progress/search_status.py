@@ -16,6 +16,7 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.facts import Facts
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord, Snapshot
+from mbnas.study.progress.leaders import leaders_of
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
 
 Sequel = Literal["scored", "failed"]
@@ -111,11 +112,14 @@ class SearchStatus:
             confirmation.
         state: ``running``, ``finished`` or ``stopped``, as the search last wrote.
         evaluations: Every network asked for, in order.
+        leader: The most promising network, if networks have different numbers of trainings: the
+            highest of their scores would favour those with few. ``None`` if all have equally many.
     """
 
     budget: int
     state: str
     evaluations: tuple[ScoredNetwork, ...]
+    leader: Genotype | None = None
 
     @property
     def complete(self) -> tuple[ScoredNetwork, ...]:
@@ -124,7 +128,9 @@ class SearchStatus:
 
     @property
     def best(self) -> ScoredNetwork | None:
-        """The evaluation of the highest score, the first of equals."""
+        """The evaluation of the leader, or that of the highest score, the first of equals."""
+        if self.leader is not None:
+            return next(each for each in self.evaluations if each.genotype == self.leader)
         scored = [each for each in self.evaluations if each.score is not None]
         return max(scored, key=lambda each: each.score or 0.0, default=None)
 
@@ -271,7 +277,11 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
             )
             for record, judgement in zip(proposal, judgements, strict=True)
         ]
+    leaders: tuple[Genotype, ...] = ()
+    if configuration.search.is_stepwise:
+        leaders = leaders_of(snapshot.proposals, snapshot.of_protocol, configuration)
     return SearchStatus(
+        leader=leaders[0] if leaders else None,
         budget=num_networks(facts, configuration),
         state=facts["state"],
         evaluations=tuple(evaluations),
