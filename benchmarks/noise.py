@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from noise_arms import Arm, confirmed, known_after, ranked, run_search, unconfirmed
+from noise_arms import Arm, confirmed, known_after, ranked, ranked_by_model, run_search, unconfirmed
 from noise_page import markdown, plot
 from noise_world import UNET, Landscape, World, components
 
 from mbnas.search.confirmation import num_kept, num_worthwhile
 from mbnas.search.decision import DecisionRule
 from mbnas.search.named_search import SEARCHES
+from mbnas.space.genotype import Genotype
 
 BUDGETS = (30, 75, 150, 300, 750, 1500)
 """Trainings, confirmation included."""
@@ -53,9 +54,12 @@ ARMS: dict[str, Arm] = {
     "local, 15 trainings": replace(PAPER, start="unet"),
     "local with racing, up to 9 trainings": Arm(searcher="local", per_network=3, threshold=0.1),
     **{
-        f"{name}, {'from ' if name == 'bayesian' else ''}3 trainings": Arm(searcher=name)
+        f"{name}, {'from ' if name == 'bayesian' else ''}3 trainings": Arm(
+            searcher=name, by_model=name == "bayesian"
+        )
         for name in SEARCHES
     },
+    "evolution, 3 trainings, leaders by the model": Arm(searcher="evolution", by_model=True),
 }
 """All start from the U-Net but the first; 3 trainings are one initialisation on 3 folds."""
 
@@ -93,16 +97,18 @@ def ends(landscape: Landscape, arm: Arm, asked: Sequence[Case]) -> dict[Case, li
         the U-Net is returned; the Dice shown minus the true one on the patients of the folds, and
         minus the true one on new patients; trainings.
     """
-    world = landscape.world
     steps = run_search(landscape, arm, max(budget for budget, _, _ in asked))
-    noise = world.training**2 / arm.num_folds + world.residual**2 / world.num_patients
     found = {}
+    leaders_of: dict[int, list[Genotype]] = {}
     for budget, share, number in asked:
         kept = num_kept(budget // arm.num_folds, share)
-        known = known_after(
-            steps, max(budget - kept * arm.num_folds, arm.per_network * arm.num_folds)
-        )
-        leaders = ranked(known, noise)
+        searched = max(budget - kept * arm.num_folds, arm.per_network * arm.num_folds)
+        known = known_after(steps, searched)
+        if searched not in leaders_of:
+            leaders_of[searched] = (
+                ranked_by_model(steps, searched) if arm.by_model else ranked(known)
+            )
+        leaders = leaders_of[searched]
         if share:
             wanted = num_worthwhile(kept) if number == AS_MBNAS else number
             others = [each for each in leaders if each != UNET][:wanted]

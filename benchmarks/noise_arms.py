@@ -14,6 +14,7 @@ import numpy as np
 from noise_world import SPACE, UNET, Landscape
 
 from mbnas.scoring.superiority import superiority
+from mbnas.search.bayesian.estimates import estimates
 from mbnas.search.confirmation import sequential_halving
 from mbnas.search.decision import DecisionRule, decide
 from mbnas.search.named_search import named_search
@@ -35,6 +36,8 @@ class Arm:
         per_network: Initialisations of a network, where the searcher does not say.
         start: ``unet``, or ``random`` for the paper's start, without a reference.
         threshold: Of racing; ``None`` without.
+        by_model: Whether leaders are the highest estimates of the model of Bayesian search,
+            rather than the highest scores.
     """
 
     searcher: str
@@ -42,6 +45,7 @@ class Arm:
     per_network: int = 1
     start: str = "unet"
     threshold: float | None = None
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,24 +135,27 @@ def known_after(steps: Iterable[Step], num_trainings: int) -> dict[Genotype, Ste
     return {each.genotype: each for each in steps if each.trainings <= num_trainings}
 
 
-def ranked(known: dict[Genotype, Step], noise: float) -> list[Genotype]:
-    """Return the networks by their estimated Dice, the most promising first.
+def ranked(known: dict[Genotype, Step]) -> list[Genotype]:
+    """Return the networks by their score, the highest first."""
+    return sorted(known, key=lambda each: -known[each].score)
 
-    A score is shrunk towards the mean of all, the more the fewer initialisations it is of.
 
-    Args:
-        known: By genotype.
-        noise: Variance of the score of one initialisation.
-    """
-    scores = np.array([step.score for step in known.values()])
-    errors = noise / np.array([step.initialisations for step in known.values()])
-    between = max(1e-9, float(scores.var() - errors.mean()))
-    weights = 1 / (between + errors)
-    centre = float(weights @ scores / weights.sum())
-    shrunken = centre + between / (between + errors) * (scores - centre)
-    order = np.argsort(-shrunken, kind="stable")
-    networks = list(known)
-    return [networks[number] for number in order]
+def ranked_by_model(steps: Iterable[Step], num_trainings: int) -> list[Genotype]:
+    """Return the networks of a search by the model's estimate, the highest first."""
+    answers = [
+        (
+            Proposal(
+                genotypes=(each.genotype,),
+                incumbent=None,
+                why="",
+                initialisations=each.initialisations,
+            ),
+            (each.score,),
+        )
+        for each in steps
+        if each.trainings <= num_trainings
+    ]
+    return [each.genotype for each in estimates(SPACE, answers)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,11 +22,11 @@ INTRODUCTION = """\
 The real searchers of mbnas search its mixed space in simulated worlds, in which the true Dice of
 every network is known. **Gain** is the true Dice of what is returned minus that of the U-Net
 genotype, in new patients and new trainings, times 1000, mean ± standard error over worlds.
-**Without** confirmation, the network with the highest score is returned (shrunken, if networks
-have different numbers of initialisations). **With** confirmation, it is the one chosen by
-[the decision](../../docs/method/confirmation.md): {share:.0%} of the trainings are kept, and the
-U-Net is returned unless a leader is better with probability 0.95. Budgets are trainings,
-confirmation included. The searches start from the U-Net, but the paper's, which starts from a
+**Without** confirmation, the network with the highest score is returned, or with the highest
+estimate of the model where leaders are chosen by it, as in Bayesian search. **With** confirmation,
+it is the one chosen by [the decision](../../docs/method/confirmation.md): {share:.0%} of the
+trainings are kept, and the U-Net is returned unless a leader is better with probability 0.95.
+Budgets are trainings, confirmation included. The searches start from the U-Net, but the paper's, which starts from a
 random network and has no reference.
 
 ![Gain against trainings]({picture})
