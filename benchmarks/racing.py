@@ -56,13 +56,13 @@ class Candidate:
         scores_IF: Of all its trainings.
         incumbent_IF: Of all the incumbent's; ``None`` for a start, which is not raced.
         accepted: Whether the search took it, by its full score.
-        batch: Number of the batch.
+        proposal: Number of the proposal.
     """
 
     scores_IF: np.ndarray
     incumbent_IF: np.ndarray | None
     accepted: bool
-    batch: int
+    proposal: int
 
 
 Rule = Callable[[np.ndarray, np.ndarray, int, Variance], tuple[list[float], float]]
@@ -116,16 +116,16 @@ def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[
     searcher = local_search(Space(), generator(landscape.seed, "search"))
     means: dict[Genotype, float] = {}
     candidates: list[Candidate] = []
-    batch, number = next(searcher), 0
+    asked, number = next(searcher), 0
     while True:
         number += 1
-        new = [each for each in dict.fromkeys(batch.genotypes) if each not in means]
+        new = [each for each in dict.fromkeys(asked.genotypes) if each not in means]
         new = new[: NUM_NETWORKS - len(means)]
         scores = {each: landscape.measured(each)[:initialisations, :folds] for each in new}
         means |= {each: float(scores[each].mean()) for each in new}
-        incumbent = batch.incumbent
+        incumbent = asked.incumbent
         bar = means[incumbent] if incumbent is not None else -math.inf
-        best = max(batch.genotypes, key=lambda each: means.get(each, -math.inf))
+        best = max(asked.genotypes, key=lambda each: means.get(each, -math.inf))
         candidates += [
             Candidate(
                 scores_IF=scores[each],
@@ -139,24 +139,24 @@ def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[
         ]
         if len(means) == NUM_NETWORKS:
             return candidates
-        batch = searcher.send([means[each] for each in batch.genotypes])
+        asked = searcher.send([means[each] for each in asked.genotypes])
 
 
 def shadow(candidates: list[Candidate], threshold: float, rule: Rule) -> dict[str, int]:
     """Return what a threshold would have dropped of a search without racing.
 
-    The prior is of the candidates of earlier batches, each as far as it would have been trained.
+    The prior is of the candidates of earlier proposals, each as far as it would have been trained.
     """
     counts = dict.fromkeys(("trainings", "saved", "accepted", "changed", "raced", "wrong"), 0)
     known: list[Variance] = []
     coming: list[Variance] = []
-    prior, batch = UNKNOWN, 0
+    prior, proposal = UNKNOWN, 0
     for each in candidates:
         counts["trainings"] += each.scores_IF.size
         if each.incumbent_IF is None:
             continue
-        if each.proposal != batch:
-            known, coming, batch = known + coming, [], each.proposal
+        if each.proposal != proposal:
+            known, coming, proposal = known + coming, [], each.proposal
             prior = typical(known)
         kept, differences = raced(each.scores_IF, each.incumbent_IF, threshold, prior, rule)
         coming.append(variance(differences))
@@ -180,16 +180,16 @@ def race(
     scores: dict[Genotype, float] = {}
     known: list[Variance] = []
     trainings, best, best_score = 0, math.nan, -math.inf
-    batch = next(searcher)
+    proposal = next(searcher)
     while True:
         prior, coming = typical(known), []
-        for genotype in dict.fromkeys(batch.genotypes):
+        for genotype in dict.fromkeys(proposal.genotypes):
             if genotype in scores:
                 continue
             scores_IF = landscape.measured(genotype)[:initialisations, :folds]
             kept, scores[genotype] = initialisations, float(scores_IF.mean())
-            if batch.incumbent is not None:
-                incumbent_IF = landscape.measured(batch.incumbent)[:initialisations, :folds]
+            if proposal.incumbent is not None:
+                incumbent_IF = landscape.measured(proposal.incumbent)[:initialisations, :folds]
                 kept, differences = raced(scores_IF, incumbent_IF, threshold, prior, by_fold)
                 coming.append(variance(differences))
                 if kept < initialisations:
@@ -199,7 +199,7 @@ def race(
                 best, best_score = landscape.true(genotype), scores[genotype]
             yield trainings, best
         known += coming
-        batch = searcher.send([scores[each] for each in batch.genotypes])
+        proposal = searcher.send([scores[each] for each in proposal.genotypes])
 
 
 def ends(
