@@ -6,17 +6,15 @@ import shlex
 from datetime import UTC, datetime
 
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
-from mbnas.results.fronts.search_front import SearchFront, search_front
+from mbnas.results.fronts.search_front import objective_front
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.results.study_state import StudyState, read_study_state
 from mbnas.results.timeline import timeline_of
-from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
 from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.ledger.snapshot import Snapshot
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of
@@ -64,7 +62,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
             if comparison is None
             else read_segmentations(study.slices / facts["data"], comparison, state.predictions)
         ),
-        front=_front(configuration, snapshot, status),
+        front=objective_front(configuration, snapshot, status),
         racing=_racing(configuration, status),
         timeline=timeline_of(
             snapshot.trainings,
@@ -80,19 +78,6 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         },
         identity=_identity(configuration, facts),
         commands=_commands(configuration, state),
-    )
-
-
-def _front(
-    configuration: Configuration, snapshot: Snapshot, status: SearchStatus
-) -> SearchFront | None:
-    if not configuration.search.costs:
-        return None
-    return search_front(
-        status,
-        snapshot.networks,
-        costs=configuration.search.costs,
-        reference=reference_genotype(configuration.space.first),
     )
 
 

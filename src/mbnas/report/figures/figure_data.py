@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mbnas.results.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
+from mbnas.results.fronts.search_front import SearchFront, objective_front
 from mbnas.results.segmentations.kept_predictions import KeptPredictions
 from mbnas.results.study_state import read_study_state
 from mbnas.study.directory import Study
@@ -24,6 +25,7 @@ class FigureData:
         slices: Folder of its prepared slices.
         status: Of its search.
         chosen: The network that it stands for; ``None`` without a score.
+        front: Of the search, if low cost is an objective.
         comparison: Of networks trained again on new initialisations; ``None`` if there are none.
         predictions: Of these networks.
     """
@@ -35,6 +37,7 @@ class FigureData:
     chosen: ChosenNetwork | None
     comparison: Comparison | None
     predictions: KeptPredictions
+    front: SearchFront | None = None
 
 
 def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
@@ -54,4 +57,5 @@ def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
         chosen=state.chosen,
         comparison=state.comparison,
         predictions=state.predictions,
+        front=objective_front(study.configuration, state.snapshot, state.status),
     )

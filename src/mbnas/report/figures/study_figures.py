@@ -10,6 +10,7 @@ from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import FigureError
 from mbnas.network.architecture import parse_architecture
 from mbnas.report.figures.figure_data import FigureData
+from mbnas.report.figures.front_figure import draw_search_front
 from mbnas.report.figures.network_figure import TitledNetwork, draw_networks
 from mbnas.report.figures.pareto_figure import Candidate, draw_pareto
 from mbnas.report.figures.progress_figure import Run, draw_progress
@@ -86,6 +87,14 @@ def pareto(studies: Sequence[FigureData]) -> Figure:
     return draw_pareto(candidates, slice_size=comparison.slice_size)
 
 
+def front(studies: Sequence[FigureData]) -> Figure:
+    """Return the search scores of networks against their costs."""
+    found = _only(studies).front
+    if found is None:
+        raise FigureError("The search has no cost among its objectives. Search with --objective.")
+    return draw_search_front(found)
+
+
 def segmentations(studies: Sequence[FigureData]) -> Figure:
     """Return slices of the best, the median and the worst patient with all segmentations."""
     study = _only(studies)
@@ -114,6 +123,15 @@ FIGURES: dict[str, Callable[[Sequence[FigureData]], Figure]] = {
     "segmentations": segmentations,
 }
 """Every figure, by the name of its files; it raises :class:`FigureError` if it cannot be drawn."""
+
+
+def figures_of(
+    studies: Sequence[FigureData],
+) -> dict[str, Callable[[Sequence[FigureData]], Figure]]:
+    """Return the figures of studies by name; that of a front only if a front was searched."""
+    if len(studies) == 1 and studies[0].front is not None:
+        return FIGURES | {"front": front}
+    return FIGURES
 
 
 def _run(study: FigureData) -> Run:

@@ -18,7 +18,7 @@ from mbnas.space.genotype import Genotype
 from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.ledger.snapshot import NetworkRecord
+from mbnas.study.ledger.snapshot import NetworkRecord, Snapshot
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, read_status
 
 
@@ -102,6 +102,26 @@ def search_front(
         networks=tuple(known),
         members=tuple(known[number] for number in front),
         reference=next((each for each in scored if each.genotype == reference), None),
+    )
+
+
+def objective_front(
+    configuration: Configuration, snapshot: Snapshot, status: SearchStatus
+) -> SearchFront | None:
+    """Return the front of a search, ``None`` if low cost is no objective of it.
+
+    Args:
+        configuration: Of its study.
+        snapshot: Of its ledger.
+        status: Of the search in it.
+    """
+    if not configuration.search.costs:
+        return None
+    return search_front(
+        status,
+        snapshot.networks,
+        costs=configuration.search.costs,
+        reference=reference_genotype(configuration.space.first),
     )
 
 

@@ -12,7 +12,7 @@ from mbnas.cli.show.printing import print_path
 from mbnas.errors import FigureError, UsageError
 from mbnas.machine.files import ready_folder, real_path
 from mbnas.report.figures.figure_data import read_figure_data
-from mbnas.report.figures.study_figures import FIGURES
+from mbnas.report.figures.study_figures import figures_of
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.study.configuration_layers import differences
 from mbnas.study.directory import Study
@@ -43,7 +43,8 @@ def figures(arguments: argparse.Namespace) -> int:
         with Ledger.open(study.ledger, read_only=True) as ledger:
             data.append(read_figure_data(study, ledger, label=label))
     ready_folder(folder)
-    for name, draw in FIGURES.items():
+    drawn = figures_of(data)
+    for name, draw in drawn.items():
         try:
             figure = draw(data)
         except FigureError as error:
@@ -55,7 +56,7 @@ def figures(arguments: argparse.Namespace) -> int:
             print_path(path)
     for sentence in missing:
         warn(sentence)
-    return 1 if len(missing) == len(FIGURES) else 0
+    return 1 if len(missing) == len(drawn) else 0
 
 
 def _formats(text: str) -> tuple[str, ...]:
