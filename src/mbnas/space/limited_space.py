@@ -68,8 +68,9 @@ class LimitedSpace(Space):
         """Return a random genotype within the limits.
 
         If at least one in twenty of the space is within them, or fewer than :data:`MANY` are, all
-        of them are equally likely. Otherwise a uniform draw is changed, one random gene at a
-        time, until it is within the limits; those near the limits are then more likely.
+        of them are equally likely. Otherwise random genes of a uniform draw, one after
+        another, take their cheapest value until it is within the limits; those near the limits
+        are then more likely.
 
         Raises:
             ConfigurationError: if nothing is found within the limits.
@@ -137,17 +138,19 @@ class LimitedSpace(Space):
         return found
 
     def _walk(self, genotype: Genotype, rng: np.random.Generator) -> Genotype | None:
-        """Return where random steps of less excess lead, ``None`` if not within the limits."""
+        """Return where cheapest values of random genes lead, ``None`` if not within the limits."""
         excess = self.excess(genotype)
         improved = True
         while excess and improved:
             improved = False
             for index in rng.permutation(len(self.variables)):
                 around = Space.neighbours(self, genotype, self.variables[index])
-                for number in rng.permutation(len(around)):
-                    if (less := self.excess(around[number])) < excess:
-                        genotype, excess, improved = around[number], less, True
-                        break
+                less, other = min(
+                    ((self.excess(each), number) for number, each in enumerate(around)),
+                    default=(excess, 0),
+                )
+                if less < excess:
+                    genotype, excess, improved = around[other], less, True
                 if not excess:
                     break
         return None if excess else genotype
