@@ -18,7 +18,7 @@ COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
     "check": "DATASET --protocol --config --set --max-volume-gib --json --csv",
-    "search": "DATASET STUDY --space --searcher --start --confirm --evaluations --racing "
+    "search": "DATASET STUDY --space --searcher --start --confirm --evaluations --racing --hours "
     "--objective --max-parameters --max-macs --max-latency-ms --protocol --preset --seed --workers "
     "--executor --address --device --config --set --log --max-volume-gib --json",
     "status": "STUDY --watch --interval --json --csv",

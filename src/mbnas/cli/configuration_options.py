@@ -21,6 +21,7 @@ _FLAGS = {
     "start": "search.start",
     "confirm": "search.confirm_also",
     "evaluations": "search.evaluations",
+    "hours": "search.hours",
     "racing": "search.racing",
     "max_parameters": "search.max_parameters",
     "max_macs": "search.max_macs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -37,6 +38,9 @@ class SearchSettings:
             workers; ``None`` is the searcher's own number. Local search has no such choice.
         evaluations: Budget: as many trainings as this number of networks needs from all
             initialisations. It may change when a study is resumed.
+        hours: How long the search may take in all its runs together, the confirmation included,
+            in hours; ``None`` limits it by ``evaluations`` only. It may change when a study is
+            resumed.
         start: The first network: ``random``, ``unet`` (the U-Net, or what the space has nearest
             to it) or the text of a genotype. Local search climbs from it; random search continues
             with random networks.
@@ -67,6 +71,7 @@ class SearchSettings:
     searcher: str = "local"
     proposal_size: int | None = None
     evaluations: int = 150
+    hours: float | None = None
     start: str = "random"
     reference: bool = False
     confirmation: float = 0.0
@@ -105,6 +110,8 @@ class SearchSettings:
             )
         if self.searcher in SEARCHES:  # others are imported only to search
             named_search(self.searcher, proposal_size=self.proposal_size)
+        if self.hours is not None and not 0 < self.hours < math.inf:
+            raise ConfigurationError(f"search.hours (={self.hours}) must be above 0, and finite.")
         if not 0 <= self.confirmation < 1:
             raise ConfigurationError(
                 f"search.confirmation (={self.confirmation}) must be 0 or more and below 1: it is "
@@ -184,6 +191,11 @@ class SearchSettings:
         """Return these settings with the split of a bilevel budget as a number, not ``None``."""
         if space.name != "bilevel":
             return self
+        if self.hours is not None and self.topology_evaluations is None:
+            raise ConfigurationError(
+                "search.hours limits a search whose two phases in the bilevel space need numbers "
+                "of networks: set search.topology_evaluations as well."
+            )
         return replace(self, topology_evaluations=self.num_topologies)
 
     def start_in(self, space: SpaceSettings) -> Genotype | None:

@@ -19,9 +19,13 @@ from mbnas.study.configuration_layers import (
     preset_layer,
 )
 from mbnas.study.directory import LEDGER, STUDY_FILES, Study, absolute_path, is_begun
+from mbnas.study.ledger.facts import HOURS
 from mbnas.study.ledger.ledger import Ledger
 
-_MAY_DIFFER = ("dataset", "data.patient_table", "search.evaluations")
+_MAY_DIFFER = ("dataset", "data.patient_table", "search.evaluations", "search.hours")
+
+UNLIMITED = 10**6
+"""Evaluations of a search whose time alone is limited."""
 
 
 def resolve(
@@ -61,6 +65,8 @@ def resolve(
     if not is_begun(path):
         _check_unused(path)
         preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
+        if asked.get("search", {}).get("hours") is not None:
+            preset = merge(preset, {"search": {"evaluations": UNLIMITED}})
         return Study(path=path, configuration=build(merge(preset, asked, place)))
     old = Study.open(path).configuration
     new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), asked, place))
@@ -112,8 +118,11 @@ def _last_budget(path: Path) -> Layer:
     if not (path / LEDGER).exists():
         return {}
     with Ledger.open(path / LEDGER, read_only=True) as ledger:
-        budget = ledger.facts().get("budget")
-    return {"search": {"evaluations": int(budget)}} if budget else {}
+        facts = ledger.facts()
+    layer: dict[str, object] = {"evaluations": int(facts["budget"])} if "budget" in facts else {}
+    if HOURS in facts:
+        layer["hours"] = float(facts[HOURS])
+    return {"search": layer}
 
 
 def _is_free(key: str, values: tuple[object, object]) -> bool:

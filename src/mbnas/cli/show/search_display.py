@@ -18,12 +18,12 @@ class SearchDisplay:
     Use it as a context manager, with :meth:`watch` as the callback of the search.
 
     Args:
-        budget: Trainings that the search may take.
+        budget: Trainings that the search may take; ``None`` if only its time is limited.
         folds: Of its protocol.
         workers: Trainings at a time.
     """
 
-    def __init__(self, *, budget: int, folds: int, workers: int) -> None:
+    def __init__(self, *, budget: int | None, folds: int, workers: int) -> None:
         self._folds = folds
         self._workers = workers
         self._progress = progress_bar()

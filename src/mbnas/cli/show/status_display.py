@@ -13,7 +13,7 @@ from mbnas.results.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.study.directory import Study
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary, status_summary_of
-from mbnas.wording import count_text
+from mbnas.wording import count_text, counted, duration_text
 
 
 def print_status(
@@ -35,7 +35,7 @@ def print_status_summary(
     out.print(
         headed(
             study.path,
-            f": {summary.state}, {done} of {summary.budget} networks evaluated"
+            f": {summary.state}, {_done(summary)}"
             + (f", {asked - done} under way" if asked > done else ""),
         )
     )
@@ -74,6 +74,15 @@ def print_status_summary(
     )
     print_drawing(out, chosen.genotype)
     out.print(f"\nReport: {visible(str(study.report))}")
+
+
+def _done(summary: StatusSummary) -> str:
+    """Return how much of its budget a search has used, in words."""
+    done, spent = summary.counts.complete, summary.spent
+    if spent is None:
+        return f"{done} of {counted(summary.budget, 'network')} evaluated"
+    took = duration_text(spent.seconds)
+    return f"{counted(done, 'network')} evaluated in {took} of {spent.hours:g} h"
 
 
 EVALUATION_COLUMNS = (

@@ -81,8 +81,9 @@ def _words(seen: WatchedStatus) -> Iterator[str]:
     """Yield phrases about a search, most important first."""
     status = seen.status
     done, asked = len(status.complete), len(status.evaluations)
+    of = f" of {counted(status.budget, 'network')}" if status.spent is None else " networks"
     yield (
-        f"{status.state}, {done} of {counted(status.budget, 'network')} evaluated"
+        f"{status.state}, {done}{of} evaluated"
         + (f", {asked - done} under way" if asked > done else "")
     )
     best = status.best

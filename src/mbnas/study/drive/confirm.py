@@ -14,7 +14,8 @@ from mbnas.network.architecture import parse_architecture
 from mbnas.search.confirmation import ConfirmationRound, num_worthwhile, sequential_halving
 from mbnas.space.reference import reference_genotype
 from mbnas.study.drive.dispatcher import FindTraining
-from mbnas.study.drive.evaluation_request import Watch
+from mbnas.study.drive.evaluation_request import Progress, Watch
+from mbnas.study.drive.time_limit import TimeLimit
 from mbnas.study.ledger.facts import CONFIRMATION
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import WorkerPool
@@ -29,6 +30,7 @@ def confirm(
     study: OpenStudy,
     worker_pool: WorkerPool,
     *,
+    limit: TimeLimit | None = None,
     watch: Watch | None = None,
     find_training: FindTraining | None = None,
 ) -> None:
@@ -37,10 +39,11 @@ def confirm(
     Args:
         study: Held by this process; its search has ended.
         worker_pool: Where trainings run.
+        limit: The time that is left, if it is limited.
         watch: Called at the start of each round and after each training.
         find_training: Finds trainings in the ledgers of other studies.
     """
-    record = _begun_or_new(study)
+    record = _begun_or_new(study, limit)
     if record.is_finished:
         return
     networks = {digest: each.architecture for digest, each in study.ledger.networks().items()}
@@ -57,9 +60,22 @@ def confirm(
             find_training=find_training,
         )
         trained = [networks[digest] for digest in asked.networks]
-        evaluator.train(trained, watch)
+        evaluator.train(trained, _noted(limit, watch))
         asked = _sent(rounds, [evaluator.score(each) for each in trained])
     study.ledger.set_fact(CONFIRMATION, replace(record, is_finished=True).to_json())
+
+
+def _noted(limit: TimeLimit | None, watch: Watch | None) -> Watch | None:
+    """Return a callback that also writes down the time spent."""
+    if limit is None:
+        return watch
+
+    def note(progress: Progress) -> None:
+        limit.note(progress.finished)
+        if watch is not None:
+            watch(progress)
+
+    return note
 
 
 def _sent(rounds: Rounds, scores: Sequence[float]) -> ConfirmationRound[str] | None:
@@ -69,16 +85,16 @@ def _sent(rounds: Rounds, scores: Sequence[float]) -> ConfirmationRound[str] | N
         return None
 
 
-def _begun_or_new(study: OpenStudy) -> ConfirmationRecord:
+def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationRecord:
     """Return the confirmation of the search as it is now, with all its networks in the ledger."""
     ledger, configuration = study.ledger, study.configuration
     snapshot = ledger.read()
-    budget = configuration.search.num_confirming(configuration.protocol.initialisations)
     begun = confirmation_in(snapshot.facts)
-    if begun is not None and (begun.num_proposals, begun.budget) == (
-        len(snapshot.proposals),
-        budget,
-    ):
+    is_of_search = begun is not None and begun.num_proposals == len(snapshot.proposals)
+    budget = configuration.search.num_confirming(configuration.protocol.initialisations)
+    if limit is not None:
+        budget = begun.budget if begun and is_of_search else limit.num_confirming()
+    if begun is not None and is_of_search and begun.budget == budget:
         return begun
     reference = reference_genotype(configuration.space.first)
     others = tuple(map(parse_architecture, configuration.search.confirm_also))

@@ -68,6 +68,7 @@ def drive(
     budget: Budget,
     watch: WatchSearch | None = None,
     speculate: Speculation = "possible",
+    may_begin: Callable[[int], bool] | None = None,
 ) -> None:
     """Run a search until its budget is spent or it ends by itself.
 
@@ -82,6 +83,8 @@ def drive(
         watch: Called at each proposal and after each training.
         speculate: On what idle workers start: what the search may want next, only what it will
             certainly want, or nothing.
+        may_begin: Returns whether a number of trainings may begin; where not, the search ends.
+            ``None`` lets all of them begin.
 
     Raises:
         StudyError: if the ledger holds another search's networks.
@@ -98,6 +101,9 @@ def drive(
     try:
         with closing(_proposals(searcher, evaluator, lookahead)) as proposals:
             for proposal, new in proposals:
+                num_missing = 0 if may_begin is None else evaluator.num_missing(proposal)
+                if num_missing and may_begin is not None and not may_begin(num_missing):
+                    return
                 order.record(proposal, new)
                 _evaluate(evaluator, proposal, order, lookahead, watch)
                 for genotype in proposal.genotypes:

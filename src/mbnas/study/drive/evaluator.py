@@ -147,6 +147,11 @@ class Evaluator:
 
     # Trainings
 
+    def num_missing(self, proposal: Proposal) -> int:
+        """Return how many trainings a proposal needs at once that have not ended."""
+        judgements = (self._judgement(each, proposal) for each in set(proposal.genotypes))
+        return sum(len(each.needed) for each in judgements)
+
     def evaluate(
         self,
         proposal: Proposal,

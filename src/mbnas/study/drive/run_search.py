@@ -12,8 +12,10 @@ from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress, WatchSearch, drive
 from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.drive.retry_failed import finish_retry
+from mbnas.study.drive.time_limit import TimeLimit
+from mbnas.study.ledger.facts import HOURS
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.pool.worker_pool import WorkerPool, default_workers, worker_pool_of
 
 
 def run_search(
@@ -41,8 +43,11 @@ def run_search(
     configuration, ledger = study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
     ledger.set_fact("state", "running")
+    limit = time_limit(study)
 
     def record_cost_and_watch(progress: SearchProgress) -> None:
+        if limit is not None:
+            limit.note(progress.trainings.finished)
         if progress.trainings.complete is not None:
             study.costs.record(progress.trainings.complete)
         if watch is not None:
@@ -64,14 +69,36 @@ def run_search(
                 budget=study.budget(),
                 watch=record_cost_and_watch,
                 speculate=_speculation(configuration),
+                may_begin=None if limit is None else limit.may_begin,
             )
             if configuration.search.confirmation > 0:
-                confirm(study, worker_pool, watch=watch_confirmation, find_training=find_training)
+                confirm(
+                    study,
+                    worker_pool,
+                    limit=limit,
+                    watch=watch_confirmation,
+                    find_training=find_training,
+                )
         study.record_missing_costs()  # those of networks trained ahead of their proposal
     except BaseException:
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
+
+
+def time_limit(study: OpenStudy) -> TimeLimit | None:
+    """Return the time limit of a study's search, ``None`` if its time is not limited."""
+    configuration, ledger = study.configuration, study.ledger
+    search = configuration.search
+    if search.hours is None:
+        return None
+    ledger.set_fact(HOURS, str(search.hours))
+    return TimeLimit(
+        ledger,
+        search,
+        folds=configuration.protocol.folds,
+        workers=configuration.run.workers or default_workers(configuration),
+    )
 
 
 def _speculation(configuration: Configuration) -> Speculation:

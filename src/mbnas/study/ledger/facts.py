@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,12 @@ COMPARISON = "comparison"
 
 CONFIRMATION = "confirmation"
 """The confirmation at the end of the search, as JSON: its networks and its rounds."""
+
+SECONDS = "seconds"
+"""How long the runs of the search took together, if its time is limited."""
+
+HOURS = "hours"
+"""How long they may take together, if it is limited."""
 
 HELD_OUT = "held out"
 """The held-out patients, as JSON."""
@@ -65,6 +72,13 @@ class Facts(dict[str, str]):
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return 0 <= float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def _is_names(text: str) -> bool:
@@ -129,6 +143,8 @@ _FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     FOLDS: (_is_count, "a whole number"),
     INITIALISATIONS: (_is_count, "a whole number"),
     "classes": (_is_names, "a JSON list of names"),
+    SECONDS: (_is_duration, "a number of seconds"),
+    HOURS: (_is_duration, "a number of hours"),
     CONFIRMATION: (_is_confirmation, "JSON with networks and rounds"),
     COMPARISON: (_is_comparison, "JSON with networks and initialisations"),
     WAY_TO_TRAIN: (_is_choice, "JSON with a way, seconds, a device and cores"),

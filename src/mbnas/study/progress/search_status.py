@@ -13,7 +13,7 @@ from mbnas.search.racing.outcome import Outcome
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.ledger.facts import Facts
+from mbnas.study.ledger.facts import HOURS, SECONDS, Facts
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord, Snapshot
 from mbnas.study.progress.leaders import leaders_of
@@ -104,6 +104,19 @@ class ScoredNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSpent:
+    """The time of a search whose time is limited.
+
+    Attributes:
+        seconds: How long its runs took together.
+        hours: How long they may take together.
+    """
+
+    seconds: float
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchStatus:
     """A search at one moment.
 
@@ -112,6 +125,7 @@ class SearchStatus:
             confirmation.
         state: ``running``, ``finished`` or ``stopped``, as the search last wrote.
         evaluations: Every network asked for, in order.
+        spent: The time of its runs, if it is limited.
         leader: The most promising network, if networks have different numbers of trainings: the
             highest of their scores would favour those with few. ``None`` if all have equally many.
     """
@@ -119,6 +133,7 @@ class SearchStatus:
     budget: int
     state: str
     evaluations: tuple[ScoredNetwork, ...]
+    spent: TimeSpent | None = None
     leader: Genotype | None = None
 
     @property
@@ -214,6 +229,13 @@ def read_status(ledger: Ledger, configuration: Configuration) -> SearchStatus:
     return search_status(ledger.read(), configuration)
 
 
+def time_spent(facts: Facts) -> TimeSpent | None:
+    """Return the time of a search, ``None`` if it is not limited."""
+    if HOURS not in facts:
+        return None
+    return TimeSpent(seconds=float(facts.get(SECONDS, 0.0)), hours=float(facts[HOURS]))
+
+
 def num_networks(facts: Facts, configuration: Configuration) -> int:
     """Return how many networks a search may evaluate, if all have all initialisations."""
     per_network = configuration.protocol.initialisations
@@ -281,6 +303,7 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
     if configuration.search.is_stepwise:
         leaders = leaders_of(snapshot.proposals, snapshot.of_protocol, configuration)
     return SearchStatus(
+        spent=time_spent(facts),
         leader=leaders[0] if leaders else None,
         budget=num_networks(facts, configuration),
         state=facts["state"],

@@ -13,7 +13,13 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.search_counts import count_search, has_invalid_rows
 from mbnas.study.ledger.snapshot import BestNetwork, TrainingCounts
-from mbnas.study.progress.search_status import SearchStatus, num_networks, read_status
+from mbnas.study.progress.search_status import (
+    SearchStatus,
+    TimeSpent,
+    num_networks,
+    read_status,
+    time_spent,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,7 @@ class StatusSummary:
         num_dropped: Networks that racing dropped.
         counts: Of networks and trainings.
         best: ``None`` without a score.
+        spent: The time of its runs, if it is limited.
     """
 
     state: str
@@ -33,6 +40,7 @@ class StatusSummary:
     num_dropped: int
     counts: TrainingCounts
     best: BestNetwork | None
+    spent: TimeSpent | None = None
 
 
 def status_summary_of(status: SearchStatus) -> StatusSummary:
@@ -42,6 +50,7 @@ def status_summary_of(status: SearchStatus) -> StatusSummary:
         state=status.state,
         budget=status.budget,
         num_dropped=status.num_dropped,
+        spent=status.spent,
         counts=TrainingCounts(
             asked=len(status.evaluations),
             complete=len(status.complete),
@@ -86,4 +95,5 @@ def read_status_summary(ledger: Ledger, configuration: Configuration) -> StatusS
             num_dropped=0,
             counts=counts,
             best=best,
+            spent=time_spent(facts),
         )

@@ -79,7 +79,11 @@ def search_and_report(
         study = held.study
         if measured := describe_choice(held.ledger.facts()):
             say(f"Trains with {measured}.")
-        say_forecast(lambda: search_forecast(held), offer_less=True)
+        say_forecast(
+            lambda: search_forecast(held),
+            offer_less=True,
+            hours=study.configuration.search.hours,
+        )
 
         def rewrite() -> None:
             summary = read_search(study, held.ledger)
@@ -90,7 +94,11 @@ def search_and_report(
         page = RateLimitedPage(rewrite)
         configuration = study.configuration
         display = SearchDisplay(
-            budget=held.budget().initialisations * protocol.folds,
+            budget=(
+                held.budget().initialisations * protocol.folds
+                if configuration.search.hours is None
+                else None
+            ),
             folds=protocol.folds,
             workers=configuration.run.workers or default_workers(configuration),
         )

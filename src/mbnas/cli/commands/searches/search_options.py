@@ -50,6 +50,12 @@ def add_search(commands: Commands) -> None:
     )
     add_budget(parser, "budget, in networks with all of their trainings (default 150)")
     parser.add_argument(
+        "--hours",
+        type=float,
+        metavar="H",
+        help="end in this time, the confirmation and earlier runs included",
+    )
+    parser.add_argument(
         "--objective",
         metavar="NAMES",
         help="dice, or dice with costs that should be low: parameters, macs, latency, separated by "

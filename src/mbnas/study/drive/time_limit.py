@@ -1,0 +1,102 @@
+"""A search that ends in time: which proposals still fit, and how much is left to confirm.
+
+The time is that of all runs of the study together, as the ledger adds it up, so a search that was
+killed and resumed ends in time too. A proposal begins only if its trainings are expected to end
+before the time that is kept for the confirmation.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+
+from mbnas.search.confirmation import fewest
+from mbnas.search.settings import SearchSettings
+from mbnas.study.ledger.facts import SECONDS
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.training.training_record import TrainingRecord
+
+_NUM_LATEST = 50
+MEASURING = 1.2
+"""A training of the confirmation takes this many times as long: it also predicts whole volumes."""
+
+
+class TimeLimit:
+    """The time of a study's search.
+
+    Args:
+        ledger: Of the study; the time spent is written to it.
+        search: Settings with ``hours``.
+        folds: Of the protocol.
+        workers: Trainings at a time.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        search: SearchSettings,
+        *,
+        folds: int,
+        workers: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        assert search.hours is not None
+        self._ledger = ledger
+        self._search = search
+        self._total_s = 3600 * search.hours
+        self._folds = folds
+        self._workers = workers
+        self._clock = clock
+        self._began_s = clock() - float(ledger.facts().get(SECONDS, 0.0))
+        known = [each.wall_s for each in ledger.trainings(with_epochs=False) if not each.borrowed]
+        self._latest: deque[float] = deque(known, _NUM_LATEST)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; negative once the time is over."""
+        return self._total_s - (self._clock() - self._began_s)
+
+    @property
+    def training_s(self) -> float | None:
+        """Mean duration of the latest trainings; ``None`` while none has ended."""
+        return math.fsum(self._latest) / len(self._latest) if self._latest else None
+
+    def note(self, finished: TrainingRecord | None = None) -> None:
+        """Write the time spent to the ledger, and learn from a training that has ended."""
+        if finished is not None and not finished.borrowed and finished.error is None:
+            self._latest.append(finished.wall_s)
+        self._ledger.set_fact(SECONDS, f"{self._clock() - self._began_s:.1f}")
+
+    def may_begin(self, num_trainings: int) -> bool:
+        """Return whether trainings are expected to end before the confirmation must begin.
+
+        The first trainings may always begin: nothing is known of their duration.
+        """
+        training_s = self.training_s
+        if training_s is None:
+            return True
+        needed_s = math.ceil(num_trainings / self._workers) * training_s
+        return needed_s <= self.left_s - self._kept_s(training_s)
+
+    def num_confirming(self) -> int:
+        """Return for how many initialisations, summed over networks, the time left suffices."""
+        if self._search.confirmation == 0 or (training_s := self.training_s) is None:
+            return 0
+        each_s = MEASURING * training_s * self._folds / self._workers
+        return max(0, int(self.left_s / each_s))
+
+    def _kept_s(self, training_s: float) -> float:
+        """Return the seconds that are kept for the confirmation.
+
+        They are its share, or what the reference and one leader need if that is longer, but half
+        of the time at most.
+        """
+        if self._search.confirmation == 0:
+            return 0.0
+        least = fewest(1, 1 + len(self._search.confirm_also)) * self._folds
+        least_s = math.ceil(least / self._workers) * MEASURING * training_s
+        share_s = self._search.confirmation * self._total_s
+        return max(share_s, min(least_s, self._total_s / 2))

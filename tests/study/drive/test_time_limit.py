@@ -1,0 +1,125 @@
+"""Searches whose time is limited, with a clock that only trainings move."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mbnas.search.limit import Budget
+from mbnas.search.random_search import random_search
+from mbnas.search.settings import SearchSettings
+from mbnas.space.search_space import Space
+from mbnas.study.drive.driver import drive
+from mbnas.study.drive.evaluator import Evaluator
+from mbnas.study.drive.time_limit import MEASURING, TimeLimit
+from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.pool.worker_pool import WorkerPool
+from mbnas.training.protocol import CrossValidationSettings, Protocol
+from mbnas.training.training_record import TrainingRecord
+from mbnas.workers.executors import InlineExecutor
+
+TRAINING_S = 100.0
+PROTOCOL = Protocol(evaluation=CrossValidationSettings(folds=3, initialisations=1))
+
+
+class Clock:
+    now_s = 1e6
+
+    def __call__(self):
+        return self.now_s
+
+
+def search(path, hours, clock, *, confirmation=0.0, dies_after=None):
+    """Run or resume a random search on one worker; return its time limit."""
+    trained = []
+
+    def train(task):
+        if len(trained) == dies_after:
+            raise KeyboardInterrupt
+        clock.now_s += TRAINING_S
+        trained.append(task)
+        digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
+        return TrainingRecord(
+            key=task.key,
+            score=digest[0] / 256,
+            wall_s=TRAINING_S,
+            worker="here",
+            started_at="now",
+        )
+
+    with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
+        limit = TimeLimit(
+            ledger,
+            SearchSettings(hours=hours, confirmation=confirmation),
+            folds=3,
+            workers=1,
+            clock=clock,
+        )
+        evaluator = Evaluator(
+            ledger,
+            WorkerPool(executor=InlineExecutor(), slots=1, train=train),
+            protocol=PROTOCOL,
+            slices=Path("slices"),
+            device="cpu",
+            initialisations=range(1),
+        )
+        drive(
+            lambda recorded: random_search(Space(), np.random.default_rng(0), proposal_size=2),
+            evaluator,
+            ledger,
+            budget=Budget(initialisations=10**6, per_network=1),
+            watch=lambda progress: limit.note(progress.trainings.finished),
+            speculate="nothing",
+            may_begin=limit.may_begin,
+        )
+        return limit, len(ledger.evaluations())
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.mark.parametrize("hours", [0.2, 1.0, 2.0])
+def test_it_ends_in_time_and_uses_the_time(path, hours):
+    clock = Clock()
+    limit, num_networks = search(path, hours, clock)
+    proposal_s = 2 * 3 * TRAINING_S
+    assert 0 <= limit.left_s < proposal_s
+    assert num_networks == 2 * int(3600 * hours // proposal_s)
+
+
+def test_the_share_of_the_confirmation_is_left(path):
+    limit, _ = search(path, 2.0, Clock(), confirmation=0.25)
+    assert limit.left_s >= 1800
+    assert limit.num_confirming() == int(limit.left_s / (3 * MEASURING * TRAINING_S)) >= 4
+
+
+def test_a_short_search_keeps_what_one_leader_needs_but_half_of_its_time_at_most(path):
+    limit, _ = search(path, 1.0, Clock(), confirmation=0.01)
+    assert limit.num_confirming() >= 4
+    limit, _ = search(path.with_name("short"), 0.4, Clock(), confirmation=0.01)
+    assert limit.left_s >= 720
+
+
+def test_a_killed_search_does_not_get_its_time_again(path):
+    clock = Clock()
+    with pytest.raises(KeyboardInterrupt):
+        search(path, 1.0, clock, dies_after=20)
+    clock.now_s += 1e5  # nobody searches meanwhile
+    before_s = clock.now_s
+    search(path, 1.0, clock)
+    assert clock.now_s - before_s == pytest.approx(3600 - 20 * TRAINING_S, abs=6 * TRAINING_S)
+
+
+def test_more_time_continues_a_search(path):
+    clock = Clock()
+    _, before = search(path, 1.0, clock)
+    _, after = search(path, 2.0, clock)
+    assert (before, after) == (12, 24)
+
+
+def test_the_first_networks_are_trained_however_short_the_time(path):
+    _, num_networks = search(path, 0.001, Clock())
+    assert num_networks == 2
