@@ -13,8 +13,8 @@ from mbnas.results.study_state import StudyState, read_study_state
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
-from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of

@@ -22,10 +22,10 @@ from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.configuration import Configuration
 from mbnas.study.dataset_source import DatasetSource, StudyOrigin, find_source
 from mbnas.study.directory import Study
-from mbnas.study.drive.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
-from mbnas.study.drive.training_mode import ModeChoice, measured_workers
 from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, HELD_OUT, INITIALISATIONS, WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.mode.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
+from mbnas.study.mode.training_mode import ModeChoice, measured_workers
 from mbnas.study.network_costs import NetworkCosts, check_limits
 from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.device_setup import resolve_device

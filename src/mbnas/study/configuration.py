@@ -49,7 +49,7 @@ class RunSettings:
         workers: Trainings at a time; ``None`` is the number measured to be fastest, or else
             cores divided by threads on a CPU and 1 on a GPU.
         measure: Whether a new study measures its fastest training mode, if its settings leave it
-            open and it is long enough (:mod:`mbnas.study.drive.mode_selection`).
+            open and it is long enough (:mod:`mbnas.study.mode.mode_selection`).
         executor: ``processes``, ``ray`` for a cluster of machines, or ``inline`` to train in the
             process that searches.
         address: Of the Ray cluster: ``auto``, or ``host:port``; ``None`` is ``RAY_ADDRESS`` of

@@ -11,9 +11,9 @@ import numpy as np
 from mbnas.network.architecture import Architecture
 from mbnas.search.limit import limited
 from mbnas.space.genotype import Genotype, unet_genotype
-from mbnas.study.drive.mode_selection import ModeQuestion, default_mode
-from mbnas.study.drive.training_mode import TrainingMode
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
+from mbnas.study.mode.mode_selection import ModeQuestion, default_mode
+from mbnas.study.mode.training_mode import TrainingMode
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.progress.forecast import (
     Forecast,

@@ -27,8 +27,8 @@ from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.run_search import run_search
-from mbnas.study.drive.training_mode import describe_choice
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.pool.worker_pool import default_workers
 from mbnas.study.progress.search_status import SearchStatus, search_status
 from mbnas.study.resolve_study import resolve

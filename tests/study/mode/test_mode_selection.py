@@ -9,7 +9,8 @@ from mbnas.errors import OutOfMemory
 from mbnas.network.interface import Interface
 from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.study.drive import mode_selection
-from mbnas.study.drive.mode_selection import (
+from mbnas.study.ledger.facts import WAY_TO_TRAIN
+from mbnas.study.mode.mode_selection import (
     MARGIN,
     ModeQuestion,
     choose_mode,
@@ -19,13 +20,12 @@ from mbnas.study.drive.mode_selection import (
     measure_in_workers,
     with_mode,
 )
-from mbnas.study.drive.training_mode import (
+from mbnas.study.mode.training_mode import (
     ModeChoice,
     TrainingMode,
     describe_choice,
     measured_workers,
 )
-from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.training.device.step_speed import Rate
 
 

@@ -23,7 +23,7 @@ from mbnas.network.cost.complexity import complexity
 from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.drive.training_mode import ModeChoice, TrainingMode
+from mbnas.study.mode.training_mode import ModeChoice, TrainingMode
 from mbnas.study.pool.worker_pool import default_workers
 from mbnas.training.device.device_setup import resolve_precision, take_device
 from mbnas.training.device.processor import num_cores
