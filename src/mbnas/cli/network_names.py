@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from mbnas.errors import StudyError, UsageError
 from mbnas.network.architecture import Architecture, is_own, parse_architecture, title_of
-from mbnas.results.chosen_network import ChosenNetwork, read_chosen_network
+from mbnas.results.choice.chosen_network import ChosenNetwork
+from mbnas.results.choice.network_decision import read_chosen_network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mbnas.results.chosen_network import ChosenNetwork
+from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.compared_network import ComparedNetwork, compared_network, patient_means
 from mbnas.results.metric_summaries import MetricSummaries
 from mbnas.scoring.claims import (

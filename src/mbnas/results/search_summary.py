@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from mbnas.results.chosen_network import ChosenNetwork
+from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.fronts.search_front import SearchFront

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from mbnas.results.chosen_network import ChosenNetwork, chosen_network
+from mbnas.results.choice.chosen_network import ChosenNetwork
+from mbnas.results.choice.network_decision import chosen_network
 from mbnas.results.comparison import Comparison, compare_in_study
 from mbnas.results.segmentations.kept_predictions import KeptPredictions, read_predictions
 from mbnas.study.directory import Study

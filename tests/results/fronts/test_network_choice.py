@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mbnas.errors import StudyError
+from mbnas.results.choice.fresh_comparison import fresh_comparison
 from mbnas.results.fronts.network_choice import (
     choice_sentence,
     choose_network,
-    fresh_comparison,
 )
 from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
 from mbnas.scoring.superiority import superiority

@@ -9,7 +9,7 @@ from mbnas.cli.show.printing import console, print_csv, print_drawing, print_jso
 from mbnas.cli.terminal import headed
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
-from mbnas.results.chosen_network import ChosenNetwork, ConfirmedNetwork
+from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.study.directory import Study
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary, status_summary_of
@@ -158,8 +158,8 @@ def _confirmed_as_json(network: ConfirmedNetwork) -> dict[str, Any]:
         "difference": None if found is None else found.difference,
         "interval": None if interval is None else [interval.low, interval.high],
         "probability_better": network.better,
-        "parameters": network.parameters,
-        "multiply_accumulates": network.macs,
+        "parameters": network.record.parameters,
+        "multiply_accumulates": network.record.macs,
     }
 
 

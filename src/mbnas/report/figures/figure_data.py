@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.results.chosen_network import ChosenNetwork
+from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.fronts.search_front import SearchFront, objective_front
 from mbnas.results.segmentations.kept_predictions import KeptPredictions

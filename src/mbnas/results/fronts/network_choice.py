@@ -12,24 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mbnas.errors import StudyError
+from mbnas.results.choice.cost_words import COST_NOUNS, share_text
+from mbnas.results.choice.fresh_comparison import fresh_comparison
 from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
-from mbnas.scoring.overlap import mean_defined
-from mbnas.scoring.superiority import Superiority, superiority
+from mbnas.scoring.superiority import Superiority
 from mbnas.search.decision import DecisionRule
 from mbnas.space.cost_limits import CostName, limit_text
-from mbnas.training.training_record import TrainingRecord, VolumeRecord
+from mbnas.training.training_record import TrainingRecord
 from mbnas.wording import counted, difference_text
-
-_WORDS = {1 / 2: "half", 1 / 3: "a third", 1 / 4: "a quarter", 1 / 5: "a fifth", 1 / 10: "a tenth"}
-_NEARLY = 0.05  # relative difference that a word for a share may have
-_NOUNS: dict[CostName, str] = {
-    "parameters": "parameters",
-    "macs": "multiply-accumulates",
-    "latency": "latency",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +81,9 @@ def choose_network(
     """
     within = [each for each in front.networks if all(_is_within(each, *limit) for limit in limits)]
     if not within:
-        bounds = " and ".join(f"{_NOUNS[name]} ≤ {limit_text(name, most)}" for name, most in limits)
+        bounds = " and ".join(
+            f"{COST_NOUNS[name]} ≤ {limit_text(name, most)}" for name, most in limits
+        )
         raise StudyError(
             f"No scored network has {bounds or 'known costs'}. "
             + ("Raise the limit, or search with it." if limits else "Search first.")
@@ -110,57 +103,6 @@ def choose_network(
     )
 
 
-def fresh_comparison(
-    first: Sequence[TrainingRecord], second: Sequence[TrainingRecord]
-) -> Superiority | None:
-    """Return how two networks compare in Dice on the grid of the files, patient by patient.
-
-    Held-out patients decide where there are any; otherwise the patients of the folds.
-
-    Args:
-        first: Trainings of one network, with volumes; failed ones do not count.
-        second: Of the other, which count where both have the same fold and initialisation.
-    """
-    held_out = any(volume.held_out for each in first for volume in each.volumes)
-    ours, theirs = (_dice_of_patients(each, held_out=held_out) for each in (first, second))
-    common = ours.keys() & theirs.keys()
-    if not common:
-        return None
-    rows = sorted({row for row, _, _ in common})
-    patients = sorted({(fold, patient) for _, fold, patient in common})
-    values = np.full((2, len(rows), len(patients)), np.nan)
-    for row, fold, patient in common:
-        place = rows.index(row), patients.index((fold, patient))
-        values[0][place] = ours[row, fold, patient]
-        values[1][place] = theirs[row, fold, patient]
-    folds_P = None if held_out else np.array([fold for fold, _ in patients])
-    return superiority(values[0], values[1], folds_P)
-
-
-_Place = tuple[tuple[int, int], int, str]
-"""A row, a fold and a patient. A row is an initialisation, or a training for held-out patients."""
-
-
-def _dice_of_patients(
-    trainings: Sequence[TrainingRecord], *, held_out: bool
-) -> dict[_Place, float]:
-    values: dict[_Place, list[float]] = {}
-    for training in trainings:
-        key = training.key
-        row, fold = (
-            ((key.initialisation, key.fold), 0) if held_out else ((key.initialisation, 0), key.fold)
-        )
-        for volume in training.volumes:
-            dice = _dice(volume)
-            if volume.held_out == held_out and dice is not None:
-                values.setdefault((row, fold, volume.patient), []).append(dice)
-    return {place: float(np.mean(found)) for place, found in values.items()}
-
-
-def _dice(volume: VolumeRecord) -> float | None:
-    return mean_defined(tuple(each.dice for each in volume.measures))
-
-
 def _of(trainings: Sequence[TrainingRecord], network: FrontNetwork) -> list[TrainingRecord]:
     digest = network.genotype.digest
     return [each for each in trainings if each.key.network == digest and each.error is None]
@@ -171,18 +113,6 @@ def _is_within(network: FrontNetwork, name: CostName, limit: float) -> bool:
     return cost is not None and cost <= limit
 
 
-def share_text(share: float) -> str:
-    """Return a share as text.
-
-    >>> [share_text(each) for each in (0.0987, 0.26, 0.117, 1.4)]
-    ['a tenth', 'a quarter', '12 %', '140 %']
-    """
-    for exact, word in _WORDS.items():
-        if abs(share / exact - 1) <= _NEARLY:
-            return word
-    return f"{100 * share:.3g} %" if share < 0.01 else f"{100 * share:.0f} %"
-
-
 def choice_sentence(choice: NetworkChoice) -> str:
     """Return what is shown of a chosen network beside the reference, in a sentence or two."""
     if choice.reference is None:
@@ -190,7 +120,7 @@ def choice_sentence(choice: NetworkChoice) -> str:
     if choice.network.genotype == choice.reference.genotype:
         return "It is the U-Net itself."
     shares = [(name, share) for name in choice.costs if (share := choice.share(name)) is not None]
-    parts = [(share_text(share), _NOUNS[name]) for name, share in shares]
+    parts = [(share_text(share), COST_NOUNS[name]) for name, share in shares]
     cost = " and ".join(f"{share} of the U-Net's {noun}" for share, noun in parts)
     margin, found = choice.rule.margin, choice.comparison
     if found is None:

@@ -11,7 +11,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from mbnas.network.architecture import parse_architecture
-from mbnas.search.confirmation import ConfirmationRound, num_worthwhile, sequential_halving
+from mbnas.search.bayesian.estimates import Estimate
+from mbnas.search.confirmation import ConfirmationRound, fewest, num_worthwhile, sequential_halving
+from mbnas.space.genotype import Genotype
 from mbnas.space.reference import reference_genotype
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Progress, Watch
@@ -20,7 +22,7 @@ from mbnas.study.ledger.facts import CONFIRMATION
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.confirmation_record import ConfirmationRecord, confirmation_in
-from mbnas.study.progress.leaders import leaders_of
+from mbnas.study.progress.leaders import front_of, network_estimates
 from mbnas.training.training_record import FIRST_CONFIRMING
 
 Rounds = Generator[ConfirmationRound[str], Sequence[float], object]
@@ -47,7 +49,7 @@ def confirm(
     if record.is_finished:
         return
     networks = {digest: each.architecture for digest, each in study.ledger.networks().items()}
-    rounds = sequential_halving(record.leaders, (record.reference, *record.others), record.budget)
+    rounds = sequential_halving(record.leaders, record.protected, record.budget)
     record = replace(record, rounds=())
     asked = next(rounds, None)
     while asked is not None:
@@ -100,15 +102,37 @@ def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationReco
     others = tuple(map(parse_architecture, configuration.search.confirm_also))
     for network in (reference, *others):
         study.costs.record(network)
-    num_leaders = num_worthwhile(budget, num_protected=1 + len(others))
     kept = {each.digest for each in (reference, *others)}
-    leaders = leaders_of(snapshot.proposals, snapshot.of_protocol, configuration)
+    found = network_estimates(snapshot.proposals, snapshot.of_protocol, configuration)
+    found = tuple(each for each in found if each.genotype.digest not in kept)
+    number = num_worthwhile(budget, num_protected=len(kept))
+    if configuration.search.costs:
+        leaders, front = _leader_and_front(study, found, reference, number)
+        while front and fewest(1, len(kept) + len(front)) > budget:
+            front = front[:-1]
+    else:
+        leaders, front = found[:number], ()
     record = ConfirmationRecord(
         num_proposals=len(snapshot.proposals),
         budget=budget,
         reference=reference.digest,
         others=tuple(dict.fromkeys(each.digest for each in others if each != reference)),
-        leaders=tuple(each.digest for each in leaders if each.digest not in kept)[:num_leaders],
+        front=tuple(each.genotype.digest for each in front),
+        leaders=tuple(each.genotype.digest for each in leaders),
     )
     ledger.set_fact(CONFIRMATION, record.to_json())
     return record
+
+
+def _leader_and_front(
+    study: OpenStudy, found: Sequence[Estimate], reference: Genotype, number: int
+) -> tuple[Sequence[Estimate], Sequence[Estimate]]:
+    """Return the leader, and the most promising networks that are cheaper than the reference."""
+    cost = study.configuration.search.costs[0]
+
+    def cost_of(genotype: Genotype) -> float:
+        return study.costs(genotype, cost)
+
+    front = front_of(found, cost_of)
+    cheaper = [each for each in front[1:] if cost_of(each.genotype) < cost_of(reference)]
+    return front[:1], cheaper[: max(1, number - 1)]

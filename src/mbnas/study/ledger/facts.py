@@ -100,11 +100,12 @@ def _is_confirmation(text: str) -> bool:
             "budget": int(),
             "reference": str(),
             "others": list(others),
+            "front": list(front),
             "leaders": list(leaders),
             "rounds": list(rounds),
             "is_finished": bool(),
         }:
-            return all(isinstance(each, str) for each in (*others, *leaders)) and all(
+            return all(isinstance(each, str) for each in (*others, *front, *leaders)) and all(
                 _is_round(each) for each in rounds
             )
     return False

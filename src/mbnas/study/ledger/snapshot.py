@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mbnas.network.architecture import Architecture
 from mbnas.search.searcher import Proposal
+from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.facts import Facts
 from mbnas.training.training_record import LostRunRecord, TrainingRecord
@@ -53,6 +54,12 @@ class NetworkRecord:
     macs: int | None = None
     macs_32: int | None = None
     latency_ms: float | None = None
+
+    def cost(self, name: CostName) -> float | None:
+        """Return one of its costs; ``None`` while unknown."""
+        costs = {"parameters": self.parameters, "macs": self.macs, "latency": self.latency_ms}
+        found = costs[name]
+        return None if found is None else float(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

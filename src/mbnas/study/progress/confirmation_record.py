@@ -31,6 +31,8 @@ class ConfirmationRecord:
         budget: Initialisations that all networks may have together.
         reference: Digest of the reference.
         others: Digests of further networks that stay until the end.
+        front: Digests of networks that are cheaper than the reference, where cost is an objective;
+            they stay until the end.
         leaders: Digests of the leaders, the most promising first; not all may take part.
         rounds: Those begun, in order.
         is_finished: Whether all rounds have ended.
@@ -40,15 +42,21 @@ class ConfirmationRecord:
     budget: int
     reference: str
     others: tuple[str, ...]
+    front: tuple[str, ...]
     leaders: tuple[str, ...]
     rounds: tuple[RecordedRound, ...] = ()
     is_finished: bool = False
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Digests of the leaders that took part."""
+        """Digests of the leaders and networks of the front that took part."""
         trained = self.rounds[0].networks if self.rounds else ()
-        return tuple(each for each in self.leaders if each in trained)
+        return tuple(each for each in (*self.leaders, *self.front) if each in trained)
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Digests of the networks that stay until the end."""
+        return (self.reference, *self.others, *self.front)
 
     def initialisations_of(self, network: str) -> int:
         """Return from how many initialisations a network was trained or is being trained."""
@@ -74,5 +82,6 @@ def confirmation_in(facts: Facts) -> ConfirmationRecord | None:
         RecordedRound(networks=tuple(each["networks"]), initialisations=each["initialisations"])
         for each in held.pop("rounds")
     )
-    others, leaders = (tuple(held.pop(key)) for key in ("others", "leaders"))
-    return ConfirmationRecord(**held, others=others, leaders=leaders, rounds=rounds)
+    lists = (tuple(held.pop(key)) for key in ("others", "front", "leaders"))
+    others, front, leaders = lists
+    return ConfirmationRecord(**held, others=others, front=front, leaders=leaders, rounds=rounds)

@@ -7,10 +7,10 @@ lucky (:mod:`mbnas.search.bayesian.estimates`). It applies to the scores of any 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
-from mbnas.search.bayesian.estimates import estimates
+from mbnas.search.bayesian.estimates import Estimate, estimates
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
@@ -23,6 +23,35 @@ def leaders_of(
     configuration: Configuration,
 ) -> tuple[Genotype, ...]:
     """Return the networks that have a score, the most promising first.
+
+    The arguments are those of :func:`network_estimates`.
+    """
+    found = network_estimates(proposals, trainings, configuration)
+    return tuple(each.genotype for each in found)
+
+
+def front_of(found: Iterable[Estimate], cost_of: Callable[[Genotype], float]) -> list[Estimate]:
+    """Return the estimates that no other beats in both mean and cost, the highest mean first.
+
+    Args:
+        found: The highest mean first.
+        cost_of: Returns the cost of a network.
+    """
+    front: list[Estimate] = []
+    lowest = math.inf
+    for each in found:
+        if (cost := cost_of(each.genotype)) < lowest:
+            front.append(each)
+            lowest = cost
+    return front
+
+
+def network_estimates(
+    proposals: Iterable[Proposal],
+    trainings: Iterable[TrainingRecord],
+    configuration: Configuration,
+) -> tuple[Estimate, ...]:
+    """Return what the model says of the networks that have a score, the highest mean first.
 
     Args:
         proposals: Of the search, in order.
@@ -48,10 +77,7 @@ def leaders_of(
         if any(map(math.isnan, answers)):
             break  # this proposal and those after it have not been answered
         ended.append((proposal, answers))
-    found_estimates = estimates(
-        configuration.space.searched, ended, per_network=protocol.initialisations
-    )
-    return tuple(each.genotype for each in found_estimates)
+    return estimates(configuration.space.searched, ended, per_network=protocol.initialisations)
 
 
 def _mean(scores: Sequence[float | None]) -> float:

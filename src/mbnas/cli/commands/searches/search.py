@@ -19,7 +19,7 @@ from mbnas.cli.show.search_display import SearchDisplay
 from mbnas.cli.show.status_display import print_status
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
-from mbnas.results.chosen_network import chosen_network
+from mbnas.results.choice.network_decision import chosen_network
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.directory import Study

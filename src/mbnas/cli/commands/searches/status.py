@@ -9,7 +9,7 @@ from mbnas.cli.show.front_display import print_front
 from mbnas.cli.show.status_display import print_evaluations, print_status, print_status_summary
 from mbnas.cli.show.status_watch import watch
 from mbnas.errors import UsageError
-from mbnas.results.chosen_network import chosen_network, read_chosen_network
+from mbnas.results.choice.network_decision import chosen_network, read_chosen_network
 from mbnas.results.fronts.search_front import read_front
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger

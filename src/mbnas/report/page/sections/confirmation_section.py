@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mbnas.report.markup import Markup, element
 from mbnas.report.page.html_table import html_table
-from mbnas.results.chosen_network import ChosenNetwork, ConfirmedNetwork
+from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.wording import count_text, score_text
 
 
@@ -54,7 +54,7 @@ def _row(network: ConfirmedNetwork, chosen: ChosenNetwork) -> Markup:
         element("td", "–" if interval is None else f"{interval.low:+.4f} to {interval.high:+.4f}"),
         element("td", "–" if network.better is None else f"{network.better:.2f}"),
         element("td", str(network.num_trainings)),
-        element("td", count_text(network.parameters)),
-        element("td", count_text(network.macs)),
+        element("td", count_text(network.record.parameters)),
+        element("td", count_text(network.record.macs)),
         class_="chosen" if is_chosen else None,
     )

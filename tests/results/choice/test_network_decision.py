@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mbnas.results.chosen_network import chosen_network, compared, read_chosen_network
+from mbnas.results.choice.fresh_comparison import fresh_comparison
+from mbnas.results.choice.network_decision import chosen_network, read_chosen_network
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.scoring.superiority import superiority
 from mbnas.space.genotype import Genotype, unet_genotype
@@ -101,6 +102,7 @@ def confirm(ledger, means, *, num_initialisations=2, finished=True, held_out=Non
         budget=9,
         reference=UNET.digest,
         others=(),
+        front=(),
         leaders=tuple(each.digest for each in means if each != UNET),
         is_finished=finished,
     )
@@ -199,10 +201,23 @@ def test_patients_are_compared_within_initialisations():
         training(GOOD, fold, 2000 + i, dice_of(i, fold, 0.8)) for i in (0, 1) for fold in (0, 1)
     ]
     second = [training(BAD, fold, 2001, dice_of(7, fold, 0.7)) for fold in (0, 1)]
-    found = compared(first, second, held_out=False)
+    found = fresh_comparison(first, second)
     values = [
         np.array([[*dice_of(seed, 0, mean).values(), *dice_of(seed, 1, mean).values()]])
         for seed, mean in ((1, 0.8), (7, 0.7))
     ]
     assert found == superiority(*values, np.repeat([0, 1], NUM_PATIENTS // 2))
-    assert compared(first, [], held_out=False) is None
+    assert fresh_comparison(first, []) is None
+
+
+def test_where_cost_counts_a_cheaper_network_that_is_not_worse_is_chosen(ledger):
+    confirm(ledger, {BAD: 0.7505, GOOD: 0.7495, UNET: 0.75}, num_initialisations=6)
+    for network, macs in ((UNET, 1000), (GOOD, 250), (BAD, 4000)):
+        ledger.record_network(network, parameters=9, macs=macs, macs_32=1)
+    assert choose(ledger).genotype == UNET
+    cheap = replace(CONFIGURATION, search=replace(CONFIGURATION.search, objective=("dice", "macs")))
+    snapshot = ledger.read(fresh=True)
+    chosen = chosen_network(snapshot, search_status(snapshot, cheap), cheap)
+    assert (chosen.genotype, chosen.decision.ground) == (GOOD, "not worse and cheaper")
+    assert chosen.sentence.startswith("It is cheaper than the U-Net and not worse by 0.005 Dice")
+    assert chosen.sentence.endswith(" It has a quarter of the reference's multiply-accumulates.")

@@ -1,0 +1,1 @@
+"""The network that a study stands for, and how sure that is."""
