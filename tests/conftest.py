@@ -27,6 +27,10 @@ settings.register_profile(
 )
 settings.load_profile("mbnas")
 
+# One thread for torch, numpy and all processes that tests start: what tests compute is too small
+# to share, and threads that wait for work keep cores busy. OpenMP reads this when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The tests start hundreds of processes: without cached bytecode, each compiles all modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
