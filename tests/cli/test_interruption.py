@@ -101,6 +101,7 @@ def interrupted(arguments, condition, number):
     return process.returncode, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "more", "status", "what"),
     [

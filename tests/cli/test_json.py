@@ -60,19 +60,19 @@ def test_check(printed, dataset, tmp_path):
 def test_evaluate(printed, dataset, tmp_path):
     references, predictions = dataset / "labelsTr", tmp_path / "predictions"
     shutil.copytree(references, predictions)
-    broken = next(predictions.iterdir())
+    broken, absent, *_ = predictions.iterdir()
     labels = broken.read_bytes()
     broken.write_bytes(b"no image")
+    absent.rename(tmp_path / "absent")
     (predictions / "stray.mha").touch()
     options = ("--dataset", dataset, "--workers", "1")
     found = printed("evaluate", predictions, references, *options, status=1)
     assert keys(found) == documented("evaluate")
-    assert len(found["failed"]) == len(found["passed_over"]) == 1
+    assert len(found["failed"]) == len(found["passed_over"]) == len(found["missing"]) == 1
     broken.write_bytes(labels)
+    (tmp_path / "absent").rename(absent)
     found = printed("evaluate", predictions, references, *options)
     assert {each["dice"] for each in found["values"]} <= {1, None}
-    next(predictions.iterdir()).unlink()
-    assert len(printed("evaluate", predictions, references, status=1)["missing"]) == 1
 
 
 def test_status(printed, confirmed):

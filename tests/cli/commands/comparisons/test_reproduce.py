@@ -172,6 +172,7 @@ def test_an_interrupted_preparation_leaves_nothing(reproduce, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_only_some_of_the_spaces(reproduce, tmp_path, capsys):
     assert reproduce(tmp_path / "two", "--spaces", "bilevel,macro", "--evaluations", "1") == 0
     assert not (tmp_path / "two/mixed").exists()

@@ -43,6 +43,7 @@ def test_another_configuration_is_refused_with_the_differences(finished, dataset
     assert "training.epochs: 4 in the study, 9 asked for" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_number_of_workers_makes_no_difference(workers, finished, command, content, tmp_path):
     done = subprocess.run(
