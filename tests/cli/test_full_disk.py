@@ -164,7 +164,8 @@ def test_figures_and_report(study, tmp_path, capsys, monkeypatch):
     from mbnas.report.figures.study_figures import FIGURES
 
     monkeypatch.setattr(
-        "mbnas.cli.commands.searches.figures.FIGURES", {"progress": FIGURES["progress"]}
+        "mbnas.cli.commands.searches.figures.figures_of",
+        lambda studies: {"progress": FIGURES["progress"]},
     )
     command = ["figures", study, "--output", tmp_path / "drawn"]
     assert refuse_every_write(capsys, tmp_path, command) == 3
