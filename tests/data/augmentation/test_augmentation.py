@@ -201,4 +201,5 @@ def test_invalid_settings_are_refused(change, sentence):
 def test_the_grid_equals_that_of_torch(side):
     matrices = torch.from_numpy(sampling_matrices(draw(AugmentationSettings()))).float()
     expected = torch.nn.functional.affine_grid(matrices, [64, 1, side, side], align_corners=False)
-    assert_allclose(sampling_grid(matrices, side), expected, rtol=0, atol=1e-7)
+    # Up to two units in the last place of the largest values: their sum depends on the processor.
+    assert_allclose(sampling_grid(matrices, side), expected, rtol=0, atol=5e-7)
