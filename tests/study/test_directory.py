@@ -135,8 +135,8 @@ def test_another_space_or_start_is_refused(tmp_path):
     begun(tmp_path / "study")
     with pytest.raises(StudyError, match=r"space\.name: mixed in the study, macro asked for"):
         resolved(tmp_path / "study", space={"name": "macro"})
-    with pytest.raises(StudyError, match=r"search\.start: random in the study, unet asked for"):
-        resolved(tmp_path / "study", search={"start": "unet"})
+    with pytest.raises(StudyError, match=r"search\.start: unet in the study, random asked for"):
+        resolved(tmp_path / "study", search={"start": "random"})
 
 
 def test_the_last_budget_is_kept(tmp_path):

@@ -43,7 +43,7 @@ SETTINGS = {
         "precision": "float32",
     },
     "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"evaluations": 2},
+    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 2},
     "run": {"executor": "inline"},
 }
 
@@ -420,7 +420,7 @@ def test_fresh_trainings_are_separate_from_the_search_and_accumulate(study):
         status = read_status(open_study.ledger, open_study.study.configuration)
         for initialisations in (1, 2):
             retrain(open_study, [status.best.genotype, unet], initialisations=initialisations)
-            best, other = read_contenders(open_study.ledger, status)
+            best, other = read_contenders(open_study.ledger, status.best.genotype)
             assert [each.key.initialisation for each in best.trainings] == [
                 1000 + index for index in range(initialisations) for _ in range(2)
             ]
@@ -431,7 +431,7 @@ def test_fresh_trainings_are_separate_from_the_search_and_accumulate(study):
         retrain(open_study, [status.best.genotype, unet], initialisations=2)
         assert [each.started_at for each in open_study.ledger.trainings()] == trained_at
         retrain(open_study, [unet], initialisations=1)
-        (last,) = read_contenders(open_study.ledger, status)
+        (last,) = read_contenders(open_study.ledger, status.best.genotype)
         assert (last.name, len(last.trainings)) == ("U-Net genotype", 2)
 
 
@@ -444,4 +444,4 @@ def test_networks_that_cannot_be_built_are_refused_before_any_training(study):
             retrain(open_study, [unet_genotype(2), nothing], initialisations=1)
         assert len(open_study.ledger.trainings()) == before
         status = read_status(open_study.ledger, open_study.study.configuration)
-        assert read_contenders(open_study.ledger, status) == ()
+        assert read_contenders(open_study.ledger, status.best.genotype) == ()

@@ -187,14 +187,17 @@ def compare_in_study(
         search: Status of the search that the contenders are compared after, if it was a single one.
         chosen: The network that the search stands for.
     """
-    is_first = chosen is not None and contenders[0].architecture == chosen.genotype
+    best = None if search is None else search.best
+    is_best = (
+        best is not None and chosen is not None and chosen.genotype == best.genotype
+    ) and contenders[0].architecture == best.genotype
     return compare_contenders(
         contenders,
         class_names=class_names,
         num_folds=configuration.protocol.folds,
         slice_size=configuration.preparation.slice_size,
         seed=configuration.seed,
-        search_score=chosen.score if chosen is not None and is_first else None,
+        search_score=best.score if best is not None and is_best else None,
         num_evaluated=0 if search is None else len(search.complete),
     )
 

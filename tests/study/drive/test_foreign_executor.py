@@ -22,7 +22,7 @@ SETTINGS = {
         "precision": "float32",
     },
     "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"evaluations": 2},
+    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 2},
     "run": {"device": "cpu", "executor": "inline"},
 }
 

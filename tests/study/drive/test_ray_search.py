@@ -42,7 +42,7 @@ SETTINGS = {
         "precision": "float32",
     },
     "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"evaluations": 6},
+    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 6},
     "run": {"device": "cpu", "speculate": False},
 }
 

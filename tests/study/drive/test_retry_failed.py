@@ -26,7 +26,7 @@ SETTINGS = {
     "protocol": {"folds": 2},
     "training": {"base_channels": 4, "precision": "float32"},
     "space": {"num_nodes": 3, "num_levels": 2},
-    "search": {"evaluations": 10},
+    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 10},
     "run": {"executor": "inline"},
 }
 

@@ -106,4 +106,4 @@ def _title(architecture: Architecture, *, is_best: bool) -> str:
     is_unet = isinstance(architecture, Genotype) and architecture == unet_genotype(
         architecture.num_levels
     )
-    return f"{title} (the best found)" if is_unet else "Best found"
+    return f"{title} (chosen)" if is_unet else "Best found"

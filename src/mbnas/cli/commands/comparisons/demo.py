@@ -22,7 +22,7 @@ SETTINGS = {
     "protocol": {"folds": 2, "initialisations": 1},
     "training": {"epochs": 10, "steps_per_epoch": 30, "base_channels": 8},
     "space": {"num_nodes": 8, "num_levels": 4},
-    "search": {"evaluations": 10},
+    "search": {"evaluations": 12},
 }
 
 
@@ -41,11 +41,12 @@ def demo(arguments: argparse.Namespace) -> int:
         default_protocol="quick",
         options={"seed": arguments.seed, **SETTINGS},
     )
-    search_and_report(study)
-    say("Retraining the best network and the U-Net on new initialisations.", step="3")
+    status = search_and_report(study)
+    say("Retraining the leader of the search and the U-Net on new initialisations.", step="3")
+    leader = () if status.best is None else (str(status.best.genotype),)
     with holding(study) as held:
         comparison = compare_networks(
-            held, ("best", "unet-genotype"), initialisations=NEW_INITIALISATIONS
+            held, ("best", *leader, "unet-genotype"), initialisations=NEW_INITIALISATIONS
         )
         print_comparison(comparison)
     console().print(f"\nReport: {visible(str(study.report.resolve()))}")
