@@ -58,7 +58,8 @@ def resolve(
         ConfigurationError: if an option is wrong.
     """
     named = {"protocol": {"name": protocol}} if protocol else {}
-    asked = merge(preset_layer(protocol, paper_dataset) if protocol else {}, options, named)
+    named_preset = preset_layer(protocol, paper_dataset) if protocol else {}
+    asked = merge(named_preset, options, named)
     place: Layer = {"dataset": absolute_path(dataset)}
     if table := _patient_table(asked):
         place = merge(place, {"data": {"patient_table": absolute_path(table)}})
@@ -69,7 +70,9 @@ def resolve(
             preset = merge(preset, {"search": {"evaluations": UNLIMITED}})
         return Study(path=path, configuration=build(merge(preset, asked, place)))
     old = Study.open(path).configuration
-    new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), asked, place))
+    of_scores = {section: each for section, each in named_preset.items() if section != "search"}
+    again = merge(of_scores, options, named, place)  # the search goes on as it began
+    new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), again))
     if new.run.device == "auto":
         new = replace(new, run=replace(new.run, device=old.run.device))
     differing = {
