@@ -47,8 +47,8 @@ def render_page(summary: SearchSummary) -> str:
     panels, compared = NetworkPanels(summary), summary.comparison
     sections = (
         Section("overview", "Overview", _heading(summary)),
-        Section("search", "Search", _progress(summary)),
         Section("chosen", "Chosen network", confirmation_section(summary.chosen)),
+        Section("search", "Search", _progress(summary)),
         Section("best", "Best network", _best(summary, panels)),
         Section("front", "Front", front_section(summary.front)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),

@@ -50,11 +50,23 @@ def _row(network: ConfirmedNetwork, chosen: ChosenNetwork) -> Markup:
         "tr",
         element("th", network.name_in(chosen), scope="row", class_="words"),
         element("td", score_text(network.dice)),
-        element("td", "–" if found is None else f"{found.difference:+.4f}"),
-        element("td", "–" if interval is None else f"{interval.low:+.4f} to {interval.high:+.4f}"),
+        element("td", "–" if found is None else _signed(found.difference)),
+        element(
+            "td",
+            "–" if interval is None else f"{_signed(interval.low)} to {_signed(interval.high)}",
+        ),
         element("td", "–" if network.better is None else f"{network.better:.2f}"),
         element("td", str(network.num_trainings)),
         element("td", count_text(network.record.parameters)),
         element("td", count_text(network.record.macs)),
         class_="chosen" if is_chosen else None,
     )
+
+
+def _signed(value: float) -> str:
+    """Return a difference with its sign.
+
+    >>> _signed(0.01), _signed(-0.2)
+    ('+0.0100', '−0.2000')
+    """
+    return f"{value:+z.4f}".replace("-", "−")
