@@ -103,6 +103,7 @@ class OpenStudy:
         measured: bool = False,
         find_training: FindTraining | None = None,
         racing: float | None = None,
+        one_by_one: bool = False,
     ) -> Evaluator:
         """Return an evaluator that scores networks over some initialisations.
 
@@ -112,6 +113,7 @@ class OpenStudy:
             measured: Whether trained networks are measured on whole volumes.
             find_training: Finds trainings in the ledgers of other studies.
             racing: As for :class:`Evaluator`.
+            one_by_one: As for :class:`Evaluator`.
         """
         device = self.configuration.run.device
         return Evaluator(
@@ -124,7 +126,7 @@ class OpenStudy:
             measured=measured,
             find_training=find_training,
             racing=racing,
-            one_by_one=self.configuration.search.is_stepwise,
+            one_by_one=one_by_one,
             retries=self.configuration.run.retries,
             predict_memory=memory_prediction(self.protocol, self.prepared, device),
         )
@@ -138,6 +140,7 @@ class OpenStudy:
             range(self.configuration.protocol.initialisations),
             find_training=find_training,
             racing=self.configuration.search.dropped_below,
+            one_by_one=self.configuration.search.is_stepwise,
         )
 
     # Slices of another size

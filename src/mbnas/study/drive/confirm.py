@@ -60,6 +60,7 @@ def confirm(
             range(FIRST_CONFIRMING, FIRST_CONFIRMING + asked.initialisations),
             measured=True,
             find_training=find_training,
+            one_by_one=True,
         )
         trained = [networks[digest] for digest in asked.networks]
         evaluator.train(trained, _noted(limit, watch))

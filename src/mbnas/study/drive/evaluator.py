@@ -43,7 +43,7 @@ class Evaluator:
             ledger and not run again.
         racing: A network is dropped if its chance to beat the incumbent falls below this;
             ``None`` drops none.
-        one_by_one: Whether proposals say from how many initialisations to train.
+        one_by_one: Whether more initialisations may be asked for later, as in :class:`ScoreTasks`.
         retries: How often a training whose worker died is rerun.
         predict_memory: Predicts the memory that trainings need of their device.
 
