@@ -8,8 +8,8 @@ import pytest
 from mbnas.errors import OutOfMemory
 from mbnas.network.interface import Interface
 from mbnas.study.configuration_layers import build, merge, preset_layer
-from mbnas.study.drive import mode_selection
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
+from mbnas.study.mode import mode_selection
 from mbnas.study.mode.mode_selection import (
     MARGIN,
     ModeQuestion,
