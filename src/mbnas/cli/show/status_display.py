@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,59 @@ from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.study.directory import Study
+from mbnas.study.progress.knowledge.known_networks import SearchKnowledge
+from mbnas.study.progress.knowledge.search_noise import SearchNoise
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary, status_summary_of
 from mbnas.wording import count_text, counted, duration_text
 
 
 def print_status(
-    study: Study, status: SearchStatus, chosen: ChosenNetwork | None, *, as_json: bool
+    study: Study,
+    status: SearchStatus,
+    chosen: ChosenNetwork | None,
+    known: SearchKnowledge,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print the status of a search and the network that it stands for."""
+    """Print the status of a search, what is known of it and the network that it stands for."""
     if as_json:
-        print_json(status_as_json(study.path, status, chosen))
+        print_json(status_as_json(study.path, status, chosen, known))
     else:
-        print_status_summary(study, status_summary_of(status), chosen)
+        precision = chosen_precision(known, chosen)
+        print_status_summary(study, status_summary_of(status), chosen, precision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenPrecision:
+    """How sure the score of the chosen network is, and what is known of the spread.
+
+    Attributes:
+        spread: A sentence on the spread.
+        num_trainings: That the score rests on; ``None`` where that is not known.
+        standard_error: Of the score.
+    """
+
+    spread: str
+    num_trainings: int | None = None
+    standard_error: float | None = None
+
+
+def chosen_precision(known: SearchKnowledge, chosen: ChosenNetwork | None) -> ChosenPrecision:
+    """Return how sure the score of the chosen network is."""
+    found = None if chosen is None else known.networks.get(chosen.genotype.digest)
+    return ChosenPrecision(
+        spread=known.noise.sentence,
+        num_trainings=None if found is None else found.num_trainings,
+        standard_error=None if found is None else found.standard_error,
+    )
 
 
 def print_status_summary(
-    study: Study, summary: StatusSummary, chosen: ChosenNetwork | None
+    study: Study,
+    summary: StatusSummary,
+    chosen: ChosenNetwork | None,
+    precision: ChosenPrecision,
 ) -> None:
     """Print a summary of a search's status and the network that it stands for."""
     out, tally = console(), summary.counts
@@ -60,7 +97,8 @@ def print_status_summary(
         return
     named = "" if chosen.number is None else f"network {chosen.number}, "
     title = "Chosen" if chosen.is_confirmed else "Best"
-    out.print(f"\n{title}: {named}search score {score_text(chosen.score)}")
+    out.print(precision.spread)
+    out.print(f"\n{title}: {named}search score {_precise(chosen.score, precision)}")
     out.print(chosen.sentence)
     if not chosen.is_reference and chosen.reference_number is not None:
         out.print(
@@ -85,15 +123,26 @@ def _done(summary: StatusSummary) -> str:
     return f"{counted(done, 'network')} evaluated in {took} of {spent.hours:g} h"
 
 
+def _precise(score: float | None, precision: ChosenPrecision) -> str:
+    """Return a score with its standard error and its number of trainings."""
+    text = score_text(score)
+    if score is None or precision.num_trainings is None:
+        return text
+    if precision.standard_error is not None:
+        text += f" ± {precision.standard_error:.4f}"
+    return f"{text} ({counted(precision.num_trainings, 'training')})"
+
+
 EVALUATION_COLUMNS = (
     *("number", "genotype", "digest", "why", "score", "dropped_after", "parameters"),
     *("multiply_accumulates", "trainings"),
+    *("score_standard_error", "num_trainings", "estimate", "estimate_sd", "probability_best"),
 )
 
 
-def print_evaluations(status: SearchStatus) -> None:
+def print_evaluations(status: SearchStatus, known: SearchKnowledge) -> None:
     """Print every network that a search proposed, as CSV."""
-    rows = map(_evaluation_as_json, status.evaluations)
+    rows = (_evaluation_as_json(each, known) for each in status.evaluations)
     print_csv(EVALUATION_COLUMNS, (row | {"trainings": len(row["trainings"])} for row in rows))
 
 
@@ -108,7 +157,7 @@ def _flips(augmentation: AugmentationSettings) -> str | None:
 
 
 def status_as_json(
-    path: Path, status: SearchStatus, chosen: ChosenNetwork | None
+    path: Path, status: SearchStatus, chosen: ChosenNetwork | None, known: SearchKnowledge
 ) -> dict[str, Any]:
     """Return the status of a search with stable keys."""
     return {
@@ -125,8 +174,25 @@ def status_as_json(
         "trainings_absent": status.num_absent,
         "networks_dropped": status.num_dropped,
         "chosen": None if chosen is None else _chosen_as_json(chosen),
-        "best": None if status.best is None else _evaluation_as_json(status.best),
-        "evaluations": [_evaluation_as_json(each) for each in status.evaluations],
+        "best": None if status.best is None else _evaluation_as_json(status.best, known),
+        "spread": spread_as_json(known.noise),
+        "evaluations": [_evaluation_as_json(each, known) for each in status.evaluations],
+    }
+
+
+def spread_as_json(noise: SearchNoise) -> dict[str, Any]:
+    """Return the spread of a search's networks with stable keys."""
+    spread = noise.spread
+    return {
+        "sd": None if spread is None else spread.sd,
+        "interval": None if spread is None else [spread.interval.low, spread.interval.high],
+        "confidence": None if spread is None else spread.interval.confidence,
+        "p": None if spread is None else spread.p,
+        "told_from_0": None if spread is None else spread.is_told_from_0,
+        "noise_sd": None if spread is None else spread.noise_sd,
+        "networks": noise.num_networks,
+        "initialisations": noise.num_initialisations,
+        "sentence": noise.sentence,
     }
 
 
@@ -163,13 +229,19 @@ def _confirmed_as_json(network: ConfirmedNetwork) -> dict[str, Any]:
     }
 
 
-def _evaluation_as_json(evaluation: ScoredNetwork) -> dict[str, Any]:
+def _evaluation_as_json(evaluation: ScoredNetwork, known: SearchKnowledge) -> dict[str, Any]:
+    found = known.networks[evaluation.record.network]
     return {
         "number": evaluation.record.number,
         "genotype": str(evaluation.genotype),
         "digest": evaluation.record.network,
         "why": evaluation.record.why,
         "score": evaluation.score,
+        "score_standard_error": found.standard_error,
+        "num_trainings": found.num_trainings,
+        "estimate": found.estimate,
+        "estimate_sd": found.estimate_sd,
+        "probability_best": found.probability_best,
         "dropped_after": evaluation.dropped_after,
         "parameters": evaluation.parameters,
         "multiply_accumulates": evaluation.macs,

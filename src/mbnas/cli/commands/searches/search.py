@@ -30,6 +30,7 @@ from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.pool.worker_pool import default_workers
+from mbnas.study.progress.knowledge.known_networks import search_knowledge
 from mbnas.study.progress.search_status import SearchStatus, search_status
 from mbnas.study.resolve_study import resolve
 from mbnas.study.training_speed import search_forecast
@@ -52,7 +53,8 @@ def search(arguments: argparse.Namespace) -> int:
         snapshot = ledger.read(fresh=True)
     status = search_status(snapshot, study.configuration)
     chosen = chosen_network(snapshot, status, study.configuration)
-    print_status(study, status, chosen, as_json=arguments.json)
+    known = search_knowledge(snapshot, status, study.configuration)
+    print_status(study, status, chosen, known, as_json=arguments.json)
     return 0
 
 
