@@ -54,14 +54,25 @@ def test_a_longer_plan_takes_longer():
 @pytest.mark.parametrize(
     ("num_networks", "network_s", "expected"),
     [
-        (150, 528.0, "150 networks: about 22 h, until Sunday 9:40 (by x); 8 h fit about 54."),
-        (150, 100.0, "150 networks: about 4 h 10 min, until 15:50 (by x); 2 h fit about 72."),
+        (
+            150,
+            528.0,
+            "150 networks: about 22 h, until Sunday 9:40 (by x); --hours 8 fits about 54.",
+        ),
+        (
+            150,
+            100.0,
+            "150 networks: about 4 h 10 min, until 15:50 (by x); --hours 2 fits about 72.",
+        ),
         (1, 100.0, "1 network: about 2 min, until 11:41 (by x)."),
         (2, 9000.0, "2 networks: about 5 h, until 16:40 (by x)."),
         (
             10,
             2e5,
-            "10 networks: about 23 d 4 h, until 21 December, 15:13 (by x); 168 h fit about 3.",
+            (
+                "10 networks: about 23 d 4 h, until 21 December, 15:13 (by x); "
+                "--hours 168 fits about 3."
+            ),
         ),
     ],
 )

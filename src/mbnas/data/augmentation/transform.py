@@ -87,7 +87,7 @@ def sampling_grid(
     """Return where each output pixel is sampled from, as ``affine_grid`` does for square slices.
 
     Instead of matrix products with two columns it makes three passes over planes of x and y,
-    in half of the time or less, and gives identical bits on CPUs.
+    in half of the time or less, and gives the same values but for the last bits.
     """
     centres_S = torch.linspace(-1, 1, side, device=matrices_B23.device) * (side - 1) / side
     across, down, offset = matrices_B23[..., None, None].unbind(2)

@@ -139,7 +139,7 @@ def forecast_text(
 
     >>> found = Forecast(num_networks=150.0, network_s=528.0, basis="12 trainings")
     >>> forecast_text(found, datetime(2026, 11, 28, 11, 40), offer_less=True)
-    '150 networks: about 22 h, until Sunday 9:40 (by 12 trainings); 8 h fit about 54.'
+    '150 networks: about 22 h, until Sunday 9:40 (by 12 trainings); --hours 8 fits about 54.'
 
     Args:
         found: The forecast.
@@ -154,7 +154,7 @@ def forecast_text(
     )
     shorter = [h for h in _SMALLER_H if 3600 * h <= _SMALLER_PART * found.seconds]
     if offer_less and shorter and (fit := found.networks_within(shorter[-1])):
-        text += f"; {shorter[-1]:g} h fit about {fit}"
+        text += f"; --hours {shorter[-1]:g} fits about {fit}"
     return f"{text}."
 
 
