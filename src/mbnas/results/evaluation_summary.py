@@ -7,6 +7,7 @@ from math import isfinite
 from statistics import stdev
 
 from mbnas.space.genotype import GENES, Gene, Genotype
+from mbnas.study.progress.knowledge.known_networks import KnownNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ class EvaluationSummary:
         macs: Multiply-accumulates for one slice, or ``None`` if not known.
         wall_s: Duration of all trainings, or ``None`` if not known.
         dropped: How it was dropped in a race, if it was.
+        known: How sure the score is, and what is estimated of the true score.
 
     Raises:
         GenotypeError: if a genotype's text cannot be read.
@@ -125,6 +127,7 @@ class EvaluationSummary:
     macs: int | None = None
     wall_s: float | None = None
     dropped: Dropped | None = None
+    known: KnownNetwork | None = None
 
     def __post_init__(self) -> None:
         Genotype.parse(self.genotype)

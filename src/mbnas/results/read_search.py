@@ -15,6 +15,7 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.training_mode import describe_choice
+from mbnas.study.progress.knowledge.known_networks import KnownNetwork, search_knowledge
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of
@@ -35,6 +36,12 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
     snapshot, status, comparison = state.snapshot, state.status, state.comparison
     facts, class_names = snapshot.facts, state.class_names
     space = configuration.space
+    known = search_knowledge(snapshot, status, configuration)
+    evaluations = tuple(
+        _evaluation(each, class_names, known.networks[each.record.network])
+        for each in status.complete
+    )
+    unet = None if state.chosen is None else str(state.chosen.reference)
     return SearchSummary(
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
@@ -46,16 +53,10 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         searcher=configuration.search.searcher,
         protocol_name=configuration.protocol.name,
         budget=status.budget,
-        evaluations=tuple(_evaluation(each, class_names) for each in status.complete),
+        evaluations=evaluations,
         chosen=state.chosen,
-        unet=next(
-            (
-                _evaluation(each, class_names)
-                for each in status.complete
-                if state.chosen is not None and each.genotype == state.chosen.reference
-            ),
-            None,
-        ),
+        spread=known.noise.sentence,
+        unet=next((each for each in evaluations if each.genotype == unet), None),
         comparison=comparison,
         segmentations=(
             None
@@ -107,7 +108,9 @@ def _commands(configuration: Configuration, state: StudyState) -> tuple[str, ...
     return shlex.join(search), shlex.join(compare)
 
 
-def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> EvaluationSummary:
+def _evaluation(
+    evaluation: ScoredNetwork, class_names: tuple[str, ...], known: KnownNetwork
+) -> EvaluationSummary:
     record = evaluation.record
     return EvaluationSummary(
         number=record.number,
@@ -120,6 +123,7 @@ def _evaluation(evaluation: ScoredNetwork, class_names: tuple[str, ...]) -> Eval
         parameters=evaluation.parameters,
         macs=evaluation.macs,
         wall_s=sum((each.wall_s for each in evaluation.trainings), 0.0),
+        known=known,
         dropped=(
             None
             if evaluation.dropped_after is None

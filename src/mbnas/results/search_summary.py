@@ -55,6 +55,7 @@ class SearchSummary:
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
         chosen: The network that the study stands for; ``None`` without a score.
+        spread: What is known of the spread of its networks, in words.
         unet: The U-Net of the space under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
@@ -82,6 +83,7 @@ class SearchSummary:
     budget: int
     evaluations: tuple[EvaluationSummary, ...] = ()
     chosen: ChosenNetwork | None = None
+    spread: str | None = None
     unet: EvaluationSummary | None = None
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None

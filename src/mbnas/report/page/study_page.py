@@ -179,6 +179,7 @@ def _progress(summary: SearchSummary) -> Markup:
             "its trainings on the prepared grid, over their last epochs.",
             class_="quiet",
         ),
+        None if summary.spread is None else element("p", summary.spread, id="spread"),
         element(
             "figure",
             draw_progress(summary, "broad"),

@@ -7,7 +7,7 @@ from mbnas.report.page.html_table import html_table
 from mbnas.report.page.network_panel import change_lines, evaluation_link, problems_of
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
-from mbnas.wording import count_text, counted, duration_text, score_text
+from mbnas.wording import NOTHING, count_text, counted, duration_text, score_text
 
 _CHANGES = 6
 
@@ -55,7 +55,8 @@ def _table(summary: SearchSummary) -> Markup:
             "tr",
             element("td", evaluation_link(evaluation), class_="words"),
             element("td", evaluation.why, _changes(evaluation), class_="words"),
-            element("td", score_text(evaluation.score, evaluation.sd)),
+            element("td", _score(evaluation)),
+            *_known(evaluation),
             element("td", count_text(evaluation.parameters)),
             element("td", count_text(evaluation.macs)),
             element("td", duration_text(evaluation.wall_s)),
@@ -65,8 +66,31 @@ def _table(summary: SearchSummary) -> Markup:
         for evaluation in summary.shown
     ]
     return html_table(
-        ["number", "tried", "score", "parameters", "MACs", "time", ""], body, words=(0, 1)
+        [
+            *("number", "tried", "score ± standard error", "trainings", "estimate ± sd"),
+            *("probability of best", "parameters", "MACs", "time", ""),
+        ],
+        body,
+        words=(0, 1),
     )
+
+
+def _score(evaluation: EvaluationSummary) -> str:
+    known = evaluation.known
+    return score_text(evaluation.score, None if known is None else known.standard_error)
+
+
+def _known(evaluation: EvaluationSummary) -> list[Markup]:
+    """Return how many trainings a score rests on, and what is estimated of the true score."""
+    known = evaluation.known
+    if known is None:
+        return [element("td", NOTHING) for _ in range(3)]
+    best = known.probability_best
+    return [
+        element("td", known.num_trainings),
+        element("td", score_text(known.estimate, known.estimate_sd)),
+        element("td", NOTHING if best is None else f"{best:.2f}"),
+    ]
 
 
 def _changes(evaluation: EvaluationSummary) -> Markup | None:
