@@ -7,8 +7,7 @@ lucky (:mod:`mbnas.search.bayesian.estimates`). It applies to the scores of any 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mbnas.search.bayesian.estimates import Estimate, estimates
 from mbnas.search.searcher import Proposal
@@ -53,36 +52,45 @@ def network_estimates(
 ) -> tuple[Estimate, ...]:
     """Return what the model says of the networks that have a score, the highest mean first.
 
+    A network counts with all initialisations of which every fold has ended, also if racing dropped
+    it or more of them are still being trained.
+
     Args:
         proposals: Of the search, in order.
         trainings: Of the study's protocol.
         configuration: Of the study.
     """
-    protocol = configuration.protocol
-    scores = {
-        (each.key.network, each.key.initialisation, each.key.fold): each.score for each in trainings
+    by_initialisation: dict[str, dict[int, list[float | None]]] = {}
+    for each in trainings:
+        if not each.key.is_fresh:
+            of_network = by_initialisation.setdefault(each.key.network, {})
+            of_network.setdefault(each.key.initialisation, []).append(each.score)
+    asked = dict.fromkeys(each for proposal in proposals for each in proposal.genotypes)
+    num_folds = configuration.protocol.folds
+    complete = {
+        genotype: _complete(by_initialisation.get(genotype.digest, {}), num_folds)
+        for genotype in asked
     }
-    ended: list[tuple[Proposal, tuple[float, ...]]] = []
-    for proposal in proposals:
-        cells = list(
-            product(
-                range(proposal.initialisations or protocol.initialisations), range(protocol.folds)
-            )
-        )
-        found = [
-            [scores.get((each.digest, *cell), math.nan) for cell in cells]
-            for each in proposal.genotypes
-        ]
-        answers = tuple(map(_mean, found))
-        if any(map(math.isnan, answers)):
-            break  # this proposal and those after it have not been answered
-        ended.append((proposal, answers))
-    return estimates(configuration.space.searched, ended, per_network=protocol.initialisations)
+    answers = []
+    for number in range(1, max(map(len, complete.values()), default=0) + 1):
+        scored = tuple(each for each, scores in complete.items() if len(scores) >= number)
+        proposal = Proposal(genotypes=scored, incumbent=None, why="", initialisations=number)
+        answers.append((proposal, tuple(_mean(complete[each][:number]) for each in scored)))
+    return estimates(configuration.space.searched, answers)
 
 
-def _mean(scores: Sequence[float | None]) -> float:
-    """Return the mean, −inf if a training failed, nan if one is missing."""
-    if None in scores:
-        return -math.inf
-    known = [each for each in scores if each is not None]
-    return math.fsum(known) / len(known)
+def _complete(
+    by_initialisation: Mapping[int, Sequence[float | None]], num_folds: int
+) -> list[Sequence[float | None]]:
+    """Return the scores of the first initialisations of which every fold has ended."""
+    found: list[Sequence[float | None]] = []
+    while len(scores := by_initialisation.get(len(found), ())) == num_folds:
+        found.append(scores)
+    return found
+
+
+def _mean(initialisations: Sequence[Sequence[float | None]]) -> float:
+    """Return the mean over all trainings, −inf if one failed."""
+    scores = [score for each in initialisations for score in each]
+    known = [score for score in scores if score is not None]
+    return math.fsum(known) / len(known) if len(known) == len(scores) else -math.inf
