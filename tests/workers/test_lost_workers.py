@@ -62,6 +62,7 @@ class RandomSignals:
 
     def __init__(self, number, *, seed, pause_s):
         self._number, self._random, self.pause_s = number, random.Random(seed), pause_s
+        self._last: int | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.sent = 0
@@ -69,8 +70,9 @@ class RandomSignals:
     def _run(self):
         while not self._ended.wait(self._random.uniform(0, self.pause_s)):
             if targets := children():
+                self._last = self._random.choice(targets)
                 try:
-                    os.kill(self._random.choice(targets), self._number)
+                    os.kill(self._last, self._number)
                 except ProcessLookupError:
                     continue
                 self.sent += 1
@@ -82,6 +84,9 @@ class RandomSignals:
     def __exit__(self, *_):
         self._ended.set()
         self._thread.join()
+        if self._number == signal.SIGKILL:  # a worker that is dying must not get the next call
+            while self._last in children():
+                time.sleep(0.01)
 
 
 def outcomes(futures, expected):
