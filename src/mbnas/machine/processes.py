@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from mbnas.errors import MbnasError
@@ -55,7 +56,8 @@ def map_in_processes(
     with ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent_or_ctrl_c
     ) as pool:
-        futures = [pool.submit(function, item) for item in items]
+        with _ctrl_c_blocked():  # processes inherit it, so Ctrl-C cannot reach them as they start
+            futures = [pool.submit(function, item) for item in items]
         try:
             return _collect(futures, progress)
         except BrokenProcessPool as error:
@@ -87,6 +89,17 @@ def _wait_for_parent() -> None:
         os._exit(1)
 
 
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Deliver Ctrl-C to this thread, and to processes that it starts, only after the context."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_with_parent_or_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     end_with_parent()
