@@ -78,3 +78,14 @@ def test_the_number_of_initialisations_has_the_power():
     assert power(number) > 0.77
     if number > 2:
         assert power(number - 1) < 0.83
+
+
+def test_scores_nearer_than_their_noise_do_not_show_a_spread_of_0():
+    """The means of the networks are nearly equal, and their initialisations differ."""
+    scores = [
+        np.array([[0.70 + shift], [0.72 - 0.8 * shift]]) for shift in np.linspace(0, 0.01, 12)
+    ]
+    found = spread_of(scores)
+    assert 0.99 < found.p < 1
+    assert found.interval.low == 0 < found.interval.high
+    assert not found.is_told_from_0

@@ -13,6 +13,10 @@ is read. Its probability of B = 0 is the p of the one-sided F-test of equal netw
 unequal numbers of initialisations. So the lower end of the interval exceeds 0 exactly if p is
 below half of 1 − confidence: words, interval and p cannot contradict one another.
 
+The upper end is that of the distribution above 0, so that networks whose scores happen to differ
+less than their noise do not seem to be known as equal (Read 2002, Presentation of search results:
+the CLs technique, Journal of Physics G 28).
+
 Source: Wald 1940, A note on the analysis of variance with unequal class frequencies, Annals of
 Mathematical Statistics 11(1), for the exact test; Park and Burdick 2003, Performance of confidence
 intervals in regression models with unbalanced one-fold nested error structures, Communications in
@@ -100,7 +104,8 @@ def true_spread(
         sd=math.sqrt(components.between),
         interval=Interval(
             low=0.0 if p >= tail else math.sqrt(distribution.quantile(tail)),
-            high=math.sqrt(distribution.quantile(1 - tail)),
+            # Of the distribution above 0: scores that differ less than their noise show no 0.
+            high=math.sqrt(distribution.quantile(p + (1 - p) * (1 - tail))),
             confidence=confidence,
         ),
         p=p,
