@@ -38,7 +38,7 @@ def limited(
             spent.add(affordable)
             received = yield affordable
             scores |= zip(affordable.genotypes, received, strict=True)
-            if spent.total >= budget or affordable != proposal:
+            if spent.total >= budget or affordable is not proposal:
                 return scores
             proposal = searcher.send(received)
     except StopIteration:
@@ -83,33 +83,37 @@ class Spent:
 
     def cost(self, proposal: Proposal) -> int:
         """Return how many more initialisations a proposal asks for."""
-        wanted = proposal.initialisations or self._per_network
-        return sum(max(0, wanted - self._of.get(each, 0)) for each in set(proposal.genotypes))
+        return sum(self._missing(each, proposal) for each in set(proposal.genotypes))
 
     def add(self, proposal: Proposal) -> None:
         """Take a proposal into account."""
         self.total += self.cost(proposal)
-        wanted = proposal.initialisations or self._per_network
+        wanted = self._wanted(proposal)
         for genotype in proposal.genotypes:
             self._of[genotype] = max(wanted, self._of.get(genotype, 0))
 
     def affordable(self, proposal: Proposal, budget: int) -> Proposal | None:
         """Return the first networks of a proposal that fit into a budget, ``None`` if none does.
 
-        Networks that cost nothing more are kept, wherever they stand.
+        It is the proposal itself if all fit. Networks that cost nothing more are kept, wherever
+        they stand.
         """
         left = budget - self.total
-        kept: list[Genotype] = []
-        cost_of = {
-            each: self.cost(replace(proposal, genotypes=(each,))) for each in proposal.genotypes
-        }
-        for genotype, cost in cost_of.items():
-            if cost == 0:
-                kept.append(genotype)
-            elif cost <= left:
-                kept.append(genotype)
-                left -= cost
-            else:
+        if self.cost(proposal) <= left:
+            return proposal
+        kept: set[Genotype] = set()
+        for genotype in dict.fromkeys(proposal.genotypes):
+            cost = self._missing(genotype, proposal)
+            if cost > left:
                 left = 0
-        genotypes = tuple(each for each in proposal.genotypes if each in set(kept))
+            else:
+                kept.add(genotype)
+                left -= cost
+        genotypes = tuple(each for each in proposal.genotypes if each in kept)
         return replace(proposal, genotypes=genotypes) if genotypes else None
+
+    def _wanted(self, proposal: Proposal) -> int:
+        return proposal.initialisations or self._per_network
+
+    def _missing(self, genotype: Genotype, proposal: Proposal) -> int:
+        return max(0, self._wanted(proposal) - self._of.get(genotype, 0))

@@ -41,14 +41,13 @@ class SearchProgress:
 
     Attributes:
         proposal: What the searcher waits for.
-        num_asked: Distinct networks asked for so far, those of this proposal included.
-        num_initialisations: From which they are trained, summed over networks.
+        num_initialisations: From which the networks asked for so far are trained, those of this
+            proposal included, summed over networks.
         trainings: Progress of the proposal's trainings.
         best: The best network so far.
     """
 
     proposal: Proposal
-    num_asked: int
     num_initialisations: int
     trainings: Progress
     best: BestSoFar | None = None
@@ -101,9 +100,10 @@ def drive(
     try:
         with closing(_proposals(searcher, evaluator, lookahead)) as proposals:
             for proposal, new in proposals:
-                num_missing = 0 if may_begin is None else evaluator.num_missing(proposal)
-                if num_missing and may_begin is not None and not may_begin(num_missing):
-                    return
+                if may_begin is not None:
+                    num_missing = evaluator.num_missing(proposal)
+                    if num_missing and not may_begin(num_missing):
+                        return
                 order.record(proposal, new)
                 _evaluate(evaluator, proposal, order, lookahead, watch)
                 for genotype in proposal.genotypes:
@@ -185,7 +185,6 @@ def _evaluate(
         if watch is not None:
             progress = SearchProgress(
                 proposal=proposal,
-                num_asked=order.num_asked,
                 num_initialisations=order.num_initialisations,
                 trainings=trainings,
                 best=order.best,
@@ -213,13 +212,8 @@ class _SearchOrder:
         self._num_proposals = 0
 
     @property
-    def num_asked(self) -> int:
-        """How many distinct networks were asked for."""
-        return len(self._asked)
-
-    @property
     def num_initialisations(self) -> int:
-        """From how many initialisations they are trained, summed over networks."""
+        """From how many initialisations its networks are trained, summed over networks."""
         return self._spent.total
 
     def see(self, genotype: Genotype, score: float | None) -> None:
