@@ -4,13 +4,14 @@ import math
 
 import pytest
 
-from mbnas.results.fronts.search_front import read_front
+from mbnas.results.fronts.search_front import search_front
 from mbnas.search.settings import SearchSettings
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
+from mbnas.study.progress.search_status import search_status
 from mbnas.training.protocol import CrossValidationSettings
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
@@ -61,8 +62,13 @@ def training(genotype, initialisation, fold, score):
     )
 
 
+def front_in(ledger, costs=()):
+    snapshot = ledger.read()
+    return search_front(CONFIGURATION, snapshot, search_status(snapshot, CONFIGURATION), costs)
+
+
 def test_the_front_is_by_the_costs_of_the_objective(ledger):
-    front = read_front(ledger, CONFIGURATION)
+    front = front_in(ledger)
     assert front.costs == ("macs",)
     assert [each.number for each in front.networks] == [1, 2, 3, 4]  # 5 has no score
     assert [each.number for each in front.members] == [3, 1, 2]
@@ -70,14 +76,14 @@ def test_the_front_is_by_the_costs_of_the_objective(ledger):
 
 
 def test_networks_without_a_cost_are_left_out(ledger):
-    front = read_front(ledger, CONFIGURATION, ("latency",))
+    front = front_in(ledger, ("latency",))
     assert [each.number for each in front.networks] == [1, 2, 4]
     assert [each.number for each in front.members] == [4, 2]
 
 
 def test_the_standard_error_is_over_initialisations(ledger):
     """Their means are 0.75 and 0.77: a standard deviation of 0.01·√2, over √2."""
-    first = read_front(ledger, CONFIGURATION).networks[0]
+    first = front_in(ledger).networks[0]
     assert first.score == pytest.approx(0.76)
     assert first.standard_error == pytest.approx(0.02 / math.sqrt(2) / math.sqrt(2))
     assert first.num_trainings == 4

@@ -6,33 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mbnas.cli.show.printing import console, print_csv, print_drawing, print_json, score_text
+from mbnas.cli.show.printing import console, print_csv, print_drawing, score_text
 from mbnas.cli.terminal import headed
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.study.directory import Study
-from mbnas.study.progress.knowledge.known_networks import SearchKnowledge
-from mbnas.study.progress.knowledge.search_noise import SearchNoise
+from mbnas.study.progress.knowledge.known_networks import SearchKnowledge, score_precision
+from mbnas.study.progress.knowledge.search_noise import SearchNoise, search_noise
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
-from mbnas.study.progress.status_summary import StatusSummary, status_summary_of
+from mbnas.study.progress.status_summary import StatusSummary
 from mbnas.wording import count_text, counted, duration_text
-
-
-def print_status(
-    study: Study,
-    status: SearchStatus,
-    chosen: ChosenNetwork | None,
-    known: SearchKnowledge,
-    *,
-    as_json: bool,
-) -> None:
-    """Print the status of a search, what is known of it and the network that it stands for."""
-    if as_json:
-        print_json(status_as_json(study.path, status, chosen, known))
-    else:
-        precision = chosen_precision(known, chosen)
-        print_status_summary(study, status_summary_of(status), chosen, precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +34,24 @@ class ChosenPrecision:
     standard_error: float | None = None
 
 
-def chosen_precision(known: SearchKnowledge, chosen: ChosenNetwork | None) -> ChosenPrecision:
-    """Return how sure the score of the chosen network is."""
-    found = None if chosen is None else known.networks.get(chosen.genotype.digest)
-    return ChosenPrecision(
-        spread=known.noise.sentence,
-        num_trainings=None if found is None else found.num_trainings,
-        standard_error=None if found is None else found.standard_error,
-    )
+def chosen_precision(
+    status: SearchStatus, chosen: ChosenNetwork | None, *, num_folds: int
+) -> ChosenPrecision:
+    """Return how sure the score of the chosen network is.
+
+    Args:
+        status: Of the search.
+        chosen: The network; ``None`` without a score.
+        num_folds: Of the protocol.
+    """
+    noise = search_noise(status.evaluations, num_folds)
+    for each in status.evaluations:
+        if chosen is not None and each.genotype == chosen.genotype:
+            num_trainings, standard_error = score_precision(each, noise, num_folds)
+            return ChosenPrecision(
+                spread=noise.sentence, num_trainings=num_trainings, standard_error=standard_error
+            )
+    return ChosenPrecision(spread=noise.sentence)
 
 
 def print_status_summary(

@@ -7,7 +7,7 @@ better than it is, most of all where many networks have nearly the same cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,8 @@ from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
 from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
-from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import NetworkRecord, Snapshot
-from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, read_status
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +74,26 @@ class SearchFront:
 
 
 def search_front(
+    configuration: Configuration,
+    snapshot: Snapshot,
     status: SearchStatus,
-    networks: Mapping[str, NetworkRecord],
-    *,
-    costs: Sequence[CostName],
-    reference: Genotype,
+    costs: Sequence[CostName] = (),
 ) -> SearchFront:
     """Return the front of a search.
 
     Args:
-        status: Of the search.
-        networks: Of the ledger, by digest.
-        costs: By which networks are compared beside the score, one or more.
-        reference: The U-Net of the space.
+        configuration: Of its study.
+        snapshot: Of its ledger.
+        status: Of the search in it.
+        costs: By which networks are compared beside the score; those of the objective by default,
+            or multiply-accumulates if it has none.
     """
+    costs = tuple(costs) or configuration.search.costs or ("macs",)
+    reference = reference_genotype(configuration.space.first)
     scored = [
         network
         for each in status.evaluations
-        if (network := _network(each, networks[each.record.network])) is not None
+        if (network := _network(each, snapshot.networks[each.record.network])) is not None
     ]
     known = [each for each in scored if None not in map(each.cost, costs)]
     points = [[each.cost(name) or 0.0 for name in costs] for each in known]
@@ -110,39 +111,9 @@ def objective_front(
 ) -> SearchFront | None:
     """Return the front of a search, ``None`` if low cost is no objective of it.
 
-    Args:
-        configuration: Of its study.
-        snapshot: Of its ledger.
-        status: Of the search in it.
+    The arguments are those of :func:`search_front`.
     """
-    if not configuration.search.costs:
-        return None
-    return search_front(
-        status,
-        snapshot.networks,
-        costs=configuration.search.costs,
-        reference=reference_genotype(configuration.space.first),
-    )
-
-
-def read_front(
-    ledger: Ledger, configuration: Configuration, costs: Sequence[CostName] | None = None
-) -> SearchFront:
-    """Return the front of the search in a ledger.
-
-    Args:
-        ledger: Read in one state.
-        configuration: Of its study.
-        costs: By which networks are compared; those of the objective, or multiply-accumulates.
-    """
-    with ledger.one_state():
-        status, networks = read_status(ledger, configuration), ledger.networks()
-    return search_front(
-        status,
-        networks,
-        costs=costs or configuration.search.costs or ("macs",),
-        reference=reference_genotype(configuration.space.first),
-    )
+    return search_front(configuration, snapshot, status) if configuration.search.costs else None
 
 
 def _network(evaluation: ScoredNetwork, record: NetworkRecord) -> FrontNetwork | None:

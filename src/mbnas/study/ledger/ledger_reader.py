@@ -196,6 +196,12 @@ class LedgerReader:
         """Return the trainings of confirmations; their volumes have no predictions."""
         return self._trainings(f"initialisation >= {FIRST_CONFIRMING}", ())
 
+    def num_searched(self) -> int:
+        """Return how many trainings of searches have ended."""
+        with self.file.reading() as connection:
+            (number,) = connection.execute("SELECT count(*) FROM search_scores").fetchone()
+        return int(number)
+
     def search_score(self, network: str) -> float | None:
         """Return the mean over a network's trainings in the search; ``None`` without a score.
 

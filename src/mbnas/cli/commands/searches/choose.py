@@ -11,7 +11,6 @@ from mbnas.errors import UsageError
 from mbnas.results.fronts.network_choice import NetworkChoice, choose_network
 from mbnas.results.fronts.search_front import search_front
 from mbnas.space.cost_limits import COST_NAMES, CostName
-from mbnas.space.reference import reference_genotype
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import search_status
@@ -24,14 +23,8 @@ def choose(arguments: argparse.Namespace) -> int:
     configuration = study.configuration
     with Ledger.open(study.ledger, read_only=True) as ledger:
         snapshot = ledger.read(fresh=True)
-    names = tuple(name for name, _ in limits)
-    costs = names or configuration.search.costs or ("macs",)
-    front = search_front(
-        search_status(snapshot, configuration),
-        snapshot.networks,
-        costs=costs,
-        reference=reference_genotype(configuration.space.first),
-    )
+    status = search_status(snapshot, configuration)
+    front = search_front(configuration, snapshot, status, [name for name, _ in limits])
     protocol = snapshot.facts["protocol"]
     fresh = [each for each in snapshot.fresh if each.key.protocol == protocol]
     choice = choose_network(front, limits, fresh=fresh)

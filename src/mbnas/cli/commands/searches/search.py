@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from mbnas.cli.commands.searches.status import print_standing
 from mbnas.cli.configuration_options import (
     announce_preset,
     default_protocol,
@@ -16,10 +17,8 @@ from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.messages import say
 from mbnas.cli.show.search_display import SearchDisplay
-from mbnas.cli.show.status_display import print_status
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
-from mbnas.results.choice.network_decision import chosen_network
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.directory import Study
@@ -30,8 +29,7 @@ from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.pool.worker_pool import default_workers
-from mbnas.study.progress.knowledge.known_networks import search_knowledge
-from mbnas.study.progress.search_status import SearchStatus, search_status
+from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.resolve_study import resolve
 from mbnas.study.training_speed import search_forecast
 
@@ -51,10 +49,7 @@ def search(arguments: argparse.Namespace) -> int:
     search_and_report(study)
     with Ledger.open(study.ledger, read_only=True) as ledger:
         snapshot = ledger.read(fresh=True)
-    status = search_status(snapshot, study.configuration)
-    chosen = chosen_network(snapshot, status, study.configuration)
-    known = search_knowledge(snapshot, status, study.configuration)
-    print_status(study, status, chosen, known, as_json=arguments.json)
+    print_standing(study, snapshot, as_json=arguments.json)
     return 0
 
 

@@ -6,29 +6,25 @@ import argparse
 from dataclasses import replace
 
 from mbnas.cli.show.front_display import print_front
+from mbnas.cli.show.printing import print_json
 from mbnas.cli.show.status_display import (
     ChosenPrecision,
+    chosen_precision,
     print_evaluations,
-    print_status,
     print_status_summary,
+    status_as_json,
 )
 from mbnas.cli.show.status_watch import watch
 from mbnas.errors import UsageError
-from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.choice.network_decision import chosen_network, read_chosen_network
-from mbnas.results.fronts.search_front import read_front
-from mbnas.study.configuration import Configuration
+from mbnas.results.fronts.search_front import objective_front
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.ledger.snapshot import Snapshot
 from mbnas.study.lock import holder_of
-from mbnas.study.progress.knowledge.known_networks import (
-    MOST_TRAININGS,
-    score_precision,
-    search_knowledge,
-)
-from mbnas.study.progress.knowledge.search_noise import search_noise
-from mbnas.study.progress.search_status import read_status, search_status
-from mbnas.study.progress.status_summary import StatusSummary, read_status_summary
+from mbnas.study.progress.knowledge.known_networks import MOST_TRAININGS, search_knowledge
+from mbnas.study.progress.search_status import SearchStatus, search_status
+from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -38,53 +34,65 @@ def status(arguments: argparse.Namespace) -> int:
         if arguments.csv:
             raise UsageError("--csv lists networks once: leave out --watch, or use --json.")
         return watch(study, interval_s=arguments.interval, as_json=arguments.json)
-    with Ledger.open(study.ledger, read_only=True) as ledger:
-        if not (arguments.csv or arguments.json):
-            with ledger.one_state():
-                summary = read_status_summary(ledger, study.configuration)
-                chosen = read_chosen_network(ledger, summary, study.configuration)
-                precision = _precision(ledger, summary, chosen, study.configuration)
-            if summary.state == "running" and _was_killed(study):
-                summary = replace(summary, state="stopped")
-            print_status_summary(study, summary, chosen, precision)
-            if study.configuration.search.costs:
-                print_front(read_front(ledger, study.configuration))
+    machine_readable = arguments.csv or arguments.json
+    with Ledger.open(study.ledger, read_only=True) as ledger, ledger.one_state():
+        if not machine_readable and ledger.num_searched() > MOST_TRAININGS:
+            _print_large(study, ledger)
             return 0
         snapshot = ledger.read(fresh=True)
-    status_now = search_status(snapshot, study.configuration)
-    chosen = chosen_network(snapshot, status_now, study.configuration)
-    if status_now.state == "running" and _was_killed(study):
-        status_now = replace(status_now, state="stopped")
-    known = search_knowledge(snapshot, status_now, study.configuration)
-    if arguments.csv:
-        print_evaluations(status_now, known)
-    else:
-        print_status(study, status_now, chosen, known, as_json=arguments.json)
+    found = print_standing(study, snapshot, as_json=arguments.json, as_csv=arguments.csv)
+    if not machine_readable:
+        _print_front(study, snapshot, found)
     return 0
 
 
-def _precision(
-    ledger: Ledger,
-    summary: StatusSummary,
-    chosen: ChosenNetwork | None,
-    configuration: Configuration,
-) -> ChosenPrecision:
-    """Return how sure the score of the chosen network is, where that is quick to compute."""
-    if summary.counts.trainings > MOST_TRAININGS:
-        return ChosenPrecision(
-            spread=f"Spread of the networks: mbnas status --json computes it, with more than "
-            f"{MOST_TRAININGS:,} trainings."
-        )
-    num_folds = configuration.protocol.folds
-    evaluations = read_status(ledger, configuration).evaluations
-    noise = search_noise(evaluations, num_folds)
-    for each in evaluations:
-        if chosen is not None and each.genotype == chosen.genotype:
-            num_trainings, standard_error = score_precision(each, noise, num_folds)
-            return ChosenPrecision(
-                spread=noise.sentence, num_trainings=num_trainings, standard_error=standard_error
-            )
-    return ChosenPrecision(spread=noise.sentence)
+def print_standing(
+    study: Study, snapshot: Snapshot, *, as_json: bool = False, as_csv: bool = False
+) -> SearchStatus:
+    """Print the status of a search and the network that it stands for; return the status.
+
+    Args:
+        study: Its directory and configuration.
+        snapshot: Of its ledger, with its fresh trainings.
+        as_json: As one JSON value, with what is known of every network.
+        as_csv: As one row for each network.
+    """
+    configuration = study.configuration
+    found = search_status(snapshot, configuration)
+    chosen = chosen_network(snapshot, found, configuration)
+    if found.state == "running" and _was_killed(study):
+        found = replace(found, state="stopped")
+    if as_json or as_csv:
+        known = search_knowledge(snapshot, found, configuration)
+        if as_csv:
+            print_evaluations(found, known)
+        else:
+            print_json(status_as_json(study.path, found, chosen, known))
+    else:
+        precision = chosen_precision(found, chosen, num_folds=configuration.protocol.folds)
+        print_status_summary(study, status_summary_of(found), chosen, precision)
+    return found
+
+
+def _print_large(study: Study, ledger: Ledger) -> None:
+    """Print the status of a search that is too large to be read for every look at it."""
+    summary = read_status_summary(ledger, study.configuration)
+    chosen = read_chosen_network(ledger, summary, study.configuration)
+    if summary.state == "running" and _was_killed(study):
+        summary = replace(summary, state="stopped")
+    precision = ChosenPrecision(
+        spread=f"Spread of the networks: mbnas status --json computes it, with more than "
+        f"{MOST_TRAININGS:,} trainings."
+    )
+    print_status_summary(study, summary, chosen, precision)
+    if study.configuration.search.costs:
+        snapshot = ledger.read()
+        _print_front(study, snapshot, search_status(snapshot, study.configuration))
+
+
+def _print_front(study: Study, snapshot: Snapshot, found: SearchStatus) -> None:
+    if (front := objective_front(study.configuration, snapshot, found)) is not None:
+        print_front(front)
 
 
 def _was_killed(study: Study) -> bool:
