@@ -14,6 +14,8 @@ from mbnas.errors import ConfigurationError
 from mbnas.escaping import in_toml
 from mbnas.search.settings import SearchSettings
 from mbnas.space.four_spaces import SpaceSettings
+from mbnas.space.genotype import Genotype
+from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration_toml import without_none
 from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
 
@@ -107,6 +109,11 @@ class Configuration:
 
     def __post_init__(self) -> None:
         self.search.start_in(self.space)
+
+    @property
+    def reference(self) -> Genotype:
+        """The network that a search is compared with: the U-Net of its first space."""
+        return reference_genotype(self.space.first)
 
     def protocol_for(self, data: str) -> Protocol:
         """Return the protocol of trainings on prepared slices.

@@ -89,5 +89,5 @@ def test_the_front_has_what_no_other_beats(costs, expected):
         Estimate(genotype=network, mean=0.9 - 0.1 * place, sd=0.1, num_initialisations=1)
         for place, network in enumerate(NETWORKS[:3])
     ]
-    of = dict(zip(NETWORKS, costs, strict=False))
+    of = dict(zip(NETWORKS, map(float, costs), strict=False))
     assert front_of(found, of.__getitem__) == [found[place] for place in expected]

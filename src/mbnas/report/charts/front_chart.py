@@ -8,8 +8,8 @@ from typing import Literal
 
 from mbnas.report.charts.axes import SIZES, Frame, label, line, score_range, ticks
 from mbnas.report.markup import Markup, element
-from mbnas.results.fronts.non_dominated import non_dominated
 from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
+from mbnas.scoring.non_dominated import non_dominated
 from mbnas.space.cost_limits import CostName, cost_text
 from mbnas.wording import count_text, score_text
 

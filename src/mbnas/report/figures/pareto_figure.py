@@ -22,7 +22,7 @@ from mbnas.report.figures.style import (
     in_style,
     width_pt,
 )
-from mbnas.results.fronts.non_dominated import non_dominated
+from mbnas.scoring.non_dominated import non_dominated
 from mbnas.wording import count_text
 
 _ROW_IN = 0.135

@@ -18,7 +18,6 @@ from mbnas.scoring.superiority import Superiority
 from mbnas.search.decision import Decision, DecisionRule, decide
 from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
-from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.facts import HELD_OUT, Facts
 from mbnas.study.ledger.ledger import Ledger
@@ -124,7 +123,7 @@ def _chosen(
         return None
     network = held.networks[digest]
     assert isinstance(network.architecture, Genotype)
-    reference = reference_genotype(configuration.space.first)
+    reference = configuration.reference
     reference_number = held.numbers.get(reference.digest)
     return ChosenNetwork(
         genotype=network.architecture,

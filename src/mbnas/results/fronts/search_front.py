@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbnas.results.fronts.non_dominated import non_dominated
+from mbnas.scoring.non_dominated import non_dominated
 from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
-from mbnas.space.reference import reference_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.snapshot import NetworkRecord, Snapshot
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
@@ -89,7 +88,7 @@ def search_front(
             or multiply-accumulates if it has none.
     """
     costs = tuple(costs) or configuration.search.costs or ("macs",)
-    reference = reference_genotype(configuration.space.first)
+    reference = configuration.reference
     scored = [
         network
         for each in status.evaluations

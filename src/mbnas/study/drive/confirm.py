@@ -14,7 +14,6 @@ from mbnas.network.architecture import parse_architecture
 from mbnas.search.bayesian.estimates import Estimate
 from mbnas.search.confirmation import ConfirmationRound, fewest, num_worthwhile, sequential_halving
 from mbnas.space.genotype import Genotype
-from mbnas.space.reference import reference_genotype
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Progress, Watch
 from mbnas.study.drive.time_limit import TimeLimit
@@ -99,7 +98,7 @@ def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationReco
         budget = begun.budget if begun and is_of_search else limit.num_confirming()
     if begun is not None and is_of_search and begun.budget == budget:
         return begun
-    reference = reference_genotype(configuration.space.first)
+    reference = configuration.reference
     others = tuple(map(parse_architecture, configuration.search.confirm_also))
     for network in (reference, *others):
         study.costs.record(network)

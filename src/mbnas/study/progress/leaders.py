@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from mbnas.scoring.non_dominated import non_dominated
 from mbnas.search.bayesian.estimates import Estimate, estimates
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
@@ -29,20 +30,17 @@ def leaders_of(
     return tuple(each.genotype for each in found)
 
 
-def front_of(found: Iterable[Estimate], cost_of: Callable[[Genotype], float]) -> list[Estimate]:
+def front_of(found: Sequence[Estimate], cost_of: Callable[[Genotype], float]) -> list[Estimate]:
     """Return the estimates that no other beats in both mean and cost, the highest mean first.
 
     Args:
-        found: The highest mean first.
+        found: What the model says of networks.
         cost_of: Returns the cost of a network.
     """
-    front: list[Estimate] = []
-    lowest = math.inf
-    for each in found:
-        if (cost := cost_of(each.genotype)) < lowest:
-            front.append(each)
-            lowest = cost
-    return front
+    front = non_dominated(
+        [[cost_of(each.genotype)] for each in found], [each.mean for each in found]
+    )
+    return [found[number] for number in reversed(front)]
 
 
 def network_estimates(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mbnas.results.fronts.non_dominated import non_dominated
+from mbnas.scoring.non_dominated import non_dominated
 
 
 def beats(a, b):
