@@ -15,20 +15,11 @@ from mbnas.study.retraining.final_plan import FinalPlan, final_configuration
 from mbnas.study.training_speed import final_forecast, retraining_forecast, search_forecast
 from mbnas.training.device.step_speed import Rate
 
-SETTINGS = {
-    "preparation": {"slice_size": 16},
+from .tiny_study import TINY
+
+SETTINGS = TINY | {
     "protocol": {"folds": 2, "initialisations": 1},
-    "training": {
-        "epochs": 3,
-        "steps_per_epoch": 1,
-        "batch_size": 2,
-        "base_channels": 4,
-        "warmup_steps": 0,
-        "collapse_repeats": 0,
-        "head_bias": "random",
-        "precision": "float32",
-    },
-    "space": {"num_nodes": 2, "num_levels": 2},
+    "training": TINY["training"] | {"epochs": 3},
     "search": {"evaluations": 3, "confirmation": 0.0},
     "run": {"executor": "inline", "device": "cpu"},
 }

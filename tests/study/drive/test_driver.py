@@ -3,8 +3,7 @@
 import hashlib
 import itertools
 import math
-from collections import Counter, defaultdict, deque
-from concurrent.futures import Executor, Future
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,8 @@ from mbnas.training.protocol import CrossValidationSettings, Protocol
 from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import InlineExecutor
 
+from .drawn_executor import Cut, DrawnExecutor
+
 SPACE = Space(num_nodes=3, num_levels=2, blocks=("vgg", "dense"), kernels=(3, 5))
 PROTOCOL = Protocol(evaluation=CrossValidationSettings(folds=2, initialisations=1))
 BUDGET = 8
@@ -38,10 +39,6 @@ bilevel = partial(bilevel_search, num_topologies=BUDGET // 2)
 
 # Ledgers there need not wait for the disk; what they survive is tested in test_ledger.py.
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
-class Cut(BaseException):
-    """The end of a process, as a test simulates it."""
 
 
 def record(task, *, score, error=None):
@@ -54,35 +51,6 @@ def train(task):
     """A score that depends only on the task, as a training's does."""
     digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
     return record(task, score=digest[0] / 256)
-
-
-class DrawnExecutor(Executor):
-    """Finishes calls in a random order, one whenever one is waited for."""
-
-    def __init__(self, rng):
-        self._rng = rng
-        self._calls = []
-        self._done = deque()
-        self.num_waiting = []
-
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        self._calls.append((future, fn, args))
-        return future
-
-    def put(self, future):
-        self._done.append(future)
-
-    def get(self):
-        while not self._done:
-            self._calls = [call for call in self._calls if not call[0].cancelled()]
-            self.num_waiting.append(len(self._calls))
-            future, function, given = self._calls.pop(self._rng.integers(len(self._calls)))
-            try:
-                future.set_result(function(*given))
-            except Exception as error:
-                future.set_exception(error)
-        return self._done.popleft()
 
 
 def budget_of(num_networks, protocol):

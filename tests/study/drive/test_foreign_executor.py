@@ -8,23 +8,9 @@ from mbnas.study.drive.run_search import run_search
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.resolve_study import resolve
 
-SETTINGS = {
-    "preparation": {"slice_size": 16},
-    "protocol": {"folds": 2},
-    "training": {
-        "epochs": 1,
-        "steps_per_epoch": 1,
-        "batch_size": 2,
-        "base_channels": 4,
-        "warmup_steps": 0,
-        "collapse_repeats": 0,
-        "head_bias": "random",
-        "precision": "float32",
-    },
-    "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 2},
-    "run": {"device": "cpu", "executor": "inline"},
-}
+from ..tiny_study import TINY
+
+SETTINGS = TINY | {"run": {"device": "cpu", "executor": "inline"}}
 
 
 @pytest.fixture(scope="module")

@@ -24,25 +24,14 @@ from mbnas.training.run_training import run_training
 from mbnas.workers.ray.cluster import connected
 from mbnas.workers.ray.ray_executor import RayExecutor
 
+from ..tiny_study import TINY
+
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.slow
 
-SETTINGS = {
-    "preparation": {"slice_size": 16},
-    "protocol": {"folds": 2},
-    "training": {
-        "epochs": 1,
-        "steps_per_epoch": 1,
-        "batch_size": 2,
-        "base_channels": 4,
-        "warmup_steps": 0,
-        "collapse_repeats": 0,
-        "head_bias": "random",
-        "precision": "float32",
-    },
-    "space": {"num_nodes": 2, "num_levels": 2},
-    "search": {"searcher": "local", "start": "random", "confirmation": 0.0, "evaluations": 6},
+SETTINGS = TINY | {
+    "search": TINY["search"] | {"evaluations": 6},
     "run": {"device": "cpu", "speculate": False},
 }
 

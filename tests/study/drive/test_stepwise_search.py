@@ -1,7 +1,6 @@
 """A search that asks for networks from one initialisation, and comes back to the best of them."""
 
 import hashlib
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,39 +18,11 @@ from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import CrossValidationSettings, Protocol
 from mbnas.training.training_record import TrainingRecord
 
+from .drawn_executor import Cut, DrawnExecutor
+
 SPACE = Space(num_nodes=2, num_levels=2, blocks=("vgg", "dense"))
 PROTOCOL = Protocol(evaluation=CrossValidationSettings(folds=2, initialisations=1))
 NUM_INITIALISATIONS = 40
-
-
-class Cut(BaseException):
-    """The end of a process, as a test simulates it."""
-
-
-class Workers(Executor):
-    """Finishes one call whenever one is waited for: the first, or in random order with a seed."""
-
-    def __init__(self, seed):
-        self._rng = None if seed is None else np.random.default_rng(seed)
-        self._calls, self._done = [], []
-        self.num_running = []
-
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        self._calls.append((future, fn, args))
-        return future
-
-    def put(self, future):
-        self._done.append(future)
-
-    def get(self):
-        while not self._done:
-            self._calls = [each for each in self._calls if not each[0].cancelled()]
-            self.num_running.append(len(self._calls))
-            number = 0 if self._rng is None else self._rng.integers(len(self._calls))
-            future, function, args = self._calls.pop(number)
-            future.set_result(function(*args))
-        return self._done.pop(0)
 
 
 def train(task):
@@ -69,7 +40,7 @@ def train(task):
 
 
 def search(path, *, slots=1, function=train, budget=NUM_INITIALISATIONS, seed=0, workers=None):
-    workers = Workers(seed) if workers is None else workers
+    workers = DrawnExecutor(np.random.default_rng(seed)) if workers is None else workers
     pool = WorkerPool(executor=workers, slots=slots, train=function, completions=workers)
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         evaluator = Evaluator(
@@ -124,10 +95,10 @@ def test_the_number_of_workers_makes_no_difference(slots, alone, tmp_path):
 
 def test_workers_do_not_wait_for_the_next_proposal(alone, tmp_path):
     """While the last trainings of a proposal run, those of the next one have begun."""
-    workers = Workers(None)
+    workers = DrawnExecutor()
     search(tmp_path / "ledger.sqlite", slots=4, workers=workers)
     assert contents(tmp_path / "ledger.sqlite") == alone
-    assert min(workers.num_running[:-4]) >= 4
+    assert min(workers.num_waiting[:-4]) >= 4
 
 
 @pytest.mark.parametrize("life", [1, 17, 40, 63])
