@@ -43,7 +43,9 @@ def run_search(
     configuration, ledger = study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
     ledger.set_fact("state", "running")
-    limit = time_limit(study)
+    limit = _time_limit(study)
+    if configuration.search.hours is not None:
+        ledger.set_fact(HOURS, str(configuration.search.hours))
 
     def record_cost_and_watch(progress: SearchProgress) -> None:
         if limit is not None:
@@ -86,16 +88,14 @@ def run_search(
     ledger.set_fact("state", "finished")
 
 
-def time_limit(study: OpenStudy) -> TimeLimit | None:
+def _time_limit(study: OpenStudy) -> TimeLimit | None:
     """Return the time limit of a study's search, ``None`` if its time is not limited."""
-    configuration, ledger = study.configuration, study.ledger
-    search = configuration.search
-    if search.hours is None:
+    configuration = study.configuration
+    if configuration.search.hours is None:
         return None
-    ledger.set_fact(HOURS, str(search.hours))
     return TimeLimit(
-        ledger,
-        search,
+        study.ledger,
+        configuration.search,
         folds=configuration.protocol.folds,
         workers=configuration.run.workers or default_workers(configuration),
     )
