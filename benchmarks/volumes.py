@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.data.phantom.prostate import PROSTATE
 
 CHANNEL = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
+RESEARCH_SOFTWARE = f"mbnas {__version__}: research software, no medical device"
+"""Description of a prediction, at most 80 bytes."""
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 
 NAMES = ("case_11", "case_12", "case_13", "case_14")
 AFFINE = np.array([[-1.0, 0, 0, 9], [0, 0, 3, -4], [0, 1, 0, 2], [0, 0, 0, 1]])

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 
 import mbnas
-from mbnas.data.images.nifti_reader import read_label
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.read import read_label
+from mbnas.data.images.write import write_image
 from mbnas.errors import ModelError, UsageError
 from mbnas.export.agreement import TOLERANCE, disagreement
 from mbnas.export.onnx_model import export_onnx

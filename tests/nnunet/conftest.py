@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.images.nifti_reader import read_label
-from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.read import read_label
+from mbnas.data.images.write import write_label
 from mbnas.errors import NNUNetError
 from mbnas.nnunet import head_to_head
 from mbnas.nnunet.commands import Place

@@ -9,7 +9,7 @@ import pytest
 
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.images.nifti_reader import read_image, read_label
+from mbnas.data.images.read import read_image, read_label
 from mbnas.data.phantom import write_phantom
 from mbnas.data.slices.prepared_slices import label_values
 from mbnas.errors import StudyError

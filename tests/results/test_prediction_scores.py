@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mbnas.data.datasets.dataset import LabelClass
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
 from mbnas.report.tables.prediction_scores_table import (
     case_rows,

@@ -22,9 +22,9 @@ from torch import nn
 from mbnas.data.datasets.normalisation import (
     ChannelNormalisation,
 )
-from mbnas.data.images.nifti_reader import read_image
-from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
+from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError
 from mbnas.prediction.model.slice_inference import torch_runner
 from mbnas.prediction.volume_inference import (

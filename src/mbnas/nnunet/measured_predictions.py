@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mbnas.data.images.geometry import aligned
-from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.read import read_label
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import NNUNetError

@@ -19,8 +19,8 @@ import numpy as np
 
 from mbnas.data.datasets.dataset import Case, Dataset, LabelClass
 from mbnas.data.datasets.folds import Fold
-from mbnas.data.images.nifti_reader import read_header, read_image
-from mbnas.data.images.nifti_writer import write_image, write_label
+from mbnas.data.images.read import read_header, read_image
+from mbnas.data.images.write import write_image, write_label
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import StudyError
 from mbnas.machine.files import write_text

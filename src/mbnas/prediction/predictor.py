@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float32, Integer, Num, UInt8
 
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.images.nifti_reader import read_image
-from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
+from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.largest_component import keep_largest
 from mbnas.prediction.model.find_model import find_model

@@ -14,13 +14,13 @@ from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
 from mbnas.data.images.file_names import (
     PassedOver,
     is_hidden,
-    is_nifti,
+    is_image,
     unreadable_images,
     without_suffix,
 )
 from mbnas.data.images.geometry import aligned
 from mbnas.data.images.integer_labels import scale_remark
-from mbnas.data.images.nifti_reader import read_header, read_label
+from mbnas.data.images.read import read_header, read_label
 from mbnas.errors import DatasetError
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 from mbnas.results.prediction_scores import PredictionScores, prediction_scores
@@ -227,7 +227,7 @@ def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
     found: dict[str, Path] = {}
     paths = sorted(folder.iterdir())
     for path in paths:
-        if not is_nifti(path.name) or is_hidden(path.name):
+        if not is_image(path.name) or is_hidden(path.name):
             continue
         name = without_suffix(path.name)
         if name in found:

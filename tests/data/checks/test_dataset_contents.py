@@ -13,8 +13,8 @@ from mbnas.cli.terminal import Terminal
 from mbnas.data.augmentation.laterality import decide_flips
 from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.images.nifti_reader import read_image, read_label
-from mbnas.data.images.nifti_writer import write_image, write_label
+from mbnas.data.images.read import read_image, read_label
+from mbnas.data.images.write import write_image, write_label
 
 
 def spoil(root, name, change):

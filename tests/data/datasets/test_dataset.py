@@ -9,8 +9,8 @@ import pytest
 
 from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import LabelClass, read_dataset
-from mbnas.data.images.nifti_reader import read_image, read_label
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.read import read_image, read_label
+from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
 
 

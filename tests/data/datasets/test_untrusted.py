@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.images import memory_limit
-from mbnas.data.images import raw_bytes as opening
-from mbnas.data.images.nifti_reader import read_header, read_image, read_label
+from mbnas.data.images.formats import raw_bytes as opening
+from mbnas.data.images.read import read_header, read_image, read_label
 from mbnas.errors import DatasetError, UsageError
 
 from ..conftest import copy_as_nnunet, write_msd

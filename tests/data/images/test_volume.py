@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbnas.data.images.geometry import Geometry, aligned
-from mbnas.data.images.nifti_reader import read_header, read_image, read_label
-from mbnas.data.images.nifti_writer import write_image, write_label, write_map
+from mbnas.data.images.read import read_header, read_image, read_label
+from mbnas.data.images.write import write_image, write_label, write_map
 from mbnas.errors import DatasetError, LabelError, WriteError
 
 TYPES = ("uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -153,9 +153,9 @@ def test_headers_are_refused_alike(tmp_path, name):
 
 
 def test_invalid_axes_and_affines_are_refused(tmp_path):
-    nib.save(nib.Nifti1Image(np.ones((3, 3)), np.eye(4)), tmp_path / "flat.nii")
+    nib.save(nib.Nifti1Image(np.ones(3), np.eye(4)), tmp_path / "line.nii")
     with pytest.raises(DatasetError, match="three axes"):
-        read_image((tmp_path / "flat.nii",))
+        read_image((tmp_path / "line.nii",))
     image = nib.Nifti1Image(np.ones((3, 3, 3)), np.eye(4))
     image.header["srow_x"] = 0
     nib.save(image, tmp_path / "singular.nii")
@@ -167,6 +167,19 @@ def test_invalid_axes_and_affines_are_refused(tmp_path):
     write_image(tmp_path / "many.nii", np.ones((2, 3, 3, 3), np.float32), np.eye(4))
     with pytest.raises(DatasetError, match="holds 2 channels"):
         read_label(tmp_path / "many.nii")
+
+
+def test_a_slice_with_two_axes_is_written_back_with_two(tmp_path):
+    pixels = np.arange(12, dtype=np.int16).reshape(3, 4)
+    nib.save(nib.Nifti1Image(pixels, np.diag([-2.0, 3.0, 1.0, 1.0])), tmp_path / "flat.nii")
+    image = read_image((tmp_path / "flat.nii",))
+    assert image.voxels.shape == (1, 3, 4, 1)
+    assert image.geometry.spacing_mm == (2, 3, 1)
+    labels = image.voxels[0].astype(np.uint8)
+    write_label(tmp_path / "labels.nii", labels, image.geometry, image.placement)
+    written = nib.load(tmp_path / "labels.nii")
+    assert np.array_equal(np.asanyarray(written.dataobj), pixels)
+    assert np.array_equal(written.affine, nib.load(tmp_path / "flat.nii").affine)
 
 
 def test_channel_files_on_two_grids_are_refused(tmp_path):

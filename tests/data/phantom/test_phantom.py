@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mbnas import seeds
-from mbnas.data.images.nifti_reader import read_image, read_label
+from mbnas.data.images.read import read_image, read_label
 from mbnas.data.phantom import ANATOMIES, write_phantom
 from mbnas.errors import DatasetError, UsageError, WriteError
 

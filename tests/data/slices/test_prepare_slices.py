@@ -14,8 +14,8 @@ import pytest
 
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.patients import group_by_patient
-from mbnas.data.images.nifti_reader import read_image, read_label
-from mbnas.data.images.nifti_writer import write_label
+from mbnas.data.images.read import read_image, read_label
+from mbnas.data.images.write import write_label
 from mbnas.data.slices import slice_writer
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import (

@@ -9,7 +9,7 @@ import pytest
 
 from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.read import read_label
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 

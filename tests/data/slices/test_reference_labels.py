@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.read import read_label
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.data.slices.reference_labels import read_reference, write_reference

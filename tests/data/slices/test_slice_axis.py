@@ -11,7 +11,7 @@ from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.data.slices.slice_axis import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
 from mbnas.prediction.cases.input_cases import find_cases
 

@@ -22,7 +22,7 @@ from mbnas.data.images.file_names import (
     SUFFIXES,
     PassedOver,
     is_hidden,
-    is_nifti,
+    is_image,
     suffix_of,
     unreadable_images,
     without_suffix,
@@ -152,7 +152,7 @@ def _unlisted(root: Path, cases: Iterable[Case], test: object) -> tuple[PassedOv
         found += [
             PassedOver(file=prefix + name, reason="is not listed in dataset.json")
             for name in names
-            if is_nifti(name) and not is_hidden(name) and folder / name not in listed
+            if is_image(name) and not is_hidden(name) and folder / name not in listed
         ]
         found += unreadable_images(names, prefix)
     return tuple(found)
@@ -259,7 +259,7 @@ class _Folder:
         names = sorted(each.name for each in folder.iterdir() if not is_hidden(each.name))
         for file in names:
             if suffix_of(file).lower() != ending.lower():
-                if is_nifti(file):
+                if is_image(file):
                     reason = f"does not end in {ending}, the file_ending of dataset.json"
                     others.append(PassedOver(file=f"{name}/{file}", reason=reason))
                 continue

@@ -18,7 +18,7 @@ from mbnas.data.datasets.dataset import Case, Dataset
 from mbnas.data.datasets.normalisation import outside_range, scheme_of
 from mbnas.data.images.geometry import Geometry, aligned
 from mbnas.data.images.integer_labels import scale_remark
-from mbnas.data.images.nifti_reader import read_header, read_image, read_label
+from mbnas.data.images.read import read_header, read_image, read_label
 from mbnas.data.images.volume import Volume
 from mbnas.errors import DatasetError, LabelError
 

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from mbnas.data.datasets.case_rules import class_indices, voxels_by_class
 from mbnas.data.datasets.dataset import Case, Dataset
 from mbnas.data.datasets.patients import merged_by_patient
-from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.read import read_label
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 
 

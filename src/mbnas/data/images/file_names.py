@@ -10,24 +10,42 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SUFFIXES = (".nii.gz", ".nii")
-"""Suffixes of the files that are read and written, in lower case."""
+SUFFIXES_BY_FORMAT = {"NIfTI": (".nii", ".nii.gz")}
+"""Suffixes of the files that are read and written, in lower case, by the name of their format."""
+
+SUFFIXES = tuple(suffix for suffixes in SUFFIXES_BY_FORMAT.values() for suffix in suffixes)
+"""All suffixes, in lower case."""
+
+IMAGE_NAMES = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+"""The suffixes in words."""
 
 CHANNEL_NAME = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
 """nnU-Net's name of the file of a channel, without suffix: the case and the channel's number."""
 
-_SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_FORMATS = {suffix: name for name, suffixes in SUFFIXES_BY_FORMAT.items() for suffix in suffixes}
+_SUFFIX = re.compile(
+    f"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})$", re.IGNORECASE
+)
 _IMAGE = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE)
 _MAX_NAMES = 3
 
 
-def is_nifti(name: str) -> bool:
-    """Return whether a file name ends in ``.nii`` or ``.nii.gz``, in upper or lower case.
+def is_image(name: str) -> bool:
+    """Return whether a file name has the suffix of an image, in upper or lower case.
 
-    >>> is_nifti("case_01.NII.GZ"), is_nifti("case_01.nii.bz2")
+    >>> is_image("case_01.NII.GZ"), is_image("case_01.nii.bz2")
     (True, False)
     """
     return _SUFFIX.search(name) is not None
+
+
+def format_name(name: str) -> str | None:
+    """Return the name of the format of a file by its suffix; ``None`` if it is no image.
+
+    >>> format_name("case_01.nii.gz")
+    'NIfTI'
+    """
+    return _FORMATS.get(suffix_of(name).lower())
 
 
 def resembles_image(name: str) -> bool:
@@ -45,7 +63,7 @@ def is_hidden(name: str) -> bool:
 
 
 def without_suffix(name: str) -> str:
-    """Return a file's name without ``.nii`` or ``.nii.gz``.
+    """Return a file's name without the suffix of an image, such as ``.nii.gz``.
 
     >>> without_suffix("case_01.nii.gz"), without_suffix("case_02.NII")
     ('case_01', 'case_02')
@@ -54,7 +72,7 @@ def without_suffix(name: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """Return the ``.nii`` or ``.nii.gz`` of a file name as it is spelt; empty if it has none."""
+    """Return the suffix of an image as it is spelt; empty if the name has none."""
     return name[len(without_suffix(name)) :]
 
 
@@ -79,9 +97,9 @@ def unreadable_images(names: Iterable[str], folder: str = "") -> tuple[PassedOve
         folder: Prefix of each name, with its slash.
     """
     return tuple(
-        PassedOver(file=folder + name, reason="is not named .nii or .nii.gz")
+        PassedOver(file=folder + name, reason=f"is not named {IMAGE_NAMES}")
         for name in sorted(names)
-        if resembles_image(name) and not is_nifti(name) and not is_hidden(name)
+        if resembles_image(name) and not is_image(name) and not is_hidden(name)
     )
 
 

@@ -2,6 +2,10 @@
 
 In canonical orientation the first axis runs from left to right, the second from
 posterior to anterior, the third from inferior to superior.
+
+A picture has no place in a patient and no spacing. Its grid is that of one axial slice with
+pixels of length 1: its columns run to the left, its rows to the posterior, as an axial slice is
+looked at. It is therefore shown as it is stored.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped
@@ -26,6 +30,8 @@ to another grid usually differ by more, and a shift by half a voxel always does.
 """
 
 Affine = tuple[tuple[float, ...], ...]
+Unit = Literal["mm", "pixels"]
+"""What lengths on a grid are given in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +56,13 @@ class Geometry:
         affine: Four rows of four: voxel indices of the file to millimetres in RAS+.
         orientation: For each axis of the file, the canonical axis along which it runs, and
             1, or -1 if it runs in the opposite direction.
+        unit: What lengths are given in: pixels for a picture without spacing.
     """
 
     shape_xyz: tuple[int, int, int]
     affine: Affine
     orientation: tuple[tuple[int, int], ...]
+    unit: Unit = "mm"
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Geometry:
@@ -64,6 +72,22 @@ class Geometry:
             shape_xyz=(x, y, z),
             affine=tuple(map(tuple, fields["affine"])),
             orientation=tuple((axis, flip) for axis, flip in fields["orientation"]),
+            unit=fields.get("unit", "mm"),
+        )
+
+    @classmethod
+    def picture(cls, width: int, height: int) -> Geometry:
+        """Return the grid of a picture without spacing.
+
+        >>> Geometry.picture(640, 480).canonical_shape
+        (640, 480, 1)
+        """
+        rows = ((-1.0, 0.0, 0.0, 0.0), (0.0, -1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0))
+        return cls(
+            shape_xyz=(width, height, 1),
+            affine=(*rows, (0.0, 0.0, 0.0, 1.0)),
+            orientation=((0, -1), (1, -1), (2, 1)),
+            unit="pixels",
         )
 
     @classmethod
@@ -81,7 +105,7 @@ class Geometry:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance between voxel centres along each canonical axis."""
+        """Distance between voxel centres along each canonical axis, in the unit of the grid."""
         lengths = np.linalg.norm(np.asarray(self.affine)[:3, :3], axis=0)
         x, y, z = (round(float(lengths[source]), 6) for source in self._sources())
         return x, y, z

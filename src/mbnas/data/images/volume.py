@@ -1,9 +1,9 @@
 """Voxels with their place in space, as values that do not depend on a library for files.
 
-NIfTI describes the position of voxels up to three times: by a matrix (sform), by a quaternion
-(qform) and by the voxel sizes, each with a code of the space that it refers to. Rebuilding these
-fields from a matrix can change their last digits. A file that must have exactly the position of
-another therefore gets the fields of that file unchanged: its :class:`Placement`.
+A format describes the position of voxels in its own way: NIfTI by a matrix, by a quaternion and by
+the voxel sizes, MetaImage and NRRD by an origin, directions and spacings. Rebuilding these fields
+from a matrix can change their last digits. A file that must have exactly the position of another
+therefore gets the fields of that file unchanged: its :class:`Placement`.
 """
 
 from __future__ import annotations
@@ -19,25 +19,20 @@ from jaxtyping import Float32
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.integer_labels import Scale
 
-FIELDS = (
-    *("pixdim", "xyzt_units", "qform_code", "sform_code"),
-    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
-    *("srow_x", "srow_y", "srow_z"),
-)
-"""The fields of a NIfTI header that give the position of its voxels."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The position of voxels, as fields of a header.
+    """The position of voxels, as fields of the header of a file.
 
     Attributes:
-        header_bytes: 348 for NIfTI-1, whose numbers have 32 bits, and 540 for NIfTI-2.
-        fields: The value of each of :data:`FIELDS`.
+        format: Name of the file's format; only files of this format can use the fields.
+        fields: The value of each field.
+        num_axes: Number of axes of the array in the file.
     """
 
-    header_bytes: int
-    fields: Mapping[str, float | tuple[float, ...]]
+    format: str
+    fields: Mapping[str, Any]
+    num_axes: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +58,6 @@ class Header:
         geometry: Their grid.
         num_channels: Size of the fourth axis, 1 without one.
         number_type: Type of the stored values, with their byte order.
-        offset: Number of bytes before the first value.
         scale: Scale of the stored values; ``None`` if they are used as stored.
         placement: The position of the voxels, as fields of the header.
     """
@@ -71,7 +65,6 @@ class Header:
     geometry: Geometry
     num_channels: int
     number_type: np.dtype[Any]
-    offset: int
     scale: Scale | None
     placement: Placement
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mbnas import seeds
-from mbnas.data.images.nifti_writer import write_image
+from mbnas.data.images.write import write_image
 from mbnas.data.phantom.body import Anatomy
 from mbnas.data.phantom.prostate import PROSTATE
 from mbnas.data.phantom.spleen import SPLEEN

@@ -8,7 +8,7 @@ from pathlib import Path
 from mbnas.data.datasets.case_rules import Finding, refuse
 from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.images.nifti_reader import read_header
+from mbnas.data.images.read import read_header
 from mbnas.data.slices.fingerprint import Fingerprint, take_fingerprint
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.prepared_slices import Index, PreparationSettings, PreparedVolume

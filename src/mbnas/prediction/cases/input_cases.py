@@ -16,12 +16,12 @@ from mbnas.data.images.file_names import (
     CHANNEL_NAME,
     PassedOver,
     is_hidden,
-    is_nifti,
+    is_image,
     suffix_of,
     unreadable_images,
     without_suffix,
 )
-from mbnas.data.images.nifti_reader import read_header
+from mbnas.data.images.read import read_header
 from mbnas.errors import DatasetError
 
 
@@ -91,7 +91,7 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
     files = [
         folder / name
         for name in names
-        if is_nifti(name) and not is_hidden(name) and (folder / name).resolve() not in made
+        if is_image(name) and not is_hidden(name) and (folder / name).resolve() not in made
     ]
     if not files:
         others = f" It holds {passed_over[0].file}, which cannot be read." if passed_over else ""

@@ -13,8 +13,8 @@ from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from mbnas.data.images.appearance import EDGES, chosen_slices, class_colour, upright, window
-from mbnas.data.images.nifti_writer import RESEARCH_SOFTWARE
 from mbnas.escaping import visible
+from mbnas.version import RESEARCH_SOFTWARE
 
 MOST_SLICES = 24
 _COLUMNS = 6

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.images.nifti_writer import write_label, write_map
 from mbnas.data.images.volume import Volume
+from mbnas.data.images.write import write_label, write_map
 from mbnas.errors import DatasetError, MbnasError, WriteError
 from mbnas.machine.files import ready_folder, write_bytes
 from mbnas.machine.processes import ProgressCallback

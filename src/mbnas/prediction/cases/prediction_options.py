@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.data.images.file_names import is_nifti, without_suffix
+from mbnas.data.images.file_names import is_image, without_suffix
 from mbnas.errors import UsageError
 from mbnas.prediction.cases.input_cases import InputCase
 
@@ -88,9 +88,9 @@ class Destination:
         Raises:
             UsageError: if the path or its name is of the other kind.
         """
-        if is_folder and (path.is_file() or is_nifti(path.name)):
+        if is_folder and (path.is_file() or is_image(path.name)):
             raise UsageError(f"{path} is not a folder: predictions of a folder go to a folder.")
-        if not is_folder and (path.is_dir() or not is_nifti(path.name)):
+        if not is_folder and (path.is_dir() or not is_image(path.name)):
             raise UsageError(
                 f"{path} cannot be a label map: the prediction of a file goes to a file named "
                 ".nii or .nii.gz."

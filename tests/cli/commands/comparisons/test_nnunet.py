@@ -11,7 +11,7 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.data.datasets.dataset import read_dataset
-from mbnas.data.images.nifti_reader import read_label
+from mbnas.data.images.read import read_label
 from mbnas.nnunet.schedule import TRAINERS
 
 nnunetv2 = pytest.importorskip("nnunetv2")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 
-from mbnas.data.images.file_names import is_nifti
+from mbnas.data.images.file_names import is_image
 from mbnas.errors import DatasetError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -32,7 +32,7 @@ _MAX_COMPRESSION = 1040
 @contextmanager
 def readable(path: Path) -> Iterator[BufferedIOBase]:
     """Yield the uncompressed bytes of a file; every failure becomes a :class:`DatasetError`."""
-    if not is_nifti(path.name):
+    if not is_image(path.name):
         raise DatasetError(f"{path} is not named .nii or .nii.gz. Convert it to NIfTI.")
     try:
         with path.open("rb") as file:

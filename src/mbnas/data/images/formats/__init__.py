@@ -1,0 +1,1 @@
+"""The formats of image files, one module for each library."""
