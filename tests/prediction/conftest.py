@@ -69,7 +69,7 @@ def _have_all_classes(network, card):
     """Spread the logits of noise about zero: each class occurs, and few pixels are undecided."""
     head = output_layer(network, card.interface.num_classes)
     with torch.no_grad():
-        logits = network.eval()(torch.randn(4, len(card.channels), 32, 32))
+        logits = network.eval()(torch.randn(4, card.interface.in_channels, 32, 32))
         scale = 2 / logits.std(dim=(0, 2, 3))
         head.weight.mul_(scale[:, None, None, None])
         head.bias.sub_(logits.mean(dim=(0, 2, 3))).mul_(scale)

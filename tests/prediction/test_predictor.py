@@ -1,8 +1,10 @@
 """What a model makes of volumes: the classes of the slices it learned from, on their voxels."""
 
+import json
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -13,6 +15,9 @@ from numpy.testing import assert_allclose
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.slices.plane_transform import PlaneTransform, prepare_image
 from mbnas.errors import DatasetError, ModelError
+from mbnas.prediction import volume_inference
+from mbnas.prediction.image_warnings import image_warnings
+from mbnas.prediction.model.model_card import ModelCard
 from mbnas.prediction.model.torch_members import load_network
 from mbnas.prediction.predictor import Predictor
 from mbnas.prediction.probabilities import entropy, softmax
@@ -246,3 +251,50 @@ def test_predicting_by_others_than_torch_does_not_load_it(model):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+@pytest.mark.parametrize("tta", [False, True])
+def test_a_volume_is_predicted_slice_by_slice_with_its_neighbours(tmp_path, monkeypatch, axis, tta):
+    """Whole volumes, in blocks of three slices, equal every slice with neighbours by hand."""
+    monkeypatch.setattr(volume_inference, "_MOST_SLICES", 3)
+    card = card_of(channels=("CT", "MRI"), normalisation=(CT, Z_SCORE), slice_axis=axis, context=2)
+    card = write_model(tmp_path / "model", card)
+    shape = tuple(8 if each == axis else 32 for each in range(3))
+    voxels, geometry = voxels_of((2, *shape)), Geometry.canonical(shape, (1.0, 1.0, 1.0))
+    plane = PlaneTransform.fit(geometry, axis, 32)
+    images = prepare_image(voxels, card.normalisation, plane)
+    means = []
+    for number in range(8):
+        seen = [min(max(number + step, 0), 7) for step in (-2, -1, 0, 1, 2)]
+        one = np.concatenate([images[each] for each in seen])[None]
+        assert one.shape == (1, 10, 32, 32)
+        parts = [network_means(tmp_path / "model", card, one)]
+        if tta:
+            flipped = np.ascontiguousarray(one[:, :, ::-1])
+            parts.append(network_means(tmp_path / "model", card, flipped)[:, :, ::-1])
+        means.append(np.mean(parts, axis=0)[0])
+    predictor = Predictor.load(tmp_path / "model", tta=tta)
+    found = predictor.segment(voxels, geometry, probabilities=True)
+    expected = np.moveaxis(plane.undo(np.moveaxis(np.stack(means), 1, 0)[0]), axis, 0)
+    probabilities = np.moveaxis(found.probabilities_XYZK[..., 0], axis, 0)
+    assert_allclose(probabilities, expected, atol=1e-5)
+    assert len(np.unique(found.classes_XYZ)) > 1
+
+
+def test_a_card_without_neighbours_is_written_as_before_and_one_with_them_read_back(model):
+    _, card = model
+    assert "context" not in json.loads(card.to_json())
+    seeing = replace(card, context=1)
+    assert json.loads(seeing.to_json())["context"] == 1
+    assert ModelCard.from_json(seeing.to_json()) == seeing
+    assert seeing.interface.in_channels == 3 * card.interface.in_channels
+    with pytest.raises(ModelError, match="context must be 0 to 8"):
+        replace(card, context=9)
+
+
+def test_an_image_of_one_slice_is_warned_of_where_neighbours_were_seen():
+    grid = Geometry.canonical((32, 32, 1), (1.0, 1.0, 3.0))
+    assert not image_warnings(card_of(), grid)
+    (warning,) = image_warnings(card_of(context=1), grid)
+    assert "single slice" in warning

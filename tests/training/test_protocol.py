@@ -43,7 +43,7 @@ CHANGED = {
         "flip_axes": (),
         "mirror_pairs": (("left", "right"),),
     },
-    "preparation": {"slice_size": 32, "slice_axis": 1},
+    "preparation": {"slice_size": 32, "slice_axis": 1, "context": 1},
     "seed": 1,
     "data": "other",
 }

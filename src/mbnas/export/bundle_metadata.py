@@ -43,7 +43,7 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
         "task": f"Segmentation of {', '.join(names[1:])}",
         "description": f"{title}, an ensemble of {len(card.members)} 2D networks trained on "
         f"{dataset}, each on different patients. Volumes are cut across their canonical axis "
-        f"{card.slice_axis}.",
+        f"{card.slice_axis}.{_neighbours(card)}",
         "authors": "made by mbnas",
         "copyright": "of the model: whoever trained it; of the scripts: Apache-2.0",
         "data_source": dataset,
@@ -63,17 +63,28 @@ def _packages(card: ModelCard) -> list[str]:
     return ["nibabel", "pillow", *(["segmentation-models-pytorch"] if library else [])]
 
 
+def _neighbours(card: ModelCard) -> str:
+    if not card.context:
+        return ""
+    return (
+        f" A network sees {card.context} before and {card.context} after each slice as further "
+        "channels."
+    )
+
+
 def _image(card: ModelCard) -> dict[str, object]:
     return {
         "type": "image",
         "format": "hounsfield" if all(map(is_ct, card.channels)) else "magnitude",
         "modality": ", ".join(dict.fromkeys(map(in_source, card.channels))),
-        "num_channels": len(card.channels),
+        "num_channels": len(card.input_channels),
         "spatial_shape": ["*", "*"],
         "dtype": "float32",
         "value_range": [],
         "is_patch_data": False,
-        "channel_def": {str(number): in_source(each) for number, each in enumerate(card.channels)},
+        "channel_def": {
+            str(number): in_source(each) for number, each in enumerate(card.input_channels)
+        },
     }
 
 

@@ -122,6 +122,7 @@ def _inference(card: ModelCard) -> dict[str, object]:
             "precision": card.precision,
             "slice_axis": card.slice_axis,
             "slice_size": card.slice_size,
+            "context": card.context,
             "normalisation": [asdict(channel) for channel in card.normalisation],
             "label_values": [0, *(each.value for each in card.classes)],
         },

@@ -106,7 +106,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
 
     Takes images of any height and width and gives raw logits of every class at every pixel.
 
-    Channels: {", ".join(map(in_source, card.channels))}.
+    Channels: {", ".join(map(in_source, card.input_channels))}.
     Classes: background, {", ".join(in_source(each.name) for each in card.classes)}.
     """
 

@@ -96,7 +96,8 @@ def _describe(proto: Any, card: ModelCard) -> None:
     facts = {
         "network": card.network,
         "dataset": card.dataset,
-        "channels": json.dumps(card.channels),
+        "channels": json.dumps(card.input_channels),
+        "context": str(card.context),
         "classes": json.dumps(["background", *(each.name for each in card.classes)]),
         "label_values": json.dumps([0, *(each.value for each in card.classes)]),
         "notice": card.notice,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mbnas.data.datasets.normalisation import ChannelNormalisation
 from mbnas.data.images.geometry import ANATOMICAL_AXES
+from mbnas.data.slices.neighbours import num_seen
 from mbnas.escaping import in_markdown
 from mbnas.network.architecture import title_of
 from mbnas.prediction.model.model_card import ModelCard
@@ -38,7 +39,7 @@ Exported by mbnas {__version__}. The network is `{card.network}`; the model has
 ## Input and output
 
 Input: float32 images `[batch, {card.interface.in_channels}, height, width]` of any height and
-width, prepared as below. Channels, in this order: {", ".join(map(in_markdown, card.channels))}.
+width, prepared as below. Channels, in this order: {_channels(card)}.
 
 Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
@@ -59,7 +60,7 @@ Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
    aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
    interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
    of {card.slice_size}×{card.slice_size} zeros, or half a pixel above and to the left of it.
-
+{_neighbours(card)}
 To get a label map: softmax over the classes; the mean over the members; the slice cut out of the
 square and each class scaled to the slice's original shape by the same interpolation; the class with
 the highest value; its value from the table; and the axes as they were in the file.
@@ -139,6 +140,22 @@ An image is one 4D file with the channels last, or a list of 3D files, one for e
 {several}
 `models/model.pt` is the state of `scripts.network.Ensemble`, loaded as weights only. The scripts
 are the source of mbnas, so the label map is the same as that of `mbnas predict`.
+"""
+
+
+def _channels(card: ModelCard) -> str:
+    return ", ".join(map(in_markdown, card.input_channels))
+
+
+def _neighbours(card: ModelCard) -> str:
+    """Return the step that puts neighbouring slices together, empty if there are none."""
+    if not card.context:
+        return ""
+    context, distance_mm = card.context, card.spacing_mm[card.slice_axis]
+    return f"""5. Put together the channels of {num_seen(context)} slices, from {context} before a
+   slice to {context} after it, those of the first slice first. Where the volume ends, its
+   outermost slice stands for those beyond. The output is that of the slice in the middle. In the
+   training data, slices were {distance_mm:g} mm apart (median).
 """
 
 

@@ -44,6 +44,7 @@ class Segmenter:
         precision: ``float32`` or ``bfloat16``, in which the members were trained.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
+        context: How many slices before and after a slice the members see besides it.
         normalisation: For each channel its ``scheme``, such as ``zscore``, and as ``foreground``
             the ``low``, ``high``, ``mean`` and ``deviation`` with which CT is clipped and scaled,
             or ``None``.
@@ -59,10 +60,11 @@ class Segmenter:
         slice_axis: int,
         slice_size: int,
         normalisation: Sequence[Mapping[str, Any]],
+        context: int = 0,
         label_values: Sequence[int],
     ) -> None:
         self.members = [torch_runner(each, torch.device(device), precision) for each in members]
-        self.slice_axis, self.slice_size = slice_axis, slice_size
+        self.slice_axis, self.slice_size, self.context = slice_axis, slice_size, context
         self.normalisation = tuple(map(ChannelNormalisation.from_json, normalisation))
         self.label_values = np.array(label_values, np.int32)
 
@@ -96,6 +98,7 @@ class Segmenter:
             slice_axis=self.slice_axis,
             slice_size=self.slice_size,
             normalisation=self.normalisation,
+            context=self.context,
             predict=partial(mean_probabilities, self.members),
         ):
             slices_across(classes_XYZ, self.slice_axis, place)[...] = means_BKHW.argmax(axis=1)

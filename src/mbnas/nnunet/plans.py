@@ -24,6 +24,23 @@ CONFIGURATION = "2d"
 OWN_PLANS = "nnUNetPlans"
 
 
+def refuse_neighbours(context: int) -> None:
+    """Raise if a study's networks see neighbouring slices, which nnU-Net's 2D networks do not get.
+
+    Args:
+        context: ``preparation.context`` of the study.
+
+    Raises:
+        NNUNetError: if it is above 0.
+    """
+    if context:
+        raise NNUNetError(
+            f"The study's networks see neighbouring slices (preparation.context = {context}), and "
+            "nnU-Net gives a 2D network single slices: a network chosen with neighbours would be "
+            "trained without them. Name a study with preparation.context = 0."
+        )
+
+
 def plans_name(genotype: Genotype, base_channels: int, own: str = OWN_PLANS) -> str:
     """Return the name of a genotype's plans, with its digest and its width.
 

@@ -32,6 +32,11 @@ def image_warnings(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
                 f"its voxels are {here:g} mm apart along the {name} axis, and about {there:g} mm "
                 "in the training data: check the result."
             )
+    if card.context and shape[axis] == 1:
+        found.append(
+            "it has a single slice, and the model was trained to see neighbouring slices as well: "
+            "the slice stands for them, and the result may be poor."
+        )
     plane = PlaneTransform.fit(geometry, axis, card.slice_size)
     own = choose_slice_axis([geometry])
     if is_narrow(plane):

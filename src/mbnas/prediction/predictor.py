@@ -223,6 +223,7 @@ class Predictor:
             slice_axis=axis,
             slice_size=self.card.slice_size,
             normalisation=self.card.normalisation,
+            context=self.card.context,
             predict=self._mean,
         ):
             slices_across(classes_XYZ, axis, place)[...] = means_BKHW.argmax(axis=1)

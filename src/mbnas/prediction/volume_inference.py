@@ -2,8 +2,8 @@
 
 MONAI bundles contain this module, so that they give the same label maps as mbnas.
 
-Shape suffixes: C channels, XYZ canonical voxels, B batch (of slices), K classes, S side of a
-slice, H height and W width of a slice on its voxels.
+Shape suffixes: C channels, XYZ canonical voxels, B batch (of slices), N slices of a batch and
+their neighbours, K classes, S side of a slice, H height and W width of a slice on its voxels.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mbnas.data.datasets.normalisation import (
     outside_range,
 )
 from mbnas.data.images.geometry import Geometry
+from mbnas.data.slices.neighbours import neighbour_indices
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.model.runner import Run
@@ -64,6 +65,7 @@ def predicted_blocks(
     slice_axis: int,
     slice_size: int,
     normalisation: Normalisation,
+    context: int = 0,
     predict: Callable[
         [Float32[np.ndarray, "batch channels side side"]],
         Float32[np.ndarray, "batch classes side side"],
@@ -79,16 +81,24 @@ def predicted_blocks(
         slice_axis: Canonical axis that the volume is cut across.
         slice_size: Side of the prepared slices in pixels.
         normalisation: How each channel is normalised.
-        predict: From prepared slices to class probabilities.
+        context: How many slices before and after a slice the networks see besides it.
+        predict: From prepared slices with their neighbours to class probabilities.
     """
     plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
     scalings = of_volume(voxels_CXYZ, normalisation)
+    bounds = np.array([0, plane.num_slices])
     batch = min(_MOST_SLICES, max(1, _PIXELS // slice_size**2))
     for start in range(0, plane.num_slices, batch):
         place = slice(start, min(start + batch, plane.num_slices))
-        block_BCHW = slices_across(voxels_CXYZ, slice_axis + 1, place)
-        block_CXYZ = np.moveaxis(block_BCHW, 0, slice_axis + 1)
-        images_BCSS = plane.images(normalise(block_CXYZ, scalings))
+        seen_BN = neighbour_indices(bounds, np.arange(place.start, place.stop), context)
+        first, last = int(seen_BN.min()), int(seen_BN.max())
+        block_NCHW = slices_across(voxels_CXYZ, slice_axis + 1, slice(first, last + 1))
+        block_CXYZ = np.moveaxis(block_NCHW, 0, slice_axis + 1)
+        images_NCSS = plane.images(normalise(block_CXYZ, scalings))
+        images_BCSS = images_NCSS
+        if context:
+            side = (slice_size, slice_size)
+            images_BCSS = images_NCSS[seen_BN - first].reshape(len(seen_BN), -1, *side)
         yield place, plane.restore(predict(images_BCSS))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from mbnas.data.augmentation.laterality import resolve_flips
 from mbnas.data.checks.rare_classes import rarity_findings
 from mbnas.data.datasets.folds import make_folds
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError, StudyError
 from mbnas.machine.files import real_path
@@ -110,8 +111,9 @@ def opened(
 
 
 def _interface(configuration: Configuration, prepared: PreparedSlices) -> Interface:
-    size = configuration.preparation.slice_size
-    return Interface.of(prepared.channels, prepared.classes, size)
+    preparation = configuration.preparation
+    channels = channel_names(prepared.channels, preparation.context)
+    return Interface.of(channels, prepared.classes, preparation.slice_size)
 
 
 def check_possible(configuration: Configuration) -> None:

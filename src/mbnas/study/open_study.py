@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbnas.data.slices.fingerprint import Fingerprint
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.errors import StudyError
 from mbnas.machine.processes import ProgressCallback
@@ -57,8 +58,9 @@ class OpenStudy:
     @property
     def interface(self) -> Interface:
         """What the study's networks must fit."""
-        size = self.configuration.preparation.slice_size
-        return Interface.of(self.prepared.channels, self.prepared.classes, size)
+        preparation = self.configuration.preparation
+        channels = channel_names(self.prepared.channels, preparation.context)
+        return Interface.of(channels, self.prepared.classes, preparation.slice_size)
 
     @property
     def dataset_name(self) -> str:

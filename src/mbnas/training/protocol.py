@@ -207,6 +207,8 @@ def _digest(protocol: Protocol) -> str:
     for name, before in _CHOSEN_LATER.items():
         if choices["training"][name] in (before, "auto"):
             del choices["training"][name]
+    if not choices["preparation"]["context"]:
+        del choices["preparation"]["context"]
     text = json.dumps(choices, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

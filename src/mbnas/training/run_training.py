@@ -79,7 +79,8 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
     unfinished = list(range(len(tasks)))
     try:
         with memory_errors(device):
-            data = load_slices(tasks[0].slices, device, settings.slice_precision)
+            context = tasks[0].protocol.preparation.context
+            data = load_slices(tasks[0].slices, device, settings.slice_precision, context)
             beat()
             for number in range(settings.collapse_repeats + 1):
                 for index in unfinished:

@@ -59,6 +59,22 @@ def test_every_part_changes_the_digest(msd):
     assert len(digests) == 1 + len(changes)
 
 
+def test_neighbours_change_how_slices_are_read_not_the_slices(msd, tmp_path):
+    plain, seeing = taken(msd), taken(msd, settings=replace(SETTINGS, context=2))
+    assert seeing.digest == plain.digest
+    assert not differences(plain, seeing)
+    dataset = read_dataset(msd)
+    patients = {case.name: case.name for case in dataset.cases}
+    folders, texts = set(), set()
+    for number, settings in enumerate((SETTINGS, replace(SETTINGS, context=2))):
+        folder = prepare_slices(dataset, settings, tmp_path / str(number), patients=patients)
+        folders.add(folder.name)
+        texts.add((folder / "index.json").read_text())
+        assert Index.read(folder).settings == SETTINGS
+    assert folders == {plain.digest}
+    assert len(texts) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

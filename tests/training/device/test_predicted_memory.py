@@ -38,6 +38,24 @@ def test_slices_or_their_streamed_batches_are_added_to_the_need(task, monkeypatc
     assert predicted() == need.total + 4 * batch * of_slice
 
 
+def test_neighbours_are_in_batches_but_not_in_the_stored_slices(task, monkeypatch):
+    preparation = replace(task.protocol.preparation, context=1)
+    protocol = replace(task.protocol, preparation=preparation)
+    seeing = replace(INTERFACE, in_channels=3 * INTERFACE.in_channels)
+    need = training_memory(task.architecture, protocol, seeing)
+    assert need.total > training_memory(task.architecture, task.protocol, INTERFACE).total
+
+    def predicted():
+        return predicted_bytes(task.architecture, protocol, seeing, num_slices=1000, device="cuda")
+
+    side = preparation.slice_size
+    monkeypatch.setattr(memory, "are_resident", lambda *_: True)
+    assert predicted() == need.total + 1000 * side**2 * (4 * INTERFACE.in_channels + 1)
+    monkeypatch.setattr(memory, "are_resident", lambda *_: False)
+    of_slice = side**2 * (4 * seeing.in_channels + 1)
+    assert predicted() == need.total + 4 * max(4, PREDICTED_AT_ONCE) * of_slice
+
+
 @pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])
 @pytest.mark.parametrize("text", ["0vgg3", "0dense3", "0residual5", "0inception3"])
 def test_larger_settings_need_more_memory(task, loss, text):

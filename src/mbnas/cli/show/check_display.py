@@ -100,6 +100,8 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
         "spacings_mm": None if contents.spacings_mm is None else asdict(contents.spacings_mm),
         "slice_axis": None if slices is None else slices.axis,
         "slice_size": None if slices is None else slices.size,
+        "context": None if slices is None else slices.context,
+        "slice_distance_mm": None if slices is None else slices.distance_mm,
         "slices": None if slices is None else slices.num_slices,
     }
 
@@ -157,10 +159,17 @@ def _patients(contents: DatasetContents) -> str:
 
 
 def _slices(slices: SliceContents) -> str:
+    seen = ""
+    if slices.context:
+        sees = " and ".join(
+            f"±{slices.distance_mm * (1 + offset):.3g} mm" for offset in range(slices.context)
+        )
+        seen = f"; a network also sees the slices at {sees}"
     why = "as preparation.slice_axis says" if slices.is_chosen else "by spacing and shape"
     return (
         f"{slices.num_slices} {PLANES[slices.axis]}, cut across the "
-        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, fitted into {slices.size}×{slices.size} pixels"
+        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, fitted into {slices.size}×{slices.size} "
+        f"pixels{seen}"
     )
 
 

@@ -250,7 +250,8 @@ def _slice_findings(contents: DatasetContents, checked: Sequence[_CheckedCase]) 
         for case in checked
         if case.contents.geometry is not None
     }
-    return slice_findings(grids, contents.slices.axis, contents.slices.size)
+    cut = contents.slices
+    return slice_findings(grids, cut.axis, cut.size, cut.context)
 
 
 def _channel_findings(

@@ -143,12 +143,16 @@ class SliceContents:
         is_chosen: Whether the settings give the axis; otherwise it follows from the grids.
         num_slices: Number of slices of all cases that could be read.
         size: Side of the square that each slice is fitted into, in pixels.
+        context: How many slices before and after a slice a network sees besides it.
+        distance_mm: Median distance of neighbouring slices.
     """
 
     axis: int
     is_chosen: bool
     num_slices: int
     size: int
+    context: int
+    distance_mm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,4 +269,6 @@ def _slices(grids: Sequence[Geometry], preparation: PreparationSettings) -> Slic
         is_chosen=axis is not None,
         num_slices=sum(grid.canonical_shape[chosen] for grid in grids),
         size=preparation.slice_size,
+        context=preparation.context,
+        distance_mm=float(np.median([grid.spacing_mm[chosen] for grid in grids])),
     )

@@ -76,7 +76,7 @@ class Fingerprint:
         """32 hexadecimal digits that change with the data, its meaning or the settings."""
         facts: dict[str, object] = {
             "format_version": FORMAT_VERSION,
-            "settings": asdict(self.settings),
+            "settings": self.settings.stored,
             "channels": self.channels,
             "classes": [asdict(label) for label in self.classes],
             "cases": [[case.name, case.patient, case.contents] for case in self.cases],
@@ -156,8 +156,8 @@ def differences(before: Fingerprint, now: Fingerprint) -> tuple[str, ...]:
         found.append(f"has the classes {_named(now.classes)}, not {_named(before.classes)}")
     if not found and before.held_out != now.held_out:
         found.append("holds out other patients")
-    if before.settings != now.settings:
-        found.append(f"would be prepared by {now.settings}, not {before.settings}")
+    if before.settings.stored != now.settings.stored:
+        found.append(f"would be prepared by {now.settings.stored}, not {before.settings.stored}")
     return tuple(found)
 
 

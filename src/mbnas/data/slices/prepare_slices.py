@@ -57,7 +57,7 @@ def prepare_slices(
         axis = choose_slice_axis(
             [grid for case, grid in geometries.items() if patients[case] not in held_out]
         )
-    findings = slice_findings(geometries, axis, settings.slice_size)
+    findings = slice_findings(geometries, axis, settings.slice_size, settings.context)
     refuse([each for each in findings if each.severity == "error"], dataset)
     fingerprint = fingerprint or take_fingerprint(
         dataset, settings, patients, held_out=held_out, allow_empty_cases=allow_empty_cases

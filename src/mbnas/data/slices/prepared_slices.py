@@ -41,6 +41,8 @@ class PreparationSettings:
         slice_size: Side of the square slices, in pixels.
         slice_axis: Canonical axis to cut across (0 left-right, 1 posterior-anterior,
             2 inferior-superior), or ``None`` for the coarsest.
+        context: How many slices before and after a slice a network sees besides it
+            (:mod:`mbnas.data.slices.neighbours`). Stored slices do not depend on it.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -48,14 +50,20 @@ class PreparationSettings:
 
     slice_size: int = 128
     slice_axis: int | None = None
+    context: int = 0
 
     def __post_init__(self) -> None:
-        check_bounds("preparation", self, slice_size=(1, 2**13))
+        check_bounds("preparation", self, slice_size=(1, 2**13), context=(0, 8))
         if self.slice_axis not in (None, 0, 1, 2):
             raise ConfigurationError(
                 f"preparation.slice_axis (={self.slice_axis}) must be 0 (left-right), "
                 "1 (posterior-anterior) or 2 (inferior-superior)."
             )
+
+    @property
+    def stored(self) -> dict[str, int | None]:
+        """The settings that stored slices depend on, by name; others say how slices are read."""
+        return {"slice_size": self.slice_size, "slice_axis": self.slice_axis}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,7 @@ class Index:
 
     Attributes:
         digest: Digest of the data and the settings; the name of the folder.
-        settings: The requested settings.
+        settings: The requested settings that stored slices depend on.
         slice_axis: The canonical axis across which volumes are cut.
         channels: Modality of each image channel.
         normalisation: How each channel is normalised, also in new images.
@@ -139,7 +147,8 @@ class Index:
 
     def to_json(self) -> str:
         """Return the text of ``index.json``."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
+        facts = asdict(self) | {"settings": self.settings.stored}
+        return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
     def read(cls, directory: Path) -> Index:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mbnas.data.datasets.case_rules import Finding, listed
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.slices.neighbours import lacks_neighbours
 from mbnas.data.slices.plane_transform import PlaneTransform
 
 ISOTROPY = 1.01
@@ -96,17 +97,19 @@ def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | No
 
 
 def slice_findings(
-    geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int
+    geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int, context: int = 0
 ) -> list[Finding]:
-    """Return findings about cases that do not fit the slice axis.
+    """Return findings about cases that do not fit how they are cut into slices.
 
-    A case whose slices are only a few pixels wide is an error. All cases that were acquired in
-    another orientation give one warning: their slices are coarse, but show the anatomy.
+    A case whose slices are only a few pixels wide is an error, and so are neighbouring slices where
+    no case has any. All cases that were acquired in another orientation give one warning: their
+    slices are coarse, but show the anatomy.
 
     Args:
         geometries: The grid of each case, by its name.
         slice_axis: The canonical axis that the dataset is cut across.
         slice_size: Side of the square that slices are fitted into, in pixels.
+        context: How many slices before and after a slice a network sees besides it.
     """
     narrow: dict[str, list[str]] = {}
     for case, grid in geometries.items():
@@ -123,6 +126,9 @@ def slice_findings(
         )
         for what, cases in narrow.items()
     ]
+    num_slices = [grid.canonical_shape[slice_axis] for grid in geometries.values()]
+    if geometries and (what := lacks_neighbours(num_slices, context)):
+        findings.append(Finding(severity="error", rule="no-neighbours", message=what))
     if others := _other_orientations(geometries, slice_axis):
         groups = "; ".join(
             f"{listed(cases)} {'is' if len(cases) == 1 else 'are'} {PLANES[axis]}"

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.errors import MbnasError, ModelError
 from mbnas.machine.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
@@ -34,6 +35,7 @@ Precision = Literal["float32", "bfloat16"]
 _MAX_CARD_BYTES = 2**24
 _MAX_MEMBERS = 1000
 _MAX_SIDE = 8192
+_MAX_CONTEXT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ class ModelCard:
         normalisation: How each channel is normalised.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
+        context: How many slices before and after a slice the networks see besides it.
         flips: Whether training reversed height and width, so that prediction may too.
         mirrored_classes: What the background and each class becomes in a slice flipped left to
             right; empty if no class changes places.
@@ -88,6 +91,7 @@ class ModelCard:
     normalisation: Normalisation
     slice_axis: int
     slice_size: int
+    context: int = 0
     flips: tuple[bool, bool]
     mirrored_classes: tuple[int, ...] = ()
     spacing_mm: tuple[float, float, float]
@@ -107,6 +111,7 @@ class ModelCard:
             "each channel has a normalisation": len(self.normalisation) == len(self.channels),
             "slice_axis must be 0, 1 or 2": self.slice_axis in (0, 1, 2),
             f"slice_size must be 1 to {_MAX_SIDE}": 1 <= self.slice_size <= _MAX_SIDE,
+            f"context must be 0 to {_MAX_CONTEXT}": 0 <= self.context <= _MAX_CONTEXT,
             "spacing_mm must be three positive numbers": len(self.spacing_mm) == 3
             and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
             "flips must be two": len(self.flips) == 2,
@@ -139,7 +144,12 @@ class ModelCard:
     @property
     def interface(self) -> Interface:
         """What the networks fit."""
-        return Interface.of(self.channels, self.classes, self.slice_size)
+        return Interface.of(self.input_channels, self.classes, self.slice_size)
+
+    @property
+    def input_channels(self) -> tuple[str, ...]:
+        """Names of the networks' input channels: those of the image, of every slice they see."""
+        return channel_names(self.channels, self.context)
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -157,7 +167,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """Return the text of ``model.json``."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
+        facts = asdict(self)
+        if not self.context:  # as before there were neighbours
+            del facts["context"]
+        return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelCard:
@@ -187,6 +200,7 @@ class ModelCard:
                 ),
                 slice_axis=int(facts["slice_axis"]),
                 slice_size=int(facts["slice_size"]),
+                context=int(facts.get("context", 0)),
                 flips=_pair(facts["flips"]),
                 mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
                 spacing_mm=_triple(facts["spacing_mm"]),

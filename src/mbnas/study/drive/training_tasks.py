@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.network.architecture import Architecture
 from mbnas.network.interface import Interface
@@ -77,8 +78,9 @@ def memory_prediction(
     """
     if not device.startswith("cuda"):
         return None
-    size = protocol.preparation.slice_size
-    interface = Interface.of(prepared.channels, prepared.classes, size)
+    preparation = protocol.preparation
+    channels = channel_names(prepared.channels, preparation.context)
+    interface = Interface.of(channels, prepared.classes, preparation.slice_size)
 
     def predict(architecture: Architecture, trainings: int) -> int:
         return predicted_bytes(

@@ -15,6 +15,7 @@ import numpy as np
 
 from mbnas.data.augmentation.laterality import mirrored_classes, resolve_flips
 from mbnas.data.datasets.folds import make_folds
+from mbnas.data.slices.neighbours import channel_names, lacks_neighbours
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import ConfigurationError
 from mbnas.machine.processes import ProgressCallback
@@ -106,8 +107,12 @@ def _with_flips(plan: FinalPlan, prepared: PreparedSlices) -> FinalPlan:
 
 def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
     """Raise if a network cannot be built or gives no logits, before anything is written."""
-    size = plan.configuration.preparation.slice_size
-    interface = Interface.of(prepared.channels, prepared.classes, size)
+    preparation = plan.configuration.preparation
+    num_slices = [volume.num_slices for volume in prepared.volumes]
+    if why := lacks_neighbours(num_slices, preparation.context):
+        raise ConfigurationError(why)
+    channels = channel_names(prepared.channels, preparation.context)
+    interface = Interface.of(channels, prepared.classes, preparation.slice_size)
     base_channels = plan.configuration.training.base_channels
     network = build_network(plan.network, interface, base_channels=base_channels)
     check_logits(network, interface, name=str(plan.network))
@@ -151,6 +156,7 @@ def _card(
         normalisation=index.normalisation,
         slice_axis=index.slice_axis,
         slice_size=index.settings.slice_size,
+        context=protocol.preparation.context,
         flips=(0 in flipped, 1 in flipped),
         mirrored_classes=mirrored_classes(protocol.augmentation.mirror_pairs, names),
         spacing_mm=(float(x), float(y), float(z)),

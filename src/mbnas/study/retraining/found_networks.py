@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mbnas.data.datasets.dataset import Dataset
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.errors import StudyError
 from mbnas.network.architecture import Architecture, title_of
 from mbnas.network.build import build_network, check_logits
@@ -87,8 +88,9 @@ def check_networks(
     Raises:
         ConfigurationError: if a network cannot be built.
     """
-    size = configuration.preparation.slice_size
-    interface = Interface.of(dataset.channels, dataset.classes, size)
+    preparation = configuration.preparation
+    channels = channel_names(dataset.channels, preparation.context)
+    interface = Interface.of(channels, dataset.classes, preparation.slice_size)
     for network in networks:
         built = build_network(
             network, interface, base_channels=configuration.training.base_channels

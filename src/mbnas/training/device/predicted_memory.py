@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import torch
 
+from mbnas.data.slices.neighbours import num_seen
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN, MemoryNeed, memory_need
@@ -71,7 +72,8 @@ def predicted_bytes(
     need = training_memory(architecture, protocol, interface)
     training = protocol.training
     channels, size, precision = interface.in_channels, interface.size, training.slice_precision
-    of_slices = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
+    stored = channels // num_seen(protocol.preparation.context)  # each slice is stored once
+    of_slices = slices_bytes(num_slices, channels=stored, size=size, precision=precision)
     if not are_resident(of_slices, device):
         largest = max(trainings * training.batch_size, PREDICTED_AT_ONCE)
         of_slices = streamed_bytes(largest, channels=channels, size=size, precision=precision)

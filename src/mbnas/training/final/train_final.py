@@ -86,8 +86,9 @@ def train_final(task: FinalTask) -> None:
     prepare_process(task.training.protocol.training.threads)
     try:
         with memory_errors(device):
-            precision = task.training.protocol.training.slice_precision
-            data = load_slices(task.training.slices, device, precision)
+            protocol = task.training.protocol
+            precision, context = protocol.training.slice_precision, protocol.preparation.context
+            data = load_slices(task.training.slices, device, precision, context)
             beat()
             network = _train(task, data)
         save_weights(network, task.weights)

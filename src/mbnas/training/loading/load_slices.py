@@ -42,16 +42,21 @@ class _Contents(TypedDict):
     num_classes: int
     flip_axis_dims: dict[str, int]
     absolute_channels: tuple[int, ...]
+    context: int
+    starts: np.ndarray
 
 
 @lru_cache(maxsize=1)
-def load_slices(directory: Path, device: str, precision: SlicePrecision = "float32") -> SliceSource:
+def load_slices(
+    directory: Path, device: str, precision: SlicePrecision = "float32", context: int = 0
+) -> SliceSource:
     """Return the slices of a directory for a device; a process loads them once.
 
     Args:
         directory: Directory of prepared slices. It never changes, as its name is their digest.
         device: As torch names it.
         precision: In which images are kept in memory.
+        context: How many slices before and after a slice a batch has besides it.
 
     Raises:
         StudyError: if the prepared slices are absent or damaged.
@@ -62,8 +67,8 @@ def load_slices(directory: Path, device: str, precision: SlicePrecision = "float
     num_slices, channels, size, _ = prepared.images.shape
     num_bytes = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
     if are_resident(num_bytes, device) and _fit_now(num_bytes, device):
-        return resident_slices(prepared, device, precision)
-    return streamed_slices(prepared, device, precision)
+        return resident_slices(prepared, device, precision, context)
+    return streamed_slices(prepared, device, precision, context)
 
 
 def are_resident(num_bytes: int, device: str) -> bool:
@@ -107,7 +112,7 @@ def check_precision(prepared: PreparedSlices, precision: SlicePrecision) -> None
 
 
 def resident_slices(
-    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32"
+    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32", context: int = 0
 ) -> ResidentSlices:
     """Return all prepared slices in a device's memory.
 
@@ -115,7 +120,7 @@ def resident_slices(
     """
     for name in (IMAGES, LABELS):
         _read_soon(prepared.directory / name)
-    contents = _contents(prepared)
+    contents = _contents(prepared, context)
     contents["labels_NHW"] = contents["labels_NHW"].to(device)
     images_NCHW = _mapped(prepared.images)
     if precision == "float16":
@@ -124,14 +129,14 @@ def resident_slices(
 
 
 def streamed_slices(
-    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32"
+    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32", context: int = 0
 ) -> StreamedSlices:
     """Return prepared slices that are read when they are fetched."""
     return StreamedSlices(
         images_NCHW=_mapped(prepared.images),
         target=torch.empty(0, device=device).device,
         precision=precision,
-        **_contents(prepared),
+        **_contents(prepared, context),
     )
 
 
@@ -149,7 +154,7 @@ def _mapped(array: Shaped[np.ndarray, " *shape"]) -> Shaped[Tensor, " *shape"]:
         return torch.from_numpy(array)
 
 
-def _contents(prepared: PreparedSlices) -> _Contents:
+def _contents(prepared: PreparedSlices, context: int) -> _Contents:
     patients, held_out = prepared.patients, prepared.held_out_patients
     known = patients + held_out
     patient_N = np.empty(len(prepared.images), dtype=np.int64)
@@ -168,4 +173,6 @@ def _contents(prepared: PreparedSlices) -> _Contents:
             for number, channel in enumerate(prepared.index.normalisation)
             if channel.scheme == "noNorm"
         ),
+        context=context,
+        starts=np.array([0, *(volume.slices.stop for volume in prepared.volumes)]),
     )

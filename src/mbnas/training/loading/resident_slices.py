@@ -32,8 +32,8 @@ class ResidentSlices(SliceSource):
         return self.images_NCHW.device
 
     @property
-    def in_channels(self) -> int:
-        """Number of image channels."""
+    def num_channels(self) -> int:
+        """Number of channels of an image."""
         return int(self.images_NCHW.shape[1])
 
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
@@ -41,6 +41,16 @@ class ResidentSlices(SliceSource):
         known = list(batches)
         if not known:
             return
-        together = torch.from_numpy(np.concatenate(known)).to(self.device)
-        for indices in torch.split(together, [len(batch) for batch in known]):
-            yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
+        sizes = [len(batch) for batch in known]
+        together = np.concatenate(known)
+        indices_of_all = torch.from_numpy(together).to(self.device)
+        if not self.context:
+            for indices in torch.split(indices_of_all, sizes):
+                yield self.images_NCHW[indices].float(), self.labels_NHW[indices]
+            return
+        seen_of_all = torch.from_numpy(self.seen(together)).to(self.device)
+        for indices, seen in zip(
+            torch.split(indices_of_all, sizes), torch.split(seen_of_all, sizes), strict=True
+        ):
+            images_BCHW = self.images_NCHW[seen].flatten(1, 2)
+            yield images_BCHW.float(), self.labels_NHW[indices]

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
 from mbnas.data.datasets.folds import Fold
+from mbnas.data.slices.neighbours import neighbour_indices, num_seen
 from mbnas.network.interface import Interface
 from mbnas.training.protocol import SlicePrecision
 
@@ -22,8 +23,11 @@ Batch = tuple[
     Float32[Tensor, "batch channels height width"],
     UInt8[Tensor, "batch height width"],
 ]
-"""Normalised intensities and class indices (0 for background) of some slices, on the device."""
+"""Normalised intensities and class indices (0 for background) of some slices, on the device.
 
+With neighbours, all channels of the first slice that is seen come first, then those of the next.
+The labels are those of the slice in the middle.
+"""
 
 COUNTED = 256
 """How many slices are counted at once."""
@@ -60,6 +64,9 @@ class SliceSource(ABC):
         class_names: Names of the foreground classes; empty if no class changes places in flips.
         absolute_channels: Image channels whose values mean something as they are
             (``noNorm``): their brightness is not varied.
+        context: How many slices before and after a slice a batch has besides it.
+        starts: The first slice of each volume, and last the number of all slices; ``None`` if they
+            are of one volume.
     """
 
     labels_NHW: UInt8[Tensor, "slice height width"]
@@ -70,6 +77,8 @@ class SliceSource(ABC):
     held_out_patients: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     absolute_channels: tuple[int, ...] = ()
+    context: int = 0
+    starts: Int[np.ndarray, " bounds"] | None = None
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -83,8 +92,18 @@ class SliceSource(ABC):
 
     @property
     @abstractmethod
+    def num_channels(self) -> int:
+        """Number of channels of an image."""
+
+    @property
     def in_channels(self) -> int:
-        """Number of image channels."""
+        """Number of channels of a batch: those of the images, for every slice that is seen."""
+        return num_seen(self.context) * self.num_channels
+
+    def seen(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen seen"]:
+        """Return which slices a network sees for each of some slices."""
+        starts = np.array([0, len(self.patient_N)]) if self.starts is None else self.starts
+        return neighbour_indices(starts, slices, self.context)
 
     @property
     def interface(self) -> Interface:

@@ -33,7 +33,7 @@ def streamed_bytes(
 
     Args:
         batch: Slices in the largest batch.
-        channels: Number of image channels.
+        channels: Number of channels of a batch, neighbours included.
         size: Height and width in pixels.
         precision: In which images are sent.
     """
@@ -70,8 +70,8 @@ class StreamedSlices(SliceSource):
         return self.target
 
     @property
-    def in_channels(self) -> int:
-        """Number of image channels."""
+    def num_channels(self) -> int:
+        """Number of channels of an image."""
         return int(self.images_NCHW.shape[1])
 
     def fetch(self, batches: Iterable[Int[np.ndarray, " batch"]]) -> Iterator[Batch]:
@@ -98,18 +98,20 @@ class StreamedSlices(SliceSource):
     def _slot(self, batch: int) -> _Slot:
         sent_as = torch.float16 if self.precision == "float16" else torch.float32
         pinned = self.target.type == "cuda"
-        shape_CHW, shape_HW = self.images_NCHW.shape[1:], self.labels_NHW.shape[1:]
+        shape_HW = self.labels_NHW.shape[1:]
         return _Slot(
-            torch.empty(batch, *shape_CHW, dtype=sent_as, pin_memory=pinned),
+            torch.empty(batch, self.in_channels, *shape_HW, dtype=sent_as, pin_memory=pinned),
             torch.empty(batch, *shape_HW, dtype=torch.uint8, pin_memory=pinned),
         )
 
     def _read(self, indices: Int[np.ndarray, " batch"], slot: _Slot) -> None:
         """Read slices into host memory, in the order of their files."""
+        seen, num_channels = self.seen(indices), self.num_channels
         for place in np.argsort(indices).tolist():
-            index = int(indices[place])
-            slot.images_BCHW[place] = self.images_NCHW[index]
-            slot.labels_BHW[place] = self.labels_NHW[index]
+            for number, index in enumerate(seen[place].tolist()):
+                first = number * num_channels
+                slot.images_BCHW[place, first : first + num_channels] = self.images_NCHW[index]
+            slot.labels_BHW[place] = self.labels_NHW[int(indices[place])]
 
     def _copied(self, filled: ReadAhead[_Slot], sizes: list[int]) -> Iterator[Batch]:
         for size in sizes:

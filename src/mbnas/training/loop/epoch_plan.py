@@ -50,6 +50,7 @@ class SliceAugmentation:
         absolute_channels: Channels whose brightness is not varied.
         mirrored_classes: What the background and each class becomes in a slice flipped left to
             right; empty if no class changes places.
+        seen: Number of slices that a network sees at once; all are varied alike.
     """
 
     settings: AugmentationSettings
@@ -58,6 +59,7 @@ class SliceAugmentation:
     left_right_dim: int | None = None
     absolute_channels: tuple[int, ...] = ()
     mirrored_classes: tuple[int, ...] = ()
+    seen: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class EpochPlan:
     Attributes:
         batches_SB: Indices of slices.
         matrices_SB23: Affine transform of each slice, as ``affine_grid`` expects it.
-        brightness_SBC: Value added to each channel.
+        brightness_SBC: Value added to each channel, that of every slice that is seen.
         mirrored_SB: Whether each slice is flipped left to right.
     """
 
@@ -123,6 +125,7 @@ def draw_epoch(
         )
     brightness_SBC = np.stack(brightness).astype(np.float32)
     brightness_SBC[..., list(augmentation.absolute_channels)] = 0
+    brightness_SBC = np.tile(brightness_SBC, augmentation.seen)
     return EpochPlan(
         batches_SB=np.stack(indices),
         matrices_SB23=np.stack(matrices).astype(np.float32),

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from mbnas.data.augmentation.laterality import mirrored_classes
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.data.datasets.folds import Fold, make_folds
+from mbnas.data.slices.neighbours import num_seen
 from mbnas.seeds import derive_seed, generator
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.loop.epoch_plan import SliceAugmentation
@@ -81,7 +82,8 @@ def augmentation_of(data: SliceSource, settings: AugmentationSettings) -> SliceA
     """Return how the slices of a source are varied under some settings."""
     return SliceAugmentation(
         settings=settings,
-        channels=data.in_channels,
+        channels=data.num_channels,
+        seen=num_seen(data.context),
         flip_dims=data.flip_dims(settings.flip_axes),
         left_right_dim=data.flip_axis_dims.get(LEFT_RIGHT),
         absolute_channels=data.absolute_channels,

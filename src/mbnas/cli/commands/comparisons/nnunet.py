@@ -20,6 +20,7 @@ from mbnas.machine.files import ready_folder
 from mbnas.nnunet.commands import Place, check_installed
 from mbnas.nnunet.head_to_head import HeadToHead
 from mbnas.nnunet.nnunet_contenders import contenders, cost_size
+from mbnas.nnunet.plans import refuse_neighbours
 from mbnas.nnunet.raw_dataset import dataset_name
 from mbnas.nnunet.schedule import Schedule
 from mbnas.report.tables.comparison_files import write_comparison
@@ -38,6 +39,7 @@ def nnunet(arguments: argparse.Namespace) -> int:
     schedule = Schedule(epochs=arguments.epochs, iterations=arguments.iterations_per_epoch)
     check_installed()
     study = Study.open(arguments.study).with_dataset(arguments.dataset)
+    refuse_neighbours(study.configuration.preparation.context)
     genotype, name = genotype_named(study, arguments.network)
     run = _head_to_head(arguments, study, genotype, schedule)
     if run.needs_images or arguments.dataset is not None:

@@ -91,7 +91,10 @@ def _export_plans(arguments: argparse.Namespace) -> int:
 def _genotype(arguments: argparse.Namespace) -> tuple[Genotype, int]:
     """Return the genotype of a study or of a text, and its base channels."""
     if os.path.isdir(arguments.study):  # noqa: PTH112 - also answers for names that are too long
+        from mbnas.nnunet.plans import refuse_neighbours
+
         study = Study.open(Path(arguments.study))
+        refuse_neighbours(study.configuration.preparation.context)
         genotype, _ = genotype_named(study, arguments.network or "best")
         return genotype, arguments.base_channels or study.configuration.training.base_channels
     if arguments.network is not None:

@@ -129,6 +129,7 @@ def _as_json(folder: Path, card: ModelCard, curves: Curves) -> dict[str, object]
         "model": str(folder),
         "network": card.network,
         "slice_size": card.slice_size,
+        "context": card.context,
         "members": [
             {
                 "file": member.file,
