@@ -1,11 +1,15 @@
 """A tiny study's speed, from each source in turn."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from mbnas.data.phantom import write_phantom
 from mbnas.network.architecture import LibraryNetwork
+from mbnas.network.build import build_network
+from mbnas.network.cost.complexity import complexity
 from mbnas.space.genotype import unet_genotype
 from mbnas.study import begin_or_resume, training_speed
 from mbnas.study.drive.run_search import run_search
@@ -92,6 +96,24 @@ def test_a_model_takes_its_longer_epochs_and_larger_slices(held):
     workers = min(speed.workers, 2)
     assert found.num_networks == 2
     assert found.seconds == pytest.approx(2 * one_s * 4 * 4 / workers)
+
+
+def test_a_model_with_neighbouring_slices_takes_longer(held):
+    record_measurement(held, 40.0)
+    plans = (
+        FinalPlan(network=UNET, configuration=final_configuration(held.configuration, UNET, asked))
+        for asked in ({}, {"preparation": {"context": 1}})
+    )
+    alone, seeing = (final_forecast(held, plan) for plan in plans)
+    wider = replace(held.interface, in_channels=3 * held.interface.in_channels)
+    base_channels = held.configuration.training.base_channels
+    narrow, wide = (
+        complexity(partial(build_network, UNET, each, base_channels=base_channels), each)
+        for each in (held.interface, wider)
+    )
+    assert wide.multiply_accumulates > narrow.multiply_accumulates
+    ratio = wide.multiply_accumulates / narrow.multiply_accumulates
+    assert seeing.seconds / alone.seconds == pytest.approx(ratio)
 
 
 def test_library_networks_have_costs_too(held):

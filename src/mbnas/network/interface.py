@@ -13,7 +13,8 @@ class Interface:
     """The shapes of a network's input and output.
 
     Attributes:
-        in_channels: Channels of the images, 1 or more.
+        in_channels: Channels of the input, 1 or more: those of the image, and of each neighbouring
+            slice if there are any.
         num_classes: Channels of the logits, background included, 1 or more.
         size: Height and width of a slice in pixels, 1 or more.
 
@@ -38,7 +39,7 @@ class Interface:
         Interface(in_channels=2, num_classes=2, size=64)
 
         Args:
-            channels: The image channels.
+            channels: The input channels.
             classes: The foreground classes; the background is added.
             size: Height and width of a slice in pixels.
         """

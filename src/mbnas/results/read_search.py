@@ -52,6 +52,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         f"{space.searched.count:,} genotypes",
         searcher=configuration.search.searcher,
         protocol_name=configuration.protocol.name,
+        context=configuration.preparation.context,
         budget=status.budget,
         evaluations=evaluations,
         chosen=state.chosen,

@@ -52,6 +52,7 @@ class SearchSummary:
         space_text: The search space in a few words.
         searcher: Name of the searcher.
         protocol_name: Name of the protocol.
+        context: How many slices before and after a slice networks see besides it.
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
         chosen: The network that the study stands for; ``None`` without a score.
@@ -85,6 +86,7 @@ class SearchSummary:
     chosen: ChosenNetwork | None = None
     spread: str | None = None
     unet: EvaluationSummary | None = None
+    context: int = 0
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
     front: SearchFront | None = None

@@ -104,14 +104,20 @@ class NetworkCosts:
             self._latencies_ms[digest] = measured_ms
         return self._latencies_ms[digest]
 
-    def counted(self, architecture: Architecture, *, size: int | None = None) -> Complexity:
+    def counted(
+        self, architecture: Architecture, *, size: int | None = None, in_channels: int | None = None
+    ) -> Complexity:
         """Return a network's parameters and multiply-accumulates.
 
         Args:
             architecture: The network.
             size: Height and width of a slice in pixels; that of the study if ``None``.
+            in_channels: Channels of its input; those of the study if ``None``.
         """
-        interface = replace(self._interface, size=size or self._interface.size)
+        ours = self._interface
+        interface = replace(
+            ours, size=size or ours.size, in_channels=in_channels or ours.in_channels
+        )
         if isinstance(architecture, Genotype):
             return replace(self._count, interface=interface)(architecture)
         return complexity(lambda: self._build(architecture, interface), interface)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mbnas.data.slices.neighbours import channel_names
 from mbnas.network.architecture import Architecture
 from mbnas.search.limit import limited
 from mbnas.space.genotype import Genotype, unet_genotype
@@ -143,7 +144,11 @@ def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
     factor = final.training.epochs / searched.training.epochs
     if plan.all_patients:
         factor *= searched.protocol.folds / (searched.protocol.folds - 1)
-    cost = study.costs.counted(plan.network, size=final.preparation.slice_size)
+    cost = study.costs.counted(
+        plan.network,
+        size=final.preparation.slice_size,
+        in_channels=len(channel_names(study.prepared.channels, final.preparation.context)),
+    )
     macs = [float(cost.multiply_accumulates)]
     num_members = float(len(plan.folds))
     return forecast(speed.scaled(factor), macs, num_networks=num_members, num_trainings=1)

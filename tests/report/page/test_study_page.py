@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -107,6 +108,14 @@ def test_the_page_shows_the_whole_study(full_study):
         assert words in page.text
     best = full_study.best.genotype
     assert best in page.text.replace("- ", "-")
+
+
+def test_the_page_says_which_slices_networks_see(full_study):
+    assert "further channels" not in Page(render_page(full_study)).text
+    seeing = Page(render_page(replace(full_study, context=1))).text
+    assert "a network sees the slice before and the slice after as further channels" in seeing
+    seeing = Page(render_page(replace(full_study, context=2))).text
+    assert "sees the 2 slices before and the 2 slices after" in seeing
 
 
 def test_every_evaluation_can_be_pinned(full_study):

@@ -54,9 +54,10 @@ def slow_device(monkeypatch):
     return device
 
 
-def test_a_slot_is_reused_only_after_its_copy_has_finished(slices, slow_device):
+@pytest.mark.parametrize("context", [0, 2])
+def test_a_slot_is_reused_only_after_its_copy_has_finished(slices, slow_device, context):
     prepared = PreparedSlices.open(slices)
-    source = streamed_slices(prepared, "cpu")
+    source = streamed_slices(prepared, "cpu", "float32", context)
     sizes = [1 + number % 3 for number in range(3 * AHEAD)]
     batches = [np.arange(size) + number for number, size in enumerate(sizes)]
     slots = [source._slot(3) for _ in range(AHEAD)]
@@ -75,7 +76,7 @@ def test_a_slot_is_reused_only_after_its_copy_has_finished(slices, slow_device):
         for batch, (images, labels) in zip(
             batches, source._sent_by_stream(filled, sizes, AHEAD), strict=True
         ):
-            assert np.array_equal(images, prepared.images[batch])
+            assert np.array_equal(images, prepared.images[source.seen(batch)].reshape(images.shape))
             assert np.array_equal(labels, prepared.labels[batch])
     # nothing is waited for while a slot is left; then each copy in turn, and its slot comes back
     assert slow_device.log[: 4 * AHEAD + 1] == ["sent", "awaited", "kept", "kept"] * AHEAD + [

@@ -3,9 +3,6 @@
 With ``context`` k it sees the k slices before a slice and the k after it. At the border of a
 volume the nearest slice of the same volume takes the place of those that do not exist. Slices are
 stored once; neighbours are gathered when slices are read, in the order of :func:`channel_names`.
-
-Source: Roth et al. 2014, https://arxiv.org/abs/1406.2639 (2.5-D views); neighbouring slices as
-channels are common practice.
 """
 
 from __future__ import annotations
@@ -14,6 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Integer
+
+MAX_CONTEXT = 8
+"""The largest number of neighbours on either side."""
 
 
 def num_seen(context: int) -> int:

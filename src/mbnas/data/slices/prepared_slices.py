@@ -23,6 +23,7 @@ from mbnas.data.datasets.dataset import LabelClass
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.slices.neighbours import MAX_CONTEXT
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import ConfigurationError, MbnasError, StudyError
@@ -53,7 +54,7 @@ class PreparationSettings:
     context: int = 0
 
     def __post_init__(self) -> None:
-        check_bounds("preparation", self, slice_size=(1, 2**13), context=(0, 8))
+        check_bounds("preparation", self, slice_size=(1, 2**13), context=(0, MAX_CONTEXT))
         if self.slice_axis not in (None, 0, 1, 2):
             raise ConfigurationError(
                 f"preparation.slice_axis (={self.slice_axis}) must be 0 (left-right), "

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
-from mbnas.data.slices.neighbours import channel_names
+from mbnas.data.slices.neighbours import MAX_CONTEXT, channel_names
 from mbnas.errors import MbnasError, ModelError
 from mbnas.machine.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
@@ -35,7 +35,6 @@ Precision = Literal["float32", "bfloat16"]
 _MAX_CARD_BYTES = 2**24
 _MAX_MEMBERS = 1000
 _MAX_SIDE = 8192
-_MAX_CONTEXT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +110,7 @@ class ModelCard:
             "each channel has a normalisation": len(self.normalisation) == len(self.channels),
             "slice_axis must be 0, 1 or 2": self.slice_axis in (0, 1, 2),
             f"slice_size must be 1 to {_MAX_SIDE}": 1 <= self.slice_size <= _MAX_SIDE,
-            f"context must be 0 to {_MAX_CONTEXT}": 0 <= self.context <= _MAX_CONTEXT,
+            f"context must be 0 to {MAX_CONTEXT}": 0 <= self.context <= MAX_CONTEXT,
             "spacing_mm must be three positive numbers": len(self.spacing_mm) == 3
             and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
             "flips must be two": len(self.flips) == 2,

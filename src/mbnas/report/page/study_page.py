@@ -92,7 +92,18 @@ def _description(summary: SearchSummary) -> str:
     return (
         f"Dataset {summary.dataset_name}" + (f" ({classes})" if classes else "") + f". "
         f"Space: {summary.space_text}. Searcher: {summary.searcher}. "
-        f"Protocol: {summary.protocol_name}."
+        f"Protocol: {summary.protocol_name}.{_neighbours(summary.context)}"
+    )
+
+
+def _neighbours(context: int) -> str:
+    """Return a sentence about the slices that a network sees besides the one to segment."""
+    if not context:
+        return ""
+    sides = "slice" if context == 1 else f"{context} slices"
+    return (
+        f" Besides the slice that it segments, a network sees the {sides} before and the {sides} "
+        "after as further channels."
     )
 
 
