@@ -48,7 +48,7 @@ def printed(capsys):
 
 def test_check(printed, dataset, tmp_path):
     strange = shutil.copytree(dataset, tmp_path / "strange")
-    (strange / "imagesTr/stray.mha").touch()
+    (strange / "imagesTr/stray.mnc").touch()
     found = printed("check", strange, "--set", "protocol.folds=5", status=1)
     assert keys(found) == documented("check")
     rules = [finding["rule"] for finding in found["findings"]]
@@ -64,7 +64,7 @@ def test_evaluate(printed, dataset, tmp_path):
     labels = broken.read_bytes()
     broken.write_bytes(b"no image")
     absent.rename(tmp_path / "absent")
-    (predictions / "stray.mha").touch()
+    (predictions / "stray.mnc").touch()
     options = ("--dataset", dataset, "--workers", "1")
     found = printed("evaluate", predictions, references, *options, status=1)
     assert keys(found) == documented("evaluate")

@@ -156,14 +156,14 @@ def test_an_error_is_raised_if_no_case_can_be_measured(tmp_path):
 def test_files_that_look_like_images_and_are_not_read_are_named(tmp_path):
     write(tmp_path / "predictions/a.NII.GZ", labels_of(0))
     write(tmp_path / "references/a.nii.gz", labels_of(0))
-    for name in ("predictions/b.nii.bz2", "references/c.nrrd", "references/notes.txt"):
+    for name in ("predictions/b.nii.bz2", "references/c.mnc", "references/notes.txt"):
         (tmp_path / name).write_bytes(b"")
     pairs = find_pairs(tmp_path / "predictions", tmp_path / "references")
     assert [each.case for each in pairs.both] == ["a"]
-    assert {each.file.rpartition("/")[2] for each in pairs.passed_over} == {"b.nii.bz2", "c.nrrd"}
+    assert {each.file.rpartition("/")[2] for each in pairs.passed_over} == {"b.nii.bz2", "c.mnc"}
     scores = evaluate_pairs(pairs)
     assert len(scores_values(scores)["passed_over"]) == 2
-    assert "c.nrrd" in scores_notes(scores)[-1]
+    assert "c.mnc" in scores_notes(scores)[-1]
 
 
 def test_any_numbers_may_be_labels(tmp_path):

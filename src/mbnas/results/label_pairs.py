@@ -223,7 +223,7 @@ def _numbered(
 
 
 def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
-    """Return a folder's visible NIfTI files by name without suffix, and its unreadable images."""
+    """Return a folder's visible label maps by name without suffix, and its unreadable images."""
     found: dict[str, Path] = {}
     paths = sorted(folder.iterdir())
     for path in paths:

@@ -9,6 +9,7 @@ import pytest
 
 from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.dataset import LabelClass, read_dataset
+from mbnas.data.images.file_names import IMAGE_NAMES
 from mbnas.data.images.read import read_image, read_label
 from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
@@ -359,7 +360,7 @@ def test_images_that_are_not_listed_are_passed_over(msd):
     assert {each.file: each.reason for each in dataset.passed_over} == {
         "imagesTr/case_15.nii.gz": "is not listed in dataset.json",
         "imagesTr/case_16.NII": "is not listed in dataset.json",
-        "imagesTr/a.nii.bz2": "is not named .nii or .nii.gz",
+        "imagesTr/a.nii.bz2": f"is not named {IMAGE_NAMES}",
     }
     assert dataset.num_declared == 5
     number, unlisted, unread = dataset.remarks
@@ -372,14 +373,14 @@ def test_images_that_are_not_listed_are_passed_over(msd):
 
 
 def test_files_of_no_case_in_nnunet_folders_are_passed_over(nnunet):
-    for name in ("patient_2019.nii.gz", "stray.nii.gz", "case_11_0000.nii", "scan.mha"):
+    for name in ("patient_2019.nii.gz", "stray.nii.gz", "case_11_0000.nii", "scan.mnc"):
         (nnunet / "imagesTr" / name).write_bytes(b"")
     (nnunet / "labelsTr/case_11.nii").write_bytes(b"")
     dataset = read_dataset(nnunet)
     assert [case.name for case in dataset.cases] == ["case_11", "case_12", "case_13", "case_14"]
     assert [each.file for each in dataset.passed_over] == [
         "imagesTr/case_11_0000.nii",
-        "imagesTr/scan.mha",
+        "imagesTr/scan.mnc",
         "labelsTr/case_11.nii",
         "imagesTr/patient_2019.nii.gz",
         "imagesTr/stray.nii.gz",
@@ -396,6 +397,6 @@ def test_two_files_of_one_case_are_refused(nnunet):
 def test_an_error_about_missing_cases_lists_the_files_passed_over(nnunet):
     for folder in ("imagesTr", "labelsTr"):
         for path in (nnunet / folder).iterdir():
-            path.rename(path.with_suffix("").with_suffix(".mha"))
-    with pytest.raises(DatasetError, match=r"no training cases.*imagesTr/case_11_0000\.mha is not"):
+            path.rename(path.with_suffix("").with_suffix(".mnc"))
+    with pytest.raises(DatasetError, match=r"no training cases.*imagesTr/case_11_0000\.mnc is not"):
         read_dataset(nnunet)

@@ -19,6 +19,7 @@ from typing import Any
 from mbnas.data.datasets.dataset_json import malformed
 from mbnas.data.images.file_names import (
     CHANNEL_NAME,
+    IMAGE_NAMES,
     SUFFIXES,
     PassedOver,
     is_hidden,
@@ -195,13 +196,14 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
         num_channels: Number of declared channels.
 
     Raises:
-        DatasetError: if a folder is missing, or files are not NIfTI or listed elsewhere.
+        DatasetError: if a folder is missing, if file_ending is not that of images, or if files are
+            listed elsewhere.
     """
     ending = facts.get("file_ending")
     if not isinstance(ending, str) or ending.lower() not in SUFFIXES:
         raise DatasetError(
             f"{root / 'dataset.json'} declares file_ending {ending!r}: mbnas reads "
-            f"{' and '.join(SUFFIXES)}. Convert the dataset to NIfTI."
+            f"{IMAGE_NAMES}. Convert the dataset to one of these."
         )
     if "dataset" in facts:
         raise DatasetError(
@@ -258,7 +260,7 @@ class _Folder:
         others: list[PassedOver] = []
         names = sorted(each.name for each in folder.iterdir() if not is_hidden(each.name))
         for file in names:
-            if suffix_of(file).lower() != ending.lower():
+            if not suffix_of(file).lower().endswith(ending.lower()):  # .seg.nrrd is .nrrd
                 if is_image(file):
                     reason = f"does not end in {ending}, the file_ending of dataset.json"
                     others.append(PassedOver(file=f"{name}/{file}", reason=reason))

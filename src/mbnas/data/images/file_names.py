@@ -10,7 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SUFFIXES_BY_FORMAT = {"NIfTI": (".nii", ".nii.gz")}
+SUFFIXES_BY_FORMAT = {
+    "NIfTI": (".nii", ".nii.gz"),
+    "NRRD": (".nrrd", ".nhdr", ".seg.nrrd"),
+    "MetaImage": (".mha", ".mhd"),
+    "GIPL": (".gipl", ".gipl.gz"),
+}
 """Suffixes of the files that are read and written, in lower case, by the name of their format."""
 
 SUFFIXES = tuple(suffix for suffixes in SUFFIXES_BY_FORMAT.values() for suffix in suffixes)
@@ -26,7 +31,9 @@ _FORMATS = {suffix: name for name, suffixes in SUFFIXES_BY_FORMAT.items() for su
 _SUFFIX = re.compile(
     f"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})$", re.IGNORECASE
 )
-_IMAGE = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE)
+_IMAGE = re.compile(
+    r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|gipl|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE
+)
 _MAX_NAMES = 3
 
 
@@ -51,7 +58,7 @@ def format_name(name: str) -> str | None:
 def resembles_image(name: str) -> bool:
     """Return whether a name is that of a medical image, in a supported format or not.
 
-    >>> [resembles_image(name) for name in ("a.nii.gz.part", "a.mha", "a.json")]
+    >>> [resembles_image(name) for name in ("a.nii.gz.part", "a.mnc", "a.json")]
     [True, True, False]
     """
     return _IMAGE.search(name) is not None
@@ -106,8 +113,8 @@ def unreadable_images(names: Iterable[str], folder: str = "") -> tuple[PassedOve
 def passed_over_sentences(passed_over: Iterable[PassedOver]) -> tuple[str, ...]:
     """Return a sentence for each reason, with the first files that it applies to.
 
-    >>> passed_over_sentences([PassedOver(file="a.mha", reason="is not named .nii or .nii.gz")])
-    ('1 file was passed over: a.mha is not named .nii or .nii.gz.',)
+    >>> passed_over_sentences([PassedOver(file="a.mnc", reason="is not named .nii or .nii.gz")])
+    ('1 file was passed over: a.mnc is not named .nii or .nii.gz.',)
     """
     by_reason: dict[str, list[str]] = defaultdict(list)
     for each in passed_over:

@@ -33,14 +33,18 @@ def read_image(paths: tuple[Path, ...]) -> Volume:
     """Return the image of one file, or of several files that share its channels.
 
     Args:
-        paths: One file with all channels, or a file for each channel, in order.
+        paths: One file with all channels, or a file for each channel, in order; of DICOM, the
+            files of one series in any order, or a folder with one series for each channel.
 
     Raises:
         DatasetError: if a file cannot be read, or if the files differ in grid.
     """
     if not paths:
         raise DatasetError("A case needs at least one image file. List its files.")
-    files = [_open(path) for path in paths]
+    if len(paths) > 1 and (together := format_of(paths[0]).open_together) and paths[0].is_file():
+        files, paths = [together(paths)], paths[:1]
+    else:
+        files = [_open(path) for path in paths]
     headers = [file.header for file in files]
     grid = headers[0].geometry
     for path, header in zip(paths[1:], headers[1:], strict=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mbnas.data.images.file_names import (
     CHANNEL_NAME,
+    IMAGE_NAMES,
     PassedOver,
     is_hidden,
     is_image,
@@ -54,7 +55,7 @@ class FoundCases:
 def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) -> FoundCases:
     """Return the cases in a file or a folder.
 
-    In a folder, all visible NIfTI files are used; subfolders are not searched. Files whose names
+    In a folder, all visible images are used; subfolders are not searched. Files whose names
     differ only in four digits at the end are the channels of one case if one of them ends in
     ``_0000`` and, for a model with one channel, there is no other; for a model with more channels,
     if that file does not have all channels itself. Every other file is a case.
@@ -96,8 +97,8 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
     if not files:
         others = f" It holds {passed_over[0].file}, which cannot be read." if passed_over else ""
         raise DatasetError(
-            f"{folder} holds no images: give a file, or a folder with .nii or .nii.gz files, such "
-            f"as a dataset's imagesTs.{others}"
+            f"{folder} holds no images: give a file, or a folder with files named {IMAGE_NAMES}, "
+            f"such as a dataset's imagesTs.{others}"
         )
     numbered: dict[str, dict[int, Path]] = defaultdict(dict)
     cases: dict[str, InputCase] = {}

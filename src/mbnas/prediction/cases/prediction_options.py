@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.data.images.file_names import is_image, without_suffix
+from mbnas.data.images.file_names import IMAGE_NAMES, is_image, without_suffix
 from mbnas.errors import UsageError
 from mbnas.prediction.cases.input_cases import InputCase
 
@@ -93,7 +93,7 @@ class Destination:
         if not is_folder and (path.is_dir() or not is_image(path.name)):
             raise UsageError(
                 f"{path} cannot be a label map: the prediction of a file goes to a file named "
-                ".nii or .nii.gz."
+                f"{IMAGE_NAMES}."
             )
         return cls(path=path, is_folder=is_folder)
 

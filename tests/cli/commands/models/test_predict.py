@@ -98,12 +98,12 @@ def test_a_case_on_another_grid_is_named_and_the_others_are_scored(run, places):
             shift = 1 if (folder, name) == ("mixed_up", "b") else 0
             affine = np.array([[1.0, 0, 0, shift], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
             nib.save(nib.Nifti1Image(labels, affine), places / folder / f"{name}.nii.gz")
-    (places / "truth/c.mha").write_text("")
+    (places / "truth/c.mnc").write_text("")
     status, out, err = run("evaluate", "mixed_up", "truth", "--workers", "1", "--json")
     assert status == 1
     found = json.loads(out)
     assert (found["cases"], [each["case"] for each in found["failed"]]) == (["a"], ["b"])
-    assert [each["file"] for each in found["passed_over"]] == ["truth/c.mha"]
+    assert [each["file"] for each in found["passed_over"]] == ["truth/c.mnc"]
     assert "mbnas: b could not be measured: mixed_up/b.nii.gz is not on the grid of" in err
     assert "corners up to 1 mm or 1 voxels apart, where 0.1 voxels are allowed" in err
     status, out, _ = run("evaluate", "mixed_up", "truth", "--workers", "1")

@@ -11,6 +11,9 @@ from jaxtyping import Num
 from mbnas.data.images.geometry import Geometry
 from mbnas.errors import DatasetError
 
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Coordinates in LPS, as ITK and DICOM have them, to RAS, and back."""
+
 _SPACINGS_MM = (1e-5, 1e5)
 
 

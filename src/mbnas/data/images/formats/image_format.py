@@ -49,8 +49,10 @@ class ImageFormat:
         name: Its name in :data:`~mbnas.data.images.file_names.SUFFIXES_BY_FORMAT`.
         open: Returns a file with its header; raises a ``DatasetError`` if it cannot be read.
         write: Writes an image or a label map.
+        open_together: Opens several files that are one image, such as the slices of a series.
     """
 
     name: str
     open: Callable[[Path], ImageFile]
     write: Write
+    open_together: Callable[[tuple[Path, ...]], ImageFile] | None = None

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 
-from mbnas.data.images.file_names import is_image
+from mbnas.data.images.file_names import IMAGE_NAMES, is_image
 from mbnas.errors import DatasetError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, and a checksum at the end
+_ANY_FORMAT = 32 + zlib.MAX_WBITS  # for zlib: the header of gzip or of zlib
 _POINTERS = {
     b"version https://git-lfs": ("Git LFS", "git lfs pull"),
     b"/annex/objects/": ("git-annex", "git annex get"),
@@ -33,13 +34,37 @@ _MAX_COMPRESSION = 1040
 def readable(path: Path) -> Iterator[BufferedIOBase]:
     """Yield the uncompressed bytes of a file; every failure becomes a :class:`DatasetError`."""
     if not is_image(path.name):
-        raise DatasetError(f"{path} is not named .nii or .nii.gz. Convert it to NIfTI.")
+        raise DatasetError(f"{path} is not named {IMAGE_NAMES}. Convert it, or rename it.")
+    with _explained(path), path.open("rb") as file:
+        start = file.read(200)
+        _refuse_unusable(path, start)
+        file.seek(0)
+        yield io.BufferedReader(_GzipReader(file), _CHUNK_BYTES) if _is_gzip(path) else file
+
+
+@contextmanager
+def plain(path: Path, offset: int) -> Iterator[BufferedIOBase]:
+    """Yield the bytes of a file from a position, as they are; from its end if negative."""
+    with _explained(path), path.open("rb") as file:
+        if path.stat().st_size < abs(offset):
+            raise _too_short(path)
+        file.seek(offset, io.SEEK_SET if offset >= 0 else io.SEEK_END)
+        yield file
+
+
+@contextmanager
+def decompressed(path: Path, offset: int) -> Iterator[BufferedIOBase]:
+    """Yield the bytes of a file that zlib or gzip compressed, from a position in the file."""
+    with _explained(path), path.open("rb") as file:
+        file.seek(offset)
+        yield io.BufferedReader(_GzipReader(file, _ANY_FORMAT), _CHUNK_BYTES)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn a failure to read a file into a :class:`DatasetError`."""
     try:
-        with path.open("rb") as file:
-            start = file.read(200)
-            _refuse_unusable(path, start)
-            file.seek(0)
-            yield io.BufferedReader(_GzipReader(file), _CHUNK_BYTES) if _is_gzip(path) else file
+        yield
     except FileNotFoundError:
         raise DatasetError(
             f"{path} does not exist. Restore it, or take its case out of the dataset."
@@ -48,10 +73,7 @@ def readable(path: Path) -> Iterator[BufferedIOBase]:
         raise DatasetError(f"{path} is truncated or damaged ({error}). {_AGAIN}") from error
     except OSError as error:
         if error.errno is None:  # an error of nibabel's own
-            raise DatasetError(
-                f"{path} is truncated or damaged: it holds fewer voxels than its header "
-                f"promises. {_AGAIN}"
-            ) from error
+            raise _too_short(path) from error
         raise DatasetError(f"{path} could not be read: {error.strerror}.") from error
 
 
@@ -62,12 +84,13 @@ class _GzipReader(io.RawIOBase):
     pad files. Python's :mod:`gzip` ignores only zeros.
 
     Args:
-        file: The compressed file, at its start.
+        file: The compressed file, at the start of its compressed bytes.
+        header: The header that the first member has, as zlib numbers them.
     """
 
-    def __init__(self, file: BufferedIOBase) -> None:
+    def __init__(self, file: BufferedIOBase, header: int = _GZIP_FORMAT) -> None:
         self._file = file
-        self._member = zlib.decompressobj(_GZIP_FORMAT)
+        self._member = zlib.decompressobj(header)
         self._packed = b""
 
     def readable(self) -> bool:
@@ -105,25 +128,65 @@ def read_announced(path: Path, stream: BufferedIOBase, num_bytes: int) -> bytes:
 
     Args:
         path: The file.
-        stream: Its bytes from the start, as yielded by :func:`readable`.
+        stream: Its bytes, as yielded by :func:`readable`, :func:`plain` or :func:`decompressed`.
         num_bytes: The expected number of bytes.
 
     Raises:
         DatasetError: if there are fewer bytes, or more.
     """
-    largest = path.stat().st_size * (_MAX_COMPRESSION if _is_gzip(path) else 1)
+    is_packed = isinstance(stream, io.BufferedReader) and isinstance(stream.raw, _GzipReader)
+    largest = path.stat().st_size * (_MAX_COMPRESSION if is_packed else 1)
     content = stream.read(num_bytes) if num_bytes <= largest else b""
     if len(content) < num_bytes:
-        raise DatasetError(
-            f"{path} is truncated or damaged: it holds fewer voxels than its header promises. "
-            f"{_AGAIN}"
-        )
+        raise _too_short(path)
+    _check_end(path, stream, num_bytes)
+    return content
+
+
+def check_size(path: Path, num_bytes: int) -> None:
+    """Check that a file has at least as many bytes as its header announces.
+
+    Raises:
+        DatasetError: if it has fewer, or cannot be read.
+    """
+    with _explained(path):
+        if path.stat().st_size < num_bytes:
+            raise _too_short(path)
+
+
+def check_announced(path: Path, stream: BufferedIOBase, num_bytes: int) -> None:
+    """Check the bytes of an opened file as :func:`read_announced` does, without keeping them.
+
+    Args:
+        path: The file.
+        stream: Its uncompressed bytes.
+        num_bytes: The expected number of bytes.
+
+    Raises:
+        DatasetError: if there are fewer bytes, or more.
+    """
+    if num_bytes > path.stat().st_size * _MAX_COMPRESSION:
+        raise _too_short(path)
+    left = num_bytes
+    while left:
+        if not (chunk := stream.read(min(left, _SLACK_BYTES))):
+            raise _too_short(path)
+        left -= len(chunk)
+    _check_end(path, stream, num_bytes)
+
+
+def _too_short(path: Path) -> DatasetError:
+    return DatasetError(
+        f"{path} is truncated or damaged: it holds fewer voxels than its header promises. {_AGAIN}"
+    )
+
+
+def _check_end(path: Path, stream: BufferedIOBase, num_bytes: int) -> None:
     if len(stream.read(_SLACK_BYTES + 1)) > _SLACK_BYTES:
         raise DatasetError(
             f"{path} has more than the {num_bytes} bytes that its header promises, and the rest is "
             "not read. Write the file again with another program."
         )
-    return content
 
 
 def _is_gzip(path: Path) -> bool:

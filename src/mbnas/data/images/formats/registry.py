@@ -5,24 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 
 from mbnas.data.images.file_names import IMAGE_NAMES, format_name
+from mbnas.data.images.formats.dicom.dicom_header import is_dicom
+from mbnas.data.images.formats.dicom.dicom_series_file import (
+    open_dicom,
+    open_series,
+    refuse_to_write,
+)
 from mbnas.data.images.formats.image_format import ImageFormat
+from mbnas.data.images.formats.itk import itk_file
+from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
 from mbnas.errors import DatasetError
 
 FORMATS = {
-    each.name: each for each in (ImageFormat(name="NIfTI", open=open_nifti, write=write_nifti),)
+    each.name: each
+    for each in (
+        ImageFormat(name="NIfTI", open=open_nifti, write=write_nifti),
+        ImageFormat(name="NRRD", open=itk_file.open_nrrd, write=itk_writer("NRRD")),
+        ImageFormat(name="MetaImage", open=itk_file.open_meta_image, write=itk_writer("MetaImage")),
+        ImageFormat(name="GIPL", open=itk_file.open_gipl, write=itk_writer("GIPL")),
+        ImageFormat(
+            name="DICOM", open=open_dicom, write=refuse_to_write, open_together=open_series
+        ),
+    )
 }
 """All formats, by name."""
 
 
 def format_of(path: Path) -> ImageFormat:
-    """Return the format of a file by its name.
+    """Return the format of a file by its name; that of a folder, and of DICOM's mark, is DICOM.
 
     Raises:
         DatasetError: if its suffix is that of no format.
     """
     name = format_name(path.name)
+    if name is None and (path.is_dir() or is_dicom(path)):
+        name = "DICOM"
     if name is None:
         raise DatasetError(f"{path} is not named {IMAGE_NAMES}. Convert it, or rename it.")
     return FORMATS[name]

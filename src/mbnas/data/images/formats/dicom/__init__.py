@@ -1,0 +1,1 @@
+"""DICOM: series of slices, segmentations and structure sets, by pydicom and highdicom."""

@@ -1,0 +1,1 @@
+"""NRRD, MetaImage and GIPL by SimpleITK, as nnU-Net reads them."""
