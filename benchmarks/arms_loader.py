@@ -131,7 +131,7 @@ def _steps(
 ) -> Arm:
     """Return a loop over batches as it is written by hand."""
     network = case.network().to(memory_format=torch.contiguous_format).train()
-    loss_of = make_loss(case.protocol.training.loss)
+    loss_of = make_loss(case.protocol.training.loss, case.data.targets)
     optimiser = torch.optim.Adam(network.parameters(), lr=case.protocol.training.learning_rate)
 
     def run() -> None:

@@ -29,7 +29,9 @@ def mbnas(case: Case) -> Iterator[Arm]:
     """
     mode: StepMode = "graph" if case.device.type == "cuda" else "eager"
     settings = replace(case.protocol.training, step=mode, fused="off")
-    step = Step([placed_for_training(case.network(), case.device, settings)], settings)
+    step = Step(
+        [placed_for_training(case.network(), case.device, settings)], settings, case.data.targets
+    )
     slices = np.arange(len(case.data.labels_NHW))
     augmentation = augmentation_of(case.data, case.protocol.augmentation)
     schedule = Schedule(slices, settings, augmentation, np.random.default_rng(0))

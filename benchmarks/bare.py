@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.training.device.device_setup import autocast
 from mbnas.training.loop.losses import make_loss
 from mbnas.training.protocol import TrainingSettings
@@ -27,7 +28,8 @@ def bare_step(
         settings: Give the loss, the learning rate and the resolved precision.
     """
     network.train()
-    loss_of = make_loss(settings.loss)
+    targets = Targets.of_outputs(network(images_BCHW[:1]).shape[1])
+    loss_of = make_loss(settings.loss, targets)
     adam = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
 
     def step() -> None:

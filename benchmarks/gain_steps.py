@@ -39,7 +39,7 @@ def steps_with(case: Case, factors: Factors) -> Arm:
         layout, laid_out = torch.contiguous_format, Tensor.contiguous
     precision = "bfloat16" if "precision" in factors else "float32"
     network = case.network().to(memory_format=layout).train()
-    loss_of = make_loss(case.protocol.training.loss)
+    loss_of = make_loss(case.protocol.training.loss, case.data.targets)
     optimiser = torch.optim.Adam(network.parameters(), fused=True)
     slices = AugmentedSlices(case)
     loader = DataLoader(slices, **batches_of(case, slices))

@@ -54,7 +54,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     augmentation = augmentation_of(data, settings.augmentation)
     schedule = Schedule(np.arange(arguments.slices), settings.training, augmentation, rng)
-    loop = TrainingLoop(Step([network], settings.training), data, [schedule])
+    loop = TrainingLoop(Step([network], settings.training, data.targets), data, [schedule])
     with flushing_subnormals():
         loop.advance()
         steps_s = [epoch_s(loop) / STEPS_PER_EPOCH for _ in range(arguments.epochs)]

@@ -28,6 +28,7 @@ from monai.networks.utils import one_hot
 from torch import nn
 from volumes import Grid, segmented, volume_on
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.scoring.surface_distance import measure
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loop.validation import count_overlap
@@ -151,7 +152,7 @@ def of_logits(side: int, rounds: int) -> dict[str, Any]:
         labels_NHW=labels_NHW,
         patient_N=np.repeat(np.arange(PATIENTS), SLICES_EACH),
         patient_classes=dict.fromkeys(patients, frozenset()),
-        num_classes=NUM_CLASSES,
+        targets=Targets(num_labels=NUM_CLASSES - 1),
         flip_axis_dims={},
     )
 

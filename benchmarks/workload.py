@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from mbnas.data.augmentation.parameters import AugmentationSettings
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration_layers import build, merge, preset_layer
@@ -86,7 +87,7 @@ def noise_slices(
         labels_NHW=labels_NHW.to(device),
         patient_N=np.zeros(num_slices, dtype=np.int64),
         patient_classes={"one": frozenset()},
-        num_classes=NUM_CLASSES,
+        targets=Targets(num_labels=NUM_CLASSES - 1),
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
     )
 

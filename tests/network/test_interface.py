@@ -6,11 +6,6 @@ from mbnas.errors import ConfigurationError
 from mbnas.network.interface import Interface
 
 
-def test_the_background_is_a_class():
-    expected = Interface(in_channels=2, num_classes=4, size=64)
-    assert Interface.of(("T2", "ADC"), ("a", "b", "c"), 64) == expected
-
-
 @pytest.mark.parametrize("name", ["in_channels", "num_classes", "size"])
 def test_a_number_below_one_is_refused(name):
     numbers = {"in_channels": 1, "num_classes": 2, "size": 8} | {name: 0}

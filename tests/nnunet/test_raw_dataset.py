@@ -11,7 +11,6 @@ from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.folds import make_folds
 from mbnas.data.images.read import read_image, read_label
 from mbnas.data.phantom import write_phantom
-from mbnas.data.slices.prepared_slices import label_values
 from mbnas.errors import StudyError
 from mbnas.nnunet.raw_dataset import lacks_images, splits, write_raw
 
@@ -38,7 +37,7 @@ def test_labels_are_class_indices_on_the_same_grid(small, raw):
         part = "Ts" if volume.held_out else "Tr"
         before, geometry = read_label(case.label)
         after, written = read_label(raw / f"labels{part}/{case.name}.nii.gz")
-        np.testing.assert_array_equal(label_values(after, dataset.classes), before)
+        np.testing.assert_array_equal(dataset.labels.in_files(after.astype(np.uint8)), before)
         assert written == geometry
 
 

@@ -69,7 +69,7 @@ def test_where_slices_were_resized_probabilities_are_resized_back(tmp_path):
     expected = np.moveaxis(means, (0, 1), (2, 3))
     assert_allclose(found.probabilities_XYZK, expected, atol=1e-5)
     assert_allclose(found.probabilities_XYZK.sum(axis=-1), 1, atol=1e-5)
-    assert np.array_equal(found.classes_XYZ, found.probabilities_XYZK.argmax(axis=-1))
+    assert np.array_equal(found.labels_XYZ, found.probabilities_XYZK.argmax(axis=-1))
     entropies = -(expected * np.log(expected)).sum(axis=-1) / np.log(3)
     assert_allclose(found.uncertainty_XYZ, entropies, atol=1e-4)
 

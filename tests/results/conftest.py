@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mbnas.cli.terminal import Terminal
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.results.comparison import Comparison, compare_contenders
 from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
 from mbnas.results.search_summary import SearchSummary
@@ -128,7 +129,7 @@ def make_case(name: str = "case_1", num_networks: int = 2, **fields: object) -> 
         "patient": name,
         "held_out": False,
         "dice": (0.75,) * num_networks,
-        "num_classes": 2,
+        "targets": Targets(num_labels=2),
         "most_slices": 24,
     }
     images = np.random.default_rng(0).normal(size=z.shape).astype(np.float32)

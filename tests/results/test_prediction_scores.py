@@ -1,14 +1,13 @@
 """Label maps and their references: pairs, metrics and summaries."""
 
 import json
-from dataclasses import asdict
 
 import nibabel as nib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.datasets.label_scheme import LabelClass, LabelScheme
 from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
 from mbnas.report.tables.prediction_scores_table import (
@@ -22,6 +21,7 @@ from mbnas.results.prediction_scores import ABSENT, prediction_scores
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.scoring.surface_distance import measure
 
+ONE = LabelScheme(classes=(LabelClass(value=1, name="one"),))
 AFFINE = np.diag([0.5, -0.7, 3.0, 1.0])
 
 
@@ -82,10 +82,10 @@ def test_invalid_pairs_are_refused(tmp_path, predictions, references, words):
         find_pairs(tmp_path / predictions, tmp_path / references)
 
 
-def refused(tmp_path, labels, words, affine=AFFINE, **options):
+def refused(tmp_path, voxels, words, affine=AFFINE, **options):
     pair = Pair(
         case="a",
-        prediction=write(tmp_path / "p.nii", labels, affine),
+        prediction=write(tmp_path / "p.nii", voxels, affine),
         reference=write(tmp_path / "r.nii", labels_of(0)),
     )
     with pytest.raises(DatasetError, match=words):
@@ -101,9 +101,7 @@ def test_predictions_must_be_label_maps_on_the_grid_of_the_reference(tmp_path):
     refused(tmp_path, labels_of(0) + np.float32(0.5), "labels are whole numbers")
     refused(tmp_path, np.full((8, 9, 5), np.nan, np.float32), "labels are whole numbers")
     refused(tmp_path, np.arange(360).reshape(8, 9, 5), "looks like an image")
-    refused(
-        tmp_path, labels_of(0), "holds label 5, and the dataset declares 1", known=frozenset({1})
-    )
+    refused(tmp_path, labels_of(0), "holds label 5, and the dataset declares 1", labels=ONE)
 
 
 def test_the_order_in_which_voxels_are_stored_does_not_matter(tmp_path):
@@ -213,7 +211,7 @@ def test_a_mean_is_over_cases_then_over_classes():
 
 def test_classes_are_those_found_unless_they_are_given():
     found = prediction_scores(MEASURED)
-    assert [asdict(each) for each in found.classes] == [
+    assert [each.to_json() for each in found.classes] == [
         {"value": 1, "name": "1"},
         {"value": 4, "name": "4"},
     ]
@@ -229,3 +227,54 @@ def test_one_case_has_no_spread_and_no_interval(measured):
     assert overall["mean"] == (0.5 if measured["a"] else None)
     assert len(list(case_rows(scores))) == len(measured["a"])
     assert len(scores_table(scores).rows) == 1
+
+
+BRAIN = LabelScheme(
+    classes=(
+        LabelClass(value=1, name="whole", region=(1, 2, 5)),
+        LabelClass(value=5, name="core", region=(2, 5)),
+    ),
+    ignore=6,
+)
+
+
+def test_regions_are_scored_and_ignored_voxels_are_not(tmp_path):
+    prediction, reference = labels_of(0, (0, 1, 2, 5)), labels_of(1, (0, 1, 2, 5, 6))
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p/a.nii", prediction),
+        reference=write(tmp_path / "r/a.nii", reference),
+    )
+    found = measure_pair(pair, labels=BRAIN)
+    for each in BRAIN.classes:
+        one, other = (
+            np.isin(labels, each.region) & (reference != 6) for labels in (prediction, reference)
+        )
+        assert found[each.value].dice == 2 * (one & other).sum() / (one.sum() + other.sum())
+    changed = np.where(reference == 6, 1, prediction)
+    write(tmp_path / "p/a.nii", changed)
+    assert measure_pair(pair, labels=BRAIN) == found
+    scores = evaluate_pairs(find_pairs(tmp_path / "p", tmp_path / "r"), BRAIN)
+    assert [(row["class"], row["label"]) for row in case_rows(scores)] == [
+        ("whole", 1),
+        ("core", 5),
+    ]
+    assert scores_values(scores)["classes"][0] == {
+        "value": 1,
+        "name": "whole",
+        "labels": [1, 2, 5],
+    }
+
+
+def test_a_prediction_does_not_hold_the_ignore_label(tmp_path):
+    voxels = labels_of(0, (0, 1, 6))
+    refused(tmp_path, voxels, r"p\.nii holds label 6, and the dataset declares", labels=BRAIN)
+
+
+def test_outputs_of_one_reference_with_ignored_voxels_alone_are_undefined(tmp_path):
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii", labels_of(0)),
+        reference=write(tmp_path / "r.nii", np.full((8, 9, 5), 6, np.uint8)),
+    )
+    assert {each.dice for each in measure_pair(pair, labels=BRAIN).values()} == {None}

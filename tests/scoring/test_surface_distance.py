@@ -248,3 +248,36 @@ def test_no_warning_of_a_library_is_shown():
 def test_invalid_input_is_refused(change, error, words):
     with pytest.raises(error, match=words):
         measured(**({"prediction": EMPTY, "reference": EMPTY} | change))
+
+
+def test_regions_are_measured_as_masks_of_their_labels():
+    rng = np.random.default_rng(0)
+    prediction, reference = rng.integers(0, 4, (2, 8, 7, 6))
+    regions = ((1, 2, 3), (2, 3), (3,))
+    found = measure(prediction, reference, num_classes=4, spacing_mm=SPACING_MM, regions=regions)
+    for region, metrics in zip(regions, found, strict=True):
+        masks = (np.isin(each, region).astype(int) for each in (prediction, reference))
+        assert metrics == measured(*masks)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_nothing_under_ignored_voxels_changes_a_metric(seed):
+    rng = np.random.default_rng(seed)
+    prediction, other, reference = rng.integers(0, 3, (3, 6, 7, 5)).astype(np.uint8)
+    is_ignored = rng.random(reference.shape) < 0.4
+    reference[is_ignored] = 255
+    options = {"num_classes": 3, "spacing_mm": SPACING_MM, "ignored": 255}
+    found = measure(prediction, reference, **options)
+    assert measure(np.where(is_ignored, other, prediction), reference, **options) == found
+    masks = [(prediction == 2) & ~is_ignored, reference == 2]
+    overlap, size = (masks[0] & masks[1]).sum(), masks[0].sum() + masks[1].sum()
+    assert found[1].dice == (pytest.approx(2 * overlap / size) if size else None)
+    assert (found[1].predicted_voxels, found[1].reference_voxels) == tuple(map(np.sum, masks))
+
+
+def test_a_class_that_is_under_ignored_voxels_alone_is_absent():
+    prediction, reference = voxel(3, 3, 2), voxel(3, 3, 2) * np.uint8(255)
+    assert measured(prediction, reference, ignored=255).dice is None
+    with pytest.raises(DatasetError, match="prediction holds 255"):
+        measured(reference, prediction, ignored=255)

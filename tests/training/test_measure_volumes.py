@@ -31,7 +31,7 @@ def test_metrics_are_those_of_the_kept_prediction_on_the_grid_of_the_file(measur
     for record in measured.volumes:
         number = by_case[record.case]
         volume, reference = prepared.volumes[number], prepared.reference(number)
-        predicted = volume.on_voxels(unpack_prediction(record.prediction, volume, num_classes=3))
+        predicted = volume.on_voxels(unpack_prediction(record.prediction, volume, num_labels=2))
         assert predicted.shape == volume.plane.shape_xyz
         for index, measures in enumerate(record.measures, start=1):
             sizes = np.sum(predicted == index), np.sum(reference == index)
@@ -46,9 +46,7 @@ def test_the_prediction_is_that_of_the_best_attempt(measured, task, data, slices
     for record in measured.volumes:
         (volume,) = (each for each in prepared.volumes if each.case == record.case)
         predicted = predict_slices(attempt.network, data, volume, "float32")
-        assert np.array_equal(
-            unpack_prediction(record.prediction, volume, num_classes=3), predicted
-        )
+        assert np.array_equal(unpack_prediction(record.prediction, volume, num_labels=2), predicted)
 
 
 def test_measuring_does_not_change_the_score(measured, task):

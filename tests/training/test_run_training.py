@@ -398,7 +398,7 @@ def test_initialising_does_not_touch_the_devices_of_the_machine(task, data, monk
 
 def test_the_head_starts_from_the_frequencies_of_the_classes(task, data):
     network = begun(task, data, 0)
-    bias_head_to_frequencies(network, data.class_counts(np.arange(len(data.patient_N))))
+    bias_head_to_frequencies(network, data.label_counts(np.arange(len(data.patient_N))))
     counts = np.bincount(data.labels_NHW.numpy().ravel(), minlength=data.num_classes)
     frequencies = counts / counts.sum()
     torch.nn.init.zeros_(network.head.weight)

@@ -29,7 +29,8 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
     Names from the dataset are escaped, as MONAI runs text that starts with ``$``.
     """
     dataset, title = in_source(card.dataset), title_of(card.architecture)
-    names = ["background", *(in_source(each.name) for each in card.classes)]
+    foreground = [in_source(each.name) for each in card.classes]
+    names = foreground if card.labels.has_regions else ["background", *foreground]
     packages = {name: version(name) for name in _packages(card)}
     return {
         "schema": _SCHEMA,
@@ -40,7 +41,7 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
         "numpy_version": version("numpy"),
         "required_packages_version": packages,
         "name": f"{dataset} segmentation by mbnas",
-        "task": f"Segmentation of {', '.join(names[1:])}",
+        "task": f"Segmentation of {', '.join(foreground)}",
         "description": f"{title}, an ensemble of {len(card.members)} 2D networks trained on "
         f"{dataset}, each on different patients. Volumes are cut across their canonical axis "
         f"{card.slice_axis}.{_neighbours(card)}",

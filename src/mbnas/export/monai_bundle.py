@@ -33,8 +33,8 @@ _ENSEMBLE = '''class Ensemble(nn.Module):
         self.members = nn.ModuleList(Network() for _ in range(num_members))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the mean of the members' probabilities of every class at every pixel."""
-        probabilities = [member(images).softmax(dim=1) for member in self.members]
+        """Return the mean of the members' probabilities of every {output} at every pixel."""
+        probabilities = [member(images).{probabilities} for member in self.members]
         return torch.stack(probabilities).mean(dim=0)'''
 
 _LOGGING = """[loggers]
@@ -93,9 +93,16 @@ def export_monai(model: Path, out: Path, *, trust_modules: bool = False) -> tupl
     return ()
 
 
+def _ensemble(card: ModelCard) -> str:
+    """Return the source of the network that the bundle loads."""
+    if card.labels.has_regions:
+        return _ENSEMBLE.format(output="region", probabilities="sigmoid()")
+    return _ENSEMBLE.format(output="class", probabilities="softmax(dim=1)")
+
+
 def _network_source(card: ModelCard) -> str:
     try:
-        return network_source(card, ending=_ENSEMBLE)
+        return network_source(card, ending=_ensemble(card))
     except ModelError as error:
         raise ModelError(
             f"A bundle holds its network's source. {error} Export it to torch or onnx."
@@ -124,7 +131,8 @@ def _inference(card: ModelCard) -> dict[str, object]:
             "slice_size": card.slice_size,
             "context": card.context,
             "normalisation": [asdict(channel) for channel in card.normalisation],
-            "label_values": [0, *(each.value for each in card.classes)],
+            "label_values": list(card.labels.declared),
+            "regions": list(card.labels.targets.written),
         },
         "run": [
             "$@network_def.load_state_dict(@weights)",

@@ -100,14 +100,17 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         came = "padded" if number == 1 else f"maps{number - 1}"
         came = f"torch.cat([{came}, maps{node.skip}], dim=1)" if node.skip else came
         steps.append(f"        maps{number} = self.cells[{number - 1}]({came})")
-    last = len(genotype.nodes)
+    last, names = len(genotype.nodes), ", ".join(in_source(each.name) for each in card.classes)
+    output, outputs = "class", f"Classes: background, {names}"
+    if card.labels.has_regions:
+        output, outputs = "region", f"Regions, each with a sigmoid of its own: {names}"
     return f'''class Network(nn.Module):
     """{genotype}.
 
-    Takes images of any height and width and gives raw logits of every class at every pixel.
+    Takes images of any height and width and gives raw logits of every {output} at every pixel.
 
     Channels: {", ".join(map(in_source, card.input_channels))}.
-    Classes: background, {", ".join(in_source(each.name) for each in card.classes)}.
+    {outputs}.
     """
 
     def __init__(self) -> None:
@@ -119,7 +122,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         self.head = nn.Conv2d({channels[-1]}, {card.interface.num_classes}, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of every class at every pixel."""
+        """Return the logits of every {output} at every pixel."""
         height, width = images.shape[-2:]
         padded = pad_to_multiple(images, {2 ** (genotype.num_levels - 1)})
 {chr(10).join(steps)}
@@ -167,7 +170,7 @@ def _library_parts(network: LibraryNetwork, card: ModelCard) -> list[str]:
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of every class at every pixel."""
+        """Return the logits of every {"region" if card.labels.has_regions else "class"}."""
         height, width = images.shape[-2:]
         logits = self.network(pad_to_multiple(images, {built.multiple}))
         return logits[..., :height, :width]''',

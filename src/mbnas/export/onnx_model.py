@@ -89,6 +89,17 @@ def _name_dims(graph: Any) -> None:
             value.type.tensor_type.shape.dim[number].dim_param = name
 
 
+def _outputs(card: ModelCard) -> dict[str, str]:
+    """Return the meaning of the outputs: classes with the background, or regions."""
+    names, values = [each.name for each in card.classes], [each.value for each in card.classes]
+    if card.labels.has_regions:
+        labels = [each.region for each in card.classes]
+        facts: dict[str, object] = {"regions": names, "region_labels": labels, "written_as": values}
+    else:
+        facts = {"classes": ["background", *names], "label_values": [0, *values]}
+    return {key: json.dumps(value) for key, value in facts.items()}
+
+
 def _describe(proto: Any, card: ModelCard) -> None:
     """Describe the model, its input and its output in the file."""
     proto.producer_name, proto.producer_version = "mbnas", __version__
@@ -98,8 +109,7 @@ def _describe(proto: Any, card: ModelCard) -> None:
         "dataset": card.dataset,
         "channels": json.dumps(card.input_channels),
         "context": str(card.context),
-        "classes": json.dumps(["background", *(each.name for each in card.classes)]),
-        "label_values": json.dumps([0, *(each.value for each in card.classes)]),
+        **_outputs(card),
         "notice": card.notice,
     }
     for key, value in facts.items():

@@ -21,6 +21,16 @@ _STEPS: dict[str, str] = {
     "rgb_to_0_1": "divide by 255; values are from 0 to 255.",
 }
 
+_LABEL_MAP = """\
+To get a label map: softmax over the classes; the mean over the members; the slice cut out of the
+square and each class scaled to the slice's original shape by the same interpolation; the class with
+the highest value; its value from the table; and the axes as they were in the file."""
+_LABEL_MAP_OF_REGIONS = """\
+To get a label map: the sigmoid of each region; the mean over the members; the slice cut out of the
+square and each region scaled to the slice's original shape by the same interpolation; 0 everywhere;
+then region after region, in the order of the table, its value where its probability is above 0.5,
+over the values before; and the axes as they were in the file."""
+
 
 def readme(card: ModelCard, use: str) -> str:
     """Return the README of an export.
@@ -43,10 +53,7 @@ width, prepared as below. Channels, in this order: {_channels(card)}.
 
 Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
-| class | name | value in label maps |
-| --- | --- | --- |
-| 0 | background | 0 |
-{_class_rows(card)}
+{_outputs(card)}
 
 ## Preparation
 
@@ -61,9 +68,7 @@ Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
    interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
    of {card.slice_size}×{card.slice_size} zeros, or half a pixel above and to the left of it.
 {_neighbours(card)}
-To get a label map: softmax over the classes; the mean over the members; the slice cut out of the
-square and each class scaled to the slice's original shape by the same interpolation; the class with
-the highest value; its value from the table; and the axes as they were in the file.
+{_label_map(card)}
 
 ## Use
 
@@ -159,11 +164,33 @@ def _neighbours(card: ModelCard) -> str:
 """
 
 
-def _class_rows(card: ModelCard) -> str:
-    return "\n".join(
-        f"| {number} | {in_markdown(each.name)} | {each.value} |"
-        for number, each in enumerate(card.classes, start=1)
-    )
+def _outputs(card: ModelCard) -> str:
+    """Return the table of what the outputs mean."""
+    if card.labels.has_regions:
+        heads = [
+            "| output | region | labels in it | value in label maps |",
+            "| --- | --- | --- | --- |",
+        ]
+        rows = [
+            f"| {number} | {in_markdown(each.name)} | {', '.join(map(str, each.region))} "
+            f"| {each.value} |"
+            for number, each in enumerate(card.classes)
+        ]
+    else:
+        heads = ["| class | name | value in label maps |", "| --- | --- | --- |"]
+        rows = ["| 0 | background | 0 |"]
+        rows += [
+            f"| {number} | {in_markdown(each.name)} | {each.value} |"
+            for number, each in enumerate(card.classes, start=1)
+        ]
+    return "\n".join([*heads, *rows])
+
+
+def _label_map(card: ModelCard) -> str:
+    """Return how outputs become a label map."""
+    if card.labels.has_regions:
+        return _LABEL_MAP_OF_REGIONS
+    return _LABEL_MAP
 
 
 def _normalisation(card: ModelCard) -> str:

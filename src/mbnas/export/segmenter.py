@@ -3,8 +3,8 @@
 Every bundle contains the source of this module and of its imports from mbnas. It shares the
 computation with :mod:`mbnas.prediction`, so that both give the same label map.
 
-Shape suffixes: B batch (of slices), K classes, H height and W width of a slice on its voxels, XYZ
-canonical voxels.
+Shape suffixes: B batch (of slices), K classes or regions, H height and W width of a slice
+on its voxels, XYZ canonical voxels.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError
 from mbnas.prediction.model.slice_inference import torch_runner
+from mbnas.prediction.probabilities import predicted_labels
 from mbnas.prediction.volume_inference import (
     check_intensities,
     mean_probabilities,
@@ -48,7 +49,9 @@ class Segmenter:
         normalisation: For each channel its ``scheme``, such as ``zscore``, and as ``foreground``
             the ``low``, ``high``, ``mean`` and ``deviation`` with which CT is clipped and scaled,
             or ``None``.
-        label_values: Value of each class in the label map, background first.
+        label_values: The values in label maps, background first.
+        regions: Which of ``label_values`` each region is written as, in their order; empty if
+            every label is a class.
     """
 
     def __init__(
@@ -62,11 +65,12 @@ class Segmenter:
         normalisation: Sequence[Mapping[str, Any]],
         context: int = 0,
         label_values: Sequence[int],
+        regions: Sequence[int] = (),
     ) -> None:
         self.members = [torch_runner(each, torch.device(device), precision) for each in members]
         self.slice_axis, self.slice_size, self.context = slice_axis, slice_size, context
         self.normalisation = tuple(map(ChannelNormalisation.from_json, normalisation))
-        self.label_values = np.array(label_values, np.int32)
+        self.label_values, self.regions = np.array(label_values, np.int32), tuple(regions)
 
     def segment_file(self, image: str | Sequence[str], output_dir: str) -> str:
         """Write the label map of an image, on the image's grid; return its path.
@@ -90,8 +94,8 @@ class Segmenter:
         return str(target)
 
     def segment(self, volume: Volume) -> UInt8[np.ndarray, "x y z"]:
-        """Return the class index of every voxel, on canonical voxels."""
-        classes_XYZ = np.empty(volume.geometry.canonical_shape, np.uint8)
+        """Return the number of every voxel's label, on canonical voxels."""
+        labels_XYZ = np.empty(volume.geometry.canonical_shape, np.uint8)
         for place, means_BKHW in predicted_blocks(
             volume.voxels,
             volume.geometry,
@@ -99,10 +103,12 @@ class Segmenter:
             slice_size=self.slice_size,
             normalisation=self.normalisation,
             context=self.context,
-            predict=partial(mean_probabilities, self.members),
+            predict=partial(mean_probabilities, self.members, of_regions=bool(self.regions)),
         ):
-            slices_across(classes_XYZ, self.slice_axis, place)[...] = means_BKHW.argmax(axis=1)
-        return classes_XYZ
+            slices_across(labels_XYZ, self.slice_axis, place)[...] = predicted_labels(
+                means_BKHW, self.regions
+            )
+        return labels_XYZ
 
     def _check(self, volume: Volume, path: Path) -> None:
         found, expected = len(volume.voxels), len(self.normalisation)

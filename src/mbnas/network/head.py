@@ -53,3 +53,26 @@ def bias_head_to_frequencies(network: nn.Module, class_counts: Int[np.ndarray, "
     assert head.bias is not None
     with torch.no_grad():
         head.bias.copy_((counts / counts.sum()).log())
+
+
+def bias_head_to_odds(
+    network: nn.Module, region_counts: Int[np.ndarray, " regions"], *, num_pixels: int
+) -> None:
+    """Set the head's bias so that, before training, it predicts how frequent each region is.
+
+    This is :func:`bias_head_to_frequencies` for regions, whose probabilities are independent.
+
+    Args:
+        network: Its head's bias is set; everything else stays.
+        region_counts: Pixels of each region in the training slices. Each counts one more inside
+            and outside, so that the bias is finite.
+        num_pixels: All labelled pixels.
+
+    Raises:
+        ConfigurationError: if the network has no output layer with a bias.
+    """
+    head = output_layer(network, len(region_counts))
+    counts = torch.from_numpy(region_counts) + 1.0
+    assert head.bias is not None
+    with torch.no_grad():
+        head.bias.copy_((counts / (num_pixels + 2.0 - counts)).log())

@@ -15,7 +15,7 @@ class Interface:
     Attributes:
         in_channels: Channels of the input, 1 or more: those of the image, and of each neighbouring
             slice if there are any.
-        num_classes: Channels of the logits, background included, 1 or more.
+        num_classes: Channels of the logits, 1 or more: classes with the background, or regions.
         size: Height and width of a slice in pixels, 1 or more.
 
     Raises:
@@ -32,15 +32,15 @@ class Interface:
                 raise ConfigurationError(f"{name} (={value}) must be 1 or more.")
 
     @classmethod
-    def of(cls, channels: Sequence[object], classes: Sequence[object], size: int) -> Interface:
-        """Return the interface for images and classes that are listed.
+    def of(cls, channels: Sequence[object], num_outputs: int, size: int) -> Interface:
+        """Return the interface for images whose channels are listed.
 
-        >>> Interface.of(["T2", "ADC"], ["prostate"], 64)
+        >>> Interface.of(["T2", "ADC"], 2, 64)
         Interface(in_channels=2, num_classes=2, size=64)
 
         Args:
             channels: The input channels.
-            classes: The foreground classes; the background is added.
+            num_outputs: Channels of the logits.
             size: Height and width of a slice in pixels.
         """
-        return cls(in_channels=len(channels), num_classes=1 + len(classes), size=size)
+        return cls(in_channels=len(channels), num_classes=num_outputs, size=size)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.data.images.geometry import aligned
 from mbnas.data.images.read import read_label
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
@@ -40,14 +41,14 @@ class Prediction:
         slices: Folder of the study's prepared slices.
         number: Number of the volume that it shows.
         volume: That volume.
-        num_classes: Background included.
+        targets: What the networks predict.
     """
 
     path: Path
     slices: Path
     number: int
     volume: PreparedVolume
-    num_classes: int
+    targets: Targets
 
 
 def measured_trainings(
@@ -121,8 +122,10 @@ def measure_file(prediction: Prediction) -> VolumeRecord:
         measures=measure(
             aligned(labels_XYZ, geometry, volume.geometry).astype(np.uint8),
             read_reference(prediction.slices, prediction.number, volume.plane.shape_xyz),
-            num_classes=prediction.num_classes,
+            num_classes=1 + prediction.targets.num_labels,
             spacing_mm=volume.spacing_mm,
+            regions=prediction.targets.regions,
+            ignored=IGNORED if prediction.targets.ignores else None,
         ),
     )
 
@@ -138,7 +141,7 @@ def _predictions(run: HeadToHead, training: Trained) -> list[Prediction]:
             slices=prepared.directory,
             number=number,
             volume=volume,
-            num_classes=prepared.num_classes,
+            targets=prepared.targets,
         )
         for number, volume in enumerate(prepared.volumes)
         if volume.held_out or volume.patient in validation

@@ -68,7 +68,7 @@ def _contender(
 ) -> Contender:
     costs = costs_of(
         plans,
-        Interface.of(run.prepared.channels, run.prepared.classes, slice_size),
+        Interface.of(run.prepared.channels, run.prepared.targets.num_outputs, slice_size),
         also_32=common_size(run.plans(OWN_PLANS), 32) == 32,
         device=run.place.device,
     )

@@ -1,8 +1,9 @@
 """A study's volumes in nnU-Net's raw layout, and its folds as nnU-Net's splits.
 
-The cases are those of the study, with the same names. Labels are the study's references as class
-indices, in new files. Image files are linked if nnU-Net can use them unchanged; a file with several
-channels is split into one file per channel.
+The cases are those of the study, with the same names. Labels are the study's references in new
+files: numbered from 1, and the highest is that of ignored voxels, if the dataset has them. Image
+files are linked if nnU-Net can use them unchanged; a file with several channels is split into one
+file per channel.
 
 Held-out patients are in ``imagesTs`` and ``labelsTs``.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from mbnas.data.datasets.dataset import Case, Dataset, LabelClass
 from mbnas.data.datasets.folds import Fold
+from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.data.images.read import read_header, read_image
 from mbnas.data.images.write import write_image, write_label
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
@@ -64,7 +66,11 @@ def write_raw(
             part = "Ts" if volume.held_out else "Tr"
             _write_images(cases[volume.case], volume, _folder(aside / f"images{part}"))
             label = _folder(aside / f"labels{part}") / f"{volume.case}{ENDING}"
-            write_label(label, prepared.reference(number), volume.geometry)
+            labels_XYZ = prepared.reference(number)
+            if prepared.targets.ignores:
+                ignored = 1 + prepared.targets.num_labels
+                labels_XYZ = np.where(labels_XYZ == IGNORED, np.uint8(ignored), labels_XYZ)
+            write_label(label, labels_XYZ, volume.geometry)
             if progress is not None:
                 progress(number + 1, len(prepared.volumes))
         text = json.dumps(_description(prepared), indent=2)
@@ -146,19 +152,25 @@ def _folder(folder: Path) -> Path:
 
 def _description(prepared: PreparedSlices) -> dict[str, Any]:
     """Return the content of ``dataset.json``; volumes are reoriented to RAS+ as in the study."""
+    targets, classes = prepared.targets, prepared.classes
+    ignore = {"ignore": 1 + targets.num_labels} if targets.ignores else {}
+    order = {"regions_class_order": list(targets.written)} if targets.regions else {}
     return {
         "channel_names": {str(number): name for number, name in enumerate(prepared.channels)},
-        "labels": _labels(prepared.classes),
+        "labels": _labels(classes, targets) | ignore,
+        **order,
         "numTraining": sum(not volume.held_out for volume in prepared.volumes),
         "file_ending": ENDING,
         "overwrite_image_reader_writer": "NibabelIOWithReorient",
     }
 
 
-def _labels(classes: Sequence[LabelClass]) -> dict[str, int]:
-    """Return class indices by unique names that have no special meaning in nnU-Net."""
+def _labels(classes: Sequence[LabelClass], targets: Targets) -> dict[str, int | list[int]]:
+    """Return labels, or lists of them, by unique names that have no special meaning in nnU-Net."""
     names = [each.name for each in classes]
-    return {"background": 0} | {
-        name if names.count(name) == 1 and name.lower() not in _SPECIAL else f"class {index}": index
-        for index, name in enumerate(names, start=1)
-    }
+    labels: dict[str, int | list[int]] = {"background": 0}
+    for number, (name, members) in enumerate(zip(names, targets.members, strict=True), start=1):
+        is_usable = names.count(name) == 1 and name.lower() not in _SPECIAL
+        key = name if is_usable else f"class {number}"
+        labels[key] = list(members) if len(members) > 1 else members[0]
+    return labels

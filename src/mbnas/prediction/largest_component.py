@@ -1,13 +1,20 @@
-"""The largest connected component of every class, for single organs."""
+"""The largest connected component of every class or region, for single organs."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from scipy.ndimage import find_objects, label
 
 _TOUCHING = np.ones((3, 3, 3), np.uint8)
 """Voxels that share a face, an edge or a corner are connected."""
+
+
+def keep_largest_of_regions(
+    masks: Bool[np.ndarray, "region x y z"],
+) -> Bool[np.ndarray, "region x y z"]:
+    """Return the largest component of each region; all other voxels are outside it."""
+    return np.stack([keep_largest(mask.astype(np.uint8)) > 0 for mask in masks])
 
 
 def keep_largest(classes_XYZ: UInt8[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:

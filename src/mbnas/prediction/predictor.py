@@ -1,10 +1,11 @@
 """A trained model that predicts label maps of volumes, by the same slices as in training.
 
 Every member predicts every slice, with ``tta`` also flipped. Class probabilities are averaged and
-brought back to the voxels, and then each voxel gets its most likely class.
+brought back to the voxels, and then each voxel gets its most likely class. Regions have a
+probability each, and are written into the label map one after another.
 
-Shape suffixes: C channels, XYZ canonical voxels, B batch (of slices), K classes, S side of a
-slice, H height and W width of a slice on its voxels.
+Shape suffixes: C channels, XYZ canonical voxels, B batch (of slices), K classes or regions, S side
+of a slice, H height and W width of a slice on its voxels.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError, ModelError
-from mbnas.prediction.largest_component import keep_largest
+from mbnas.prediction.largest_component import keep_largest, keep_largest_of_regions
 from mbnas.prediction.model.find_model import find_model
 from mbnas.prediction.model.members import load_members
 from mbnas.prediction.model.model_card import ModelCard, read_card
 from mbnas.prediction.model.runner import Run
-from mbnas.prediction.probabilities import entropy
+from mbnas.prediction.probabilities import entropy, predicted_labels, written_regions
 from mbnas.prediction.volume_inference import (
     check_intensities,
     mean_probabilities,
@@ -41,14 +42,14 @@ class Segmentation:
     """The predicted segmentation of a volume, on its canonical voxels.
 
     Attributes:
-        classes_XYZ: Index of each voxel's class, 0 for background.
-        probabilities_XYZK: Of each class, background first, adding up to 1; ``None`` unless
-            requested.
+        labels_XYZ: Number of each voxel's label, 0 for background.
+        probabilities_XYZK: Of each class, background first, adding up to 1; or of each region.
+            ``None`` unless requested.
         uncertainty_XYZ: Entropy of the probabilities over its largest possible value, 0 to 1;
             ``None`` unless requested.
     """
 
-    classes_XYZ: UInt8[np.ndarray, "x y z"]
+    labels_XYZ: UInt8[np.ndarray, "x y z"]
     probabilities_XYZK: Float32[np.ndarray, "x y z classes"] | None = None
     uncertainty_XYZ: Float32[np.ndarray, "x y z"] | None = None
 
@@ -64,8 +65,8 @@ class Predictor:
         card: The model's card.
         members: From prepared slices to logits, one or more.
         tta: Whether to average over the flips that training used.
-        keep_largest: Whether to keep only the largest component of each class; probabilities
-            and uncertainty do not change.
+        keep_largest: Whether to keep only the largest component of each class or region;
+            probabilities and uncertainty do not change.
     """
 
     card: ModelCard
@@ -209,12 +210,16 @@ class Predictor:
         Args:
             voxels_CXYZ: Intensities in canonical orientation.
             geometry: The volume's grid.
-            probabilities: Whether to return the probabilities of all classes.
+            probabilities: Whether to return the probabilities of all classes or regions.
             uncertainty: Whether to return their entropy.
         """
-        shape, num_classes = geometry.canonical_shape, self.card.interface.num_classes
-        classes_XYZ = np.empty(shape, np.uint8)
-        probabilities_XYZK = np.empty((*shape, num_classes), np.float32) if probabilities else None
+        shape, targets = geometry.canonical_shape, self.card.labels.targets
+        labels_XYZ = np.empty(shape, np.uint8)
+        keeps_regions = self.keep_largest and bool(targets.regions)
+        regions_KXYZ = np.empty((len(targets.regions) if keeps_regions else 0, *shape), bool)
+        probabilities_XYZK = (
+            np.empty((*shape, targets.num_outputs), np.float32) if probabilities else None
+        )
         uncertainty_XYZ = np.empty(shape, np.float32) if uncertainty else None
         axis = self.card.slice_axis
         for place, means_BKHW in predicted_blocks(
@@ -226,23 +231,34 @@ class Predictor:
             context=self.card.context,
             predict=self._mean,
         ):
-            slices_across(classes_XYZ, axis, place)[...] = means_BKHW.argmax(axis=1)
+            slices_across(labels_XYZ, axis, place)[...] = predicted_labels(
+                means_BKHW, targets.written
+            )
+            for number, region_XYZ in enumerate(regions_KXYZ):
+                slices_across(region_XYZ, axis, place)[...] = means_BKHW[:, number] > 0.5
             if probabilities_XYZK is not None:
                 slices_across(probabilities_XYZK, axis, place)[...] = np.moveaxis(means_BKHW, 1, -1)
             if uncertainty_XYZ is not None:
-                slices_across(uncertainty_XYZ, axis, place)[...] = entropy(means_BKHW)
+                slices_across(uncertainty_XYZ, axis, place)[...] = entropy(
+                    means_BKHW, of_regions=bool(targets.regions)
+                )
+        if keeps_regions:
+            labels_XYZ = written_regions(keep_largest_of_regions(regions_KXYZ), targets.written)
+        elif self.keep_largest:
+            labels_XYZ = keep_largest(labels_XYZ)
         return Segmentation(
-            classes_XYZ=keep_largest(classes_XYZ) if self.keep_largest else classes_XYZ,
+            labels_XYZ=labels_XYZ,
             probabilities_XYZK=probabilities_XYZK,
             uncertainty_XYZ=uncertainty_XYZ,
         )
 
     def labels(self, segmentation: Segmentation) -> Integer[np.ndarray, "x y z"]:
         """Return the label values of the dataset, in the smallest integer type."""
-        highest = max(label.value for label in self.card.classes)
-        number_type = next(t for t in (np.uint8, np.int16, np.int32) if highest <= np.iinfo(t).max)
-        values = np.array([0, *(label.value for label in self.card.classes)], number_type)
-        labels_XYZ: np.ndarray = values[segmentation.classes_XYZ]
+        known = self.card.labels.declared
+        number_type = next(
+            t for t in (np.uint8, np.int16, np.int32) if known[-1] <= np.iinfo(t).max
+        )
+        labels_XYZ: np.ndarray = np.array(known, number_type)[segmentation.labels_XYZ]
         return labels_XYZ
 
     def _mean(
@@ -255,7 +271,11 @@ class Predictor:
             for choice in product(*choices)
         ]
         return mean_probabilities(
-            self.members, images_BCSS, flips=flips, mirrored=self._mirrored_classes
+            self.members,
+            images_BCSS,
+            flips=flips,
+            mirrored=self._mirrored_classes,
+            of_regions=self.card.labels.has_regions,
         )
 
     def _mirrored_classes(self, dims: tuple[int, ...]) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from mbnas.data.slices.neighbours import neighbour_indices
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.model.runner import Run
-from mbnas.prediction.probabilities import softmax
+from mbnas.prediction.probabilities import sigmoid, softmax
 
 _PIXELS = 2**19
 _MOST_SLICES = 64
@@ -108,24 +108,27 @@ def mean_probabilities(
     *,
     flips: Sequence[tuple[int, ...]] = ((),),
     mirrored: Callable[[tuple[int, ...]], Sequence[int]] | None = None,
+    of_regions: bool = False,
 ) -> Float32[np.ndarray, "batch classes side side"]:
-    """Return the mean of the members' class probabilities over flips of the slices.
+    """Return the mean of the members' probabilities over flips of the slices.
 
     Args:
         members: From prepared slices to logits, one or more.
         images_BCSS: Prepared slices.
         flips: The dimensions that each flip reverses; by default slices are not flipped.
         mirrored: Returns what each class becomes in a flip, empty if no class changes places.
+        of_regions: Whether the outputs are regions instead of classes.
 
     Raises:
         ModelError: if a logit is not finite.
     """
     total: np.ndarray | float = 0.0
+    probabilities_of = sigmoid if of_regions else softmax
     for dims in flips:
         classes = list(mirrored(dims)) if mirrored is not None else []
         images = np.ascontiguousarray(np.flip(images_BCSS, dims))
         for run in members:
-            probabilities = np.flip(softmax(run(images)), dims)
+            probabilities = np.flip(probabilities_of(run(images)), dims)
             total = total + (probabilities[:, classes] if classes else probabilities)
     mean: np.ndarray = np.asarray(total) / np.float32(len(flips) * len(members))
     if not np.isfinite(mean).all():

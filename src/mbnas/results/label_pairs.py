@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer
 
-from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
+from mbnas.data.datasets.label_scheme import IGNORED, MAX_CLASSES, LabelScheme
 from mbnas.data.images.file_names import (
     PassedOver,
     is_hidden,
@@ -104,7 +104,7 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
 
 def evaluate_pairs(
     pairs: Pairs,
-    classes: Sequence[LabelClass] | None = None,
+    labels: LabelScheme | None = None,
     *,
     workers: int = 1,
     progress: ProgressCallback | None = None,
@@ -113,16 +113,15 @@ def evaluate_pairs(
 
     Args:
         pairs: Predictions with their references.
-        classes: All classes; by default every label value found is one.
+        labels: The declared labels; by default every label value found is a class.
         workers: Number of processes.
         progress: Called after each case.
 
     Raises:
         DatasetError: if no case can be measured, with the reason of the first.
     """
-    known = None if classes is None else frozenset(each.value for each in classes)
     outcomes = map_in_processes(
-        partial(_outcome, known=known), pairs.both, workers=workers, progress=progress
+        partial(_outcome, labels=labels), pairs.both, workers=workers, progress=progress
     )
     of_cases = {pair.case: found for pair, found in zip(pairs.both, outcomes, strict=True)}
     failed = {case: found for case, found in of_cases.items() if isinstance(found, str)}
@@ -131,7 +130,7 @@ def evaluate_pairs(
         raise DatasetError(next(iter(failed.values())) + others)
     return prediction_scores(
         {case: found for case, found in of_cases.items() if not isinstance(found, str)},
-        classes,
+        None if labels is None else labels.classes,
         missing=pairs.missing,
         without_reference=pairs.without_reference,
         failed=failed,
@@ -139,20 +138,20 @@ def evaluate_pairs(
     )
 
 
-def _outcome(pair: Pair, *, known: frozenset[int] | None) -> dict[int, ClassMetrics] | str:
+def _outcome(pair: Pair, *, labels: LabelScheme | None) -> dict[int, ClassMetrics] | str:
     """Return a pair's metrics, or the reason why there are none."""
     try:
-        return measure_pair(pair, known=known)
+        return measure_pair(pair, labels=labels)
     except DatasetError as error:
         return str(error)
 
 
-def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int, ClassMetrics]:
-    """Return the metrics of each label value in a prediction or its reference.
+def measure_pair(pair: Pair, *, labels: LabelScheme | None = None) -> dict[int, ClassMetrics]:
+    """Return the metrics of each class or region, by its value in label maps.
 
     Args:
         pair: The two files.
-        known: Allowed values apart from 0; by default any.
+        labels: The declared labels; by default every label value in either file is a class.
 
     Raises:
         DatasetError: if a file cannot be read or is not a label map, the two are on different
@@ -166,17 +165,38 @@ def measure_pair(pair: Pair, *, known: frozenset[int] | None = None) -> dict[int
             "prediction onto its reference, or correct the wrong header."
         )
     prediction_XYZ = aligned(prediction_XYZ, grid, reference_grid)
-    in_both = [
-        label_values_of(labels, path, known)
-        for labels, path in ((prediction_XYZ, pair.prediction), (reference_XYZ, pair.reference))
-    ]
-    values = sorted(set().union(*in_both))
+    known = None if labels is None else frozenset(labels.values)
+    values = label_values_of(prediction_XYZ, pair.prediction, known)
+    known = None if labels is None else frozenset(labels.declared[1:])
+    values |= label_values_of(reference_XYZ, pair.reference, known)
+    spacing_mm = reference_grid.spacing_mm
+    if labels is None:
+        return _of_values(prediction_XYZ, reference_XYZ, sorted(values), spacing_mm)
+    targets = labels.targets
+    metrics = measure(
+        labels.prepared(prediction_XYZ),
+        labels.prepared(reference_XYZ),
+        num_classes=1 + targets.num_labels,
+        spacing_mm=spacing_mm,
+        regions=targets.regions,
+        ignored=IGNORED if targets.ignores else None,
+    )
+    return dict(zip((each.value for each in labels.classes), metrics, strict=True))
+
+
+def _of_values(
+    prediction_XYZ: Integer[np.ndarray, "x y z"],
+    reference_XYZ: Integer[np.ndarray, "x y z"],
+    values: Sequence[int],
+    spacing_mm: tuple[float, float, float],
+) -> dict[int, ClassMetrics]:
+    """Return the metrics of each label value."""
     numbers = {value: number for number, value in enumerate(values, start=1)}
     metrics = measure(
         _numbered(prediction_XYZ, numbers),
         _numbered(reference_XYZ, numbers),
         num_classes=max(2, 1 + len(values)),
-        spacing_mm=reference_grid.spacing_mm,
+        spacing_mm=spacing_mm,
     )
     return dict(zip(values, metrics, strict=False))
 

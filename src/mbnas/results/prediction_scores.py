@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.datasets.label_scheme import LabelClass
 from mbnas.data.images.file_names import PassedOver
 from mbnas.results.metric_summaries import (
     METRICS,
@@ -40,7 +40,7 @@ class PredictionScores:
     """The scores of predictions against their references.
 
     Attributes:
-        classes: Those that were measured, by ascending value.
+        classes: Those that were measured: classes by ascending value, or regions.
         cases: Name of every case that has a prediction and a reference.
         metrics: Of every case, those of each class.
         missing: References without a prediction; they are in no mean.

@@ -15,12 +15,16 @@ there.
 **Empty masks.** If a class is absent from both prediction and reference, all three are ``None``:
 counted, but never averaged as 0 or 1. If it is absent from one of them, its Dice and surface Dice
 are 0 and its HD95 is the volume's diagonal (:func:`diagonal_mm`), the largest distance on its grid.
+
+**Ignored voxels** are background in both masks. What a network predicts there changes no metric.
+Where both masks reach ignored voxels, they end there alike, at a distance of 0.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -40,8 +44,10 @@ def measure(
     num_classes: int,
     spacing_mm: tuple[float, float, float],
     tolerance_mm: float = TOLERANCE_MM,
+    regions: Sequence[Sequence[int]] = (),
+    ignored: int | None = None,
 ) -> tuple[ClassMetrics, ...]:
-    """Return the metrics of every foreground class, in the order of the classes.
+    """Return the metrics of every foreground class, or of every region, in their order.
 
     >>> import numpy as np
     >>> reference = np.zeros((8, 8, 4), np.uint8)
@@ -55,6 +61,8 @@ def measure(
         num_classes: Background included.
         spacing_mm: Distance between the centres of neighbouring voxels, along x, y and z.
         tolerance_mm: Distance up to which a surface counts as found.
+        regions: Class numbers of each region; empty to measure the classes.
+        ignored: Number of ignored voxels in the reference; ``None`` if there are none.
 
     Raises:
         DatasetError: if the volumes differ in shape, a number is not a class, or a spacing is not
@@ -65,25 +73,30 @@ def measure(
         Dice and HD95: Maier-Hein et al. 2024, Metrics Reloaded, Nature Methods 21. Surface Dice:
         Nikolov et al. 2021, J Med Internet Res 23(7), e26151.
     """
-    _check_volumes(prediction_XYZ, reference_XYZ, num_classes)
+    _check_shapes(prediction_XYZ, reference_XYZ)
+    if ignored is not None:
+        is_labelled = reference_XYZ != ignored
+        prediction_XYZ = np.where(is_labelled, prediction_XYZ, 0)
+        reference_XYZ = np.where(is_labelled, reference_XYZ, 0)
+    _check_numbers(prediction_XYZ, reference_XYZ, num_classes)
     _check_lengths(spacing_mm, tolerance_mm)
     absent = ClassMetrics(
         dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
     )
     metrics = []
-    for number, boxes in enumerate(
-        zip(_boxes(prediction_XYZ, num_classes), _boxes(reference_XYZ, num_classes), strict=True),
-        start=1,
-    ):
-        present = [box for box in boxes if box is not None]
+    boxes = list(
+        zip(_boxes(prediction_XYZ, num_classes), _boxes(reference_XYZ, num_classes), strict=True)
+    )
+    for numbers in regions or [(number,) for number in range(1, num_classes)]:
+        present = [box for number in numbers for box in boxes[number - 1] if box is not None]
         if not present:
             metrics.append(absent)
             continue
         box = _union(present)
         metrics.append(
             _measure_class(
-                prediction_XYZ[box] == number,
-                reference_XYZ[box] == number,
+                np.isin(prediction_XYZ[box], numbers),
+                np.isin(reference_XYZ[box], numbers),
                 spacing_mm=spacing_mm,
                 tolerance_mm=tolerance_mm,
                 missing_mm=diagonal_mm(prediction_XYZ.shape, spacing_mm),
@@ -170,10 +183,8 @@ def _union(boxes: list[Box]) -> Box:
     )
 
 
-def _check_volumes(
-    prediction_XYZ: Integer[np.ndarray, "_ _ _"],
-    reference_XYZ: Integer[np.ndarray, "_ _ _"],
-    num_classes: int,
+def _check_shapes(
+    prediction_XYZ: Integer[np.ndarray, "_ _ _"], reference_XYZ: Integer[np.ndarray, "_ _ _"]
 ) -> None:
     if prediction_XYZ.shape != reference_XYZ.shape:
         raise DatasetError(
@@ -181,6 +192,13 @@ def _check_volumes(
             f"of shape {reference_XYZ.shape}: they must be on one grid. Resample the "
             f"prediction onto it."
         )
+
+
+def _check_numbers(
+    prediction_XYZ: Integer[np.ndarray, "_ _ _"],
+    reference_XYZ: Integer[np.ndarray, "_ _ _"],
+    num_classes: int,
+) -> None:
     if num_classes < 2:
         raise DatasetError(
             f"num_classes (={num_classes}) must be 2 or more: background and at least one class."

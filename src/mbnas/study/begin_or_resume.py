@@ -113,7 +113,7 @@ def opened(
 def _interface(configuration: Configuration, prepared: PreparedSlices) -> Interface:
     preparation = configuration.preparation
     channels = channel_names(prepared.channels, preparation.context)
-    return Interface.of(channels, prepared.classes, preparation.slice_size)
+    return Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
 
 
 def check_possible(configuration: Configuration) -> None:
@@ -156,8 +156,9 @@ def _resolve_automatic(configuration: Configuration) -> Configuration:
 def _resolve_flips(
     configuration: Configuration, prepared: PreparedSlices, warn: Callable[[str], None]
 ) -> Configuration:
-    names = [label.name for label in prepared.classes]
-    augmentation, notices = resolve_flips(configuration.augmentation, names)
+    augmentation, notices = resolve_flips(
+        configuration.augmentation, prepared.class_names, has_regions=prepared.has_regions
+    )
     for notice in notices:
         warn(notice)
     return replace(configuration, augmentation=augmentation)
@@ -183,7 +184,9 @@ def _training_mode(
     question = ModeQuestion(
         configuration=configuration,
         interface=_interface(configuration, prepared),
-        num_slices=sum(each.num_slices for each in prepared.volumes if not each.held_out),
+        num_slices=sum(
+            each.num_slices - len(each.unlabelled) for each in prepared.volumes if not each.held_out
+        ),
     )
     return choose_mode(question, tell)
 
@@ -246,7 +249,7 @@ def _write_facts(
         "protocol": protocol.digest,
         "data": protocol.data,
         "dataset name": dataset,
-        "classes": json.dumps([each.name for each in prepared.classes]),
+        "classes": json.dumps(prepared.class_names),
         HELD_OUT: json.dumps(prepared.held_out_patients),
         "state": "stopped",
         "budget": str(study.configuration.search.evaluations),

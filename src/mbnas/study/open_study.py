@@ -60,7 +60,7 @@ class OpenStudy:
         """What the study's networks must fit."""
         preparation = self.configuration.preparation
         channels = channel_names(self.prepared.channels, preparation.context)
-        return Interface.of(channels, self.prepared.classes, preparation.slice_size)
+        return Interface.of(channels, self.prepared.targets.num_outputs, preparation.slice_size)
 
     @property
     def dataset_name(self) -> str:

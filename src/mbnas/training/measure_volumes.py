@@ -13,6 +13,7 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
+from mbnas.data.datasets.label_scheme import IGNORED
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.machine.heartbeat import beat
 from mbnas.scoring.surface_distance import measure
@@ -58,8 +59,10 @@ def measure_volumes(
                 measures=measure(
                     volume.plane.undo(predicted_NSS),
                     prepared.reference(number),
-                    num_classes=data.num_classes,
+                    num_classes=1 + data.targets.num_labels,
                     spacing_mm=volume.spacing_mm,
+                    regions=data.targets.regions,
+                    ignored=IGNORED if data.targets.ignores else None,
                 ),
                 prediction=pack_prediction(predicted_NSS) if keep_predictions else None,
             )
@@ -71,7 +74,7 @@ def measure_volumes(
 def predict_slices(
     network: nn.Module, data: SliceSource, volume: PreparedVolume, precision: Precision
 ) -> UInt8[np.ndarray, "slice side side"]:
-    """Return the class indices that a network gives the slices of one volume."""
+    """Return the labels that a network gives the slices of one volume."""
     slices = np.arange(volume.slices.start, volume.slices.stop)
     batches = predicted_batches(network, data, slices, precision)
     return np.concatenate([batch.to(torch.uint8).cpu().numpy() for batch, _ in batches])

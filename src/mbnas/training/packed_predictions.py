@@ -17,17 +17,17 @@ def pack_prediction(predicted_NSS: UInt8[np.ndarray, "slice side side"]) -> byte
 
 
 def unpack_prediction(
-    prediction: bytes, volume: PreparedVolume, *, num_classes: int
+    prediction: bytes, volume: PreparedVolume, *, num_labels: int
 ) -> UInt8[np.ndarray, "slice side side"]:
     """Return the predicted slices of a volume's record.
 
     Args:
         prediction: From :func:`pack_prediction`.
         volume: The volume's prepared slices.
-        num_classes: Number of classes, background included; indices must be below.
+        num_labels: Number of labels without the background, which no label exceeds.
 
     Raises:
-        StudyError: if it cannot be unpacked, has another size or holds other indices.
+        StudyError: if it cannot be unpacked, has another size or holds other labels.
     """
     side = volume.plane.slice_size
     try:
@@ -35,8 +35,8 @@ def unpack_prediction(
         predicted_NSS = flat.reshape(volume.num_slices, side, side)
     except (zlib.error, ValueError) as error:
         raise _damaged(volume.case, f"it cannot be unpacked: {error}") from error
-    if predicted_NSS.size and (largest := int(predicted_NSS.max())) >= num_classes:
-        raise _damaged(volume.case, f"it holds class {largest} of {num_classes}")
+    if predicted_NSS.size and (largest := int(predicted_NSS.max())) > num_labels:
+        raise _damaged(volume.case, f"it holds label {largest} of {num_labels}")
     return predicted_NSS
 
 

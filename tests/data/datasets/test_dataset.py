@@ -89,8 +89,8 @@ MSD_CHANGES = [
 NNUNET_CHANGES = [
     ({"file_ending": ".png"}, "declares file_ending '.png'"),
     ({"file_ending": None}, "declares file_ending None"),
-    ({"labels": {"background": 0, "whole": [1, 2]}}, "as a region of labels"),
-    ({"labels": {"background": 0, "a": 1, "ignore": 2}}, "declares an ignore label"),
+    ({"labels": {"background": 0, "whole": [1, 2]}}, "needs 'regions_class_order' as a list"),
+    ({"labels": {"background": 0, "a": 2, "ignore": 1}}, "declares the label 1 as ignore"),
     ({"labels": {"background": 0, "a": "one"}}, "declares a label by 'a' and 'one'"),
     ({"labels": {"background": 0, "a": True}}, "declares a label by 'a' and 'True'"),
     ({"labels": {"background": 0, "a": -1}}, "declares a label by 'a' and '-1'"),

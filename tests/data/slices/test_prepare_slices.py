@@ -23,7 +23,6 @@ from mbnas.data.slices.prepared_slices import (
     Index,
     PreparationSettings,
     PreparedSlices,
-    label_values,
 )
 from mbnas.errors import ConfigurationError, StudyError, WriteError
 
@@ -59,7 +58,7 @@ def test_undoing_prepared_labels_restores_the_label_files(msd, tmp_path):
         labels, geometry = read_label(msd / f"labelsTr/{volume.case}.nii.gz")
         assert geometry == volume.geometry
         indices = volume.plane.undo(np.asarray(slices.labels[volume.slices]))
-        restored = label_values(indices, slices.classes)
+        restored = slices.index.labels.in_files(indices)
         assert np.array_equal(restored, labels)
         write_label(tmp_path / "out.nii.gz", restored, volume.geometry)
         assert np.array_equal(read_label(tmp_path / "out.nii.gz")[0], labels)
@@ -75,7 +74,7 @@ def test_labels_of_any_value_become_class_indices(msd, tmp_path):
     (msd / "dataset.json").write_text(facts)
     slices = PreparedSlices.open(prepare(msd, tmp_path / "slices"))
     assert np.unique(slices.labels).tolist() == [0, 1, 2]
-    assert np.unique(label_values(np.asarray(slices.labels), slices.classes)).tolist() == [
+    assert np.unique(slices.index.labels.in_files(np.asarray(slices.labels))).tolist() == [
         0,
         300,
         600,

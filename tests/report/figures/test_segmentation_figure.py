@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.report.figures.segmentation_example import SegmentationExample, view_of
 from mbnas.report.figures.segmentation_figure import draw_segmentations
 from mbnas.report.figures.style import COLUMN_IN, PAGE_IN, save
@@ -29,6 +30,7 @@ def example(num_networks=2, title="best"):
         predicted_HW=tuple(labels(11 + number, 12) for number in range(num_networks)),
         dice=(0.876, None, *(0.5,) * num_networks)[:num_networks],
         spacing_mm=(2.0, 1.0),
+        targets=Targets(num_labels=2),
     )
 
 
@@ -101,3 +103,27 @@ def test_one_figure_is_one_sequence_of_bytes(kind, tmp_path):
         save(draw([example()]), tmp_path / f"{number}.{kind}", title="examples")
         contents.append((tmp_path / f"{number}.{kind}").read_bytes())
     assert contents[0] == contents[1]
+
+
+def test_ignored_pixels_are_hatched_and_not_in_view(ids, words):
+    reference = labels(10, 12)
+    reference[30:] = IGNORED
+    one = replace(
+        example(1),
+        reference_HW=reference,
+        predicted_HW=(labels(10, 12),),
+        targets=Targets(num_labels=2, ignores=True),
+    )
+    figure = draw([one], num_networks=1)
+    names = ids(figure)
+    assert sum(each.startswith("ignored") for each in names) == 2
+    assert view_of(one) == view_of(replace(one, reference_HW=labels(10, 12)))
+    assert "Numbers: Dice of the whole volume without ignored voxels (hatched)." in words(figure)
+
+
+def test_regions_are_outlined_with_all_of_their_labels(ids):
+    whole = Targets(num_labels=2, regions=((1, 2), (2,)), written=(1, 2))
+    first = np.where(labels(10, 12) == 2, 0, labels(10, 12)).astype(np.uint8)
+    names = ids(draw([replace(example(1), targets=whole, predicted_HW=(first,))], num_networks=1))
+    assert sum(each.startswith("contour-1") for each in names) == 2
+    assert sum(each.startswith("contour-2") for each in names) == 1

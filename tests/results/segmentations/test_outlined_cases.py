@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.data.images.appearance import chosen_slices, class_colour, window
 from mbnas.report.page.sections.segmentations_section import segmentations_section
 from mbnas.results.segmentations.case_selection import page_capacity
 from mbnas.results.segmentations.outlined_cases import outline_case
 
-FACTS = {"case": "a", "patient": "a", "held_out": False, "dice": (0.5,), "num_classes": 1}
+ONE = Targets(num_labels=1)
+FACTS = {"case": "a", "patient": "a", "held_out": False, "dice": (0.5,), "targets": ONE}
 
 
 COUNTS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
@@ -113,3 +115,25 @@ def test_noisy_patients_stay_within_a_few_megabytes(segmentations, shown_case, n
     section = segmentations_section(segmentations(*[shown] * cases))
 
     assert len(section or "") < 6_000_000
+
+
+def test_regions_have_outlines_of_all_their_labels_and_ignored_pixels_one_of_their_own(
+    segmentations,
+):
+    labels = np.zeros((2, 1, 8, 8), np.uint8)
+    labels[:, 0, 3:5, 3:5] = 1
+    labels[:, 0, 4, 4] = 2
+    labels[0, 0, 0] = IGNORED
+    targets = Targets(num_labels=2, regions=((1, 2), (2,)), written=(1, 2), ignores=True)
+    images = np.zeros((1, 8, 8), np.float32)
+    shown = outline_case(images, labels, **FACTS | {"targets": targets}, most_slices=1)
+
+    assert (shown.height, shown.width) == (8, 8)
+    (only,) = shown.slices
+    assert only.reference == only.predicted[0] == ("M3 3h2v2h-2z", "M3 3h1v1h-1z")
+    assert only.ignored == "M7 0h1v8h-1z"
+    section = segmentations_section(segmentations(shown, network_names=("one",)))
+    assert "Ignored pixels are grey" in section
+    assert section.count('href="#ignored-0-0"') == 2
+    plain = outline_case(images, labels % IGNORED, **FACTS, most_slices=1)
+    assert "gnored" not in segmentations_section(segmentations(plain, network_names=("one",)))

@@ -133,20 +133,20 @@ def test_classes_are_counted_in_any_slices(source, prepared, data):
     index = st.integers(0, len(prepared.labels) - 1)
     chosen = np.array(data.draw(st.lists(index, min_size=1, max_size=9)))
     expected = [(prepared.labels[chosen] == each).sum() for each in range(source.num_classes)]
-    counts = source.class_counts(chosen)
+    counts = source.label_counts(chosen)
     assert counts.tolist() == expected
     assert counts.dtype == np.int64
     of_each = [
         [(prepared.labels[one] == each).sum() for each in range(len(counts))] for one in chosen
     ]
-    assert source.class_pixels(chosen).tolist() == of_each
+    assert source.label_pixels(chosen).tolist() == of_each
 
 
 def test_classes_are_counted_beyond_one_block(source, prepared, monkeypatch):
     monkeypatch.setattr("mbnas.training.loading.slice_source.COUNTED", 5)
     everything = np.arange(len(prepared.labels))
     expected = np.bincount(prepared.labels.ravel(), minlength=source.num_classes)
-    assert np.array_equal(source.class_counts(everything), expected)
+    assert np.array_equal(source.label_counts(everything), expected)
 
 
 def test_a_training_is_the_same_bit_for_bit_for_any_source(task, prepared, device, precision):

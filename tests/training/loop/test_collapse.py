@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loop import collapse, validation
 from mbnas.training.loop.collapse import judge_collapse
@@ -34,7 +35,7 @@ def slices_of(labels_NHW, predicted_NHW):
         labels_NHW=torch.from_numpy(labels_NHW),
         patient_N=np.zeros(len(labels_NHW), dtype=np.int64),
         patient_classes={"a": frozenset({1, 2, 3})},
-        num_classes=NUM_CLASSES,
+        targets=Targets(num_labels=NUM_CLASSES - 1),
         flip_axis_dims={},
     )
 

@@ -8,6 +8,7 @@ import torch
 from monai.losses import DiceCELoss, DiceLoss
 from numpy.testing import assert_allclose
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.training.loop.losses import LOSSES, make_loss
 from mbnas.training.protocol import LossName
 
@@ -19,6 +20,10 @@ def example(num_classes=3, seed=0):
     logits = rng.normal(scale=2, size=(4, num_classes, 5, 6))
     labels = rng.integers(0, num_classes, (4, 5, 6)).astype(np.uint8)
     return logits, labels
+
+
+def loss_of(name, logits):
+    return make_loss(name, Targets(num_labels=logits.shape[1] - 1))
 
 
 def softmax(logits):
@@ -61,7 +66,7 @@ def test_every_name_that_a_protocol_allows_has_a_loss():
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_follows_its_formula(name, num_classes):
     logits, labels = example(num_classes)
-    found = make_loss(name)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    found = loss_of(name, logits)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
     assert_allclose(found, FORMULAS[name](logits, labels), rtol=1e-5)
 
 
@@ -80,7 +85,10 @@ def test_a_loss_and_its_gradient_equal_those_of_monai_bit_for_bit(name, num_clas
         labels[:] = 0
     ours, theirs = (torch.from_numpy(logits).float().requires_grad_() for _ in range(2))
     target = torch.from_numpy(one_hot(labels, num_classes)).float()
-    found, expected = make_loss(name)(ours, torch.from_numpy(labels)), MONAIS[name](theirs, target)
+    found, expected = (
+        loss_of(name, ours)(ours, torch.from_numpy(labels)),
+        MONAIS[name](theirs, target),
+    )
     found.backward()
     expected.backward()
     assert torch.equal(found, expected)
@@ -91,7 +99,7 @@ def test_a_loss_and_its_gradient_equal_those_of_monai_bit_for_bit(name, num_clas
 def test_a_class_absent_from_one_slice_is_scored_over_the_batch(name):
     logits, labels = example()
     labels[0] = 0
-    found = make_loss(name)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    found = loss_of(name, logits)(torch.from_numpy(logits).float(), torch.from_numpy(labels))
     assert_allclose(found, FORMULAS[name](logits, labels), rtol=1e-5)
 
 
@@ -99,14 +107,14 @@ def test_a_class_absent_from_one_slice_is_scored_over_the_batch(name):
 def test_a_perfect_prediction_has_a_loss_of_zero(name):
     _, labels = example()
     logits = torch.from_numpy(100 * one_hot(labels, 3)).float()
-    assert make_loss(name)(logits, torch.from_numpy(labels)) == pytest.approx(0, abs=1e-6)
+    assert loss_of(name, logits)(logits, torch.from_numpy(labels)) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_step_down_the_gradient_lowers_the_loss(name):
     logits, labels = (torch.from_numpy(array) for array in example())
     logits = logits.float().requires_grad_()
-    loss = make_loss(name)
+    loss = loss_of(name, logits)
     before = loss(logits, labels)
     before.backward()
     assert loss((logits - 0.1 * logits.grad).detach(), labels) < before

@@ -8,6 +8,7 @@ import torch
 
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.augmentation.transform import augment
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.seeds import generator
 from mbnas.space.genotype import unet_genotype
 from mbnas.training.device.device_setup import prepare_process
@@ -38,7 +39,7 @@ def kidneys(source=ResidentSlices, num_slices=48, names=NAMES):
         labels_NHW=torch.from_numpy(labels),
         patient_N=np.arange(num_slices) % 4,
         patient_classes=dict.fromkeys("abcd", frozenset({1, 2})),
-        num_classes=3,
+        targets=Targets(num_labels=2),
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
         class_names=names,
         **place,

@@ -9,6 +9,7 @@ import torch
 
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.augmentation.transform import augment
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.network.genotype_network import Network
 from mbnas.seeds import generator
 from mbnas.space.genotype import Genotype, unet_genotype
@@ -45,7 +46,7 @@ def squares():
         labels_NHW=torch.from_numpy(labels),
         patient_N=np.repeat([0, 1], 8),
         patient_classes=dict.fromkeys("ab", frozenset({1})),
-        num_classes=3,
+        targets=Targets(num_labels=2),
         flip_axis_dims={"left-right": 0, "posterior-anterior": 1},
     )
 
@@ -66,7 +67,7 @@ def losses_of(task, data, genotype="0vgg3"):
     network = random_network(task.architecture, settings.base_channels, data.interface, seed=seed)
     augmentation = augmentation_of(data, task.protocol.augmentation)
     schedule = Schedule(slices, settings, augmentation, generator(0, "golden"))
-    loop = TrainingLoop(Step([network], settings), data, [schedule])
+    loop = TrainingLoop(Step([network], settings, data.targets), data, [schedule])
     return [loop.advance()[0] for _ in range(task.protocol.training.epochs)]
 
 

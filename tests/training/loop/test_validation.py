@@ -7,6 +7,7 @@ from monai.metrics import DiceMetric
 from numpy.testing import assert_allclose
 from torch import nn
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loop.validation import PREDICTED_AT_ONCE, count_overlap
 
@@ -23,7 +24,7 @@ def noisy():
         labels_NHW=torch.from_numpy(labels),
         patient_N=np.arange(num_slices) % 3,
         patient_classes=dict.fromkeys("abc", frozenset({1})),
-        num_classes=3,
+        targets=Targets(num_labels=2),
         flip_axis_dims={},
     )
 

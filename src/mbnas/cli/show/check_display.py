@@ -85,10 +85,12 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
             for each in contents.channels
         ],
         "voxels": contents.num_voxels,
+        "ignored_voxels": contents.num_ignored,
         "classes": [
             {
                 "value": each.value,
                 "name": each.name,
+                "labels": list(each.region or (each.value,)),
                 "cases": each.num_cases,
                 "patients": each.num_patients,
                 "voxels": each.num_voxels,
@@ -117,6 +119,8 @@ def _print_contents(out: Terminal, root: Path, contents: DatasetContents, flips:
         ("slices", words("–" if contents.slices is None else _slices(contents.slices))),
         ("flips", words(_flips(flips))),
     ]
+    if contents.num_ignored is not None:
+        facts.append(("ignored", words(_ignored(contents))))
     out.print(_grid(facts), soft_wrap=False)
     out.print()
     out.print_table(_channels(contents))
@@ -185,10 +189,11 @@ def _channels(contents: DatasetContents) -> Table:
 
 def _classes(contents: DatasetContents) -> Table:
     numbers = ("cases", "patients", "voxels", "share")
-    shown = _table("label", "class", *numbers, right=numbers)
+    kind = "region" if contents.has_regions else "class"
+    shown = _table("labels" if contents.has_regions else "label", kind, *numbers, right=numbers)
     for each in contents.classes:
         shown.add_row(
-            str(each.value),
+            " ".join(map(str, each.region or (each.value,))),
             words(each.name),
             str(each.num_cases),
             str(each.num_patients),
@@ -196,6 +201,13 @@ def _classes(contents: DatasetContents) -> Table:
             "–" if (share := _share(each, contents)) is None else f"{100 * share:.3g} %",
         )
     return shown
+
+
+def _ignored(contents: DatasetContents) -> str:
+    num_ignored = contents.num_ignored or 0
+    total = num_ignored + contents.num_voxels
+    share = f", {100 * num_ignored / total:.3g} %" if total else ""
+    return f"{counted(num_ignored, 'voxel')}{share}"
 
 
 def _share(each: ClassContents, contents: DatasetContents) -> float | None:

@@ -7,6 +7,9 @@ distinguished by position. If this would be wrong, or is uncertain, slices are n
 ventricle of the heart differs from the right one by its wall, and the left lung has no middle lobe.
 The same holds for classes named after a position along another axis, such as anterior and
 posterior, because bodies are not symmetric along these axes.
+
+Regions that are sides do not exchange labels, because nothing says which labels of the one become
+which labels of the other: then slices are not flipped left to right.
 """
 
 from __future__ import annotations
@@ -60,6 +63,10 @@ _REMEDY = (
     "pairs of classes that a left-right flip exchanges."
 )
 
+_REMEDY_OF_REGIONS = (
+    "To flip without swaps, set augmentation.mirror_pairs to [] and augmentation.flip_axes."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flips:
@@ -109,7 +116,7 @@ def decide_flips(class_names: Sequence[str], axes: Sequence[str]) -> Flips:
 
 
 def resolve_flips(
-    settings: AugmentationSettings, class_names: Sequence[str]
+    settings: AugmentationSettings, class_names: Sequence[str], *, has_regions: bool = False
 ) -> tuple[AugmentationSettings, tuple[str, ...]]:
     """Return settings with decided flips, and the notices about the decision.
 
@@ -117,26 +124,53 @@ def resolve_flips(
 
     Args:
         settings: As requested, or as resolved before.
-        class_names: Names of the foreground classes.
+        class_names: Names of the foreground classes, or of the regions.
+        has_regions: Whether they are regions.
 
     Raises:
-        ConfigurationError: if a pair names a class that does not exist or is not unique.
+        ConfigurationError: if a pair names a class that does not exist or is not unique, or a
+            region.
     """
-    flips = flips_of(settings, class_names)
+    flips = flips_of(settings, class_names, has_regions=has_regions)
     decided = replace(settings, flip_axes=flips.axes, mirror_pairs=flips.mirror_pairs)
     return decided, flips.notices
 
 
-def flips_of(settings: AugmentationSettings, class_names: Sequence[str]) -> Flips:
+def flips_of(
+    settings: AugmentationSettings, class_names: Sequence[str], *, has_regions: bool = False
+) -> Flips:
     """Return how slices are flipped: by the settings, or by the names of the classes.
 
     Raises:
-        ConfigurationError: if a pair names a class that does not exist or is not unique.
+        ConfigurationError: if a pair names a class that does not exist or is not unique, or a
+            region.
     """
     if settings.mirror_pairs is None:
-        return decide_flips(class_names, settings.flip_axes)
+        flips = decide_flips(class_names, settings.flip_axes)
+        return _without_swaps(flips) if has_regions else flips
+    if settings.mirror_pairs and has_regions:
+        raise ConfigurationError(
+            f"augmentation.mirror_pairs (={list(map(list, settings.mirror_pairs))}) swaps labels "
+            "of classes, and this dataset has regions: set it to [], and leave left-right out of "
+            "augmentation.flip_axes."
+        )
     mirrored_classes(settings.mirror_pairs, class_names)
     return Flips(axes=settings.flip_axes, mirror_pairs=settings.mirror_pairs)
+
+
+def _without_swaps(flips: Flips) -> Flips:
+    """Return how slices are flipped if no labels can be swapped."""
+    if not flips.mirror_pairs:
+        return flips
+    left, right = flips.mirror_pairs[0]
+    notice = (
+        f"Slices are not flipped left to right: the regions {left} and {right} are sides of the "
+        f"body, and labels of regions are not swapped. {_REMEDY_OF_REGIONS}"
+    )
+    return Flips(
+        axes=tuple(axis for axis in flips.axes if axis != LEFT_RIGHT),
+        notices=(*flips.notices[:-1], notice),  # the last was about the swaps
+    )
 
 
 def mirrored_classes(

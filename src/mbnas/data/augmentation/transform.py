@@ -43,23 +43,31 @@ def augment(
     brightness_BC: Float[Tensor, "batch channels"],
     images_BCHW: Float[Tensor, "batch channels side side"],
     labels_BHW: UInt8[Tensor, "batch side side"],
+    *,
+    outside: int = 0,
 ) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
     """Return transformed images and labels, with parameters that are on their device.
 
     Images are sampled bilinearly and labels at the nearest pixel, on one grid. Pixels
-    from outside the slice are 0: the padding of prepared slices, and background.
+    from outside the slice are 0, as in the padding of prepared slices.
 
     Args:
         matrices_B23: Maps from output to input coordinates, as for ``affine_grid``.
         brightness_BC: Offset of every channel.
         images_BCHW: Square slices, as a rotation would shear others.
-        labels_BHW: Class indices of the same slices.
+        labels_BHW: Prepared labels of the same slices.
+        outside: The label of pixels from outside the slice.
     """
     grid_BHW2 = sampling_grid(matrices_B23, images_BCHW.shape[-1])
     moved_BCHW = functional.grid_sample(images_BCHW, grid_BHW2, align_corners=False)
+    labels_B1HW = labels_BHW[:, None].to(images_BCHW.dtype)
+    if outside:  # a sample from outside is 0, so labels are counted from that label
+        labels_B1HW -= outside
     moved_labels_B1HW = functional.grid_sample(
-        labels_BHW[:, None].to(images_BCHW.dtype), grid_BHW2, mode="nearest", align_corners=False
+        labels_B1HW, grid_BHW2, mode="nearest", align_corners=False
     )
+    if outside:
+        moved_labels_B1HW += outside
     moved_BCHW += brightness_BC[:, :, None, None]
     return moved_BCHW, moved_labels_B1HW[:, 0].to(torch.uint8)
 
@@ -72,12 +80,15 @@ def mirror_labels(
     """Return labels with exchanged classes in the slices that are mirrored.
 
     Args:
-        labels_BHW: Class indices.
+        labels_BHW: Prepared labels.
         mirrored_B: Which slices are flipped left to right.
         mirrored_classes: The class that the background and each class becomes.
     """
-    in_mirror_K = torch.tensor(mirrored_classes, dtype=torch.uint8, device=labels_BHW.device)
-    swapped_BHW = in_mirror_K[labels_BHW.long()]
+    others = range(len(mirrored_classes), 256)  # such as that of ignored pixels
+    in_mirror_L = torch.tensor(
+        [*mirrored_classes, *others], dtype=torch.uint8, device=labels_BHW.device
+    )
+    swapped_BHW = in_mirror_L[labels_BHW.long()]
     return torch.where(mirrored_B[:, None, None], swapped_BHW, labels_BHW)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,8 +10,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Num
 
-from mbnas.data.datasets.case_rules import Examination, voxels_by_class
+from mbnas.data.datasets.case_rules import Examination
 from mbnas.data.datasets.dataset import Dataset, Layout
+from mbnas.data.datasets.label_scheme import LabelClass
 from mbnas.data.datasets.normalisation import Scheme, scheme_of
 from mbnas.data.images.file_names import PassedOver
 from mbnas.data.images.geometry import Geometry
@@ -33,7 +35,9 @@ class CaseContents:
         ranges: Smallest and largest value of each image channel; empty if they are not finite
             or the channels are not as declared.
         constant_channels: Numbers of the image channels with a single value.
-        class_voxels: Voxels of the background and of each class; empty if the case has findings.
+        class_voxels: Voxels of the background and of each class or region; empty if the case has
+            findings.
+        ignored_voxels: Voxels that are ignored.
     """
 
     name: str
@@ -41,6 +45,14 @@ class CaseContents:
     ranges: tuple[tuple[float, float], ...]
     constant_channels: tuple[int, ...]
     class_voxels: tuple[int, ...]
+    ignored_voxels: int = 0
+
+    @property
+    def num_voxels(self) -> int:
+        """Number of voxels that are labelled."""
+        return (
+            0 if self.geometry is None else math.prod(self.geometry.shape_xyz) - self.ignored_voxels
+        )
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -61,17 +73,16 @@ class CaseContents:
         if image is not None and len(image.voxels) == len(dataset.channels):
             found = [(float(voxels.min()), float(voxels.max())) for voxels in image.voxels]
             ranges = tuple(found) if np.isfinite(found).all() else ()
-        counts = (
-            ()
-            if labels_XYZ is None
-            else voxels_by_class(labels_XYZ, 1 + len(dataset.classes)).tolist()
-        )
+        targets = dataset.labels.targets
+        counts = () if labels_XYZ is None else targets.voxels(labels_XYZ).tolist()
+        ignored = 0 if labels_XYZ is None else int((~targets.is_labelled(labels_XYZ)).sum())
         return cls(
             name=name,
             geometry=None if image is None else image.geometry,
             ranges=ranges,
             constant_channels=examined.constant_channels,
             class_voxels=tuple(counts),
+            ignored_voxels=ignored,
         )
 
 
@@ -94,11 +105,12 @@ class ChannelContents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassContents:
-    """One foreground class, counted over the cases without findings.
+    """One foreground class or region, counted over the cases without findings.
 
     Attributes:
-        value: Its number in label files.
+        value: Its number in label maps.
         name: Its declared name.
+        region: The labels of a region; empty for a class.
         num_cases: Number of cases with a voxel of it.
         num_patients: Number of patients with a voxel of it.
         num_voxels: Number of voxels in all cases.
@@ -106,6 +118,7 @@ class ClassContents:
 
     value: int
     name: str
+    region: tuple[int, ...] = ()
     num_cases: int
     num_patients: int
     num_voxels: int
@@ -169,8 +182,9 @@ class DatasetContents:
         num_patients: Number of patients; ``None`` if unknown.
         patients_by: How cases are grouped by patient.
         channels: The channels, in the order of the images.
-        num_voxels: Voxels of all cases without findings, with background.
-        classes: The foreground classes, by ascending value.
+        num_voxels: Labelled voxels of all cases without findings, with background.
+        num_ignored: Ignored voxels of the same cases; ``None`` without an ignore label.
+        classes: The foreground classes by ascending value, or regions as they are declared.
         shapes: Voxels along each canonical axis; ``None`` if no image could be read.
         spacings_mm: Distances between voxel centres; ``None`` likewise.
         slices: ``None`` likewise.
@@ -186,10 +200,16 @@ class DatasetContents:
     patients_by: PatientRule
     channels: tuple[ChannelContents, ...]
     num_voxels: int
+    num_ignored: int | None
     classes: tuple[ClassContents, ...]
     shapes: Spread | None
     spacings_mm: Spread | None
     slices: SliceContents | None
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether the classes are regions."""
+        return any(each.region for each in self.classes)
 
 
 def dataset_contents(
@@ -224,9 +244,10 @@ def dataset_contents(
             _channel(name, [case.ranges[number] for case in cases if case.ranges])
             for number, name in enumerate(dataset.channels)
         ),
-        num_voxels=sum(sum(case.class_voxels) for case in sound),
+        num_voxels=sum(case.num_voxels for case in sound),
+        num_ignored=None if dataset.ignore is None else sum(case.ignored_voxels for case in sound),
         classes=tuple(
-            _class(label.value, label.name, index, sound, patients)
+            _class(label, index, sound, patients)
             for index, label in enumerate(dataset.classes, start=1)
         ),
         shapes=Spread.of(np.array([grid.canonical_shape for grid in grids])) if grids else None,
@@ -245,16 +266,16 @@ def _channel(name: str, ranges: Sequence[tuple[float, float]]) -> ChannelContent
 
 
 def _class(
-    value: int,
-    name: str,
+    label: LabelClass,
     index: int,
     sound: Sequence[CaseContents],
     patients: Mapping[str, str] | None,
 ) -> ClassContents:
     holding = [case for case in sound if case.class_voxels[index]]
     return ClassContents(
-        value=value,
-        name=name,
+        value=label.value,
+        name=label.name,
+        region=label.region,
         num_cases=len(holding),
         num_patients=len({(patients or {}).get(case.name, case.name) for case in holding}),
         num_voxels=sum(case.class_voxels[index] for case in holding),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from mbnas.data.datasets.case_rules import Finding
-from mbnas.data.datasets.dataset import LabelClass
 from mbnas.data.datasets.folds import Fold, Patients
+from mbnas.data.datasets.label_scheme import LabelClass
 
 
 def rarity_findings(
@@ -19,8 +19,8 @@ def rarity_findings(
     """Return a warning for each class that is missing in a training, a validation or everywhere.
 
     Args:
-        classes: Foreground classes; class ``k`` is ``classes[k - 1]``.
-        patients: The classes that each patient has, including held-out patients.
+        classes: Foreground classes or regions; number ``k`` is ``classes[k - 1]``.
+        patients: The numbers of the classes that each patient has, including held-out patients.
         folds: Folds of the other patients; empty if there are too few for folds.
         held_out: Patients in no fold.
     """
@@ -28,7 +28,7 @@ def rarity_findings(
         finding
         for index, label in enumerate(classes, start=1)
         for finding in _of_class(
-            f"label {label.value} ({label.name})",
+            f"{_label(label)} ({label.name})",
             frozenset(patient for patient, present in patients.items() if index in present),
             folds,
             frozenset(held_out),
@@ -90,6 +90,13 @@ def _of_class(
             f"{'has' if len(unmeasured) == 1 else 'have'} no validation patient with it, and "
             f"scores there do not cover it. {remedy}",
         )
+
+
+def _label(label: LabelClass) -> str:
+    """Return the label or labels of a class as text."""
+    if len(label.labels) == 1:
+        return f"label {label.labels[0]}"
+    return f"any of the labels {', '.join(map(str, label.labels))}"
 
 
 def _warning(rule: str, message: str) -> Finding:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int, Integer, UInt8
+from jaxtyping import Integer, UInt8
 
 from mbnas.data.datasets.dataset import Case, Dataset
 from mbnas.data.datasets.normalisation import outside_range, scheme_of
@@ -49,7 +49,7 @@ class Examination:
     Attributes:
         findings: Empty if the case breaks no rule.
         image: ``None`` if it cannot be read.
-        labels_XYZ: Class indices, 0 for background; ``None`` if there are findings.
+        labels_XYZ: Prepared labels; ``None`` if there are findings.
         constant_channels: Numbers of the image channels with a single value; empty if all are.
     """
 
@@ -91,7 +91,7 @@ def examine_case(case: Case, dataset: Dataset, *, allow_empty: bool) -> Examinat
         image=image,
         labels_XYZ=None
         if findings or image is None or label is None
-        else class_indices(aligned(*label, image.geometry), dataset),
+        else dataset.labels.prepared(aligned(*label, image.geometry)),
         constant_channels=() if image is None else _constant_channels(image),
     )
 
@@ -150,33 +150,6 @@ def refuse(findings: Sequence[Finding], dataset: Dataset) -> None:
     count = len(findings) - 1
     others = f" `mbnas check {dataset.root}` shows this and {count} more." if count else ""
     raise DatasetError(findings[0].message + others)
-
-
-def class_indices(
-    labels_XYZ: Integer[np.ndarray, "x y z"], dataset: Dataset
-) -> UInt8[np.ndarray, "x y z"]:
-    """Return the class index of each voxel, from 1, and 0 for background."""
-    indices = np.zeros(labels_XYZ.shape, np.uint8)
-    for index, label in enumerate(dataset.classes, start=1):
-        indices[labels_XYZ == label.value] = index
-    return indices
-
-
-def voxels_by_class(
-    indices: UInt8[np.ndarray, "*grid"], num_classes: int
-) -> Int[np.ndarray, " classes"]:
-    """Return the number of voxels of each class, background first.
-
-    They are counted by plane, because NumPy needs eight bytes per voxel.
-
-    Args:
-        indices: Class indices, 0 for background, on a grid of two or more dimensions.
-        num_classes: Number of classes with background, 1 or more.
-    """
-    counts = np.zeros(num_classes, np.int64)
-    for plane in indices:
-        counts += np.bincount(plane.ravel(), minlength=num_classes)
-    return counts
 
 
 def _finding(case: Case, file: Path | None, rule: str, message: str) -> Finding:
@@ -245,7 +218,7 @@ def _label_findings(
     case: Case, labels_XYZ: Integer[np.ndarray, "x y z"], dataset: Dataset, *, allow_empty: bool
 ) -> Iterator[Finding]:
     values = np.unique(labels_XYZ)
-    declared = [0, *(label.value for label in dataset.classes)]
+    declared = dataset.labels.declared
     undeclared = values[~np.isin(values, declared)]
     if undeclared.size:
         yield _finding(
@@ -256,7 +229,16 @@ def _label_findings(
             f"{_shown(np.array(declared))}. Declare it or correct the file."
             + scale_remark(read_header(case.label).scale),
         )
-    if not allow_empty and not np.any(values != 0):
+    if values.size and np.all(values == dataset.ignore):
+        yield _finding(
+            case,
+            case.label,
+            "unlabelled-case",
+            f"Case {case.name} has no labelled voxel: {case.label.name} holds the ignore label "
+            f"{dataset.ignore} alone, so nothing can be learned from it. Label it, or leave it "
+            "out.",
+        )
+    elif not allow_empty and np.all((values == 0) | (values == dataset.ignore)):
         yield _finding(
             case,
             case.label,

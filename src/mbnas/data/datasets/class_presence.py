@@ -1,4 +1,4 @@
-"""Which classes each patient has."""
+"""Which classes or regions each patient has."""
 
 from __future__ import annotations
 
@@ -6,24 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-from jaxtyping import UInt8
-
-from mbnas.data.datasets.case_rules import class_indices, voxels_by_class
 from mbnas.data.datasets.dataset import Case, Dataset
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.read import read_label
 from mbnas.machine.processes import ProgressCallback, map_in_processes
-
-
-def present_classes(labels: UInt8[np.ndarray, "*grid"]) -> tuple[int, ...]:
-    """Return the indices of the classes in a label map, without background, ascending.
-
-    >>> present_classes(np.array([[0, 3], [3, 1]], np.uint8))
-    (1, 3)
-    """
-    counts = voxels_by_class(labels, 256)
-    return tuple(index for index in np.flatnonzero(counts).tolist() if index > 0)
 
 
 def classes_by_patient(
@@ -55,4 +41,5 @@ def classes_by_patient(
 
 def _classes_of_case(case: Case, *, dataset: Dataset) -> tuple[int, ...]:
     labels_XYZ, _ = read_label(case.label)
-    return present_classes(class_indices(labels_XYZ, dataset))
+    labels = dataset.labels
+    return labels.targets.present(labels.prepared(labels_XYZ))

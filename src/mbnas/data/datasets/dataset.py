@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mbnas.data.datasets.case_files import Case, Listing, found_cases, listed_cases
-from mbnas.data.datasets.dataset_json import (
-    MAX_CLASSES,
-    LabelClass,
-    channels_of,
-    classes_of,
-    read_json,
-)
+from mbnas.data.datasets.dataset_json import channels_of, read_json
+from mbnas.data.datasets.declared_labels import labels_of
+from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
 from mbnas.data.images.file_names import PassedOver, passed_over_sentences
 from mbnas.errors import DatasetError
 
-__all__ = ["MAX_CLASSES", "Case", "Dataset", "LabelClass", "Layout", "read_dataset"]
+__all__ = [
+    "MAX_CLASSES",
+    "Case",
+    "Dataset",
+    "LabelClass",
+    "LabelScheme",
+    "Layout",
+    "read_dataset",
+]
 
 Layout = Literal["msd", "nnunet", "nnunet-v1"]
 """That of the Decathlon, of nnU-Net v2 or of nnU-Net v1."""
@@ -37,10 +41,11 @@ class Dataset:
         name: The declared name, or the name of the folder.
         layout: The layout of the folder.
         channels: Modality of each image channel, such as ``"CT"``.
-        classes: Foreground classes by ascending value.
+        classes: Foreground classes by ascending value, or regions as they are declared.
         cases: Sorted by name.
         num_declared: Declared number of cases (``numTraining``), if any.
         passed_over: Images in the same folders that belong to no case.
+        ignore: The label of ignored voxels; ``None`` if there is none.
     """
 
     root: Path
@@ -51,6 +56,12 @@ class Dataset:
     cases: tuple[Case, ...]
     num_declared: int | None = None
     passed_over: tuple[PassedOver, ...] = ()
+    ignore: int | None = None
+
+    @property
+    def labels(self) -> LabelScheme:
+        """The declared labels."""
+        return LabelScheme(classes=self.classes, ignore=self.ignore)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -93,16 +104,17 @@ def read_dataset(root: Path) -> Dataset:
             "belongs to one case. Remove the repetition, or list a case's channels together, as "
             "'image': [FIRST, SECOND]."
         )
-    declared = facts.get("numTraining")
+    declared, labels = facts.get("numTraining"), labels_of(root, facts)
     return Dataset(
         root=root,
         name=str(facts.get("name") or root.resolve().name),
         layout=layout,
         channels=channels,
-        classes=classes_of(root, facts),
+        classes=labels.classes,
         cases=tuple(sorted(listing.cases, key=lambda case: case.name)),
         num_declared=declared if type(declared) is int else None,
         passed_over=listing.passed_over,
+        ignore=labels.ignore,
     )
 
 

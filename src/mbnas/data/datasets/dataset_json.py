@@ -1,4 +1,4 @@
-"""Reads ``dataset.json``: the declared channels and classes, in all variants in use.
+"""Reads ``dataset.json``: its keys and the declared channels, in all variants in use.
 
 The Decathlon and nnU-Net v1 number their labels (``{"1": "liver"}``), nnU-Net v2 names them
 (``{"liver": 1}``); some files have keys of both. Unambiguous values are read; others are refused,
@@ -9,26 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mbnas.errors import DatasetError
 
-MAX_CLASSES = 255
-"""Prepared labels are bytes, and 0 is the background."""
-
 _MAX_BYTES = 2**26
-_LARGEST_LABEL = 2**31 - 1
-_MAX_DIGITS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelClass:
-    """A foreground class: its number in label files, and its name."""
-
-    value: int
-    name: str
+MAX_DIGITS = 10
+"""Longest number of a channel or label."""
 
 
 def read_json(root: Path) -> dict[str, Any]:
@@ -102,7 +90,7 @@ def _channels(root: Path, key: str, value: object) -> tuple[str, ...]:
         case list() if value and all(isinstance(each, str) and each for each in value):
             return tuple(value)
         case dict() if value:
-            numbers = [int(each) if _is_number(each) else -1 for each in value]
+            numbers = [int(each) if is_number(each) else -1 for each in value]
             if sorted(numbers) != list(range(len(value))):
                 expected = [str(number) for number in range(len(value))]
                 raise malformed(
@@ -117,61 +105,9 @@ def _folded(names: Iterable[str]) -> list[str]:
     return [name.strip().casefold() for name in names]
 
 
-def classes_of(root: Path, facts: dict[str, Any]) -> tuple[LabelClass, ...]:
-    """Return the declared foreground classes by ascending value.
-
-    Raises:
-        DatasetError: if there are none or too many, or a declaration is not a class.
-    """
-    labels = facts.get("labels")
-    if not isinstance(labels, dict) or not labels:
-        raise malformed(root, f"needs 'labels' as an object with entries, not {labels!r}")
-    pairs = [_label(root, key, value) for key, value in labels.items()]
-    classes = [LabelClass(value=value, name=name) for value, name in sorted(pairs) if value != 0]
-    if not 1 <= len({label.value for label in classes}) == len(classes) <= MAX_CLASSES:
-        raise malformed(
-            root,
-            f"declares {len(classes)} foreground labels: there must be 1 to {MAX_CLASSES}, with "
-            "distinct values",
-        )
-    if classes[-1].value > _LARGEST_LABEL:
-        raise malformed(root, f"declares a label larger than {_LARGEST_LABEL}")
-    return tuple(classes)
-
-
-def _label(root: Path, key: str, value: object) -> tuple[int, str]:
-    """Return number and name of a label; either of them may be the key."""
-    if isinstance(value, list):
-        raise DatasetError(
-            f"{root / 'dataset.json'} declares {key!r} as a region of labels {value}: mbnas "
-            "needs one number per class. Merge or split the labels into classes."
-        )
-    key_is_number, value_is_number = _is_number(key), _is_number(value)
-    if key_is_number and value_is_number and int(key) != int(str(value)):
-        raise malformed(
-            root,
-            f"maps {key!r} to {value!r} in 'labels', which does not say which is the label's "
-            "number and which its name",
-        )
-    if key_is_number and isinstance(value, int | str) and not isinstance(value, bool):
-        return int(key), str(value)
-    if value_is_number:
-        if key == "ignore":
-            raise DatasetError(
-                f"{root / 'dataset.json'} declares an ignore label: mbnas scores every voxel. "
-                "Give these voxels a class, or make them background."
-            )
-        return int(str(value)), key
-    raise malformed(
-        root,
-        f"declares a label by {key[:20]!r} and {str(value)[:20]!r}: one of the two is a whole "
-        f"number of up to {_MAX_DIGITS} digits",
-    )
-
-
-def _is_number(text: object) -> bool:
-    """Return whether a key or value is an integer that a label could have, 0 or more."""
+def is_number(text: object) -> bool:
+    """Return whether a key or value is a whole number of few digits, 0 or more."""
     if isinstance(text, bool) or not isinstance(text, int | str):
         return False
-    digits = str(text) if isinstance(text, str) or text < 10**_MAX_DIGITS else ""
-    return digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS
+    digits = str(text) if isinstance(text, str) or text < 10**MAX_DIGITS else ""
+    return digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from mbnas.data.datasets.case_rules import listed
-from mbnas.data.datasets.dataset import Dataset, LabelClass
+from mbnas.data.datasets.dataset import Dataset
+from mbnas.data.datasets.label_scheme import LabelClass
 from mbnas.data.slices.prepared_slices import FORMAT_VERSION, Index, PreparationSettings
 from mbnas.errors import DatasetError
 
@@ -47,6 +48,7 @@ class Fingerprint:
         cases: In the order of the dataset.
         held_out: Patients in no fold, sorted.
         allow_empty_cases: Whether cases may have no foreground.
+        ignore: The label of ignored voxels; ``None`` if there is none.
     """
 
     settings: PreparationSettings
@@ -55,6 +57,7 @@ class Fingerprint:
     cases: tuple[CaseFingerprint, ...]
     held_out: tuple[str, ...]
     allow_empty_cases: bool
+    ignore: int | None = None
 
     @classmethod
     def of_index(cls, index: Index, *, allow_empty_cases: bool) -> Fingerprint:
@@ -69,6 +72,7 @@ class Fingerprint:
             ),
             held_out=tuple(sorted({each.patient for each in index.volumes if each.held_out})),
             allow_empty_cases=allow_empty_cases,
+            ignore=index.ignore,
         )
 
     @property
@@ -78,13 +82,15 @@ class Fingerprint:
             "format_version": FORMAT_VERSION,
             "settings": self.settings.stored,
             "channels": self.channels,
-            "classes": [asdict(label) for label in self.classes],
+            "classes": [label.to_json() for label in self.classes],
             "cases": [[case.name, case.patient, case.contents] for case in self.cases],
         }
         if self.held_out:
             facts["held_out"] = self.held_out
         if self.allow_empty_cases:
             facts["allow_empty_cases"] = True
+        if self.ignore is not None:
+            facts["ignore"] = self.ignore
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_BYTES).hexdigest()
 
 
@@ -125,6 +131,7 @@ def take_fingerprint(
         ),
         held_out=tuple(sorted(held_out)),
         allow_empty_cases=allow_empty_cases,
+        ignore=dataset.ignore,
     )
 
 
@@ -154,6 +161,8 @@ def differences(before: Fingerprint, now: Fingerprint) -> tuple[str, ...]:
         found.append(f"has the channels {_shown(now.channels)}, not {_shown(before.channels)}")
     if before.classes != now.classes:
         found.append(f"has the classes {_named(now.classes)}, not {_named(before.classes)}")
+    if before.ignore != now.ignore:
+        found.append(f"ignores {_ignored(now.ignore)}, not {_ignored(before.ignore)}")
     if not found and before.held_out != now.held_out:
         found.append("holds out other patients")
     if before.settings.stored != now.settings.stored:
@@ -171,7 +180,11 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def _named(classes: Sequence[LabelClass]) -> str:
-    return ", ".join(f"{label.value} ({label.name})" for label in classes)
+    return ", ".join(f"{'+'.join(map(str, each.labels))} ({each.name})" for each in classes)
+
+
+def _ignored(label: int | None) -> str:
+    return "no label" if label is None else f"label {label}"
 
 
 def _file_digest(path: Path) -> str:

@@ -101,11 +101,17 @@ class PlaneTransform:
         return squares
 
     def labels(
-        self, labels_XYZ: UInt8[np.ndarray, "x y z"]
+        self, labels_XYZ: UInt8[np.ndarray, "x y z"], *, outside: int = 0
     ) -> UInt8[np.ndarray, "slice side side"]:
-        """Return the label slices; each pixel has the class of the nearest voxel."""
+        """Return the label slices; each pixel has the label of the nearest voxel.
+
+        Args:
+            labels_XYZ: The labels of the whole volume.
+            outside: The label of pixels outside the volume.
+        """
         slices_NHW = np.moveaxis(labels_XYZ, self.slice_axis, 0)
         squares = self._empty((self.num_slices,), np.uint8)
+        squares[...] = outside
         rows, columns = map(_nearest, self.plane_shape, self.fitted)
         squares[self._window] = slices_NHW[:, rows][:, :, columns]
         return squares

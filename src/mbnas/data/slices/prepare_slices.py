@@ -84,6 +84,7 @@ def prepare_slices(
                 classes=dataset.classes,
                 volumes=_volumes(geometries, axis, fingerprint),
                 warnings=tuple(each.message for each in findings),
+                ignore=dataset.ignore,
             )
             with writing(final, needed_bytes=slice_bytes(index)):
                 writer.write_slices(folder, index)

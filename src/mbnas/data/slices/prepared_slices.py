@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped, UInt8
 
 from mbnas.bounds import check_bounds
-from mbnas.data.datasets.dataset import LabelClass
+from mbnas.data.datasets.label_scheme import LabelClass, LabelScheme, Targets
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
@@ -78,9 +78,10 @@ class PreparedVolume:
         first_slice: Number of its first slice.
         plane: The transform of its slices.
         geometry: The grid of its file.
-        classes: Indices of the classes in its labels without background, ascending; empty
-            until its slices are written.
+        classes: Numbers of the classes or regions in its labels, from 1, ascending; empty until
+            its slices are written.
         contents: A digest of each of its files, the label last.
+        unlabelled: Which of its slices have only ignored voxels, from 0, ascending.
     """
 
     case: str
@@ -91,6 +92,7 @@ class PreparedVolume:
     geometry: Geometry
     classes: tuple[int, ...] = ()
     contents: tuple[str, ...] = ()
+    unlabelled: tuple[int, ...] = ()
 
     @property
     def num_slices(self) -> int:
@@ -127,9 +129,10 @@ class Index:
         slice_axis: The canonical axis across which volumes are cut.
         channels: Modality of each image channel.
         normalisation: How each channel is normalised, also in new images.
-        classes: Foreground classes; a prepared label ``k`` is ``classes[k - 1]``.
+        classes: Foreground classes by ascending value, or regions as they are declared.
         volumes: In the order of their slices.
         warnings: Warnings about the data, a sentence each.
+        ignore: The label of ignored voxels in the dataset's files; ``None`` if there is none.
     """
 
     digest: str
@@ -140,6 +143,12 @@ class Index:
     classes: tuple[LabelClass, ...]
     volumes: tuple[PreparedVolume, ...]
     warnings: tuple[str, ...] = ()
+    ignore: int | None = None
+
+    @property
+    def labels(self) -> LabelScheme:
+        """The labels that the dataset declares."""
+        return LabelScheme(classes=self.classes, ignore=self.ignore)
 
     @property
     def num_slices(self) -> int:
@@ -148,7 +157,10 @@ class Index:
 
     def to_json(self) -> str:
         """Return the text of ``index.json``."""
-        facts = asdict(self) | {"settings": self.settings.stored}
+        facts = asdict(self) | {
+            "settings": self.settings.stored,
+            "classes": [each.to_json() for each in self.classes],
+        }
         return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
@@ -171,9 +183,10 @@ class Index:
             slice_axis=facts["slice_axis"],
             channels=tuple(facts["channels"]),
             normalisation=tuple(map(ChannelNormalisation.from_json, facts["normalisation"])),
-            classes=tuple(LabelClass(**label) for label in facts["classes"]),
+            classes=tuple(map(LabelClass.from_json, facts["classes"])),
             volumes=tuple(_volume(fields) for fields in facts["volumes"]),
             warnings=tuple(facts["warnings"]),
+            ignore=facts.get("ignore"),
         )
 
 
@@ -187,6 +200,7 @@ def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
         geometry=Geometry.from_json(fields["geometry"]),
         classes=tuple(fields["classes"]),
         contents=tuple(fields["contents"]),
+        unlabelled=tuple(fields.get("unlabelled", ())),
     )
 
 
@@ -197,7 +211,7 @@ class PreparedSlices:
     Attributes:
         directory: Their folder.
         images: Normalised intensities, mapped from disk, read-only.
-        labels: Class indices, 0 for background, mapped likewise.
+        labels: Prepared labels (:mod:`mbnas.data.datasets.label_scheme`), mapped likewise.
         index: Everything about them except the pixels.
     """
 
@@ -233,13 +247,23 @@ class PreparedSlices:
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
-        """Foreground classes; a prepared label ``k`` is ``classes[k - 1]``."""
+        """Foreground classes by ascending value, or regions as they are declared."""
         return self.index.classes
 
     @property
-    def num_classes(self) -> int:
-        """The number of classes of the labels, with background."""
-        return 1 + len(self.classes)
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes or regions."""
+        return tuple(each.name for each in self.classes)
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether networks predict regions."""
+        return self.index.labels.has_regions
+
+    @property
+    def targets(self) -> Targets:
+        """What networks predict, in terms of the labels."""
+        return self.index.labels.targets
 
     @property
     def volumes(self) -> tuple[PreparedVolume, ...]:
@@ -253,7 +277,7 @@ class PreparedSlices:
 
     @property
     def patient_classes(self) -> dict[str, frozenset[int]]:
-        """The classes that each patient of the folds has, by patient, sorted."""
+        """The classes or regions that each patient of the folds has, by patient, sorted."""
         return self._classes_of(held_out=False)
 
     @property
@@ -279,7 +303,7 @@ class PreparedSlices:
         return {name: dim for dim, name in enumerate(plane)}
 
     def reference(self, number: int) -> UInt8[np.ndarray, "x y z"]:
-        """Return the labels of a volume before resampling, as class indices on canonical voxels.
+        """Return the labels of a volume before resampling, as prepared labels on canonical voxels.
 
         Args:
             number: Number of the volume in ``volumes``.
@@ -304,11 +328,3 @@ def _usable(directory: Path) -> Iterator[None]:
             f"{directory} holds no usable prepared slices ({error}). Remove this folder and "
             "run the search again: it prepares them again."
         ) from error
-
-
-def label_values(
-    indices: UInt8[np.ndarray, "*grid"], classes: tuple[LabelClass, ...]
-) -> Integer[np.ndarray, "*grid"]:
-    """Return class indices as the class numbers of the dataset's label files."""
-    values: np.ndarray = np.array([0, *(label.value for label in classes)])[indices]
-    return values

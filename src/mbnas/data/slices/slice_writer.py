@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from mbnas.data.datasets.case_rules import Finding, constant_findings, examine_case, refuse
-from mbnas.data.datasets.class_presence import present_classes
 from mbnas.data.datasets.dataset import Case, Dataset
+from mbnas.data.datasets.label_scheme import IGNORED
 from mbnas.data.datasets.normalisation import (
     Normalisation,
     fit_normalisation,
@@ -105,7 +105,7 @@ class SliceWriter:
         }
         sentences = (each.message for each in constant_findings(constant, self.dataset))
         volumes = (
-            replace(volume, classes=each.classes)
+            replace(volume, classes=each.classes, unlabelled=each.unlabelled)
             for volume, each in zip(index.volumes, written, strict=True)
         )
         index = replace(index, warnings=(*index.warnings, *sentences), volumes=tuple(volumes))
@@ -139,7 +139,8 @@ def _sample_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _Sampled
     if seen.image is None or seen.labels_XYZ is None:
         sample = np.empty((len(dataset.channels), 0), np.float32)
     else:
-        sample = sample_foreground(seen.image.voxels, seen.labels_XYZ)
+        is_labelled = dataset.labels.targets.is_labelled(seen.labels_XYZ)
+        sample = sample_foreground(seen.image.voxels, np.where(is_labelled, seen.labels_XYZ, 0))
     return _Sampled(findings=seen.findings, sample=sample)
 
 
@@ -189,6 +190,7 @@ class _Written:
     findings: tuple[Finding, ...]
     constant_channels: tuple[int, ...]
     classes: tuple[int, ...]
+    unlabelled: tuple[int, ...]
 
 
 def _write_volume(
@@ -203,13 +205,39 @@ def _write_volume(
 ) -> _Written:
     number, case, volume = job
     seen = examine_case(case, dataset, allow_empty=allow_empty)
+    targets, findings = dataset.labels.targets, seen.findings
     classes: tuple[int, ...] = ()
+    unlabelled: tuple[int, ...] = ()
     if seen.image is not None and seen.labels_XYZ is not None:
         slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
         images.write(volume.first_slice, slices)
-        labels.write(volume.first_slice, volume.plane.labels(seen.labels_XYZ))
+        outside = IGNORED if targets.ignores else 0
+        labels_NSS = volume.plane.labels(seen.labels_XYZ, outside=outside)
+        labels.write(volume.first_slice, labels_NSS)
         write_reference(folder, number, seen.labels_XYZ)
-        classes = present_classes(seen.labels_XYZ)
+        classes = targets.present(seen.labels_XYZ)
+        is_labelled_N = targets.is_labelled(labels_NSS).any(axis=(1, 2))
+        unlabelled = tuple(np.flatnonzero(~is_labelled_N).tolist())
+        findings += _lost_labels(case, volume) if len(unlabelled) == volume.num_slices else ()
     return _Written(
-        findings=seen.findings, constant_channels=seen.constant_channels, classes=classes
+        findings=findings,
+        constant_channels=seen.constant_channels,
+        classes=classes,
+        unlabelled=unlabelled,
+    )
+
+
+def _lost_labels(case: Case, volume: PreparedVolume) -> tuple[Finding, ...]:
+    """Return the finding that a case has labelled voxels and no labelled pixel."""
+    side = volume.plane.slice_size
+    return (
+        Finding(
+            severity="error",
+            case=case.name,
+            file=str(case.label),
+            rule="lost-labels",
+            message=f"Case {case.name} has no labelled pixel left in its slices of {side}×{side} "
+            "pixels: too few of its voxels are labelled. Raise preparation.slice_size, label more "
+            "of it, or leave it out.",
+        ),
     )

@@ -42,10 +42,10 @@ def draw_overlay(
 
     Args:
         image_XYZ: One channel of the image.
-        classes_XYZ: Class indices on the same voxels.
+        classes_XYZ: Labels on the same voxels, 0 for background.
         spacing_mm: Distance between voxel centres along each axis.
         slice_axis: The axis that slices are cut across.
-        names: Names of the foreground classes.
+        names: Names of the labels without the background.
         title: The heading.
     """
     images_NHW = np.moveaxis(image_XYZ, slice_axis, 0)

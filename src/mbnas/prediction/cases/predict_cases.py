@@ -148,10 +148,10 @@ def _write(
     if to.overlay is not None:
         picture = draw_overlay(
             volume.voxels[0],
-            segmentation.classes_XYZ,
+            segmentation.labels_XYZ,
             geometry.spacing_mm,
             slice_axis=predictor.card.slice_axis,
-            names=tuple(each.name for each in predictor.card.classes),
+            names=predictor.card.labels.label_names,
             title=case.name,
         )
         content = io.BytesIO()

@@ -147,7 +147,7 @@ def model_identity(card: ModelCard) -> dict[str, Any]:
         "network": card.network,
         "dataset": card.dataset,
         "channels": list(card.channels),
-        "classes": [asdict(each) for each in card.classes],
+        "classes": [each.to_json() for each in card.classes],
         "format": card.format,
         "card_sha256": hashlib.sha256(card.to_json().encode()).hexdigest(),
         "members": [

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from mbnas.data.datasets.dataset import MAX_CLASSES, LabelClass
+from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
 from mbnas.data.slices.neighbours import MAX_CONTEXT, channel_names
 from mbnas.errors import MbnasError, ModelError
@@ -62,7 +62,8 @@ class ModelCard:
         network: The architecture's text.
         base_channels: Channels of a genotype's level 0.
         channels: Modality of each image channel, in the order of the images.
-        classes: Foreground classes; the network's class ``k`` is ``classes[k - 1]``.
+        classes: Foreground classes by ascending value, of which class ``k`` is ``classes[k - 1]``;
+            or regions, one for each of the network's outputs.
         normalisation: How each channel is normalised.
         slice_axis: Canonical axis that volumes are cut across.
         slice_size: Side of the slices in pixels.
@@ -107,6 +108,7 @@ class ModelCard:
             "base_channels must be 1 or more": self.base_channels >= 1,
             "channels must be one or more": len(self.channels) >= 1,
             f"classes must be 1 to {MAX_CLASSES}": 1 <= len(self.classes) <= MAX_CLASSES,
+            "regions must all have one of their labels as value": self._has_values(),
             "each channel has a normalisation": len(self.normalisation) == len(self.channels),
             "slice_axis must be 0, 1 or 2": self.slice_axis in (0, 1, 2),
             f"slice_size must be 1 to {_MAX_SIDE}": 1 <= self.slice_size <= _MAX_SIDE,
@@ -127,10 +129,15 @@ class ModelCard:
         _choice("precision", self.precision, get_args(Precision))
         _choice("format", self.format, get_args(Format))
 
+    def _has_values(self) -> bool:
+        regions = [each.region for each in self.classes]
+        return not any(regions) or all(each.value in each.region for each in self.classes)
+
     def _has_pairs(self) -> bool:
         mirrored = self.mirrored_classes
         return not mirrored or (
-            sorted(mirrored) == list(range(self.interface.num_classes))
+            not self.labels.has_regions
+            and sorted(mirrored) == list(range(self.interface.num_classes))
             and mirrored[0] == 0
             and all(mirrored[mirrored[index]] == index for index in mirrored)
         )
@@ -143,12 +150,17 @@ class ModelCard:
     @property
     def interface(self) -> Interface:
         """What the networks fit."""
-        return Interface.of(self.input_channels, self.classes, self.slice_size)
+        return Interface.of(self.input_channels, self.labels.targets.num_outputs, self.slice_size)
 
     @property
     def input_channels(self) -> tuple[str, ...]:
         """Names of the networks' input channels: those of the image, of every slice they see."""
         return channel_names(self.channels, self.context)
+
+    @property
+    def labels(self) -> LabelScheme:
+        """The labels that the model predicts."""
+        return LabelScheme(classes=self.classes)
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -166,7 +178,7 @@ class ModelCard:
 
     def to_json(self) -> str:
         """Return the text of ``model.json``."""
-        facts = asdict(self)
+        facts = asdict(self) | {"classes": [each.to_json() for each in self.classes]}
         if not self.context:  # as before there were neighbours
             del facts["context"]
         return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
@@ -189,10 +201,7 @@ class ModelCard:
                 network=str(facts["network"]),
                 base_channels=int(facts["base_channels"]),
                 channels=tuple(map(str, facts["channels"])),
-                classes=tuple(
-                    LabelClass(value=int(each["value"]), name=str(each["name"]))
-                    for each in facts["classes"]
-                ),
+                classes=tuple(map(LabelClass.from_json, facts["classes"])),
                 normalisation=tuple(
                     ChannelNormalisation.from_json(_mapping(each))
                     for each in facts["normalisation"]

@@ -71,7 +71,8 @@ def _example(
     volume = volumes[0]
     records = [each[volume.case] for each in predicted]
     reference_NSS, *predicted_NSS = reference_and_predictions(prepared, volume, records)
-    number = int((reference_NSS > 0).sum(axis=(1, 2)).argmax())
+    is_foreground_NSS = (reference_NSS > 0) & prepared.targets.is_labelled(reference_NSS)
+    number = int(is_foreground_NSS.sum(axis=(1, 2)).argmax())
     return SegmentationExample(
         title=title,
         patient=patient,
@@ -81,6 +82,7 @@ def _example(
         predicted_HW=tuple(_upright(each[number], volume) for each in predicted_NSS),
         dice=tuple(map(mean_dice, records)),
         spacing_mm=_spacing(volume),
+        targets=prepared.targets,
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from mbnas.data.datasets.label_scheme import Targets
+
 _MARGIN, _SMALLEST_VIEW = 0.2, 0.25  # of the foreground's side; of the image's
 
 
@@ -22,10 +24,11 @@ class SegmentationExample:
         patient: Name of the patient.
         place: Which slice of the volume it is.
         image_HW: Its intensities, upright.
-        reference_HW: Class indices of the reference.
+        reference_HW: Labels of the reference.
         predicted_HW: Of every network.
         dice: Of every network, on the patient's whole volume.
         spacing_mm: Distance between pixels down and across.
+        targets: The classes or regions in the labels.
 
     Raises:
         ValueError: unless all are of one shape and every prediction has its Dice.
@@ -39,6 +42,7 @@ class SegmentationExample:
     predicted_HW: tuple[UInt8[np.ndarray, "height width"], ...]
     dice: tuple[float | None, ...]
     spacing_mm: tuple[float, float]
+    targets: Targets
 
     def __post_init__(self) -> None:
         shapes = {each.shape for each in (self.image_HW, self.reference_HW, *self.predicted_HW)}
@@ -64,7 +68,8 @@ def view_of(example: SegmentationExample) -> View:
     shape = np.array(example.image_HW.shape)
     spacing = np.array(example.spacing_mm)
     size_mm = shape * spacing
-    is_seen = np.any([example.reference_HW > 0, *(each > 0 for each in example.predicted_HW)], 0)
+    labels = np.stack([example.reference_HW, *example.predicted_HW])
+    is_seen = ((labels > 0) & example.targets.is_labelled(labels)).any(axis=0)
     low, high = np.zeros(2), size_mm
     if is_seen.any():
         pixels = np.argwhere(is_seen)

@@ -2,6 +2,7 @@
 
 Slices are oriented as radiologists view them and cropped to a square around all foreground.
 The reference is a thin white outline under the predictions, so that differences are visible.
+Ignored pixels are hatched.
 
 Shape suffixes: H height and W width of a slice in pixels.
 """
@@ -39,6 +40,7 @@ PERCENTILES = (0.5, 99.5)
 
 _MOST_IN_COLUMN = 4  # panels side by side
 _LEFT, _GAP, _LINE, _ROW = 27.0, 2.0, 8.4, 10.0
+_HATCH = "#b0b0b0"
 _OUTLINE = {"facecolor": "#000000", "alpha": 0.55, "edgecolor": "none", "pad": 0.8}
 
 
@@ -53,7 +55,7 @@ def draw_segmentations(
 
     Args:
         examples: One or more, with a prediction of every network.
-        class_names: Of the foreground classes.
+        class_names: Of the foreground classes or regions.
         network_names: Above the columns.
     """
     num_columns = 1 + len(network_names)
@@ -82,6 +84,7 @@ def draw_segmentations(
         for column, labels_HW in enumerate(labels):
             axes = panel(row, column)
             _draw_image(axes, example, view)
+            _draw_ignored(axes, example)
             if column:
                 _draw_classes(axes, example, example.reference_HW, class_names, is_under=True)
                 _write_dice(axes, example.dice[column - 1])
@@ -100,7 +103,10 @@ def draw_segmentations(
                 fontweight="bold" if not number else "normal",
                 color=QUIET if number == 2 else "#000000",
             )
-    _draw_key(figure, key_rows, class_names, bottom=bottom + 2)
+    words = "Numbers: Dice of the whole volume."
+    if any(each.targets.ignores for each in examples):
+        words = "Numbers: Dice of the whole volume without ignored voxels (hatched)."
+    _draw_key(figure, key_rows, class_names, words, bottom=bottom + 2)
     return figure
 
 
@@ -135,10 +141,29 @@ def _draw_classes(
     *,
     is_under: bool,
 ) -> None:
-    for number in range(len(class_names)):
-        mask_HW = labels_HW == number + 1
+    for number, members in enumerate(example.targets.members[: len(class_names)]):
+        mask_HW = np.isin(labels_HW, members)
         if mask_HW.any():
             _draw_contour(axes, mask_HW, example.spacing_mm, number, is_under=is_under)
+
+
+def _draw_ignored(axes: Axes, example: SegmentationExample) -> None:
+    """Hatch the pixels that are ignored."""
+    is_ignored_HW = ~example.targets.is_labelled(example.reference_HW)
+    if not is_ignored_HW.any():
+        return
+    down, across = example.spacing_mm
+    padded = np.pad(is_ignored_HW.astype(float), 1)
+    drawn = axes.contourf(
+        (np.arange(padded.shape[1]) - 0.5) * across,
+        (np.arange(padded.shape[0]) - 0.5) * down,
+        padded,
+        levels=[0.5, 1.5],
+        colors="none",
+        hatches=["////"],
+    )
+    drawn.set(edgecolor=_HATCH, linewidth=0.0)
+    drawn.set_gid("ignored")
 
 
 def _draw_contour(
@@ -219,9 +244,14 @@ def _words(number: int | None, class_names: Sequence[str]) -> str:
 
 
 def _draw_key(
-    figure: Figure, rows: Sequence[Sequence[int | None]], class_names: Sequence[str], bottom: float
+    figure: Figure,
+    rows: Sequence[Sequence[int | None]],
+    class_names: Sequence[str],
+    words: str,
+    *,
+    bottom: float,
 ) -> None:
-    """Draw the key of lines and numbers below the panels."""
+    """Draw the key of lines and numbers below the panels, and what the numbers are."""
     width, height = (inches * POINTS_PER_IN for inches in figure.get_size_inches())
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
@@ -241,7 +271,7 @@ def _draw_key(
     axes.text(
         width / 2,
         y,
-        "Numbers: Dice of the whole volume.",
+        words,
         ha="center",
         va="center_baseline",
         color=QUIET,

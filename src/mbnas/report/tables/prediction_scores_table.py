@@ -89,7 +89,10 @@ def scores_values(scores: PredictionScores) -> dict[str, Any]:
     """Return prediction scores as JSON values; the keys are stable."""
     return {
         "cases": list(scores.cases),
-        "classes": [asdict(each) for each in scores.classes],
+        "classes": [
+            {"value": each.value, "name": each.name, "labels": list(each.labels)}
+            for each in scores.classes
+        ],
         "missing": list(scores.missing),
         "without_reference": list(scores.without_reference),
         "failed": [{"case": case, "reason": reason} for case, reason in scores.failed.items()],

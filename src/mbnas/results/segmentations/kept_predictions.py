@@ -59,7 +59,7 @@ def mean_dice(volume: VolumeRecord) -> float | None:
 def reference_and_predictions(
     prepared: PreparedSlices, volume: PreparedVolume, records: Sequence[VolumeRecord]
 ) -> UInt8[np.ndarray, "C N S S"]:
-    """Return the class indices of the reference, then of every network's prediction.
+    """Return the labels of the reference, then of every network's prediction.
 
     Args:
         prepared: The study's slices.
@@ -70,7 +70,7 @@ def reference_and_predictions(
         StudyError: if a prediction cannot be unpacked.
     """
     predicted = [
-        unpack_prediction(each.prediction or b"", volume, num_classes=prepared.num_classes)
+        unpack_prediction(each.prediction or b"", volume, num_labels=prepared.targets.num_labels)
         for each in records
     ]
     return np.stack([prepared.labels[volume.slices], *predicted])

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.data.images.appearance import chosen_slices, upright, window
 from mbnas.results.segmentations.contours import outlines
 from mbnas.scoring.overlap import mean_defined
@@ -25,17 +26,19 @@ _SMALLEST_MARGIN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlinedSlice:
-    """The outlines of one slice: a path for every foreground class, empty if it is not there.
+    """The outlines of one slice: a path for every class or region, empty if it is not there.
 
     Attributes:
         number: Of the slice in its volume, from 1.
         reference: Of the reference.
         predicted: Of every network.
+        ignored: The path around ignored pixels, empty without any.
     """
 
     number: int
     reference: tuple[str, ...]
     predicted: tuple[tuple[str, ...], ...]
+    ignored: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Segmentations:
     """The cases that the page shows, with their outlines.
 
     Attributes:
-        class_names: Of the foreground classes.
+        class_names: Of the foreground classes or regions.
         network_names: In the order of every case's networks.
         slice_axis: Canonical axis that slices are cut across.
         cases: The worst first.
@@ -103,31 +106,33 @@ def outline_case(
     patient: str,
     held_out: bool,
     dice: tuple[float | None, ...],
-    num_classes: int,
+    targets: Targets,
     most_slices: int,
 ) -> OutlinedCase:
     """Return one volume with outlines on the slices to show.
 
     Args:
         images_NSS: The first channel of its prepared slices.
-        labels_CNSS: Class indices of the reference, then of every network's prediction.
+        labels_CNSS: Labels of the reference, then of every network's prediction.
         case: Its name.
         patient: Its patient.
         held_out: Whether the patient is in no fold.
         dice: Of every network.
-        num_classes: Foreground classes.
+        targets: The classes or regions in the labels.
         most_slices: How many slices to show at most.
     """
-    foreground_NSS = upright(labels_CNSS.max(axis=0) > 0)
+    is_foreground_CNSS = (labels_CNSS > 0) & targets.is_labelled(labels_CNSS)
+    foreground_NSS = upright(is_foreground_CNSS.any(axis=0))
     rows, columns = _around(foreground_NSS.max(axis=0))
     counts_N = foreground_NSS.sum(axis=(1, 2))
     shown = chosen_slices(counts_N, most_slices)
     labels_CNHW = upright(labels_CNSS)[:, shown][:, :, rows, columns]
     images_NHW = upright(images_NSS)[shown][:, rows, columns]
     paths = [
-        [outlines(labels_NHW == label) for label in range(1, num_classes + 1)]
+        [outlines(np.isin(labels_NHW, labels)) for labels in targets.members]
         for labels_NHW in labels_CNHW
     ]
+    ignored = outlines(~targets.is_labelled(labels_CNHW[0]))
     of_slice = [
         [tuple(of_class[place] for of_class in of_one) for of_one in paths]
         for place in range(len(shown))
@@ -142,8 +147,13 @@ def outline_case(
         width=images_NHW.shape[2],
         strip=_strip(images_NHW, window(images_NSS)),
         slices=tuple(
-            OutlinedSlice(number=int(number) + 1, reference=reference, predicted=tuple(predicted))
-            for number, (reference, *predicted) in zip(shown, of_slice, strict=True)
+            OutlinedSlice(
+                number=int(number) + 1,
+                reference=reference,
+                predicted=tuple(predicted),
+                ignored=path,
+            )
+            for number, path, (reference, *predicted) in zip(shown, ignored, of_slice, strict=True)
         ),
         fullest=int(counts_N[shown].argmax()),
     )

@@ -103,6 +103,6 @@ def _case(
         patient=volume.patient,
         held_out=volume.held_out,
         dice=dice,
-        num_classes=len(prepared.classes),
+        targets=prepared.targets,
         most_slices=most_slices,
     )

@@ -80,7 +80,7 @@ def memory_prediction(
         return None
     preparation = protocol.preparation
     channels = channel_names(prepared.channels, preparation.context)
-    interface = Interface.of(channels, prepared.classes, preparation.slice_size)
+    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
 
     def predict(architecture: Architecture, trainings: int) -> int:
         return predicted_bytes(

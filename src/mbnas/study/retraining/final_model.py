@@ -99,7 +99,9 @@ def _with_flips(plan: FinalPlan, prepared: PreparedSlices) -> FinalPlan:
         ConfigurationError: if flips are asked for that contradict the names of the classes.
     """
     asked = plan.configuration.augmentation
-    augmentation, notices = resolve_flips(asked, [label.name for label in prepared.classes])
+    augmentation, notices = resolve_flips(
+        asked, prepared.class_names, has_regions=prepared.has_regions
+    )
     if augmentation.flip_axes != asked.flip_axes:
         raise ConfigurationError(" ".join(notices))
     return replace(plan, configuration=replace(plan.configuration, augmentation=augmentation))
@@ -112,7 +114,7 @@ def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
     if why := lacks_neighbours(num_slices, preparation.context):
         raise ConfigurationError(why)
     channels = channel_names(prepared.channels, preparation.context)
-    interface = Interface.of(channels, prepared.classes, preparation.slice_size)
+    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
     base_channels = plan.configuration.training.base_channels
     network = build_network(plan.network, interface, base_channels=base_channels)
     check_logits(network, interface, name=str(plan.network))

@@ -43,7 +43,7 @@ def final_tasks(
     return tuple(
         FinalTask(
             training=task,
-            class_names=tuple(label.name for label in prepared.classes),
+            class_names=prepared.class_names,
             weights=(folder / _file_name(plan, task.fold)).absolute(),
         )
         for task in make.of(plan.network, [(FINAL, fold) for fold in plan.folds])

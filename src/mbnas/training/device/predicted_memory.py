@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import torch
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.data.slices.neighbours import num_seen
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
@@ -41,7 +42,7 @@ def training_memory(
             interface,
             base_channels=training.base_channels,
         ),
-        make_loss(training.loss),
+        make_loss(training.loss, Targets.of_outputs(interface.num_classes)),
         interface,
         batch=training.batch_size,
         validation_batch=PREDICTED_AT_ONCE,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
 from mbnas.network.interface import Interface
@@ -103,7 +104,7 @@ def _loop(workload: Workload) -> TrainingLoop:
         )
         for number in range(workload.trainings)
     ]
-    return TrainingLoop(Step(networks, training), data, schedules)
+    return TrainingLoop(Step(networks, training, data.targets), data, schedules)
 
 
 def _network(workload: Workload) -> nn.Module:
@@ -126,7 +127,7 @@ def _noise(workload: Workload) -> ResidentSlices:
         labels_NHW=torch.from_numpy(labels.astype(np.uint8)).to(workload.device),
         patient_N=np.zeros(num_slices, dtype=np.int64),
         patient_classes={"noise": frozenset()},
-        num_classes=interface.num_classes,
+        targets=Targets.of_outputs(interface.num_classes),
         flip_axis_dims={"left-right": 0},
     )
 

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.data.slices.prepared_slices import IMAGES, LABELS, PreparedSlices
 from mbnas.machine.host_memory import available_bytes
 from mbnas.training.loading.half_precision import check_half_precision, in_half_precision
@@ -39,11 +40,12 @@ class _Contents(TypedDict):
     patient_classes: dict[str, frozenset[int]]
     held_out_patients: tuple[str, ...]
     class_names: tuple[str, ...]
-    num_classes: int
+    targets: Targets
     flip_axis_dims: dict[str, int]
     absolute_channels: tuple[int, ...]
     context: int
     starts: np.ndarray
+    unlabelled: tuple[int, ...]
 
 
 @lru_cache(maxsize=1)
@@ -165,8 +167,8 @@ def _contents(prepared: PreparedSlices, context: int) -> _Contents:
         patient_N=patient_N,
         patient_classes=prepared.patient_classes,
         held_out_patients=held_out,
-        class_names=tuple(label.name for label in prepared.classes),
-        num_classes=prepared.num_classes,
+        class_names=prepared.class_names,
+        targets=prepared.targets,
         flip_axis_dims=dict(prepared.axis_dims),
         absolute_channels=tuple(
             number
@@ -175,4 +177,9 @@ def _contents(prepared: PreparedSlices, context: int) -> _Contents:
         ),
         context=context,
         starts=np.array([0, *(volume.slices.stop for volume in prepared.volumes)]),
+        unlabelled=tuple(
+            volume.first_slice + number
+            for volume in prepared.volumes
+            for number in volume.unlabelled
+        ),
     )

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
 from mbnas.data.datasets.folds import Fold
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.data.slices.neighbours import neighbour_indices, num_seen
 from mbnas.network.interface import Interface
 from mbnas.training.protocol import SlicePrecision
@@ -53,32 +54,34 @@ class SliceSource(ABC):
     """All slices of a study as batches on the training device.
 
     Attributes:
-        labels_NHW: Class indices, 0 for background.
+        labels_NHW: Prepared labels (:mod:`mbnas.data.datasets.label_scheme`).
         patient_N: The patient of each slice, as an index into ``patients`` followed by
             ``held_out_patients``.
         patient_classes: The classes of each patient of the folds, sorted by patient.
-        num_classes: Background included.
+        targets: What networks predict, in terms of the labels.
         flip_axis_dims: For each anatomical axis in the slice's plane, its dimension: 0 is
             height, 1 is width.
         held_out_patients: The patients that are in no fold, sorted.
-        class_names: Names of the foreground classes; empty if no class changes places in flips.
+        class_names: Names of the classes or regions; empty if none changes places in flips.
         absolute_channels: Image channels whose values mean something as they are
             (``noNorm``): their brightness is not varied.
         context: How many slices before and after a slice a batch has besides it.
         starts: The first slice of each volume, and last the number of all slices; ``None`` if they
             are of one volume.
+        unlabelled: Ascending indices of the slices that have only ignored pixels.
     """
 
     labels_NHW: UInt8[Tensor, "slice height width"]
     patient_N: Int[np.ndarray, " slice"]
     patient_classes: Mapping[str, frozenset[int]]
-    num_classes: int
+    targets: Targets
     flip_axis_dims: dict[str, int]
     held_out_patients: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     absolute_channels: tuple[int, ...] = ()
     context: int = 0
     starts: Int[np.ndarray, " bounds"] | None = None
+    unlabelled: tuple[int, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class SliceSource(ABC):
         return neighbour_indices(starts, slices, self.context)
 
     @property
+    def num_classes(self) -> int:
+        """Number of a network's outputs: classes with the background, or regions."""
+        return self.targets.num_outputs
+
+    @property
     def interface(self) -> Interface:
         """What a network for these slices must fit."""
         return Interface(
@@ -124,18 +132,19 @@ class SliceSource(ABC):
             batches: Indices of slices.
         """
 
-    def class_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen classes"]:
-        """Return how many pixels each class has in each slice, background first."""
-        counts = [np.empty((0, self.num_classes), np.int64)]
+    def label_pixels(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, "chosen labels"]:
+        """Return how many pixels each label has in each slice, background first."""
+        num_labels = 1 + self.targets.num_labels
+        counts = [np.empty((0, num_labels), np.int64)]
         for start in range(0, len(slices), COUNTED):
             labels_BHW = self.labels_NHW[torch.from_numpy(slices[start : start + COUNTED])]
-            of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(self.num_classes)]
+            of_each = [(labels_BHW == index).sum(dim=(1, 2)) for index in range(num_labels)]
             counts.append(torch.stack(of_each, dim=1).cpu().numpy())
         return np.concatenate(counts)
 
-    def class_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " classes"]:
-        """Return how many pixels each class has in all slices together, background first."""
-        counts: np.ndarray = self.class_pixels(slices).sum(axis=0)
+    def label_counts(self, slices: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " labels"]:
+        """Return how many pixels each label has in all slices together, background first."""
+        counts: np.ndarray = self.label_pixels(slices).sum(axis=0)
         return counts
 
     def slices_of(self, patients: tuple[str, ...]) -> Int[np.ndarray, " chosen"]:
@@ -151,8 +160,12 @@ class SliceSource(ABC):
     def split(
         self, fold: Fold
     ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
-        """Return the indices of a fold's training and validation slices."""
-        return self.slices_of(fold.train), self.slices_of(fold.validation)
+        """Return the indices of a fold's training and validation slices that are labelled."""
+        training, validation = (
+            np.setdiff1d(self.slices_of(part), self.unlabelled)
+            for part in (fold.train, fold.validation)
+        )
+        return training, validation
 
     def flip_dims(self, axes: tuple[str, ...]) -> tuple[bool, bool]:
         """Return whether flips across the axes reverse height and width.

@@ -3,7 +3,8 @@
 A collapsed training may be repeated, and then one of its attempts is chosen. If validation
 influenced that choice, the score of the chosen attempt would be optimistic.
 
-Shape suffixes: N slices (training slices), B batch, K classes, background first, H height, W width.
+Shape suffixes: N slices (training slices), B batch, K classes or regions, background first,
+H height, W width.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from jaxtyping import Int
 from torch import nn
 
 from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loading.target_masks import target_masks, without_ignored
 from mbnas.training.loop.validation import PREDICTED_AT_ONCE, predicted_batches
 from mbnas.training.protocol import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collapse:
-    """The classes that a trained network did not learn: ascending indices, 0 is background.
+    """The classes or regions that a trained network did not learn: ascending, from 1.
 
     Attributes:
         collapsed: Classes that it predicts on none of the training slices that show them.
@@ -50,10 +52,11 @@ def judge_collapse(
         training_slices: Indices of the slices that it was trained on.
         precision: In which the network computes, resolved.
     """
-    pixels_NK = data.class_pixels(training_slices)
+    targets = data.targets
+    pixels_NK = targets.of_labels(data.label_pixels(training_slices))
     is_shown_K: np.ndarray = pixels_NK.sum(axis=0) > 0
-    waiting = [index for index in range(1, data.num_classes) if is_shown_K[index]]
-    absent = tuple(index for index in range(1, data.num_classes) if not is_shown_K[index])
+    waiting = [index for index in range(1, len(is_shown_K)) if is_shown_K[index]]
+    absent = tuple(index for index in range(1, len(is_shown_K)) if not is_shown_K[index])
     # The place of each slice among those that show a class, by how much of it they show.
     place_NK = np.argsort(np.argsort(-pixels_NK, axis=0, kind="stable"), axis=0)
     never = len(training_slices)
@@ -69,11 +72,12 @@ def judge_collapse(
         ((predicted_BHW, labels_BHW),) = predicted_batches(
             network, data, training_slices[chosen_B], precision
         )
+        predicted_BHW = without_ignored(predicted_BHW, labels_BHW, targets)
+        masks = [list(target_masks(each, targets)) for each in (predicted_BHW, labels_BHW)]
         found = torch.stack(
             [
                 (
-                    (predicted_BHW == index).flatten(1).any(1)
-                    & (labels_BHW == index).flatten(1).any(1)
+                    masks[0][index - 1].flatten(1).any(1) & masks[1][index - 1].flatten(1).any(1)
                 ).any()
                 for index in waiting
             ]

@@ -105,7 +105,8 @@ def _loop(task: TrainingTask, data: SliceSource, plans: Sequence[TrainingPlan]) 
             settings,
             data.interface,
             seed=plan.weights_seed,
-            class_counts=plan.class_counts,
+            targets=data.targets,
+            label_counts=plan.label_counts,
             device=task.device,
         )
         for plan in plans
@@ -123,19 +124,20 @@ _last_made: dict[Hashable, Step] = {}
 def _step(task: TrainingTask, data: SliceSource, networks: Sequence[nn.Module]) -> Step:
     settings = task.protocol.training
     if not is_program(settings):
-        return Step(networks, settings)
+        return Step(networks, settings, data.targets)
     key = (
         task.architecture,
         settings,
         len(networks),
         data.interface,
+        data.targets,
         data.device,
     )
     if (step := _last_made.get(key)) is not None:
         step.begin([network.state_dict() for network in networks])
         return step
     forget_programs()
-    _last_made[key] = Step(networks, settings)
+    _last_made[key] = Step(networks, settings, data.targets)
     return _last_made[key]
 
 

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
+from mbnas.data.datasets.label_scheme import Targets
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network
 from mbnas.network.cpu import with_cpu_layers
-from mbnas.network.head import bias_head_to_frequencies
+from mbnas.network.head import bias_head_to_frequencies, bias_head_to_odds
 from mbnas.network.interface import Interface
 from mbnas.network.operations.memory_layout import placed
 from mbnas.training.protocol import TrainingSettings
@@ -22,7 +23,8 @@ def initial_network(
     interface: Interface,
     *,
     seed: int,
-    class_counts: Int[np.ndarray, " classes"] | None,
+    targets: Targets,
+    label_counts: Int[np.ndarray, " labels"] | None,
     device: str,
 ) -> nn.Module:
     """Return a network as its training starts, on its device.
@@ -32,13 +34,17 @@ def initial_network(
         settings: Resolved.
         interface: What the network fits.
         seed: Of its weights.
-        class_counts: Pixels of each class, from which the head's bias starts; ``None`` leaves
+        targets: What it predicts.
+        label_counts: Pixels of each label, from which the head's bias starts; ``None`` leaves
             the bias as torch draws it.
         device: Where it trains, as torch names it.
     """
     network = random_network(architecture, settings.base_channels, interface, seed=seed)
-    if class_counts is not None:
-        bias_head_to_frequencies(network, class_counts)
+    if label_counts is not None and targets.regions:
+        counts = targets.of_labels(label_counts)[1:]
+        bias_head_to_odds(network, counts, num_pixels=int(label_counts.sum()))
+    elif label_counts is not None:
+        bias_head_to_frequencies(network, label_counts)
     return placed_for_training(network, device, settings)
 
 

@@ -27,8 +27,8 @@ class TrainingPlan:
         validation_slices: Indices of the slices to validate on.
         validation_patients: The patients that the latter show.
         augmentation: How the training slices are varied.
-        class_counts: Pixels of each class in the training slices, where the head's bias starts
-            at the class frequencies.
+        label_counts: Pixels of each label in the training slices, where the head's bias starts
+            at the frequencies of its outputs.
         weights_seed: Seed of the initial weights.
         rng: Draws the batches and their augmentation.
     """
@@ -38,7 +38,7 @@ class TrainingPlan:
     validation_slices: Int[np.ndarray, " validation"]
     validation_patients: tuple[str, ...]
     augmentation: SliceAugmentation
-    class_counts: Int[np.ndarray, " classes"] | None
+    label_counts: Int[np.ndarray, " labels"] | None
     weights_seed: int
     rng: np.random.Generator
 
@@ -65,13 +65,13 @@ def plan_training(
     else:
         fold = folds[task.fold]
     training_slices, validation_slices = data.split(fold)
-    counts_classes = protocol.training.head_bias == "class-frequencies"
+    counts_labels = protocol.training.head_bias == "class-frequencies"
     return TrainingPlan(
         fold=task.fold,
         training_slices=training_slices,
         validation_slices=validation_slices,
         validation_patients=fold.validation,
-        class_counts=data.class_counts(training_slices) if counts_classes else None,
+        label_counts=data.label_counts(training_slices) if counts_labels else None,
         augmentation=augmentation_of(data, protocol.augmentation),
         weights_seed=weights_seed,
         rng=rng,

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mbnas.data.augmentation.transform import augment
+from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.network.fused_networks import FusedNetworks
 from mbnas.network.operations.memory_layout import channels_last
 from mbnas.training.device.device_setup import autocast
@@ -44,13 +45,17 @@ class Step:
     Args:
         networks: On their device; two or more are of one architecture and are fused.
         settings: Resolved.
+        targets: What the networks predict.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], settings: TrainingSettings) -> None:
+    def __init__(
+        self, networks: Sequence[nn.Module], settings: TrainingSettings, targets: Targets
+    ) -> None:
         self.networks = tuple(networks)
         self._settings = settings
         self._fused = FusedNetworks(networks) if len(networks) > 1 else None
-        self._loss = make_loss(settings.loss)
+        self._loss = make_loss(settings.loss, targets)
+        self._outside = IGNORED if targets.ignores else 0
         recorded = settings.step == "graph"
         device = next(self.networks[0].parameters()).device
         # A recorded step reads its rate from the device.
@@ -143,7 +148,9 @@ class Step:
     def _losses(
         self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
     ) -> Tensor:
-        images_BCHW, labels_BHW = augment(matrices_B23, brightness_BC, images_BCHW, labels_BHW)
+        images_BCHW, labels_BHW = augment(
+            matrices_B23, brightness_BC, images_BCHW, labels_BHW, outside=self._outside
+        )
         images_BCHW = channels_last(images_BCHW)
         with autocast(images_BCHW.device.type, self._settings.precision):
             logits_of_each = self._logits(images_BCHW)

@@ -1,6 +1,6 @@
 """Predictions of a network in training, and their overlap with the references.
 
-Shape suffixes: B batch, K classes, H height, W width.
+Shape suffixes: B batch, K outputs, H height, W width.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Integer, UInt8
 from torch import Tensor, nn
 
 from mbnas.machine.heartbeat import beat
@@ -17,13 +17,14 @@ from mbnas.network.operations.memory_layout import channels_last
 from mbnas.scoring.overlap import OverlapCounts
 from mbnas.training.device.device_setup import autocast
 from mbnas.training.loading.slice_source import SliceSource
+from mbnas.training.loading.target_masks import predicted_labels, target_masks, without_ignored
 from mbnas.training.protocol import Precision
 
 PREDICTED_AT_ONCE = 64
 """How many slices a network in training predicts at once."""
 
-PredictedBatch = tuple[Int[Tensor, "batch height width"], UInt8[Tensor, "batch height width"]]
-"""Predicted and reference class indices of some slices, on the device."""
+PredictedBatch = tuple[Integer[Tensor, "batch height width"], UInt8[Tensor, "batch height width"]]
+"""Predicted and reference labels of some slices, on the device."""
 
 
 def predicted_batches(
@@ -46,7 +47,7 @@ def predicted_batches(
     for images_BCHW, reference_BHW in fetched:
         with torch.no_grad(), autocast(data.device.type, precision):
             logits_BKHW = network(channels_last(images_BCHW))
-        yield logits_BKHW.argmax(dim=1), reference_BHW
+        yield predicted_labels(logits_BKHW, data.targets), reference_BHW
         beat()
 
 
@@ -56,24 +57,28 @@ def count_overlap(
     slices: Int[np.ndarray, " chosen"],
     precision: Precision,
 ) -> OverlapCounts:
-    """Return the voxel counts of a network's predictions, by patient and class.
+    """Return the voxel counts of a network's predictions, by patient and class or region.
+
+    Ignored voxels are not counted.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
         data: The source of the slices.
-        slices: Indices of the slices to predict: all slices of their patients.
+        slices: Indices of the slices to predict: all labelled slices of their patients.
         precision: In which the network computes, resolved.
     """
     patients, row_of_slice = np.unique(data.patient_N[slices], return_inverse=True)
-    num_classes, device = data.num_classes, data.device
-    counts = torch.zeros(3, len(patients), num_classes - 1, dtype=torch.int64, device=device)
+    targets, device = data.targets, data.device
+    counts = torch.zeros(3, len(patients), targets.num_foreground, dtype=torch.int64, device=device)
     start = 0
     for predicted_BHW, reference_BHW in predicted_batches(network, data, slices, precision):
         rows = torch.from_numpy(row_of_slice[start : start + len(predicted_BHW)]).to(device)
         start += len(predicted_BHW)
-        for foreground in range(num_classes - 1):
-            predicted = predicted_BHW == foreground + 1
-            reference = reference_BHW == foreground + 1
+        predicted_BHW = without_ignored(predicted_BHW, reference_BHW, targets)
+        masks = zip(
+            target_masks(predicted_BHW, targets), target_masks(reference_BHW, targets), strict=True
+        )
+        for foreground, (predicted, reference) in enumerate(masks):
             of_slice = torch.stack([predicted & reference, predicted, reference]).sum(dim=(2, 3))
             counts[:, :, foreground].index_add_(1, rows, of_slice)
     overlap, predicted_size, reference_size = counts.cpu().numpy()

@@ -131,7 +131,7 @@ def _compare(run: HeadToHead, study: Study, name: str) -> Comparison:
         both = contenders(run, found_name=name, slice_size=size, progress=progress)
     return compare_contenders(
         both,
-        class_names=tuple(each.name for each in run.prepared.classes),
+        class_names=run.prepared.class_names,
         num_folds=len(run.chosen),
         slice_size=size,
         seed=study.configuration.seed,

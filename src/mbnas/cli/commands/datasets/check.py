@@ -38,8 +38,13 @@ def check(arguments: argparse.Namespace) -> int:
             workers=os.cpu_count() or 1,
             progress=progress,
         )
-    names = [] if checked.contents is None else [each.name for each in checked.contents.classes]
-    flips = flips_of(configuration.augmentation, names)
+    contents = checked.contents
+    names = [] if contents is None else [each.name for each in contents.classes]
+    flips = flips_of(
+        configuration.augmentation,
+        names,
+        has_regions=contents is not None and contents.has_regions,
+    )
     if arguments.json:
         print_json(check_as_json(checked, flips))
     elif arguments.csv:

@@ -29,10 +29,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
     workers = os.cpu_count() or 1 if arguments.workers is None else arguments.workers
     if workers < 1:
         raise UsageError(f"--workers (={workers}) must be 1 or more.")
-    classes = None if arguments.dataset is None else read_dataset(arguments.dataset).classes
+    labels = None if arguments.dataset is None else read_dataset(arguments.dataset).labels
     pairs = find_pairs(arguments.predictions, arguments.references)
     with counting("Measuring") as progress:
-        scores = evaluate_pairs(pairs, classes, workers=workers, progress=progress)
+        scores = evaluate_pairs(pairs, labels, workers=workers, progress=progress)
     if arguments.json:
         print_json(scores_values(scores))
     elif arguments.csv:

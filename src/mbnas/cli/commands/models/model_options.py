@@ -157,7 +157,7 @@ def add_evaluate(commands: Commands) -> None:
         "--dataset",
         type=Path,
         metavar="DATASET",
-        help="folder whose dataset.json names the classes (default: the label values found)",
+        help="folder whose dataset.json declares the labels (default: the label values found)",
     )
     parser.add_argument(
         "--allow-missing",

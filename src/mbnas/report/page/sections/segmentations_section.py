@@ -46,7 +46,12 @@ def _explanation(shown: Segmentations) -> str:
         "Every case is segmented by networks that were not trained on it, from the first fresh "
         "initialisation. Cases are ordered by their Dice, mean over classes and networks. Slices "
         f"have the prepared resolution and are cropped to all foreground with a margin.{chosen}"
+        f"{' Ignored pixels are grey: they count nowhere.' if _has_ignored(shown) else ''}"
     )
+
+
+def _has_ignored(shown: Segmentations) -> bool:
+    return any(each.ignored for case in shown.cases for each in case.slices)
 
 
 def _style(shown: Segmentations) -> str:
@@ -70,6 +75,8 @@ def _toggles(shown: Segmentations) -> Markup:
         _toggle(f"shows-class-{k}", name, element("i", class_=f"swatch class-{k}"))
         for k, name in enumerate(shown.class_names)
     ]
+    if _has_ignored(shown):
+        boxes.append(_toggle("shows-ignored", "ignored", element("i", class_="swatch unlabelled")))
     networks = [
         _toggle(f"shows-network-{k}", name, None) for k, name in enumerate(shown.network_names)
     ]
@@ -142,7 +149,12 @@ def _store(case: OutlinedCase, number: int) -> Markup:
         element("g", _paths(each.reference), id=f"reference-{number}-{place}")
         for place, each in enumerate(case.slices)
     )
-    defined = element("defs", strip, *references)
+    ignored = (
+        element("path", class_="ignored", d=each.ignored, id=f"ignored-{number}-{place}")
+        for place, each in enumerate(case.slices)
+        if each.ignored
+    )
+    defined = element("defs", strip, *references, *ignored)
     return element("svg", defined, class_="store", width=0, height=0, aria_hidden="true")
 
 
@@ -187,7 +199,8 @@ def _outlines(
         element("use", href=f"#reference-{number}-{place}", class_=kind)
         for kind in ("reference casing", "reference")
     )
-    return element("g", drawn, *lines, class_="slice on" if is_shown else "slice")
+    ignored = element("use", href=f"#ignored-{number}-{place}") if shown.ignored else None
+    return element("g", ignored, drawn, *lines, class_="slice on" if is_shown else "slice")
 
 
 def _paths(paths: Sequence[str]) -> Markup:
