@@ -150,14 +150,19 @@ def _header(path: Path, data: Any) -> DicomHeader:
         file=path,
         series=str(data.SeriesInstanceUID),
         series_number=None if number in (None, "") else int(number),
-        slices=_slices(path, data),
+        slices=frame_slices(path, data),
         bits_allocated=allocated,
         bits_stored=stored,
         is_signed=int(data.get("PixelRepresentation", 0)) == 1,
     )
 
 
-def _slices(path: Path, data: Any) -> tuple[Slice, ...]:
+def frame_slices(path: Path, data: Any) -> tuple[Slice, ...]:
+    """Return the slices of a file, frame by frame.
+
+    Raises:
+        DatasetError: if a frame has no position in space.
+    """
     frames = data.get("PerFrameFunctionalGroupsSequence", None)
     num_frames = int(data.get("NumberOfFrames", None) or 1)
     if frames is None:

@@ -120,7 +120,10 @@ def the_series(folder: Path) -> tuple[Path, ...]:
     found = find_series(folder)
     if len(found.series) != 1:
         what = f"{len(found.series)} series" if found.series else "no series of DICOM slices"
-        raise DatasetError(f"{folder} holds {what}: an image is one. Give the folder of one.")
+        why = [f" {folder / each.file} {each.reason}." for each in found.passed_over[:1]]
+        raise DatasetError(
+            f"{folder} holds {what}: an image is one. Give the folder of one.{''.join(why)}"
+        )
     return found.series[0].files
 
 
