@@ -84,7 +84,7 @@ def test_channels_are_normalised_as_in_training():
     )
     geometry = Geometry.canonical((8, 8, 3), (1.0, 1.0, 1.0))
     segmenter.segment(
-        Volume(voxels=voxels, geometry=geometry, placement=Placement(header_bytes=348, fields={}))
+        Volume(voxels=voxels, geometry=geometry, placement=Placement(format="NIfTI", fields={}))
     )
     wide = voxels.astype(np.float64)
     expected = [

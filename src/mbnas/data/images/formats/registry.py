@@ -12,7 +12,7 @@ from mbnas.data.images.formats.dicom.dicom_series_file import (
     refuse_to_write,
 )
 from mbnas.data.images.formats.image_format import ImageFormat
-from mbnas.data.images.formats.itk import itk_file
+from mbnas.data.images.formats.itk.itk_file import open_gipl, open_meta_image, open_nrrd
 from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
@@ -22,9 +22,9 @@ FORMATS = {
     each.name: each
     for each in (
         ImageFormat(name="NIfTI", open=open_nifti, write=write_nifti),
-        ImageFormat(name="NRRD", open=itk_file.open_nrrd, write=itk_writer("NRRD")),
-        ImageFormat(name="MetaImage", open=itk_file.open_meta_image, write=itk_writer("MetaImage")),
-        ImageFormat(name="GIPL", open=itk_file.open_gipl, write=itk_writer("GIPL")),
+        ImageFormat(name="NRRD", open=open_nrrd, write=itk_writer("NRRD")),
+        ImageFormat(name="MetaImage", open=open_meta_image, write=itk_writer("MetaImage")),
+        ImageFormat(name="GIPL", open=open_gipl, write=itk_writer("GIPL")),
         ImageFormat(
             name="DICOM", open=open_dicom, write=refuse_to_write, open_together=open_series
         ),
