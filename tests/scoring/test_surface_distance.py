@@ -281,3 +281,72 @@ def test_a_class_that_is_under_ignored_voxels_alone_is_absent():
     assert measured(prediction, reference, ignored=255).dice is None
     with pytest.raises(DatasetError, match="prediction holds 255"):
         measured(reference, prediction, ignored=255)
+
+
+def edge_pixels(mask_HW, spacing):
+    """Centres of pixels with one of four neighbours outside."""
+    inside = np.pad(mask_HW, 1)
+    surrounded = np.logical_and.reduce(
+        [np.roll(inside, step, axis) for axis in range(2) for step in (-1, 1)]
+    )
+    return np.argwhere(inside & ~surrounded) * np.array(spacing)
+
+
+def contour_elements(mask_HW, spacing):
+    """Corners between pixels inside and outside, and the length of contour at each.
+
+    A corner with one pixel inside, or one outside, has a line between the middles of two sides.
+    """
+    inside = np.pad(mask_HW, 1).astype(int)
+    down, across = spacing
+    halves = math.hypot(down, across) / 2
+    places, lengths = [], []
+    for row, column in np.ndindex(inside.shape[0] - 1, inside.shape[1] - 1):
+        (a, b), (c, d) = inside[row : row + 2, column : column + 2]
+        count = a + b + c + d
+        if count in (0, 4):
+            continue
+        if count in (1, 3):
+            length = halves
+        elif a == d:
+            length = 2 * halves
+        else:
+            length = across if a == b else down
+        places.append((row * down, column * across))
+        lengths.append(length)
+    return np.array(places), np.array(lengths)
+
+
+@given(
+    arrays(np.bool_, (7, 6, 1), elements=st.booleans()),
+    arrays(np.bool_, (7, 6, 1), elements=st.booleans()),
+    st.sampled_from([(1.0, 1.0), (0.5, 2.0)]),
+    st.permutations(range(3)),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_picture_is_measured_in_its_plane(prediction, reference, spacing, axes):
+    prediction[0, 0] = reference[-1, -1] = True
+    # the thickness of a slice along any axis, and its spacing, change nothing
+    spacing_mm = tuple((*spacing, 7.0)[axis] for axis in axes)
+    turned = (prediction.transpose(axes), reference.transpose(axes))
+    found = measured(*(mask.astype(np.uint8) for mask in turned), spacing_mm=spacing_mm)
+    masks = (prediction[..., 0], reference[..., 0])
+    one, other = (edge_pixels(mask, spacing) for mask in masks)
+    distances = np.linalg.norm(one[:, None] - other[None], axis=-1)
+    hd95 = max(np.percentile(distances.min(axis), 95) for axis in (0, 1))
+    assert found.hd95_mm == pytest.approx(hd95, abs=1e-5)
+    (places, lengths), (others, other_lengths) = (contour_elements(mask, spacing) for mask in masks)
+    apart = np.linalg.norm(places[:, None] - others[None], axis=-1)
+    near = lengths[apart.min(axis=1) <= 2].sum() + other_lengths[apart.min(axis=0) <= 2].sum()
+    whole = lengths.sum() + other_lengths.sum()
+    assert found.surface_dice == pytest.approx(near / whole, abs=1e-5)
+
+
+def test_an_inner_error_of_a_picture_counts_and_its_inside_does_not():
+    reference = np.zeros((40, 40, 1), np.uint8)
+    reference[5:35, 5:35] = 1
+    prediction = reference.copy()
+    prediction[5:35, 30:35] = 0  # a side is 5 pixels off
+    found = measured(prediction, reference, spacing_mm=(1.0, 1.0, 1.0))
+    assert found.hd95_mm == 5.0
+    assert 0.7 < found.surface_dice < 0.8

@@ -13,9 +13,7 @@ from jaxtyping import Integer
 from mbnas.data.datasets.label_scheme import IGNORED, MAX_CLASSES, LabelScheme
 from mbnas.data.images.file_names import (
     PassedOver,
-    is_hidden,
-    is_image,
-    unreadable_images,
+    images_among,
     without_suffix,
 )
 from mbnas.data.images.geometry import aligned
@@ -27,7 +25,7 @@ from mbnas.results.prediction_scores import PredictionScores, prediction_scores
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.scoring.surface_distance import measure
 
-_ACCOMPANYING = ("_probabilities", "_uncertainty")
+_ACCOMPANYING = ("_probabilities", "_uncertainty", "_overlay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,20 +241,18 @@ def _numbered(
 
 
 def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
-    """Return a folder's visible label maps by name without suffix, and its unreadable images."""
+    """Return a folder's images by name without suffix, and the files that are passed over."""
+    names, passed_over = images_among((path.name for path in folder.iterdir()), f"{folder}/")
     found: dict[str, Path] = {}
-    paths = sorted(folder.iterdir())
-    for path in paths:
-        if not is_image(path.name) or is_hidden(path.name):
-            continue
-        name = without_suffix(path.name)
+    for file_name in names:
+        name = without_suffix(file_name)
         if name in found:
             raise DatasetError(
-                f"{folder} holds {name} as .nii and as .nii.gz: a case has one label map. Remove "
-                "one."
+                f"{folder} holds {name} as {found[name].name} and as {file_name}: a case has one "
+                "label map. Remove one."
             )
-        found[name] = path
-    return found, unreadable_images((path.name for path in paths), f"{folder}/")
+        found[name] = folder / file_name
+    return found, passed_over
 
 
 def _accompanies_label_map(name: str, found: Mapping[str, Path]) -> bool:

@@ -1,4 +1,6 @@
-"""Metrics of one volume: Dice, HD95 and surface Dice, on its voxel grid, in millimetres.
+"""Metrics of one volume or picture: Dice, HD95 and surface Dice, on its grid.
+
+Lengths are in the unit of the spacing: millimetres, or pixels for a picture without spacing.
 
 Libraries define surfaces differently, which changes HD95 and surface Dice. We use MONAI's:
 
@@ -8,6 +10,10 @@ Libraries define surfaces differently, which changes HD95 and surface Dice. We u
 - **Surface Dice** is between surface elements, as in DeepMind's surface-distance: one at each
   corner of the grid that voxels inside and outside share, weighted by the area in mm² that marching
   cubes gives to its eight voxels. An element exactly at the tolerance is within it.
+
+A volume that is one voxel thick along an axis, such as a picture, is measured in its plane: edges
+are pixels with one of four neighbours outside, and surface elements are pieces of the contour,
+weighted by their length. In three dimensions, every voxel of a slice would be at a surface.
 
 Everything outside the volume is background, so the surface of a mask that touches the border closes
 there.
@@ -84,6 +90,7 @@ def measure(
         dice=None, hd95_mm=None, surface_dice=None, predicted_voxels=0, reference_voxels=0
     )
     metrics = []
+    plane = _plane_axes(prediction_XYZ.shape)
     boxes = list(
         zip(_boxes(prediction_XYZ, num_classes), _boxes(reference_XYZ, num_classes), strict=True)
     )
@@ -95,9 +102,9 @@ def measure(
         box = _union(present)
         metrics.append(
             _measure_class(
-                np.isin(prediction_XYZ[box], numbers),
-                np.isin(reference_XYZ[box], numbers),
-                spacing_mm=spacing_mm,
+                _in_plane(np.isin(prediction_XYZ[box], numbers), plane),
+                _in_plane(np.isin(reference_XYZ[box], numbers), plane),
+                spacing_mm=tuple(spacing_mm[axis] for axis in plane),
                 tolerance_mm=tolerance_mm,
                 missing_mm=diagonal_mm(prediction_XYZ.shape, spacing_mm),
             )
@@ -116,11 +123,29 @@ def diagonal_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> float:
     )
 
 
+def _plane_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes to measure along: two if a volume is one slice, else all three.
+
+    >>> _plane_axes((9, 9, 1)), _plane_axes((9, 9, 9)), _plane_axes((9, 1, 1))
+    ((0, 1), (0, 1, 2), (0, 1, 2))
+    """
+    plane = tuple(axis for axis, size in enumerate(shape) if size > 1)
+    return plane if len(plane) == 2 else tuple(range(3))
+
+
+def _in_plane(
+    mask_XYZ: Bool[np.ndarray, "_ _ _"], plane: tuple[int, ...]
+) -> Bool[np.ndarray, "*grid"]:
+    """Return a mask without the axis that is not measured along."""
+    flat: np.ndarray = mask_XYZ.squeeze(tuple(axis for axis in range(3) if axis not in plane))
+    return flat
+
+
 def _measure_class(
-    prediction_XYZ: Bool[np.ndarray, "x y z"],
-    reference_XYZ: Bool[np.ndarray, "x y z"],
+    prediction_XYZ: Bool[np.ndarray, "*grid"],
+    reference_XYZ: Bool[np.ndarray, "*grid"],
     *,
-    spacing_mm: tuple[float, float, float],
+    spacing_mm: tuple[float, ...],
     tolerance_mm: float,
     missing_mm: float,
 ) -> ClassMetrics:
@@ -141,12 +166,12 @@ def _measure_class(
 
 
 def _compare_surfaces(
-    prediction_XYZ: Bool[np.ndarray, "x y z"],
-    reference_XYZ: Bool[np.ndarray, "x y z"],
-    spacing_mm: tuple[float, float, float],
+    prediction_XYZ: Bool[np.ndarray, "*grid"],
+    reference_XYZ: Bool[np.ndarray, "*grid"],
+    spacing_mm: tuple[float, ...],
     tolerance_mm: float,
 ) -> tuple[float, float]:
-    """Return HD95 in mm and surface Dice of two masks, neither of which is empty."""
+    """Return HD95 and surface Dice of two masks, neither of which is empty."""
     # Imported here: importing MONAI takes seconds.
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 

@@ -87,7 +87,7 @@ MSD_CHANGES = [
     ({"channel_names": {"0": "CT"}}, "names its channels twice: CT in channel_names.* MRI in mod"),
 ]
 NNUNET_CHANGES = [
-    ({"file_ending": ".png"}, "declares file_ending '.png'"),
+    ({"file_ending": ".gif"}, "declares file_ending '.gif'"),
     ({"file_ending": None}, "declares file_ending None"),
     ({"labels": {"background": 0, "whole": [1, 2]}}, "needs 'regions_class_order' as a list"),
     ({"labels": {"background": 0, "a": 2, "ignore": 1}}, "declares the label 1 as ignore"),

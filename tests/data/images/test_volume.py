@@ -127,7 +127,7 @@ BROKEN = {
         "is a Git LFS pointer",
     ),
     "annex.nii.gz": (b"/annex/objects/MD5E-s3--0.nii.gz\n", "is a git-annex pointer"),
-    "image.png": (b"\x89PNG", r"is not named \.nii, \.nii\.gz"),
+    "image.svg": (b"<svg>", r"is not named \.nii, \.nii\.gz"),
 }
 
 

@@ -215,7 +215,8 @@ def test_a_file_goes_to_a_file_with_its_record_beside_it(folder):
         ("out.nii.gz", True, "is not a folder"),
         ("in/a.nii.gz", True, "is not a folder"),
         ("in", False, "cannot be a label map"),
-        ("out.png", False, "cannot be a label map"),
+        ("out.gif", False, "cannot be a label map"),
+        ("out.jpg", False, "JPEG changes its numbers"),
     ],
 )
 def test_a_destination_is_of_the_sources_kind(folder, to, is_folder, words):

@@ -24,6 +24,7 @@ from mbnas.data.images.file_names import (
     PassedOver,
     is_hidden,
     is_image,
+    is_picture,
     suffix_of,
     unreadable_images,
     without_suffix,
@@ -232,13 +233,21 @@ def found_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listing
             if name in whole
             else tuple(
                 of_case.get(channel, root / "imagesTr" / f"{name}_{channel:04d}{ending}")
-                for channel in sorted(of_case.keys() | set(range(num_channels)))
+                for channel in _channel_numbers(of_case, num_channels, ending)
             ),
             label=labels.files.get(name, root / "labelsTr" / f"{name}{ending}"),
         )
         for name, of_case in channels.items()
     )
     return Listing(cases=cases, passed_over=tuple(passed_over), has_channel_files=True)
+
+
+def _channel_numbers(found: Iterable[int], num_channels: int, ending: str) -> list[int]:
+    """Return the numbers of a case's files; one picture has all channels, such as colours."""
+    numbers = set(found)
+    if is_picture(ending) and numbers == {0}:
+        return [0]
+    return sorted(numbers | set(range(num_channels)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,8 @@ def _grid_findings(case: Case, image: Geometry, label: Geometry) -> Iterator[Fin
         return
     if label.offset_from(image) is None:
         rule, remedy = "shape-mismatch", "Resample the label onto the image."
+        if image.unit == "pixels":
+            remedy = "Make both of one size; EXIF may turn the image."
     else:
         rule = "affine-mismatch"
         remedy = "Resample the label onto the image, or correct the wrong header."

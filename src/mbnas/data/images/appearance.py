@@ -1,7 +1,8 @@
 """How images and classes are shown: choice of slices, brightness, orientation, colours.
 
 Slices are shown as radiologists look at them: anterior or superior up, the patient's right to
-the left. A class has the same colour on the page, on overlays and in figures.
+the left. Pictures are shown as they are stored, those with three channels in colours. A class
+has the same colour on the page, on overlays and in figures.
 
 Shape suffixes: N slices.
 
@@ -15,7 +16,12 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from jaxtyping import Float32, Integer, Shaped
+from jaxtyping import Float32, Integer, Shaped, UInt8
+
+from mbnas.data.images.geometry import Unit
+
+NUM_COLOURS = 3
+"""Red, green and blue."""
 
 EDGES = (("A", "S"), ("R", "S"), ("R", "A"))
 """For slices across each canonical axis: the letters of their left and upper edge."""
@@ -43,16 +49,45 @@ def chosen_slices(
     return even
 
 
+def seen_channels(
+    channels: Float32[np.ndarray, "*channels_and_grid"], unit: Unit
+) -> Float32[np.ndarray, "*grid_and_colours"]:
+    """Return what is shown of an image: the first channel, or the colours of a picture last.
+
+    >>> seen_channels(np.zeros((3, 5, 4), np.float32), "pixels").shape
+    (5, 4, 3)
+    >>> seen_channels(np.zeros((3, 5, 4), np.float32), "mm").shape
+    (5, 4)
+    """
+    is_coloured = unit == "pixels" and len(channels) == NUM_COLOURS
+    return np.moveaxis(channels, 0, -1) if is_coloured else channels[0]
+
+
 def window(pixels: Float32[np.ndarray, "*grid"]) -> tuple[float, float]:
     """Return the intensities shown as black and white: percentiles 0.5 and 99.5."""
     low, high = np.percentile(pixels, (0.5, 99.5))
     return float(low), float(max(high, low + 1e-6))
 
 
+def as_bytes(
+    pixels: Float32[np.ndarray, "*grid"], black_and_white: tuple[float, float]
+) -> UInt8[np.ndarray, "*grid"]:
+    """Return intensities as bytes, black as 0 and white as 255."""
+    low, high = black_and_white
+    return (((pixels - low) / (high - low)).clip(0, 1) * 255).round().astype(np.uint8)
+
+
 def upright(
-    slices: Shaped[np.ndarray, "*stack height width"],
-) -> Shaped[np.ndarray, "*stack width height"]:
-    """Return slices with their second axis upwards and their first to the left."""
+    slices: Shaped[np.ndarray, "*stack"], *, coloured: bool = False
+) -> Shaped[np.ndarray, "*turned"]:
+    """Return slices with their second axis upwards and their first to the left.
+
+    Args:
+        slices: The two axes of a slice are the last, or the last before the colours.
+        coloured: Whether the last axis is that of the colours.
+    """
+    if coloured:
+        return slices.swapaxes(-2, -3)[..., ::-1, ::-1, :]
     return slices.swapaxes(-1, -2)[..., ::-1, ::-1]
 
 

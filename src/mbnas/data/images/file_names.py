@@ -15,8 +15,15 @@ SUFFIXES_BY_FORMAT = {
     "NRRD": (".nrrd", ".nhdr", ".seg.nrrd"),
     "MetaImage": (".mha", ".mhd"),
     "GIPL": (".gipl", ".gipl.gz"),
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
 }
 """Suffixes of the files that are read and written, in lower case, by the name of their format."""
+
+PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+"""Formats of pictures: one slice, without a place in a patient and without spacing."""
 
 SUFFIXES = tuple(suffix for suffixes in SUFFIXES_BY_FORMAT.values() for suffix in suffixes)
 """All suffixes, in lower case."""
@@ -32,7 +39,8 @@ _SUFFIX = re.compile(
     f"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})$", re.IGNORECASE
 )
 _IMAGE = re.compile(
-    r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|gipl|mgz|mgh|mnc|dcm)(?![a-z0-9])", re.IGNORECASE
+    r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr|gipl|mgz|mgh|mnc|dcm|gif|webp|jp2|heic)(?![a-z0-9])",
+    re.IGNORECASE,
 )
 _MAX_NAMES = 3
 
@@ -53,6 +61,15 @@ def format_name(name: str) -> str | None:
     'NIfTI'
     """
     return _FORMATS.get(suffix_of(name).lower())
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file name has the suffix of a picture.
+
+    >>> is_picture("case_01.PNG"), is_picture("case_01.nii")
+    (True, False)
+    """
+    return format_name(name) in PICTURE_FORMATS
 
 
 def resembles_image(name: str) -> bool:
@@ -81,6 +98,34 @@ def without_suffix(name: str) -> str:
 def suffix_of(name: str) -> str:
     """Return the suffix of an image as it is spelt; empty if the name has none."""
     return name[len(without_suffix(name)) :]
+
+
+def images_among(
+    names: Iterable[str], folder: str = ""
+) -> tuple[tuple[str, ...], tuple[PassedOver, ...]]:
+    """Return the visible images of a folder, sorted, and the files that are passed over.
+
+    Pictures beside volumes are previews of them.
+
+    >>> images_among(["a.nii.gz", "a.png", "notes.txt"])[0]
+    ('a.nii.gz',)
+
+    Args:
+        names: Names of the files in a folder.
+        folder: Prefix of each name in messages, with its slash.
+    """
+    names = sorted(names)
+    images = tuple(name for name in names if is_image(name) and not is_hidden(name))
+    volumes = tuple(name for name in images if not is_picture(name))
+    unreadable = unreadable_images(names, folder)
+    if not volumes:
+        return images, unreadable
+    previews = tuple(
+        PassedOver(file=folder + name, reason="is a picture in a folder of volumes")
+        for name in images
+        if is_picture(name)
+    )
+    return volumes, (*previews, *unreadable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,11 @@ class Geometry:
 
     def difference_from(self, reference: Geometry) -> str | None:
         """Return as text how this grid differs from another; ``None`` if it does not."""
+        if self.unit != reference.unit:
+            return f"lengths in {self.unit} against {reference.unit}"
+        if self.unit == "pixels" and self.shape_xyz != reference.shape_xyz:
+            (width, height, _), (columns, rows, _) = self.shape_xyz, reference.shape_xyz
+            return f"{width}×{height} pixels against {columns}×{rows}, width by height"
         offset = self.offset_from(reference)
         if offset is None:
             own = self.turned_like(reference).canonical_shape

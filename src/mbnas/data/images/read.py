@@ -14,7 +14,7 @@ A header is checked against the available memory before voxels are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,12 +72,17 @@ def read_label(path: Path) -> tuple[Integer[np.ndarray, "x y z"], Geometry]:
         LabelError: if it has values that are not integers.
         DatasetError: if the file cannot be read or has more than one channel.
     """
-    file = _open(path)
+    file_format = format_of(path)
+    file = _open(path, file_format.open_label or file_format.open)
     header = file.header
     if header.num_channels != 1:
         raise DatasetError(
-            f"{path} holds {header.num_channels} channels: labels are one 3D volume. "
-            "Merge them into one volume of class numbers."
+            f"{path} holds {header.num_channels} channels: labels are one "
+            + (
+                "number for each pixel. `mbnas dataset` turns colours into classes."
+                if file_format.is_picture
+                else "3D volume. Merge them into one volume of class numbers."
+            )
         )
     labels_IJK = file.stored()[..., 0]
     if header.scale is not None or header.number_type.kind == "f":
@@ -96,8 +101,9 @@ def read_header(path: Path) -> Header:
     return _open(path).header
 
 
-def _open(path: Path) -> ImageFile:
-    file = format_of(path).open(path)
+def _open(path: Path, opened: Callable[[Path], ImageFile] | None = None) -> ImageFile:
+    """Return a file whose voxels fit in memory, opened by its format or as given."""
+    file = (opened or format_of(path).open)(path)
     _check_memory_of_image(path, [file.header])
     return file
 

@@ -16,10 +16,9 @@ from mbnas.data.images.file_names import (
     CHANNEL_NAME,
     IMAGE_NAMES,
     PassedOver,
-    is_hidden,
-    is_image,
+    images_among,
+    is_picture,
     suffix_of,
-    unreadable_images,
     without_suffix,
 )
 from mbnas.data.images.read import read_header
@@ -55,10 +54,11 @@ class FoundCases:
 def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) -> FoundCases:
     """Return the cases in a file or a folder.
 
-    In a folder, all visible images are used; subfolders are not searched. Files whose names
-    differ only in four digits at the end are the channels of one case if one of them ends in
-    ``_0000`` and, for a model with one channel, there is no other; for a model with more channels,
-    if that file does not have all channels itself. Every other file is a case.
+    In a folder, all visible images are used, of pictures and volumes only the volumes; subfolders
+    are not searched. Files whose names differ only in four digits at the end are the channels of
+    one case if one of them ends in ``_0000`` and, for a model with one channel, there is no other;
+    for a model with more channels, if that file does not have all channels itself. A single picture
+    named ``_0000`` has all channels, as in nnU-Net. Every other file is a case.
 
     Args:
         source: A file, where channel 0 represents all channels, or a folder.
@@ -87,13 +87,11 @@ def _of_file(file: Path, num_channels: int) -> InputCase:
 
 
 def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundCases:
-    names = sorted(each.name for each in folder.iterdir() if each.is_file())
-    passed_over = unreadable_images(names, f"{folder}/")
-    files = [
-        folder / name
-        for name in names
-        if is_image(name) and not is_hidden(name) and (folder / name).resolve() not in made
-    ]
+    found = {
+        each.name for each in folder.iterdir() if each.is_file() and each.resolve() not in made
+    }
+    names, passed_over = images_among(found, f"{folder}/")
+    files = [folder / name for name in names]
     if not files:
         others = f" It holds {passed_over[0].file}, which cannot be read." if passed_over else ""
         raise DatasetError(
@@ -133,7 +131,7 @@ def _are_channels(numbered: Mapping[int, Path], num_channels: int) -> bool:
     """Return whether files of one name with several numbers are the channels of one case."""
     if 0 not in numbered:
         return False
-    if num_channels == 1:
+    if num_channels == 1 or (len(numbered) == 1 and is_picture(numbered[0].name)):
         return len(numbered) == 1
     try:
         return read_header(numbered[0]).num_channels < num_channels
@@ -144,8 +142,11 @@ def _are_channels(numbered: Mapping[int, Path], num_channels: int) -> bool:
 def _case(name: str, numbered: Mapping[int, Path], num_channels: int) -> InputCase:
     """Return a case of channel files.
 
-    Missing and surplus files are listed too, so that reading the case raises an error.
+    Missing and surplus files are listed too, so that reading the case raises an error. One picture
+    has all channels.
     """
+    if len(numbered) == 1 and is_picture(numbered[0].name):
+        return InputCase(name=name, images=(numbered[0],))
     channels = sorted(numbered.keys() | set(range(num_channels)))
     images = (numbered.get(each, _sibling(numbered[0], each)) for each in channels)
     return InputCase(name=name, images=tuple(images))

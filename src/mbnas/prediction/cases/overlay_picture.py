@@ -12,13 +12,22 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from mbnas.data.images.appearance import EDGES, chosen_slices, class_colour, upright, window
+from mbnas.data.images.appearance import (
+    EDGES,
+    as_bytes,
+    chosen_slices,
+    class_colour,
+    upright,
+    window,
+)
+from mbnas.data.images.geometry import Unit
 from mbnas.escaping import visible
 from mbnas.version import RESEARCH_SOFTWARE
 
 MOST_SLICES = 24
 _COLUMNS = 6
 _PANEL = 200
+_PICTURE_PANEL = 800
 _LINE = 16
 _FILL = 0.3
 _MARGIN = 2
@@ -28,31 +37,35 @@ _FONT = ImageFont.load_default()
 
 
 def draw_overlay(
-    image_XYZ: Float32[np.ndarray, "x y z"],
+    image: Float32[np.ndarray, "x y z *colours"],
     classes_XYZ: UInt8[np.ndarray, "x y z"],
     spacing_mm: tuple[float, float, float],
     *,
+    unit: Unit = "mm",
     slice_axis: int,
     names: Sequence[str],
     title: str,
 ) -> Image.Image:
     """Return a sheet of at most 24 slices, spread evenly over the foreground.
 
-    Slices have radiological orientation and their aspect ratio in millimetres.
+    Slices have radiological orientation and their aspect ratio in millimetres. A picture is shown
+    as it is stored.
 
     Args:
-        image_XYZ: One channel of the image.
+        image: One channel of the image on its voxels, or the colours of a picture last.
         classes_XYZ: Labels on the same voxels, 0 for background.
         spacing_mm: Distance between voxel centres along each axis.
+        unit: What it is given in: a picture has no anatomical directions.
         slice_axis: The axis that slices are cut across.
         names: Names of the labels without the background.
         title: The heading.
     """
-    images_NHW = np.moveaxis(image_XYZ, slice_axis, 0)
+    images = np.moveaxis(image, slice_axis, 0)
     classes_NHW = np.moveaxis(classes_XYZ, slice_axis, 0)
     shown = chosen_slices(np.count_nonzero(classes_NHW, axis=(1, 2)), MOST_SLICES)
-    low, high = window(images_NHW[shown])
-    size = _panel_size(classes_NHW.shape[1:], spacing_mm, slice_axis)
+    black_and_white = window(images[shown])
+    side = _PANEL if unit == "mm" else _PICTURE_PANEL
+    size = _panel_size(classes_NHW.shape[1:], spacing_mm, slice_axis, side)
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     width = max(columns * (size[0] + 4), 420)
@@ -65,10 +78,10 @@ def draw_overlay(
     for place, number in enumerate(shown):
         row, column = divmod(place, columns)
         corner = (column * (size[0] + 4), top + row * (size[1] + 4))
-        grey = ((images_NHW[number] - low) / (high - low)).clip(0, 1) * 255
-        panel = _panel(grey.round().astype(np.uint8), classes_NHW[number], size)
+        panel = _panel(as_bytes(images[number], black_and_white), classes_NHW[number], size)
         sheet.paste(panel, corner)
-        _caption(draw, corner, size, f"{number + 1}/{len(images_NHW)}", EDGES[slice_axis])
+        if unit == "mm":
+            _caption(draw, corner, size, f"{number + 1}/{len(images)}", EDGES[slice_axis])
     for number, line in enumerate(heading):
         draw.text((_MARGIN, number * _LINE + 1), line, "white")
     for sign in signs:
@@ -78,29 +91,30 @@ def draw_overlay(
 
 
 def _panel_size(
-    plane_shape: Sequence[int], spacing_mm: tuple[float, float, float], slice_axis: int
+    plane_shape: Sequence[int], spacing_mm: tuple[float, float, float], slice_axis: int, side: int
 ) -> tuple[int, int]:
-    """Return width and height of an upright slice in pixels; the larger is always the same."""
+    """Return width and height of an upright slice in pixels; the larger is ``side``."""
     spacings = [each for axis, each in enumerate(spacing_mm) if axis != slice_axis]
     across, up = (n * mm for n, mm in zip(plane_shape, spacings, strict=True))
-    scale = _PANEL / max(across, up)
+    scale = side / max(across, up)
     return max(1, round(across * scale)), max(1, round(up * scale))
 
 
 def _panel(
-    grey_HW: UInt8[np.ndarray, "height width"],
+    image: UInt8[np.ndarray, "height width *colours"],
     classes_HW: UInt8[np.ndarray, "height width"],
     size: tuple[int, int],
 ) -> Image.Image:
     """Return one upright slice with tinted and outlined classes."""
-    image = Image.fromarray(np.ascontiguousarray(upright(grey_HW)))
+    turned = upright(image, coloured=image.ndim > 2)
+    seen = Image.fromarray(np.ascontiguousarray(turned)).convert("RGB")
     labels = Image.fromarray(np.ascontiguousarray(upright(classes_HW)))
-    grey = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+    shades = np.asarray(seen.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
     classes = np.asarray(labels.resize(size, Image.Resampling.NEAREST))
     colours = [_rgb(class_colour(number)) for number in range(int(classes.max()))]
     tint = np.array([(0, 0, 0), *colours], np.float32)[classes]
     share = np.where(classes > 0, _FILL, 0.0) + np.where(_is_edge(classes), 1 - _FILL, 0.0)
-    mixed = grey[..., None] * (1 - share[..., None]) + tint * share[..., None]
+    mixed = shades * (1 - share[..., None]) + tint * share[..., None]
     return Image.fromarray(mixed.round().astype(np.uint8))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from mbnas.data.images.appearance import seen_channels
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label, write_map
@@ -147,9 +148,10 @@ def _write(
         write_map(to.uncertainty, segmentation.uncertainty_XYZ, geometry, placement)
     if to.overlay is not None:
         picture = draw_overlay(
-            volume.voxels[0],
+            seen_channels(volume.voxels, geometry.unit),
             segmentation.labels_XYZ,
             geometry.spacing_mm,
+            unit=geometry.unit,
             slice_axis=predictor.card.slice_axis,
             names=predictor.card.labels.label_names,
             title=case.name,
@@ -166,6 +168,7 @@ def _facts(written: _Written, files: CaseFiles, warnings: tuple[str, ...]) -> di
         "files": [each.name for each in files.all],
         "shape": list(written.geometry.shape_xyz),
         "spacing_mm": list(written.geometry.spacing_mm),
+        "unit": written.geometry.unit,
         "warnings": list(warnings),
         "seconds": round(written.seconds, 3),
     }

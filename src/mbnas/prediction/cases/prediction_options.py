@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbnas.data.images.file_names import IMAGE_NAMES, is_image, without_suffix
+from mbnas.data.images.formats.registry import format_of
 from mbnas.errors import UsageError
 from mbnas.prediction.cases.input_cases import InputCase
 
@@ -37,7 +38,7 @@ class CaseFiles:
 
     Attributes:
         labels: The label map.
-        probabilities: Probabilities of all classes, in one 4D file, background first.
+        probabilities: Probabilities of all classes, in one file, background first.
         uncertainty: Their entropy.
         overlay: A picture.
     """
@@ -51,14 +52,15 @@ class CaseFiles:
     def of(cls, labels: Path, options: PredictionOptions) -> CaseFiles:
         """Return the files of the case whose label map is ``labels``."""
         stem = without_suffix(labels.name)
+        map_suffix = format_of(labels).map_suffix
 
         def beside(ending: str, is_requested: bool) -> Path | None:
             return labels.with_name(f"{stem}_{ending}") if is_requested else None
 
         return cls(
             labels=labels,
-            probabilities=beside("probabilities.nii.gz", options.probabilities),
-            uncertainty=beside("uncertainty.nii.gz", options.uncertainty),
+            probabilities=beside(f"probabilities{map_suffix}", options.probabilities),
+            uncertainty=beside(f"uncertainty{map_suffix}", options.uncertainty),
             overlay=beside("overlay.png", options.overlay),
         )
 
@@ -95,6 +97,11 @@ class Destination:
                 f"{path} cannot be a label map: the prediction of a file goes to a file named "
                 f"{IMAGE_NAMES}."
             )
+        if not is_folder and not (file_format := format_of(path)).holds_labels:
+            raise UsageError(
+                f"{path} cannot be a label map: {file_format.name} changes its numbers. Name it "
+                f"{file_format.label_suffix}."
+            )
         return cls(path=path, is_folder=is_folder)
 
     @property
@@ -111,5 +118,7 @@ class Destination:
 
     def files(self, case: InputCase, options: PredictionOptions) -> CaseFiles:
         """Return the files of a case."""
-        labels = self.path / f"{case.name}.nii.gz" if self.is_folder else self.path
-        return CaseFiles.of(labels, options)
+        if not self.is_folder:
+            return CaseFiles.of(self.path, options)
+        suffix = format_of(case.images[0]).label_suffix
+        return CaseFiles.of(self.path / f"{case.name}{suffix}", options)

@@ -23,7 +23,6 @@ from mbnas.prediction.model.model_card import ModelCard
 from mbnas.version import __version__
 
 FORMAT_VERSION = 1
-_ENDINGS = (*SUFFIXES, "_overlay.png")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,7 +198,7 @@ def _names_in(there: Mapping[str, Any]) -> list[str]:
         for listed in lists
         if isinstance(listed, list)
         for name in listed
-        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(_ENDINGS)
+        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(SUFFIXES)
     }
     return sorted(names)
 

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 
 from mbnas.data.datasets.label_scheme import Targets
-from mbnas.data.images.appearance import chosen_slices, upright, window
+from mbnas.data.images.appearance import as_bytes, chosen_slices, upright, window
 from mbnas.results.segmentations.contours import outlines
 from mbnas.scoring.overlap import mean_defined
 
@@ -99,7 +99,7 @@ class Segmentations:
 
 
 def outline_case(
-    images_NSS: Float32[np.ndarray, "slice side side"],
+    images: Float32[np.ndarray, "slice side side *colours"],
     labels_CNSS: UInt8[np.ndarray, "contour slice side side"],
     *,
     case: str,
@@ -112,7 +112,7 @@ def outline_case(
     """Return one volume with outlines on the slices to show.
 
     Args:
-        images_NSS: The first channel of its prepared slices.
+        images: The first channel of its prepared slices, or the colours of pictures last.
         labels_CNSS: Labels of the reference, then of every network's prediction.
         case: Its name.
         patient: Its patient.
@@ -127,7 +127,7 @@ def outline_case(
     counts_N = foreground_NSS.sum(axis=(1, 2))
     shown = chosen_slices(counts_N, most_slices)
     labels_CNHW = upright(labels_CNSS)[:, shown][:, :, rows, columns]
-    images_NHW = upright(images_NSS)[shown][:, rows, columns]
+    shades = _shades(images)[shown][:, rows, columns]
     paths = [
         [outlines(np.isin(labels_NHW, labels)) for labels in targets.members]
         for labels_NHW in labels_CNHW
@@ -142,10 +142,10 @@ def outline_case(
         patient=patient,
         held_out=held_out,
         dice=dice,
-        num_slices=len(images_NSS),
-        height=images_NHW.shape[1],
-        width=images_NHW.shape[2],
-        strip=_strip(images_NHW, window(images_NSS)),
+        num_slices=len(images),
+        height=shades.shape[1],
+        width=shades.shape[2],
+        strip=_strip(shades),
         slices=tuple(
             OutlinedSlice(
                 number=int(number) + 1,
@@ -172,12 +172,19 @@ def _around(foreground_SS: Bool[np.ndarray, "side side"]) -> tuple[slice, slice]
     return slice(top, top + wanted), slice(left, left + wanted)
 
 
-def _strip(
-    images_NHW: Float32[np.ndarray, "slice height width"], black_and_white: tuple[float, float]
-) -> bytes:
-    low, high = black_and_white
-    grey = ((images_NHW - low) / (high - low)).clip(0, 1) * 255
-    framed = np.pad(grey.round().astype(np.uint8), ((0, 0), (1, 1), (0, 0)), mode="edge")
+def _shades(
+    images: Float32[np.ndarray, "slice side side *colours"],
+) -> UInt8[np.ndarray, "slice side side *colours"]:
+    """Return upright slices as they are shown; each colour has its own window."""
+    if images.ndim == 3:
+        return upright(as_bytes(images, window(images)))
+    colours = [as_bytes(each, window(each)) for each in np.moveaxis(images, -1, 0)]
+    return upright(np.stack(colours, axis=-1), coloured=True)
+
+
+def _strip(shades: UInt8[np.ndarray, "slice height width *colours"]) -> bytes:
+    frame = ((0, 0), (1, 1), (0, 0), *(((0, 0),) * (shades.ndim - 3)))
+    framed = np.pad(shades, frame, mode="edge")
     file = io.BytesIO()
-    Image.fromarray(framed.reshape(-1, framed.shape[2])).save(file, format="PNG", optimize=True)
+    Image.fromarray(framed.reshape(-1, *framed.shape[2:])).save(file, format="PNG", optimize=True)
     return file.getvalue()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mbnas.data.images.appearance import seen_channels
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import StudyError
 from mbnas.results.comparison import Comparison
@@ -97,7 +98,9 @@ def _case(
     most_slices: int,
 ) -> OutlinedCase:
     return outline_case(
-        np.array(prepared.images[volume.slices, 0]),
+        seen_channels(
+            np.moveaxis(np.array(prepared.images[volume.slices]), 1, 0), volume.geometry.unit
+        ),
         reference_and_predictions(prepared, volume, records),
         case=volume.case,
         patient=volume.patient,

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Num
 
+from mbnas.data.images.file_names import PICTURE_FORMATS
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.volume import Header, Placement
 
@@ -50,9 +51,24 @@ class ImageFormat:
         open: Returns a file with its header; raises a ``DatasetError`` if it cannot be read.
         write: Writes an image or a label map.
         open_together: Opens several files that are one image, such as the slices of a series.
+        open_label: Opens a label map, if it is read in another way than an image, such as the
+            indices of a palette instead of its colours.
+        holds_labels: Whether label maps can be written without loss.
+        label_suffix: Suffix of the label map that belongs to an image of this format; its format
+            holds every label of the image without loss.
+        map_suffix: Suffix of maps of real numbers that belong to an image of this format.
     """
 
     name: str
     open: Callable[[Path], ImageFile]
     write: Write
     open_together: Callable[[tuple[Path, ...]], ImageFile] | None = None
+    open_label: Callable[[Path], ImageFile] | None = None
+    holds_labels: bool = True
+    label_suffix: str = ".nii.gz"
+    map_suffix: str = ".nii.gz"
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether its files are pictures: one slice, whose lengths are pixels."""
+        return self.name in PICTURE_FORMATS

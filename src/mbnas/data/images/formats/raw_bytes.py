@@ -210,4 +210,5 @@ def _refuse_unusable(path: Path, start: bytes) -> None:
             "compressed; otherwise download it again."
         )
     if not _is_gzip(path) and is_gzip:
-        raise DatasetError(f"{path} is gzip, though its name says otherwise. Add .gz to its name.")
+        remedy = "Add .gz to its name." if path.name.lower().endswith(".nii") else "Decompress it."
+        raise DatasetError(f"{path} is gzip, though its name says otherwise. {remedy}")

@@ -16,7 +16,45 @@ from mbnas.data.images.formats.itk.itk_file import open_gipl, open_meta_image, o
 from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
+from mbnas.data.images.formats.pictures import pillow_file, tiff_file
+from mbnas.data.images.formats.pictures.picture_writer import refuse_jpeg, write_tiff, writer
 from mbnas.errors import DatasetError
+
+_PICTURES = (
+    ImageFormat(
+        name="PNG",
+        open=pillow_file.opener("PNG", is_label=False),
+        open_label=pillow_file.opener("PNG", is_label=True),
+        write=writer("PNG"),
+        label_suffix=".png",
+        map_suffix=".tif",
+    ),
+    ImageFormat(
+        name="JPEG",
+        open=pillow_file.opener("JPEG", is_label=False),
+        open_label=pillow_file.refuse_jpeg_label,
+        write=refuse_jpeg,
+        holds_labels=False,
+        label_suffix=".png",
+        map_suffix=".tif",
+    ),
+    ImageFormat(
+        name="BMP",
+        open=pillow_file.opener("BMP", is_label=False),
+        open_label=pillow_file.opener("BMP", is_label=True),
+        write=writer("BMP"),
+        label_suffix=".png",
+        map_suffix=".tif",
+    ),
+    ImageFormat(
+        name="TIFF",
+        open=tiff_file.opener(is_label=False),
+        open_label=tiff_file.opener(is_label=True),
+        write=write_tiff,
+        label_suffix=".tif",
+        map_suffix=".tif",
+    ),
+)
 
 FORMATS = {
     each.name: each
@@ -28,6 +66,7 @@ FORMATS = {
         ImageFormat(
             name="DICOM", open=open_dicom, write=refuse_to_write, open_together=open_series
         ),
+        *_PICTURES,
     )
 }
 """All formats, by name."""

@@ -1,0 +1,1 @@
+"""Formats of pictures: PNG, JPEG and BMP by Pillow, TIFF by tifffile."""
