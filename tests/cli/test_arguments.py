@@ -23,6 +23,7 @@ COMMANDS = {
     "--executor --address --device --config --set --log --max-volume-gib --json",
     "status": "STUDY --watch --interval --json --csv",
     "choose": "STUDY --max-parameters --max-macs --max-latency-ms --json",
+    "explain": "STUDY --json",
     "trainings": "STUDY --all --retry-failed --dataset --json --csv",
     "compare": "STUDY --network --initialisations --output --dataset --workers --executor "
     "--address --log --max-volume-gib --json --csv",
@@ -52,6 +53,7 @@ DEFAULTS = {
     "search DATASET STUDY": {"set": []},
     "status STUDY": {"interval": 2.0},
     "choose STUDY": {},
+    "explain STUDY": {},
     "trainings STUDY": {},
     "compare STUDY": {"network": [], "initialisations": 5},
     "reproduce DATASET DIR": {

@@ -93,6 +93,12 @@ def test_choose(printed, finished):
     assert printed("choose", finished, "--max-macs", most)["network"] == found["front"][0]
 
 
+def test_explain(printed, finished):
+    found = printed("explain", finished)
+    open_keys = {name for name in documented("explain") if name.startswith("untried[]")}
+    assert keys(found) | open_keys == documented("explain")
+
+
 def test_status_watch(capsys, finished):
     assert main(["status", str(finished), "--watch", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()

@@ -21,6 +21,7 @@ from mbnas.cli.commands.models.model_options import (
 from mbnas.cli.commands.networks.network_options import add_cost, add_space
 from mbnas.cli.commands.searches.search_options import (
     add_choose,
+    add_explain,
     add_figures,
     add_report,
     add_search,
@@ -31,8 +32,9 @@ from mbnas.cli.parser import Commands, Parser, nearest
 from mbnas.version import __version__
 
 _COMMANDS = (
-    *(add_demo, add_download, add_check, add_search, add_status, add_choose, add_trainings),
+    *(add_demo, add_download, add_check, add_search, add_status, add_choose, add_explain),
     *(
+        add_trainings,
         add_compare,
         add_reproduce,
         add_train,

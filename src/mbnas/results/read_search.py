@@ -6,6 +6,7 @@ import shlex
 from datetime import UTC, datetime
 
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
+from mbnas.results.explanation.read_explanation import explanation_of
 from mbnas.results.fronts.search_front import objective_front
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
@@ -63,6 +64,13 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
             None
             if comparison is None
             else read_segmentations(study.slices / facts["data"], comparison, state.predictions)
+        ),
+        explanation=(
+            None  # its computation would slow the search down
+            if status.state == "running"
+            else explanation_of(
+                snapshot, configuration, None if state.chosen is None else state.chosen.genotype
+            )
         ),
         front=objective_front(configuration, snapshot, status),
         racing=_racing(configuration, status),

@@ -10,6 +10,7 @@ from typing import Literal
 from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
+from mbnas.results.explanation.findings import Explanation
 from mbnas.results.fronts.search_front import SearchFront
 from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
@@ -60,6 +61,7 @@ class SearchSummary:
         unet: The U-Net of the space under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
+        explanation: What mattered in the search; ``None`` while it runs.
         front: Of its networks, if low cost is an objective.
         racing: What racing saved or would have saved; ``None`` if it is off.
         timeline: Which worker ran what and when.
@@ -89,6 +91,7 @@ class SearchSummary:
     context: int = 0
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
+    explanation: Explanation | None = None
     front: SearchFront | None = None
     racing: RacingSummary | None = None
     timeline: Timeline | None = None

@@ -14,6 +14,7 @@ from mbnas.report.page.document import Section, render_document, state_line, wri
 from mbnas.report.page.network_panel import NetworkPanels
 from mbnas.report.page.sections.confirmation_section import confirmation_section
 from mbnas.report.page.sections.evaluations_section import evaluations_section
+from mbnas.report.page.sections.explanation_section import explanation_section
 from mbnas.report.page.sections.front_section import front_section
 from mbnas.report.page.sections.problems_section import problems_section
 from mbnas.report.page.sections.racing_section import racing_section
@@ -50,6 +51,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("chosen", "Chosen network", confirmation_section(summary.chosen)),
         Section("search", "Search", _progress(summary)),
         Section("best", "Best network", _best(summary, panels)),
+        Section("explanation", "What mattered", explanation_section(summary.explanation)),
         Section("front", "Front", front_section(summary.front)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),
         Section("statistics", "Statistics", statistics_section(compared)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mbnas.scoring.non_dominated import non_dominated
 from mbnas.search.bayesian.estimates import Estimate, estimates
+from mbnas.search.bayesian.observations import Answer
 from mbnas.search.searcher import Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
@@ -58,6 +59,19 @@ def network_estimates(
         trainings: Of the study's protocol.
         configuration: Of the study.
     """
+    answers = network_answers(proposals, trainings, configuration)
+    return estimates(configuration.space.searched, answers)
+
+
+def network_answers(
+    proposals: Iterable[Proposal],
+    trainings: Iterable[TrainingRecord],
+    configuration: Configuration,
+) -> list[Answer]:
+    """Return the scores of networks by initialisation, as answers to proposals of them.
+
+    The arguments are those of :func:`network_estimates`.
+    """
     by_initialisation: dict[str, dict[int, list[float | None]]] = {}
     for each in trainings:
         if not each.key.is_fresh:
@@ -69,12 +83,12 @@ def network_estimates(
         genotype: _complete(by_initialisation.get(genotype.digest, {}), num_folds)
         for genotype in asked
     }
-    answers = []
+    answers: list[Answer] = []
     for number in range(1, max(map(len, complete.values()), default=0) + 1):
         scored = tuple(each for each, scores in complete.items() if len(scores) >= number)
         proposal = Proposal(genotypes=scored, incumbent=None, why="", initialisations=number)
         answers.append((proposal, tuple(_mean(complete[each][:number]) for each in scored)))
-    return estimates(configuration.space.searched, answers)
+    return answers
 
 
 def _complete(

@@ -115,6 +115,21 @@ def _choose(arguments: argparse.Namespace) -> int:
     return choose(arguments)
 
 
+def add_explain(commands: Commands) -> None:
+    """Add ``mbnas explain``."""
+    parser = commands.add(
+        "explain", _explain, "Say which blocks, kernels, depths and skips pay, as far as shown."
+    )
+    add_study(parser)
+    add_json(parser)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.explain import explain
+
+    return explain(arguments)
+
+
 def add_trainings(commands: Commands) -> None:
     """Add ``mbnas trainings``."""
     parser = commands.add(
