@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,11 +26,9 @@ from mbnas.data.slices.neighbours import channel_names
 from mbnas.machine.files import write_text
 from mbnas.network.build import build_network
 from mbnas.network.cost.complexity import complexity
-from mbnas.network.interface import Interface
 from mbnas.scoring.superiority import superiority
 from mbnas.space.genotype import unet_genotype
 from mbnas.study.begin_or_resume import opened
-from mbnas.study.configuration import Configuration
 from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
@@ -48,19 +45,19 @@ PAGE = """\
 {dataset}: {patients} patients, slices of {size}×{size}, a median of {distance:.3g} mm apart
 ({closest:.3g} to {farthest:.3g}). The U-Net genotype with {base} base channels, {folds} folds,
 {initialisations} initialisations; {epochs} epochs of {steps} steps of {batch} slices, the same for
-every context.
+every context. Each training follows the protocol `quick` but for these numbers.
 
 Dice of a patient's volume, mean over patients and initialisations:
 
-| context | sees | Dice | parameters | multiply-accumulates of a slice | seconds of a training |
+| context | sees | trainings | Dice | parameters | multiply-accumulates of a slice |
 | --- | --- | --- | --- | --- | --- |
 {arms}
 
 Differences between trainings of the same fold, initialisation and batches, with intervals of 95 %
 that cover other patients and other trainings:
 
-| difference | mean | interval | patients better, worse |
-| --- | --- | --- | --- |
+| difference | mean | interval | patients better, worse | pairs of trainings |
+| --- | --- | --- | --- | --- |
 {differences}
 
 {verdict}
@@ -129,7 +126,6 @@ def train_arms(held: OpenStudy, arguments: argparse.Namespace) -> dict[str, Any]
 
 
 def _train(held: OpenStudy, context: int, fold: int, initialisation: int) -> Row:
-    start = time.perf_counter()
     record = run_training(
         TrainingTask(
             architecture=unet_genotype(),
@@ -153,7 +149,7 @@ def _train(held: OpenStudy, context: int, fold: int, initialisation: int) -> Row
         "dice": {volume.patient: volume.measures[0].dice for volume in record.volumes},
         "attempts": record.attempts,
         "collapsed": list(record.collapsed),
-        "wall_s": round(time.perf_counter() - start, 1),
+        "wall_s": round(record.wall_s, 1),
     }
 
 
@@ -163,7 +159,8 @@ def _facts(held: OpenStudy, arguments: argparse.Namespace) -> dict[str, Any]:
     distances = [volume.spacing_mm[axis] for volume in held.prepared.volumes]
     return {
         "machine": measuring.machine(threads=settings.training.threads),
-        "command": f"python benchmarks/context.py {held.dataset_name} "
+        "command": f"python benchmarks/context.py {held.dataset_name} --contexts "
+        f"{' '.join(map(str, arguments.contexts))} "
         f"--folds {arguments.folds} --initialisations {arguments.initialisations} "
         f"--epochs {arguments.epochs} --output FILE.json",
         "dataset": held.dataset_name,
@@ -178,11 +175,9 @@ def _facts(held: OpenStudy, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _cost(held: OpenStudy, context: int) -> dict[str, int]:
-    configuration: Configuration = held.configuration
     channels = channel_names(held.prepared.channels, context)
-    size = configuration.preparation.slice_size
-    interface = Interface.of(channels, held.prepared.classes, size)
-    base = configuration.training.base_channels
+    interface = replace(held.interface, in_channels=len(channels))
+    base = held.configuration.training.base_channels
     cost = complexity(
         lambda: build_network(unet_genotype(), interface, base_channels=base), interface
     )
@@ -199,10 +194,10 @@ def page(measured: dict[str, Any]) -> str:
     values = {context: _values(rows, context, patients) for context in contexts}
     distance = float(np.median(distances))
     arms = [
-        f"| {context} | {_sees(context, distance)} | {np.nanmean(values[context]):.4f} "
+        f"| {context} | {_sees(context, distance)} "
+        f"| {sum(row['context'] == context for row in rows)} | {np.nanmean(values[context]):.4f} "
         f"| {measured['costs'][str(context)]['parameters']:,} "
-        f"| {measured['costs'][str(context)]['multiply_accumulates']:,} "
-        f"| {np.median([row['wall_s'] for row in rows if row['context'] == context]):.0f} |"
+        f"| {measured['costs'][str(context)]['multiply_accumulates']:,} |"
         for context in contexts
     ]
     pairs = [(context, 0) for context in contexts if context]
@@ -265,12 +260,12 @@ def _difference(
     folds_P = np.array([folds[patient] for patient in patients])
     found = superiority(values[first], values[second], folds_P)
     if found is None or (interval := found.interval()) is None:
-        return f"| {name} | – | unknown | – |", f"{name}: too few trainings to compare."
+        return f"| {name} | – | unknown | – | – |", f"{name}: too few trainings to compare."
     by_patient = np.nanmean(values[first] - values[second], axis=0)
     better, worse = int((by_patient > 0).sum()), int((by_patient < 0).sum())
     row = (
         f"| {name} | {found.difference:+.4f} | {interval.low:+.4f} to {interval.high:+.4f} "
-        f"| {better}, {worse} |"
+        f"| {better}, {worse} | {found.num_trainings} |"
     )
     if interval.low > 0:
         shown = f"Context {first} is shown to be better than {second} here."
