@@ -72,6 +72,11 @@ BENCHMARKS = (
     ),
     Benchmark(name="preparation", quick=("--rounds", "1", "--volumes", "2")),
     Benchmark(name="prediction", quick=("--rounds", "1", "--patients", "3")),
+    Benchmark(
+        name="patches",
+        quick=("--rounds", "1", "--steps", "1", "--pictures", "2"),
+        on_device=True,
+    ),
     Benchmark(name="metrics", quick=("--rounds", "1", "--grids", "hippocampus")),
     Benchmark(name="startup", quick=("--rounds", "1")),
     Benchmark(name="growth", quick=("--ends", "--epochs", "1", "--ledger", "100", "1000")),

@@ -17,6 +17,7 @@ from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration_layers import build, merge, preset_layer
 from mbnas.training.loading.resident_slices import ResidentSlices
+from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.protocol import Precision, Protocol
 
 NUM_CLASSES = 3
@@ -133,7 +134,7 @@ Arm = Callable[[], object]
 """Makes a case's steps."""
 
 
-def network_of(genotype: Genotype, data: ResidentSlices, of: Protocol) -> Network:
+def network_of(genotype: Genotype, data: SliceSource, of: Protocol) -> Network:
     """Return a network on its device in the product's memory layout, the same for every arm."""
     torch.manual_seed(0)
     network = Network(
@@ -142,7 +143,7 @@ def network_of(genotype: Genotype, data: ResidentSlices, of: Protocol) -> Networ
         num_classes=data.num_classes,
         base_channels=of.training.base_channels,
     )
-    return network.to(data.images_NCHW.device, memory_format=torch.channels_last)
+    return network.to(data.device, memory_format=torch.channels_last)
 
 
 def named(names: Iterable[str]) -> dict[str, Genotype]:

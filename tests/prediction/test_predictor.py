@@ -13,7 +13,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.plane_transform import PlaneTransform, prepare_image
+from mbnas.data.slices.plane_transform import PlaneTransform, image_blocks
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction import volume_inference
 from mbnas.prediction.image_warnings import image_warnings
@@ -27,6 +27,11 @@ from .conftest import CT, Z_SCORE, card_of, write_model
 
 def voxels_of(shape, seed=0):
     return np.random.default_rng(seed).normal(100, 30, shape).astype(np.float32)
+
+
+def prepared(voxels, normalisation, plane):
+    blocks = image_blocks(voxels, normalisation, plane, at_once=3)
+    return np.concatenate([images for _, images in blocks])
 
 
 def network_means(folder, card, images):
@@ -45,7 +50,7 @@ def test_where_nothing_is_resampled_voxels_take_their_pixels_class(tmp_path, axi
     shape = tuple(5 if each == axis else 32 for each in range(3))
     voxels = voxels_of((1, *shape))
     plane = PlaneTransform.fit(Geometry.canonical(shape, (1.0, 1.0, 1.0)), axis, 32)
-    means = network_means(tmp_path / "model", card, prepare_image(voxels, (Z_SCORE,), plane))
+    means = network_means(tmp_path / "model", card, prepared(voxels, (Z_SCORE,), plane))
     labels = Predictor.load(tmp_path / "model").predict(voxels, (1.0, 1.0, 1.0))
     expected = np.array([0, 1, 5], np.uint8)[plane.undo(means.argmax(axis=1))]
     second, first = np.sort(means, axis=1)[:, -2:].swapaxes(0, 1)
@@ -64,7 +69,7 @@ def test_where_slices_were_resized_probabilities_are_resized_back(tmp_path):
     voxels = voxels_of((2, 50, 61, 70))
     found = predictor.segment(voxels, geometry, probabilities=True, uncertainty=True)
     plane = PlaneTransform.fit(geometry, 2, 32)
-    images = prepare_image(voxels, card.normalisation, plane)
+    images = prepared(voxels, card.normalisation, plane)
     means = plane.restore(network_means(tmp_path / "model", card, images))
     expected = np.moveaxis(means, (0, 1), (2, 3))
     assert_allclose(found.probabilities_XYZK, expected, atol=1e-5)
@@ -263,7 +268,7 @@ def test_a_volume_is_predicted_slice_by_slice_with_its_neighbours(tmp_path, monk
     shape = tuple(8 if each == axis else 32 for each in range(3))
     voxels, geometry = voxels_of((2, *shape)), Geometry.canonical(shape, (1.0, 1.0, 1.0))
     plane = PlaneTransform.fit(geometry, axis, 32)
-    images = prepare_image(voxels, card.normalisation, plane)
+    images = prepared(voxels, card.normalisation, plane)
     means = []
     for number in range(8):
         seen = [min(max(number + step, 0), 7) for step in (-2, -1, 0, 1, 2)]
@@ -279,7 +284,7 @@ def test_a_volume_is_predicted_slice_by_slice_with_its_neighbours(tmp_path, monk
     expected = np.moveaxis(plane.undo(np.moveaxis(np.stack(means), 1, 0)[0]), axis, 0)
     probabilities = np.moveaxis(found.probabilities_XYZK[..., 0], axis, 0)
     assert_allclose(probabilities, expected, atol=1e-5)
-    assert len(np.unique(found.classes_XYZ)) > 1
+    assert len(np.unique(found.labels_XYZ)) > 1
 
 
 def test_a_card_without_neighbours_is_written_as_before_and_one_with_them_read_back(model):

@@ -35,6 +35,17 @@ def slices(tmp_path_factory):
     return prepare_slices(dataset, settings, root / "slices", patients=patients)
 
 
+@pytest.fixture(scope="session")
+def patch_slices(tmp_path_factory):
+    """The folder of four patients' slices at their resolution, for patches of 16 by 16 pixels."""
+    root = tmp_path_factory.mktemp("patches")
+    dataset = read_dataset(write_phantom("prostate", root / "dataset", num_patients=4))
+    patients = group_by_patient([case.name for case in dataset.cases], None, None)
+    return prepare_slices(
+        dataset, PreparationSettings(patch_size=16), root / "slices", patients=patients
+    )
+
+
 @pytest.fixture
 def data(slices):
     """The same slices as tensors."""

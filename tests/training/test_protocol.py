@@ -43,7 +43,7 @@ CHANGED = {
         "flip_axes": (),
         "mirror_pairs": (("left", "right"),),
     },
-    "preparation": {"slice_size": 32, "slice_axis": 1, "context": 1},
+    "preparation": {"slice_size": 32, "slice_axis": 1, "context": 1, "patch_size": 32},
     "seed": 1,
     "data": "other",
 }
@@ -59,7 +59,8 @@ def changes():
             changed[field.name] = replace(protocol, **{field.name: values})
             continue
         for inner in fields(part):
-            other = replace(part, **{inner.name: values[inner.name]})
+            excluded = {"slice_size": None} if inner.name == "patch_size" else {}
+            other = replace(part, **{inner.name: values[inner.name]}, **excluded)
             assert other != part
             changed[f"{field.name}.{inner.name}"] = replace(protocol, **{field.name: other})
     return changed

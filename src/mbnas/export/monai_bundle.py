@@ -130,6 +130,7 @@ def _inference(card: ModelCard) -> dict[str, object]:
             "slice_axis": card.slice_axis,
             "slice_size": card.slice_size,
             "context": card.context,
+            **_of_patches(card),
             "normalisation": [asdict(channel) for channel in card.normalisation],
             "label_values": list(card.labels.declared),
             "regions": list(card.labels.targets.written),
@@ -139,6 +140,12 @@ def _inference(card: ModelCard) -> dict[str, object]:
             "$@segmenter.segment_file(@image, @output_dir)",
         ],
     }
+
+
+def _of_patches(card: ModelCard) -> dict[str, object]:
+    if card.patch_size is None:
+        return {}
+    return {"patch_size": card.patch_size, "spacing_mm": list(card.spacing_mm)}
 
 
 def _json(value: dict[str, object]) -> str:

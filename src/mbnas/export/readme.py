@@ -63,16 +63,40 @@ Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 {_normalisation(card)}
 3. Cut slices across axis {card.slice_axis} ({ANATOMICAL_AXES[card.slice_axis]}). A slice's rows
    run along the lower of the two remaining axes, its columns along the higher.
-4. Scale each slice so that its larger side in millimetres is {card.slice_size} pixels long and its
-   aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
-   interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
-   of {card.slice_size}×{card.slice_size} zeros, or half a pixel above and to the left of it.
-{_neighbours(card)}
-{_label_map(card)}
+{_of_whole_slices(card) if card.patch_size is None else _of_patches(card, card.patch_size)}
 
 ## Use
 
 {use}"""
+
+
+def _of_whole_slices(card: ModelCard) -> str:
+    """Return how slices are fitted into a square, and how a label map is made."""
+    side = card.slice_size
+    return f"""\
+4. Scale each slice so that its larger side in millimetres is {side} pixels long and its
+   aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
+   interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
+   of {side}×{side} zeros, or half a pixel above and to the left of it.
+{_neighbours(card)}
+{_label_map(card)}"""
+
+
+def _of_patches(card: ModelCard, side: int) -> str:
+    """Return how slices are predicted by tiles, and how a label map is made."""
+    rows, columns = (mm for axis, mm in enumerate(card.spacing_mm) if axis != card.slice_axis)
+    return f"""\
+4. Where rows are not {rows:g} apart, or columns not {columns:g}, scale the slice so that they are,
+   sides rounded to whole pixels, by antialiased bilinear interpolation (Pillow:
+   `Image.resize(size, BILINEAR)` of a float image). Along a side of fewer than {side} pixels, put
+   it in the middle of {side} zeros, or half a pixel before it.
+{_neighbours(card)}{6 if card.context else 5}. Cut it into tiles of {side}×{side} that start every
+   {max(1, side // 2)} pixels; the last one along each side is moved inside. The probabilities of a
+   pixel are the mean over its tiles, weighted by a Gaussian around the tile's centre with a
+   standard deviation of {side / 8:g} pixels and at least 0.001 of its largest value (MONAI:
+   `sliding_window_inference(..., overlap=0.5, mode="gaussian")`, of probabilities, not of logits).
+
+{_label_map(card).replace("square", "padding")}"""
 
 
 def onnx_use(card: ModelCard) -> str:

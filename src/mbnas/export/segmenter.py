@@ -25,6 +25,7 @@ from mbnas.data.datasets.normalisation import (
 from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
+from mbnas.data.slices.plane_transform import PlaneTransform, slices_across
 from mbnas.errors import DatasetError
 from mbnas.prediction.model.slice_inference import torch_runner
 from mbnas.prediction.probabilities import predicted_labels
@@ -32,7 +33,6 @@ from mbnas.prediction.volume_inference import (
     check_intensities,
     mean_probabilities,
     predicted_blocks,
-    slices_across,
 )
 
 
@@ -44,8 +44,10 @@ class Segmenter:
         device: Where to run.
         precision: ``float32`` or ``bfloat16``, in which the members were trained.
         slice_axis: Canonical axis that volumes are cut across.
-        slice_size: Side of the slices in pixels.
+        slice_size: Side of the slices in pixels; ``None`` with patches.
         context: How many slices before and after a slice the members see besides it.
+        patch_size: Side of the patches in pixels; ``None`` for whole slices.
+        spacing_mm: Along the canonical axes, to which slices for patches are brought.
         normalisation: For each channel its ``scheme``, such as ``zscore``, and as ``foreground``
             the ``low``, ``high``, ``mean`` and ``deviation`` with which CT is clipped and scaled,
             or ``None``.
@@ -61,7 +63,9 @@ class Segmenter:
         device: torch.device | str,
         precision: str,
         slice_axis: int,
-        slice_size: int,
+        slice_size: int | None,
+        patch_size: int | None = None,
+        spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
         normalisation: Sequence[Mapping[str, Any]],
         context: int = 0,
         label_values: Sequence[int],
@@ -69,6 +73,8 @@ class Segmenter:
     ) -> None:
         self.members = [torch_runner(each, torch.device(device), precision) for each in members]
         self.slice_axis, self.slice_size, self.context = slice_axis, slice_size, context
+        x, y, z = spacing_mm
+        self.patch_size, self.spacing_mm = patch_size, (x, y, z)
         self.normalisation = tuple(map(ChannelNormalisation.from_json, normalisation))
         self.label_values, self.regions = np.array(label_values, np.int32), tuple(regions)
 
@@ -96,13 +102,19 @@ class Segmenter:
     def segment(self, volume: Volume) -> UInt8[np.ndarray, "x y z"]:
         """Return the number of every voxel's label, on canonical voxels."""
         labels_XYZ = np.empty(volume.geometry.canonical_shape, np.uint8)
+        plane = PlaneTransform.of(
+            volume.geometry,
+            self.slice_axis,
+            slice_size=self.slice_size,
+            patch_size=self.patch_size,
+            spacing_mm=self.spacing_mm,
+        )
         for place, means_BKHW in predicted_blocks(
             volume.voxels,
-            volume.geometry,
-            slice_axis=self.slice_axis,
-            slice_size=self.slice_size,
+            plane,
             normalisation=self.normalisation,
             context=self.context,
+            patch_size=self.patch_size,
             predict=partial(mean_probabilities, self.members, of_regions=bool(self.regions)),
         ):
             slices_across(labels_XYZ, self.slice_axis, place)[...] = predicted_labels(

@@ -1,14 +1,13 @@
 """Warnings about images that differ from those that a model was trained on.
 
-Such images are predicted all the same. Slices of any size are fitted to the network's square, so an
-image with twice the voxel size looks the same to the network: the result may be good, but should be
-checked.
+Such images are predicted all the same. Whole slices of any size are fitted to the network's square,
+and slices for patches are brought to one spacing, so an image with twice the voxel size looks the
+same to the network: the result may be good, but should be checked.
 """
 
 from __future__ import annotations
 
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
-from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.slice_axis import ISOTROPY, choose_slice_axis, is_narrow
 from mbnas.prediction.model.model_card import ModelCard
 
@@ -37,7 +36,7 @@ def image_warnings(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
             "it has a single slice, and the model was trained to see neighbouring slices as well: "
             "the slice stands for them, and the result may be poor."
         )
-    plane = PlaneTransform.fit(geometry, axis, card.slice_size)
+    plane = card.plane(geometry)
     own = choose_slice_axis([geometry])
     if is_narrow(plane):
         height, width = plane.plane_shape

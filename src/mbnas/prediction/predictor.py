@@ -22,6 +22,7 @@ from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
+from mbnas.data.slices.plane_transform import slices_across
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.largest_component import keep_largest, keep_largest_of_regions
 from mbnas.prediction.model.find_model import find_model
@@ -33,7 +34,6 @@ from mbnas.prediction.volume_inference import (
     check_intensities,
     mean_probabilities,
     predicted_blocks,
-    slices_across,
 )
 
 
@@ -224,11 +224,10 @@ class Predictor:
         axis = self.card.slice_axis
         for place, means_BKHW in predicted_blocks(
             voxels_CXYZ,
-            geometry,
-            slice_axis=axis,
-            slice_size=self.card.slice_size,
+            self.card.plane(geometry),
             normalisation=self.card.normalisation,
             context=self.card.context,
+            patch_size=self.card.patch_size,
             predict=self._mean,
         ):
             slices_across(labels_XYZ, axis, place)[...] = predicted_labels(

@@ -8,7 +8,8 @@ their neighbours, K classes, S side of a slice, H height and W width of a slice 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,16 +17,19 @@ from jaxtyping import Float32
 from mbnas.data.datasets.normalisation import (
     Normalisation,
     Scheme,
-    normalise,
-    of_volume,
     outside_range,
 )
-from mbnas.data.images.geometry import Geometry
-from mbnas.data.slices.neighbours import neighbour_indices
-from mbnas.data.slices.plane_transform import PlaneTransform
+from mbnas.data.slices.plane_transform import PlaneTransform, image_blocks
+from mbnas.data.slices.tiles import tile_corners, tile_weights, total_weights
 from mbnas.errors import DatasetError, ModelError
 from mbnas.prediction.model.runner import Run
 from mbnas.prediction.probabilities import sigmoid, softmax
+
+Predict = Callable[
+    [Float32[np.ndarray, "batch channels side side"]],
+    Float32[np.ndarray, "batch classes side side"],
+]
+"""From prepared slices or tiles to class probabilities."""
 
 _PIXELS = 2**19
 _MOST_SLICES = 64
@@ -60,46 +64,82 @@ def check_intensities(
 
 def predicted_blocks(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"],
-    geometry: Geometry,
+    plane: PlaneTransform,
     *,
-    slice_axis: int,
-    slice_size: int,
     normalisation: Normalisation,
     context: int = 0,
-    predict: Callable[
-        [Float32[np.ndarray, "batch channels side side"]],
-        Float32[np.ndarray, "batch classes side side"],
-    ],
+    patch_size: int | None = None,
+    predict: Predict,
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "batch classes height width"]]]:
     """Yield consecutive slices of a volume, and the class probabilities of their voxels.
 
-    Slices are prepared and predicted in batches, so memory does not grow with their number.
+    Slices are prepared and predicted in batches, or by batches of tiles one after another, so
+    memory does not grow with their number.
 
     Args:
         voxels_CXYZ: Intensities in canonical orientation.
-        geometry: The volume's grid.
-        slice_axis: Canonical axis that the volume is cut across.
-        slice_size: Side of the prepared slices in pixels.
+        plane: The transform of the volume's slices.
         normalisation: How each channel is normalised.
         context: How many slices before and after a slice the networks see besides it.
-        predict: From prepared slices with their neighbours to class probabilities.
+        patch_size: Side of the tiles; ``None`` to predict whole slices.
+        predict: From prepared slices with their neighbours, or tiles of them, to class
+            probabilities.
     """
-    plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
-    scalings = of_volume(voxels_CXYZ, normalisation)
-    bounds = np.array([0, plane.num_slices])
-    batch = min(_MOST_SLICES, max(1, _PIXELS // slice_size**2))
-    for start in range(0, plane.num_slices, batch):
-        place = slice(start, min(start + batch, plane.num_slices))
-        seen_BN = neighbour_indices(bounds, np.arange(place.start, place.stop), context)
-        first, last = int(seen_BN.min()), int(seen_BN.max())
-        block_NCHW = slices_across(voxels_CXYZ, slice_axis + 1, slice(first, last + 1))
-        block_CXYZ = np.moveaxis(block_NCHW, 0, slice_axis + 1)
-        images_NCSS = plane.images(normalise(block_CXYZ, scalings))
-        images_BCSS = images_NCSS
-        if context:
-            side = (slice_size, slice_size)
-            images_BCSS = images_NCSS[seen_BN - first].reshape(len(seen_BN), -1, *side)
-        yield place, plane.restore(predict(images_BCSS))
+    side = patch_size or max(plane.frame)
+    batch = min(_MOST_SLICES, max(1, _PIXELS // side**2))
+    at_once = batch if patch_size is None else 1
+    blocks = image_blocks(voxels_CXYZ, normalisation, plane, at_once=at_once, context=context)
+    if patch_size is None:
+        for place, images_BCSS in blocks:
+            yield place, plane.restore(predict(images_BCSS))
+        return
+    images = (images_1CHW[0] for _, images_1CHW in blocks)
+    maps = predicted_by_tiles(images, patch_size, at_once=batch, predict=predict)
+    for number, map_KHW in enumerate(maps):
+        yield slice(number, number + 1), plane.restore(map_KHW[None])
+
+
+def predicted_by_tiles(
+    images: Iterable[Float32[np.ndarray, "channels height width"]],
+    side: int,
+    *,
+    at_once: int,
+    predict: Predict,
+) -> Iterator[Float32[np.ndarray, "classes height width"]]:
+    """Yield the class probabilities of slices, as the weighted means over their tiles.
+
+    A batch of tiles may be of several slices.
+
+    Args:
+        images: Prepared slices of any size, at least that of a tile.
+        side: Of the tiles.
+        at_once: Tiles in a batch.
+        predict: From tiles to class probabilities.
+    """
+    tiles = (
+        (image_CHW, corner)
+        for image_CHW in images
+        for corner in tile_corners(image_CHW.shape[1:], side)
+    )
+    total_KHW: np.ndarray | None = None
+    while group := tuple(islice(tiles, at_once)):
+        places = [
+            (..., slice(row, row + side), slice(column, column + side))
+            for _, (row, column) in group
+        ]
+        maps_BKSS = predict(
+            np.stack(
+                [image_CHW[place] for (image_CHW, _), place in zip(group, places, strict=True)]
+            )
+        )
+        for (image_CHW, corner), place, map_KSS in zip(group, places, maps_BKSS, strict=True):
+            frame = image_CHW.shape[1:]
+            if total_KHW is None:
+                total_KHW = np.zeros((len(map_KSS), *frame), np.float32)
+            total_KHW[place] += map_KSS * tile_weights(side)
+            if corner == (frame[0] - side, frame[1] - side):  # the slice's last tile
+                yield total_KHW / total_weights(frame, side)
+                total_KHW = None
 
 
 def mean_probabilities(
@@ -137,8 +177,3 @@ def mean_probabilities(
             "Look at the image's intensities, or use another model."
         )
     return mean
-
-
-def slices_across(array: np.ndarray, axis: int, place: slice) -> np.ndarray:
-    """Return consecutive slices across an axis as a view, with that axis first."""
-    return np.moveaxis(array, axis, 0)[place]

@@ -48,7 +48,7 @@ class Comparison:
         num_folds: Of the cross-validation.
         num_patients: In the folds.
         num_held_out: Patients in no fold.
-        slice_size: Side of a slice in pixels, to which ``macs`` refers.
+        slice_size: Side of a slice or patch in pixels, to which ``macs`` refers.
         tested: Numbers of the networks that are compared pairwise: those without a failed training.
         differences: Of every two of them, over patients; numbers refer to ``tested``.
         blocks: What the paper's tests compare: for each block, the Dice of every tested network.
@@ -195,7 +195,7 @@ def compare_in_study(
         contenders,
         class_names=class_names,
         num_folds=configuration.protocol.folds,
-        slice_size=configuration.preparation.slice_size,
+        slice_size=configuration.preparation.input_size,
         seed=configuration.seed,
         search_score=best.score if best is not None and is_best else None,
         num_evaluated=0 if search is None else len(search.complete),

@@ -113,7 +113,7 @@ def opened(
 def _interface(configuration: Configuration, prepared: PreparedSlices) -> Interface:
     preparation = configuration.preparation
     channels = channel_names(prepared.channels, preparation.context)
-    return Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
+    return Interface.of(channels, prepared.targets.num_outputs, preparation.input_size)
 
 
 def check_possible(configuration: Configuration) -> None:
@@ -181,13 +181,7 @@ def _training_mode(
     if not is_new:
         run = configuration.run
         return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
-    question = ModeQuestion(
-        configuration=configuration,
-        interface=_interface(configuration, prepared),
-        num_slices=sum(
-            each.num_slices - len(each.unlabelled) for each in prepared.volumes if not each.held_out
-        ),
-    )
+    question = ModeQuestion.of(configuration, _interface(configuration, prepared), prepared)
     return choose_mode(question, tell)
 
 

@@ -91,6 +91,26 @@ def merge(*layers: Layer) -> dict[str, Any]:
     return merged
 
 
+_EXCLUSIVE = {"slice_size": "patch_size", "patch_size": "slice_size"}
+"""Keys of ``preparation`` of which only one can have a value."""
+
+
+def asked_over(base: Layer, asked: Layer) -> dict[str, Any]:
+    """Return settings that a user asks for, laid over others.
+
+    What is asked for takes the place of what it excludes: a patch size that of a slice size.
+
+    >>> asked_over({"preparation": {"slice_size": 64}}, {"preparation": {"patch_size": 32}})
+    {'preparation': {'patch_size': 32}}
+    """
+    section = asked.get("preparation", {})
+    below = base.get("preparation", {})
+    if not isinstance(section, Mapping) or not isinstance(below, Mapping):
+        return merge(base, asked)
+    kept = {key: value for key, value in below.items() if _EXCLUSIVE.get(key) not in section}
+    return merge({**base, "preparation": kept} if below else base, asked)
+
+
 def build(layer: Layer) -> Configuration:
     """Return the configuration that a layer describes, with defaults for what it leaves out.
 

@@ -60,7 +60,7 @@ class OpenStudy:
         """What the study's networks must fit."""
         preparation = self.configuration.preparation
         channels = channel_names(self.prepared.channels, preparation.context)
-        return Interface.of(channels, self.prepared.targets.num_outputs, preparation.slice_size)
+        return Interface.of(channels, self.prepared.targets.num_outputs, preparation.input_size)
 
     @property
     def dataset_name(self) -> str:
@@ -168,7 +168,7 @@ class OpenStudy:
             return folder
         if self.source is None:
             raise StudyError(
-                f"Slices of {settings.slice_size} pixels are not prepared yet, and the dataset of "
+                f"{_described(settings)} are not prepared yet, and the dataset of "
                 f"{self.study.path} is not at {self.configuration.dataset}. Say where it is "
                 "with --dataset PLACE."
             )
@@ -181,3 +181,9 @@ class OpenStudy:
         for network in self.ledger.networks().values():
             if network.parameters is None:
                 self.costs.record(network.architecture)
+
+
+def _described(settings: PreparationSettings) -> str:
+    if settings.patch_size is None:
+        return f"Slices of {settings.slice_size} pixels"
+    return f"Slices for patches of {settings.patch_size} pixels"

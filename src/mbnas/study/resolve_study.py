@@ -12,6 +12,7 @@ from mbnas.machine.files import is_temporary
 from mbnas.study.configuration import Configuration
 from mbnas.study.configuration_layers import (
     Layer,
+    asked_over,
     build,
     difference_lines,
     differences,
@@ -59,7 +60,7 @@ def resolve(
     """
     named = {"protocol": {"name": protocol}} if protocol else {}
     named_preset = preset_layer(protocol, paper_dataset) if protocol else {}
-    asked = merge(named_preset, options, named)
+    asked = merge(asked_over(named_preset, options), named)
     place: Layer = {"dataset": absolute_path(dataset)}
     if table := _patient_table(asked):
         place = merge(place, {"data": {"patient_table": absolute_path(table)}})
@@ -68,11 +69,11 @@ def resolve(
         preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
         if asked.get("search", {}).get("hours") is not None:
             preset = merge(preset, {"search": {"evaluations": UNLIMITED}})
-        return Study(path=path, configuration=build(merge(preset, asked, place)))
+        return Study(path=path, configuration=build(merge(asked_over(preset, asked), place)))
     old = Study.open(path).configuration
     of_scores = {section: each for section, each in named_preset.items() if section != "search"}
-    again = merge(of_scores, options, named, place)  # the search goes on as it began
-    new = build(merge(tomllib.loads(old.to_toml()), _last_budget(path), again))
+    again = merge(asked_over(of_scores, options), named, place)  # the search goes on as it began
+    new = build(asked_over(merge(tomllib.loads(old.to_toml()), _last_budget(path)), again))
     if new.run.device == "auto":
         new = replace(new, run=replace(new.run, device=old.run.device))
     differing = {

@@ -62,12 +62,7 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
     if measured is None:
         if run.executor == "ray" or run.device != "cpu":
             return None
-        volumes = study.prepared.volumes
-        question = ModeQuestion(
-            configuration=configuration,
-            interface=study.interface,
-            num_slices=sum(each.num_slices for each in volumes if not each.held_out),
-        )
+        question = ModeQuestion.of(configuration, study.interface, study.prepared)
         mode = replace(default_mode(configuration), fused="off", workers=1)
         rate = measure_rate(question.workload(mode), _TIMED_S)
         measured = rate.seconds_for(question.slices_per_network)
@@ -146,7 +141,7 @@ def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
         factor *= searched.protocol.folds / (searched.protocol.folds - 1)
     cost = study.costs.counted(
         plan.network,
-        size=final.preparation.slice_size,
+        size=final.preparation.input_size,
         in_channels=len(channel_names(study.prepared.channels, final.preparation.context)),
     )
     macs = [float(cost.multiply_accumulates)]

@@ -11,14 +11,14 @@ from mbnas.data.slices.prepared_slices import PreparedVolume
 from mbnas.errors import StudyError
 
 
-def pack_prediction(predicted_NSS: UInt8[np.ndarray, "slice side side"]) -> bytes:
+def pack_prediction(predicted_NHW: UInt8[np.ndarray, "slice height width"]) -> bytes:
     """Return predicted slices as a volume's record keeps them."""
-    return zlib.compress(predicted_NSS.tobytes())
+    return zlib.compress(predicted_NHW.tobytes())
 
 
 def unpack_prediction(
     prediction: bytes, volume: PreparedVolume, *, num_labels: int
-) -> UInt8[np.ndarray, "slice side side"]:
+) -> UInt8[np.ndarray, "slice height width"]:
     """Return the predicted slices of a volume's record.
 
     Args:
@@ -29,15 +29,14 @@ def unpack_prediction(
     Raises:
         StudyError: if it cannot be unpacked, has another size or holds other labels.
     """
-    side = volume.plane.slice_size
     try:
         flat = np.frombuffer(zlib.decompress(prediction), dtype=np.uint8)
-        predicted_NSS = flat.reshape(volume.num_slices, side, side)
+        predicted_NHW = flat.reshape(volume.num_slices, *volume.plane.frame)
     except (zlib.error, ValueError) as error:
         raise _damaged(volume.case, f"it cannot be unpacked: {error}") from error
-    if predicted_NSS.size and (largest := int(predicted_NSS.max())) > num_labels:
+    if predicted_NHW.size and (largest := int(predicted_NHW.max())) > num_labels:
         raise _damaged(volume.case, f"it holds label {largest} of {num_labels}")
-    return predicted_NSS
+    return predicted_NHW
 
 
 def _damaged(case: str, finding: str) -> StudyError:

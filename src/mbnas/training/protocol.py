@@ -207,8 +207,9 @@ def _digest(protocol: Protocol) -> str:
     for name, before in _CHOSEN_LATER.items():
         if choices["training"][name] in (before, "auto"):
             del choices["training"][name]
-    if not choices["preparation"]["context"]:
-        del choices["preparation"]["context"]
+    for name in ("context", "patch_size"):
+        if not choices["preparation"][name]:
+            del choices["preparation"][name]
     text = json.dumps(choices, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from mbnas.data.augmentation.parameters import reach_of
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.machine.heartbeat import beat
@@ -79,8 +80,14 @@ def _run(tasks: Sequence[TrainingTask]) -> tuple[TrainingRecord, ...]:
     unfinished = list(range(len(tasks)))
     try:
         with memory_errors(device):
-            context = tasks[0].protocol.preparation.context
-            data = load_slices(tasks[0].slices, device, settings.slice_precision, context)
+            protocol = tasks[0].protocol
+            data = load_slices(
+                tasks[0].slices,
+                device,
+                settings.slice_precision,
+                context=protocol.preparation.context,
+                reach=reach_of(protocol.augmentation),
+            )
             beat()
             for number in range(settings.collapse_repeats + 1):
                 for index in unfinished:

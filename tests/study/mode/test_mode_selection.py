@@ -92,6 +92,14 @@ def test_settings_are_varied_one_after_another_and_the_fastest_kept():
     assert choice.errors == {}
 
 
+def test_tiles_of_validation_count_by_the_share_of_a_step_that_they_take():
+    question = question_of(training={"epochs": 10}, protocol={"initialisations": 2})
+    tiles = replace(question, num_tiles=900)
+    # Two of ten epochs are scored, and each slice is in one fold.
+    more = tiles.slices_per_network - question.slices_per_network
+    assert more == pytest.approx(2 * 2 * 900 / 3)
+
+
 def test_another_mode_must_be_faster_by_the_margin():
     table = {
         "bfloat16, eager steps, 1 worker": 0.99 * MARGIN,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.network.cost.memory_need import CONTEXT_BYTES, MARGIN
 from mbnas.network.interface import Interface
@@ -27,7 +28,7 @@ def test_slices_or_their_streamed_batches_are_added_to_the_need(task, monkeypatc
 
     def predicted():
         return predicted_bytes(
-            task.architecture, task.protocol, INTERFACE, num_slices=1000, device="cuda"
+            task.architecture, task.protocol, INTERFACE, num_pixels=1000 * side**2, device="cuda"
         )
 
     asked = []
@@ -46,7 +47,9 @@ def test_neighbours_are_in_batches_but_not_in_the_stored_slices(task, monkeypatc
     assert need.total > training_memory(task.architecture, task.protocol, INTERFACE).total
 
     def predicted():
-        return predicted_bytes(task.architecture, protocol, seeing, num_slices=1000, device="cuda")
+        return predicted_bytes(
+            task.architecture, protocol, seeing, num_pixels=1000 * side**2, device="cuda"
+        )
 
     side = preparation.slice_size
     monkeypatch.setattr(memory, "are_resident", lambda *_: True)
@@ -54,6 +57,31 @@ def test_neighbours_are_in_batches_but_not_in_the_stored_slices(task, monkeypatc
     monkeypatch.setattr(memory, "are_resident", lambda *_: False)
     of_slice = side**2 * (4 * seeing.in_channels + 1)
     assert predicted() == need.total + 4 * max(4, PREDICTED_AT_ONCE) * of_slice
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_patches_are_cut_from_windows_and_slices_put_together_from_tiles(
+    task, monkeypatch, resident
+):
+    protocol = replace(task.protocol, preparation=PreparationSettings(patch_size=16))
+    need = training_memory(task.architecture, protocol, INTERFACE)
+    monkeypatch.setattr(memory, "are_resident", lambda *_: resident)
+
+    def predicted(num_pixels, largest_slice):
+        return predicted_bytes(
+            task.architecture,
+            protocol,
+            INTERFACE,
+            num_pixels=num_pixels,
+            largest_slice=largest_slice,
+            device="cuda",
+        )
+
+    channels, classes = INTERFACE.in_channels, INTERFACE.num_classes
+    windows = protocol.training.batch_size * 28**2
+    assert predicted(10**6, 10**4) - predicted(10**6, 0) == 10**4 * 4 * (channels + 2 * classes)
+    assert predicted(0, 0) - need.total >= windows * 2 * 4 * channels
+    assert (predicted(2 * 10**6, 0) > predicted(10**6, 0)) == resident
 
 
 @pytest.mark.parametrize("loss", ["dice", "dice+cross-entropy"])
@@ -91,7 +119,7 @@ def test_fused_trainings_and_recorded_steps_need_more_memory(task, monkeypatch):
             task.architecture,
             protocol,
             INTERFACE,
-            num_slices=0,
+            num_pixels=0,
             device="cuda",
             trainings=trainings,
         )

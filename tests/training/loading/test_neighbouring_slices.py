@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.training.device.device_setup import prepare_process
+from mbnas.training.loading.batch_order import shuffled_batches
 from mbnas.training.loading.load_slices import load_slices, resident_slices, streamed_slices
-from mbnas.training.loop.epoch_plan import draw_epoch, shuffled_batches
+from mbnas.training.loop.epoch_plan import draw_epoch
 from mbnas.training.loop.fit import train_once, train_together
 from mbnas.training.loop.training_loop import step_inputs
 from mbnas.training.loop.training_plan import augmentation_of, plan_training

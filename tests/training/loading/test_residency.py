@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mbnas.training.loading import load_slices as loading
+from mbnas.training.loading.batch_stream import streamed_bytes
 from mbnas.training.loading.load_slices import are_resident
 from mbnas.training.loading.slice_source import slices_bytes
-from mbnas.training.loading.streamed_slices import streamed_bytes
 
 GIB = 2**30
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from mbnas.data.slices.prepared_slices import PreparedSlices
+from mbnas.training.loading.batch_stream import AHEAD, sent_by_stream
 from mbnas.training.loading.load_slices import streamed_slices
 from mbnas.training.loading.read_ahead import ReadAhead
-from mbnas.training.loading.streamed_slices import AHEAD
 
 
 @dataclass
@@ -74,7 +74,7 @@ def test_a_slot_is_reused_only_after_its_copy_has_finished(slices, slow_device, 
 
     with Watched(fill, len(batches), slots) as filled:
         for batch, (images, labels) in zip(
-            batches, source._sent_by_stream(filled, sizes, AHEAD), strict=True
+            batches, sent_by_stream(filled, sizes, AHEAD, source.target), strict=True
         ):
             assert np.array_equal(images, prepared.images[source.seen(batch)].reshape(images.shape))
             assert np.array_equal(labels, prepared.labels[batch])

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from mbnas.training.loop.epoch_plan import shuffled_batches
+from mbnas.training.loading.batch_order import shuffled_batches
 
 
 def batches(num_slices, batch_size, number, seed=0):

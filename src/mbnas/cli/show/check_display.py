@@ -104,6 +104,7 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
         "slice_size": None if slices is None else slices.size,
         "context": None if slices is None else slices.context,
         "slice_distance_mm": None if slices is None else slices.distance_mm,
+        "patch_size": None if slices is None else slices.patch_size,
         "slices": None if slices is None else slices.num_slices,
     }
 
@@ -170,10 +171,11 @@ def _slices(slices: SliceContents) -> str:
         )
         seen = f"; a network also sees the slices at {sees}"
     why = "as preparation.slice_axis says" if slices.is_chosen else "by spacing and shape"
+    side = slices.size if slices.patch_size is None else slices.patch_size
+    cut = "fitted into" if slices.patch_size is None else "seen in patches of"
     return (
         f"{slices.num_slices} {PLANES[slices.axis]}, cut across the "
-        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, fitted into {slices.size}×{slices.size} "
-        f"pixels{seen}"
+        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, {cut} {side}×{side} pixels{seen}"
     )
 
 

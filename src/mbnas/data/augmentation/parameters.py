@@ -75,6 +75,23 @@ class AugmentationSettings:
             )
 
 
+MAX_REACH = 3.0
+"""No transform needs pixels farther from the centre than this, in half sides; others are 0."""
+
+
+def reach_of(settings: AugmentationSettings) -> float:
+    """Return how far from the centre augmentation samples, in half sides of its output, 1 or more.
+
+    >>> round(reach_of(AugmentationSettings()), 2), reach_of(AugmentationSettings(probability=0))
+    (1.64, 1.0)
+    """
+    if not settings.probability:
+        return 1.0
+    angle = math.radians(min(settings.rotation_degrees, 45.0))
+    corner = (math.cos(angle) + math.sin(angle)) / (1.0 - settings.scale)
+    return min(corner + 2.0 * settings.shift, MAX_REACH)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationParameters:
     """The transform of each slice of one batch.

@@ -43,22 +43,25 @@ def augment(
     brightness_BC: Float[Tensor, "batch channels"],
     images_BCHW: Float[Tensor, "batch channels side side"],
     labels_BHW: UInt8[Tensor, "batch side side"],
+    size: int | None = None,
     *,
     outside: int = 0,
-) -> tuple[Float[Tensor, "batch channels side side"], UInt8[Tensor, "batch side side"]]:
+) -> tuple[Float[Tensor, "batch channels size size"], UInt8[Tensor, "batch size size"]]:
     """Return transformed images and labels, with parameters that are on their device.
 
     Images are sampled bilinearly and labels at the nearest pixel, on one grid. Pixels
-    from outside the slice are 0, as in the padding of prepared slices.
+    from outside the slice are 0, as in the padding of prepared slices. Patches are sampled from
+    larger windows, so that their borders do not show.
 
     Args:
         matrices_B23: Maps from output to input coordinates, as for ``affine_grid``.
         brightness_BC: Offset of every channel.
         images_BCHW: Square slices, as a rotation would shear others.
         labels_BHW: Prepared labels of the same slices.
+        size: Side of the output; by default that of the slices.
         outside: The label of pixels from outside the slice.
     """
-    grid_BHW2 = sampling_grid(matrices_B23, images_BCHW.shape[-1])
+    grid_BHW2 = sampling_grid(matrices_B23, size or images_BCHW.shape[-1])
     moved_BCHW = functional.grid_sample(images_BCHW, grid_BHW2, align_corners=False)
     labels_B1HW = labels_BHW[:, None].to(images_BCHW.dtype)
     if outside:  # a sample from outside is 0, so labels are counted from that label

@@ -155,17 +155,19 @@ class SliceContents:
         axis: The canonical axis that they are cut across.
         is_chosen: Whether the settings give the axis; otherwise it follows from the grids.
         num_slices: Number of slices of all cases that could be read.
-        size: Side of the square that each slice is fitted into, in pixels.
+        size: Side of the square that each slice is fitted into, in pixels; ``None`` with patches.
         context: How many slices before and after a slice a network sees besides it.
         distance_mm: Median distance of neighbouring slices.
+        patch_size: Side of the patches that networks see, in pixels; ``None`` without them.
     """
 
     axis: int
     is_chosen: bool
     num_slices: int
-    size: int
+    size: int | None
     context: int
     distance_mm: float
+    patch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,4 +294,5 @@ def _slices(grids: Sequence[Geometry], preparation: PreparationSettings) -> Slic
         size=preparation.slice_size,
         context=preparation.context,
         distance_mm=float(np.median([grid.spacing_mm[chosen] for grid in grids])),
+        patch_size=preparation.patch_size,
     )

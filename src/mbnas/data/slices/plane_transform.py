@@ -1,16 +1,19 @@
-"""Turns a volume into square slices, and predicted slices back into a volume.
+"""Turns a volume into slices for networks, and predicted slices back into a volume.
 
-A volume is cut across one axis (:mod:`mbnas.data.slices.slice_axis`). Each slice keeps its physical
-aspect ratio: its larger side in millimetres fills the square, the other side is padded equally at
-both ends. :class:`PlaneTransform` has all values of the inverse, and can be stored as JSON.
+A volume is cut across one axis (:mod:`mbnas.data.slices.slice_axis`). Whole slices keep their
+physical aspect ratio: the larger side in millimetres fills a square, the other side is padded
+equally at both ends. Slices for patches keep their resolution, and are padded likewise where they
+are smaller than a patch. :class:`PlaneTransform` has all values of the inverse, and can be stored
+as JSON.
 
-Shape suffixes: C channels, XYZ canonical voxels, N slices, S side of a slice. The height of
-a slice is the lower of the two axes that remain, its width the higher.
+Shape suffixes: C channels, XYZ canonical voxels, N slices, S side of a square slice. The height of
+a slice is the lower of the two axes that remain, its width the higher. A prepared slice that need
+not be square has the same suffixes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -21,55 +24,125 @@ from PIL import Image
 
 from mbnas.data.datasets.normalisation import Normalisation, normalise, of_volume
 from mbnas.data.images.geometry import Geometry
+from mbnas.data.slices.neighbours import neighbour_indices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneTransform:
-    """How the slices of one volume are fitted into a square, and the inverse.
+    """How the slices of one volume are resized and padded, and the inverse.
 
     Attributes:
         slice_axis: Canonical axis across which the volume is cut, 0, 1 or 2.
-        slice_size: Side S of the square, in pixels.
+        frame: Height and width of a prepared slice, in pixels.
         shape_xyz: Canonical shape of the volume.
-        fitted: Height and width of the resized slice inside the square.
+        fitted: Height and width of the resized slice inside the frame.
         offset: Number of rows above it and of columns left of it.
     """
 
     slice_axis: int
-    slice_size: int
+    frame: tuple[int, int]
     shape_xyz: tuple[int, int, int]
     fitted: tuple[int, int]
     offset: tuple[int, int]
 
     @classmethod
+    def of(
+        cls,
+        geometry: Geometry,
+        slice_axis: int,
+        *,
+        slice_size: int | None,
+        patch_size: int | None,
+        spacing_mm: tuple[float, float, float],
+    ) -> PlaneTransform:
+        """Return the transform of whole slices, or of slices for patches.
+
+        Args:
+            geometry: The grid of the volume.
+            slice_axis: Canonical axis across which it is cut.
+            slice_size: Side of the square that slices are fitted into; ``None`` with patches.
+            patch_size: Side of the patches; ``None`` for whole slices.
+            spacing_mm: As for :meth:`keep`.
+        """
+        if patch_size is not None:
+            return cls.keep(geometry, slice_axis, patch_size, spacing_mm)
+        assert slice_size is not None  # one of them is set
+        return cls.fit(geometry, slice_axis, slice_size)
+
+    @classmethod
     def fit(cls, geometry: Geometry, slice_axis: int, slice_size: int) -> PlaneTransform:
         """Return the transform that fits the slices of a volume into a square."""
         shape, spacing = geometry.canonical_shape, geometry.spacing_mm
-        plane = [axis for axis in range(3) if axis != slice_axis]
-        extents_mm = [shape[axis] * spacing[axis] for axis in plane]
+        extents_mm = [shape[axis] * spacing[axis] for axis in _plane(slice_axis)]
         scale = slice_size / max(extents_mm)
         height, width = (max(1, round(extent * scale)) for extent in extents_mm)
+        return cls._padded(geometry, slice_axis, (height, width), (slice_size, slice_size))
+
+    @classmethod
+    def keep(
+        cls,
+        geometry: Geometry,
+        slice_axis: int,
+        patch_size: int,
+        spacing_mm: tuple[float, float, float],
+    ) -> PlaneTransform:
+        """Return the transform that brings the slices of a volume to a spacing.
+
+        Slices that have the spacing stay as they are. A slice is padded along the sides on which
+        it is smaller than a patch.
+
+        Args:
+            geometry: The grid of the volume.
+            slice_axis: Canonical axis across which it is cut.
+            patch_size: Side of the patches in pixels.
+            spacing_mm: Along the canonical axes; that along the slice axis does not matter.
+        """
+        shape, spacing = geometry.canonical_shape, geometry.spacing_mm
+        height, width = (
+            max(1, round(shape[axis] * (spacing[axis] / spacing_mm[axis])))
+            for axis in _plane(slice_axis)
+        )
+        frame = (max(height, patch_size), max(width, patch_size))
+        return cls._padded(geometry, slice_axis, (height, width), frame)
+
+    @classmethod
+    def _padded(
+        cls, geometry: Geometry, slice_axis: int, fitted: tuple[int, int], frame: tuple[int, int]
+    ) -> PlaneTransform:
         return cls(
             slice_axis=slice_axis,
-            slice_size=slice_size,
-            shape_xyz=shape,
-            fitted=(height, width),
-            offset=((slice_size - height) // 2, (slice_size - width) // 2),
+            frame=frame,
+            shape_xyz=geometry.canonical_shape,
+            fitted=fitted,
+            offset=((frame[0] - fitted[0]) // 2, (frame[1] - fitted[1]) // 2),
         )
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> PlaneTransform:
-        """Return the transform from its ``dataclasses.asdict`` after JSON."""
+        """Return the transform from :meth:`to_json`."""
         x, y, z = fields["shape_xyz"]
         height, width = fields["fitted"]
         top, left = fields["offset"]
+        size = fields["slice_size"]
+        frame_height, frame_width = (size, size) if isinstance(size, int) else size
         return cls(
             slice_axis=fields["slice_axis"],
-            slice_size=fields["slice_size"],
+            frame=(frame_height, frame_width),
             shape_xyz=(x, y, z),
             fitted=(height, width),
             offset=(top, left),
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values for JSON; ``slice_size`` is one number if slices are square."""
+        height, width = self.frame
+        return {
+            "slice_axis": self.slice_axis,
+            "slice_size": height if height == width else self.frame,
+            "shape_xyz": self.shape_xyz,
+            "fitted": self.fitted,
+            "offset": self.offset,
+        }
 
     @property
     def num_slices(self) -> int:
@@ -89,7 +162,7 @@ class PlaneTransform:
 
     def images(
         self, voxels_CXYZ: Float32[np.ndarray, "channel x y z"]
-    ) -> Float32[np.ndarray, "slice channel side side"]:
+    ) -> Float32[np.ndarray, "slice channel height width"]:
         """Return the image slices, resized by antialiased bilinear interpolation.
 
         Args:
@@ -102,7 +175,7 @@ class PlaneTransform:
 
     def labels(
         self, labels_XYZ: UInt8[np.ndarray, "x y z"], *, outside: int = 0
-    ) -> UInt8[np.ndarray, "slice side side"]:
+    ) -> UInt8[np.ndarray, "slice height width"]:
         """Return the label slices; each pixel has the label of the nearest voxel.
 
         Args:
@@ -117,7 +190,7 @@ class PlaneTransform:
         return squares
 
     def undo(
-        self, slices_NSS: Shaped[np.ndarray, "slice side side"]
+        self, slices_NSS: Shaped[np.ndarray, "slice frame_height frame_width"]
     ) -> Shaped[np.ndarray, "x y z"]:
         """Return prepared or predicted labels on the canonical voxel grid.
 
@@ -128,7 +201,7 @@ class PlaneTransform:
         return np.ascontiguousarray(np.moveaxis(slices_NHW, 0, self.slice_axis))
 
     def restore(
-        self, maps_NKSS: Float32[np.ndarray, "slice classes side side"]
+        self, maps_NKSS: Float32[np.ndarray, "slice classes frame_height frame_width"]
     ) -> Float32[np.ndarray, "slice classes height width"]:
         """Return the maps that a network predicts for some slices, on the voxels of these slices.
 
@@ -146,7 +219,12 @@ class PlaneTransform:
         return (..., *(slice(start, start + length) for start, length in places))
 
     def _empty(self, leading: tuple[int, ...], number_type: type) -> np.ndarray:
-        return np.zeros((*leading, self.slice_size, self.slice_size), number_type)
+        return np.zeros((*leading, *self.frame), number_type)
+
+
+def _plane(slice_axis: int) -> list[int]:
+    """Return the two axes of a slice, the lower first."""
+    return [axis for axis in range(3) if axis != slice_axis]
 
 
 def _resize_into(
@@ -168,15 +246,41 @@ def _nearest(source: int, target: int) -> Integer[np.ndarray, " target"]:
     return (2 * np.arange(target) + 1) * source // (2 * target)
 
 
-def prepare_image(
+def image_blocks(
     voxels_CXYZ: Float32[np.ndarray, "channel x y z"],
     normalisation: Normalisation,
     plane: PlaneTransform,
-) -> Float32[np.ndarray, "slice channel side side"]:
-    """Return the image slices of a volume: normalised, resized, padded with zeros.
+    *,
+    at_once: int,
+    context: int = 0,
+) -> Iterator[tuple[slice, Float32[np.ndarray, "slice channel height width"]]]:
+    """Yield consecutive image slices of a volume: normalised, resized, padded with zeros.
 
     Convolutions and augmentation also use 0 outside a slice. It is the mean of a
     ``zscore`` channel and of the foreground of CT, the smallest value of a ``rescale_to_0_1``
     channel, black under ``rgb_to_0_1``, and zero under ``noNorm``, as nnU-Net pads it.
+
+    Args:
+        voxels_CXYZ: Intensities in canonical orientation.
+        normalisation: How each channel is normalised.
+        plane: The transform of the volume's slices.
+        at_once: Slices in a block.
+        context: How many slices before and after a slice follow as further channels.
     """
-    return plane.images(normalise(voxels_CXYZ, of_volume(voxels_CXYZ, normalisation)))
+    scalings = of_volume(voxels_CXYZ, normalisation)
+    bounds = np.array([0, plane.num_slices])
+    for start in range(0, plane.num_slices, at_once):
+        place = slice(start, min(start + at_once, plane.num_slices))
+        seen_BN = neighbour_indices(bounds, np.arange(place.start, place.stop), context)
+        first, last = int(seen_BN.min()), int(seen_BN.max())
+        block_NCHW = slices_across(voxels_CXYZ, plane.slice_axis + 1, slice(first, last + 1))
+        block_CXYZ = np.moveaxis(block_NCHW, 0, plane.slice_axis + 1)
+        images_NCHW = plane.images(normalise(block_CXYZ, scalings))
+        if context:
+            images_NCHW = images_NCHW[seen_BN - first].reshape(len(seen_BN), -1, *plane.frame)
+        yield place, images_NCHW
+
+
+def slices_across(array: np.ndarray, axis: int, place: slice) -> np.ndarray:
+    """Return consecutive slices across an axis as a view, with that axis first."""
+    return np.moveaxis(array, axis, 0)[place]

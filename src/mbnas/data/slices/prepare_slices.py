@@ -10,9 +10,8 @@ from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.read import read_header
 from mbnas.data.slices.fingerprint import Fingerprint, take_fingerprint
-from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.prepared_slices import Index, PreparationSettings, PreparedVolume
-from mbnas.data.slices.slice_axis import choose_slice_axis, slice_findings
+from mbnas.data.slices.slice_axis import choose_slice_axis, median_spacing, slice_findings
 from mbnas.data.slices.slice_writer import SliceWriter, slice_bytes
 from mbnas.errors import DatasetError
 from mbnas.machine.files import writing
@@ -53,10 +52,9 @@ def prepare_slices(
     _check_held_out(held_out, patients)
     geometries = _read_geometries(dataset)
     axis = settings.slice_axis
+    seen = [grid for case, grid in geometries.items() if patients[case] not in held_out]
     if axis is None:
-        axis = choose_slice_axis(
-            [grid for case, grid in geometries.items() if patients[case] not in held_out]
-        )
+        axis = choose_slice_axis(seen)
     findings = slice_findings(geometries, axis, settings.slice_size, settings.context)
     refuse([each for each in findings if each.severity == "error"], dataset)
     fingerprint = fingerprint or take_fingerprint(
@@ -82,7 +80,7 @@ def prepare_slices(
                 channels=dataset.channels,
                 normalisation=normalisation,
                 classes=dataset.classes,
-                volumes=_volumes(geometries, axis, fingerprint),
+                volumes=_volumes(geometries, axis, median_spacing(seen), fingerprint),
                 warnings=tuple(each.message for each in findings),
                 ignore=dataset.ignore,
             )
@@ -122,6 +120,7 @@ def _read_geometries(dataset: Dataset) -> dict[str, Geometry]:
 def _volumes(
     geometries: Mapping[str, Geometry],
     slice_axis: int,
+    spacing_mm: tuple[float, float, float],
     fingerprint: Fingerprint,
 ) -> tuple[PreparedVolume, ...]:
     """Return the volumes with the position and the transform of their slices."""
@@ -134,7 +133,7 @@ def _volumes(
                 patient=case.patient,
                 held_out=case.patient in fingerprint.held_out,
                 first_slice=volumes[-1].slices.stop if volumes else 0,
-                plane=PlaneTransform.fit(geometry, slice_axis, fingerprint.settings.slice_size),
+                plane=fingerprint.settings.plane(geometry, slice_axis, spacing_mm),
                 geometry=geometry,
                 contents=case.contents,
             )

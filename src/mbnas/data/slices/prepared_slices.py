@@ -4,6 +4,9 @@
 ``index.json`` has the volume of each slice and the transforms of the volumes. ``references`` has
 the labels of every volume before resampling. The name of the folder is a digest of the data and
 the settings; a folder that exists is complete.
+
+Slices for patches differ in size from volume to volume, so that their files are flat, and
+``foreground.npz`` has where their foreground is.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from mbnas.data.datasets.label_scheme import LabelClass, LabelScheme, Targets
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.slices.foreground_rows import ForegroundRows
 from mbnas.data.slices.neighbours import MAX_CONTEXT
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.reference_labels import read_reference
@@ -33,28 +38,49 @@ FORMAT_VERSION = 4
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
 
+DEFAULT_SLICE_SIZE = 128
+"""Side of slices in pixels where neither slices nor patches are given a size."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationSettings:
     """How volumes become slices.
 
     Attributes:
-        slice_size: Side of the square slices, in pixels.
+        slice_size: Side of the square that slices are fitted into, in pixels; 128 without
+            ``patch_size``, ``None`` with it.
         slice_axis: Canonical axis to cut across (0 left-right, 1 posterior-anterior,
             2 inferior-superior), or ``None`` for the coarsest.
         context: How many slices before and after a slice a network sees besides it
             (:mod:`mbnas.data.slices.neighbours`). Stored slices do not depend on it.
+        patch_size: Side of the square patches that networks see of slices at their own
+            resolution, in pixels; ``None`` if they see whole slices.
 
     Raises:
-        ConfigurationError: if a value breaks its rule.
+        ConfigurationError: if a value breaks its rule, or slices and patches both have a size.
     """
 
-    slice_size: int = 128
+    slice_size: int | None = None
     slice_axis: int | None = None
     context: int = 0
+    patch_size: int | None = None
 
     def __post_init__(self) -> None:
-        check_bounds("preparation", self, slice_size=(1, 2**13), context=(0, MAX_CONTEXT))
+        if self.patch_size is None and self.slice_size is None:
+            object.__setattr__(self, "slice_size", DEFAULT_SLICE_SIZE)
+        check_bounds(
+            "preparation",
+            self,
+            slice_size=(1, 2**13),
+            context=(0, MAX_CONTEXT),
+            patch_size=(4, 2**13),
+        )
+        if self.patch_size is not None and self.slice_size is not None:
+            raise ConfigurationError(
+                f"preparation.slice_size (={self.slice_size}) and preparation.patch_size "
+                f"(={self.patch_size}) exclude each other: slices are either fitted into a square "
+                "or cut into patches. Set one of them."
+            )
         if self.slice_axis not in (None, 0, 1, 2):
             raise ConfigurationError(
                 f"preparation.slice_axis (={self.slice_axis}) must be 0 (left-right), "
@@ -63,8 +89,37 @@ class PreparationSettings:
 
     @property
     def stored(self) -> dict[str, int | None]:
-        """The settings that stored slices depend on, by name; others say how slices are read."""
-        return {"slice_size": self.slice_size, "slice_axis": self.slice_axis}
+        """The settings that stored slices depend on, by name; others say how slices are read.
+
+        Without patches they are as before there were any.
+        """
+        stored = {"slice_size": self.slice_size, "slice_axis": self.slice_axis}
+        return stored if self.patch_size is None else stored | {"patch_size": self.patch_size}
+
+    @property
+    def input_size(self) -> int:
+        """Height and width of a network's input: a whole slice or a patch."""
+        size = self.slice_size if self.patch_size is None else self.patch_size
+        assert size is not None  # one of them is set
+        return size
+
+    def plane(
+        self, geometry: Geometry, slice_axis: int, spacing_mm: tuple[float, float, float]
+    ) -> PlaneTransform:
+        """Return the transform of a volume's slices.
+
+        Args:
+            geometry: The grid of the volume.
+            slice_axis: Canonical axis that the dataset is cut across.
+            spacing_mm: To which slices for patches are brought, along the canonical axes.
+        """
+        return PlaneTransform.of(
+            geometry,
+            slice_axis,
+            slice_size=self.slice_size,
+            patch_size=self.patch_size,
+            spacing_mm=spacing_mm,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +155,16 @@ class PreparedVolume:
         return self.plane.num_slices
 
     @property
+    def num_labelled(self) -> int:
+        """The number of its slices that are not ignored as a whole."""
+        return self.num_slices - len(self.unlabelled)
+
+    @property
+    def num_pixels(self) -> int:
+        """The number of pixels of its slices."""
+        return self.num_slices * self.plane.frame[0] * self.plane.frame[1]
+
+    @property
     def slices(self) -> slice:
         """The range of its slices among those of all volumes."""
         return slice(self.first_slice, self.first_slice + self.num_slices)
@@ -110,7 +175,7 @@ class PreparedVolume:
         return self.geometry.spacing_mm
 
     def on_voxels(
-        self, slices_NSS: Shaped[np.ndarray, "slice side side"]
+        self, slices_NSS: Shaped[np.ndarray, "slice height width"]
     ) -> Shaped[np.ndarray, "x y z"]:
         """Return this volume's slices, prepared or predicted, on its canonical voxel grid.
 
@@ -155,12 +220,24 @@ class Index:
         """The number of slices of all volumes."""
         return sum(volume.num_slices for volume in self.volumes)
 
+    @property
+    def num_pixels(self) -> int:
+        """The number of pixels of all slices."""
+        return sum(volume.num_pixels for volume in self.volumes)
+
+    @property
+    def first_pixels(self) -> tuple[int, ...]:
+        """The number of pixels of all volumes before each volume."""
+        return tuple(accumulate((each.num_pixels for each in self.volumes[:-1]), initial=0))
+
     def to_json(self) -> str:
         """Return the text of ``index.json``."""
         facts = asdict(self) | {
             "settings": self.settings.stored,
             "classes": [each.to_json() for each in self.classes],
         }
+        for fields, volume in zip(facts["volumes"], self.volumes, strict=True):
+            fields["plane"] = volume.plane.to_json()
         return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
@@ -210,15 +287,18 @@ class PreparedSlices:
 
     Attributes:
         directory: Their folder.
-        images: Normalised intensities, mapped from disk, read-only.
+        images: Normalised intensities, mapped from disk, read-only; all slices, or flat if slices
+            differ in size.
         labels: Prepared labels (:mod:`mbnas.data.datasets.label_scheme`), mapped likewise.
         index: Everything about them except the pixels.
+        foreground: Where foreground is; ``None`` without patches.
     """
 
     directory: Path
-    images: Float32[np.ndarray, "slice channel side side"]
-    labels: UInt8[np.ndarray, "slice side side"]
+    images: Float32[np.ndarray, " *slices"]
+    labels: UInt8[np.ndarray, " *slices_"]
     index: Index
+    foreground: ForegroundRows | None = None
 
     @classmethod
     def open(cls, directory: Path) -> PreparedSlices:
@@ -228,11 +308,14 @@ class PreparedSlices:
             StudyError: if they are missing or damaged.
         """
         with _usable(directory):
+            index = Index.from_json((directory / INDEX).read_bytes())
+            has_patches = index.settings.patch_size is not None
             return cls(
                 directory=directory,
                 images=np.load(directory / IMAGES, mmap_mode="r"),
                 labels=np.load(directory / LABELS, mmap_mode="r"),
-                index=Index.from_json((directory / INDEX).read_bytes()),
+                index=index,
+                foreground=ForegroundRows.read(directory) if has_patches else None,
             )
 
     @property
@@ -295,6 +378,25 @@ class PreparedSlices:
         """For each slice, the number of its volume in ``volumes``."""
         counts = [volume.num_slices for volume in self.volumes]
         return np.repeat(np.arange(len(counts)), counts)
+
+    def images_of(
+        self, volume: PreparedVolume
+    ) -> Float32[np.ndarray, "slice channel height width"]:
+        """Return the image slices of a volume, as a view."""
+        place, shape = self._place(volume)
+        channels = len(self.channels)
+        values = slice(channels * place.start, channels * place.stop)
+        return self.images.reshape(-1)[values].reshape(-1, channels, *shape)
+
+    def labels_of(self, volume: PreparedVolume) -> UInt8[np.ndarray, "slice height width"]:
+        """Return the label slices of a volume, as a view."""
+        place, shape = self._place(volume)
+        return self.labels.reshape(-1)[place].reshape(-1, *shape)
+
+    def _place(self, volume: PreparedVolume) -> tuple[slice, tuple[int, int]]:
+        """Return the pixels of a volume among those of all, and the shape of its slices."""
+        start = self.index.first_pixels[self.volumes.index(volume)]
+        return slice(start, start + volume.num_pixels), volume.plane.frame
 
     @property
     def axis_dims(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ header.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -48,11 +48,20 @@ def choose_slice_axis(geometries: Sequence[Geometry]) -> int:
         geometries: The grids of its volumes, one or more.
     """
     shapes = np.array([grid.canonical_shape for grid in geometries])
-    medians = np.median(np.array([grid.spacing_mm for grid in geometries]), axis=0)
+    medians = np.array(median_spacing(geometries))
     flat = 2 * (shapes == 1).sum(axis=0) > len(shapes)
     if flat.any():
         medians = np.where(flat, medians, 0.0)
     return int(np.flatnonzero(medians * ISOTROPY >= medians.max())[-1])
+
+
+def median_spacing(geometries: Iterable[Geometry]) -> tuple[float, float, float]:
+    """Return the median spacing of some volumes along each canonical axis.
+
+    Slices for patches are brought to that of the volumes that are not held out, as in nnU-Net.
+    """
+    x, y, z = np.median(np.array([grid.spacing_mm for grid in geometries]), axis=0).tolist()
+    return x, y, z
 
 
 def is_narrow(plane: PlaneTransform) -> bool:
@@ -60,18 +69,19 @@ def is_narrow(plane: PlaneTransform) -> bool:
     return min(plane.plane_shape) < MIN_VOXELS or min(plane.fitted) < MIN_PIXELS
 
 
-def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | None:
+def narrowness(geometry: Geometry, slice_axis: int, slice_size: int | None) -> str | None:
     """Return as text that slices are only a few pixels wide, and the remedy.
 
     Args:
         geometry: The grid of a case.
         slice_axis: The canonical axis that the dataset is cut across.
-        slice_size: Side of the square that slices are fitted into, in pixels.
+        slice_size: Side of the square that slices are fitted into, in pixels; ``None`` if they
+            keep their resolution.
 
     Returns:
         The predicate of a sentence about the case; ``None`` if its slices are wide enough.
     """
-    plane = PlaneTransform.fit(geometry, slice_axis, slice_size)
+    plane = _plane(geometry, slice_axis, slice_size)
     if not is_narrow(plane):
         return None
     height, width = plane.plane_shape
@@ -85,7 +95,7 @@ def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | No
     remedies = [
         f"set preparation.slice_axis to {axis} ({ANATOMICAL_AXES[axis]})"
         for axis in range(3)
-        if not is_narrow(PlaneTransform.fit(geometry, axis, slice_size))
+        if not is_narrow(_plane(geometry, axis, slice_size))
     ]
     if has_voxels:
         remedies.append("raise preparation.slice_size")
@@ -96,8 +106,17 @@ def narrowness(geometry: Geometry, slice_axis: int, slice_size: int) -> str | No
     )
 
 
+def _plane(geometry: Geometry, slice_axis: int, slice_size: int | None) -> PlaneTransform:
+    if slice_size is not None:
+        return PlaneTransform.fit(geometry, slice_axis, slice_size)
+    return PlaneTransform.keep(geometry, slice_axis, 1, geometry.spacing_mm)
+
+
 def slice_findings(
-    geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int, context: int = 0
+    geometries: Mapping[str, Geometry],
+    slice_axis: int,
+    slice_size: int | None,
+    context: int = 0,
 ) -> list[Finding]:
     """Return findings about cases that do not fit how they are cut into slices.
 
@@ -108,7 +127,7 @@ def slice_findings(
     Args:
         geometries: The grid of each case, by its name.
         slice_axis: The canonical axis that the dataset is cut across.
-        slice_size: Side of the square that slices are fitted into, in pixels.
+        slice_size: As for :func:`narrowness`.
         context: How many slices before and after a slice a network sees besides it.
     """
     narrow: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ position in them, so that a full disk is an error at the start, not a crash at t
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -25,10 +26,14 @@ from mbnas.data.datasets.normalisation import (
     is_ct,
     sample_foreground,
 )
-from mbnas.data.slices.plane_transform import prepare_image
+from mbnas.data.slices.foreground_rows import ForegroundRows
+from mbnas.data.slices.plane_transform import image_blocks
 from mbnas.data.slices.prepared_slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
 from mbnas.data.slices.reference_labels import REFERENCES, write_reference
 from mbnas.machine.processes import ProgressCallback, map_in_processes
+
+_VALUES_AT_ONCE = 2**24
+"""How many values of a volume are normalised and resized at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +85,13 @@ class SliceWriter:
         # Checked first, because allocation would fill the disk before it fails.
         if slice_bytes(index) > shutil.disk_usage(folder).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        side = index.settings.slice_size
-        shape = (index.num_slices, len(index.channels), side, side)
+        channels, has_patches = len(index.channels), index.settings.patch_size is not None
+        shape: tuple[int, ...] = (index.num_pixels * channels,)
+        labels_shape: tuple[int, ...] = (index.num_pixels,)
+        if not has_patches:
+            side = index.settings.input_size
+            shape = (index.num_slices, channels, side, side)
+            labels_shape = (index.num_slices, side, side)
         (folder / REFERENCES).mkdir()
         task = partial(
             _write_volume,
@@ -89,11 +99,16 @@ class SliceWriter:
             allow_empty=self.allow_empty,
             normalisation=index.normalisation,
             images=_allocate(folder / IMAGES, shape, np.dtype(np.float32)),
-            labels=_allocate(folder / LABELS, (shape[0], side, side), np.dtype(np.uint8)),
+            labels=_allocate(folder / LABELS, labels_shape, np.dtype(np.uint8)),
             folder=folder,
+            find_foreground=has_patches,
         )
-        numbers = range(len(index.volumes))
-        jobs = list(zip(numbers, self.dataset.cases, index.volumes, strict=True))
+        jobs = [
+            _Job(number=number, case=case, volume=volume, first_pixel=first_pixel)
+            for number, (case, volume, first_pixel) in enumerate(
+                zip(self.dataset.cases, index.volumes, index.first_pixels, strict=True)
+            )
+        ]
         done_before = len(jobs) if self._has_ct else 0
         written = map_in_processes(
             task, jobs, workers=self.workers, progress=self._progress_from(done_before)
@@ -108,6 +123,9 @@ class SliceWriter:
             replace(volume, classes=each.classes, unlabelled=each.unlabelled)
             for volume, each in zip(index.volumes, written, strict=True)
         )
+        if has_patches:
+            rows = [each.foreground for each in written if each.foreground is not None]
+            ForegroundRows.joined(rows).write(folder)
         index = replace(index, warnings=(*index.warnings, *sentences), volumes=tuple(volumes))
         (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
 
@@ -150,18 +168,16 @@ class _SliceFile:
 
     Attributes:
         path: The file.
-        start: Position of its first slice, in bytes.
-        slice_bytes: Size of a slice.
+        start: Position of its first value, in bytes.
     """
 
     path: Path
     start: int
-    slice_bytes: int
 
-    def write(self, first_slice: int, slices: Shaped[np.ndarray, "slice ..."]) -> None:
-        """Write consecutive slices to their position."""
+    def write(self, first_value: int, slices: Shaped[np.ndarray, "slice ..."]) -> None:
+        """Write consecutive slices to their position, which is that of their first value."""
         rest = np.ascontiguousarray(slices).data.cast("B")
-        position = self.start + first_slice * self.slice_bytes
+        position = self.start + first_value * slices.itemsize
         with self.path.open("r+b", buffering=0) as file:
             while rest:
                 written = os.pwrite(file.fileno(), rest, position)
@@ -170,19 +186,26 @@ class _SliceFile:
 
 def slice_bytes(index: Index) -> int:
     """Return the size of all prepared slices: images in float32, labels in uint8."""
-    pixels = index.num_slices * index.settings.slice_size**2
-    return pixels * (len(index.channels) * np.dtype(np.float32).itemsize + 1)
+    return index.num_pixels * (len(index.channels) * np.dtype(np.float32).itemsize + 1)
 
 
 def _allocate(path: Path, shape: tuple[int, ...], number_type: np.dtype) -> _SliceFile:
     """Create a ``.npy`` file of zeros, with all its space on the disk allocated."""
     header = {"descr": number_type.str, "fortran_order": False, "shape": shape}
-    slice_bytes = int(np.prod(shape[1:])) * number_type.itemsize
+    num_bytes = math.prod(shape) * number_type.itemsize
     with path.open("wb", buffering=0) as file:
         np.lib.format.write_array_header_1_0(file, header)
         start = file.tell()
-        os.posix_fallocate(file.fileno(), start, shape[0] * slice_bytes)
-    return _SliceFile(path=path, start=start, slice_bytes=slice_bytes)
+        os.posix_fallocate(file.fileno(), start, num_bytes)
+    return _SliceFile(path=path, start=start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    number: int
+    case: Case
+    volume: PreparedVolume
+    first_pixel: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +214,11 @@ class _Written:
     constant_channels: tuple[int, ...]
     classes: tuple[int, ...]
     unlabelled: tuple[int, ...]
+    foreground: ForegroundRows | None = None
 
 
 def _write_volume(
-    job: tuple[int, Case, PreparedVolume],
+    job: _Job,
     *,
     dataset: Dataset,
     allow_empty: bool,
@@ -202,42 +226,51 @@ def _write_volume(
     images: _SliceFile,
     labels: _SliceFile,
     folder: Path,
+    find_foreground: bool,
 ) -> _Written:
-    number, case, volume = job
-    seen = examine_case(case, dataset, allow_empty=allow_empty)
+    plane = job.volume.plane
+    seen = examine_case(job.case, dataset, allow_empty=allow_empty)
     targets, findings = dataset.labels.targets, seen.findings
     classes: tuple[int, ...] = ()
     unlabelled: tuple[int, ...] = ()
+    foreground = None
     if seen.image is not None and seen.labels_XYZ is not None:
-        slices = prepare_image(seen.image.voxels, normalisation, volume.plane)
-        images.write(volume.first_slice, slices)
+        channels, pixels = len(seen.image.voxels), math.prod(plane.frame)
+        at_once = max(1, _VALUES_AT_ONCE // (channels * max(pixels, math.prod(plane.plane_shape))))
+        for place, slices in image_blocks(seen.image.voxels, normalisation, plane, at_once=at_once):
+            images.write(channels * (job.first_pixel + place.start * pixels), slices)
         outside = IGNORED if targets.ignores else 0
-        labels_NSS = volume.plane.labels(seen.labels_XYZ, outside=outside)
-        labels.write(volume.first_slice, labels_NSS)
-        write_reference(folder, number, seen.labels_XYZ)
+        labels_NHW = plane.labels(seen.labels_XYZ, outside=outside)
+        labels.write(job.first_pixel, labels_NHW)
+        write_reference(folder, job.number, seen.labels_XYZ)
         classes = targets.present(seen.labels_XYZ)
-        is_labelled_N = targets.is_labelled(labels_NSS).any(axis=(1, 2))
+        is_labelled_N = targets.is_labelled(labels_NHW).any(axis=(1, 2))
         unlabelled = tuple(np.flatnonzero(~is_labelled_N).tolist())
-        findings += _lost_labels(case, volume) if len(unlabelled) == volume.num_slices else ()
+        if len(unlabelled) == plane.num_slices:
+            findings += _lost_labels(job.case, job.volume, has_patches=find_foreground)
+        if find_foreground:
+            foreground = ForegroundRows.of(labels_NHW, 1 + targets.num_labels)
     return _Written(
         findings=findings,
         constant_channels=seen.constant_channels,
         classes=classes,
         unlabelled=unlabelled,
+        foreground=foreground,
     )
 
 
-def _lost_labels(case: Case, volume: PreparedVolume) -> tuple[Finding, ...]:
+def _lost_labels(case: Case, volume: PreparedVolume, *, has_patches: bool) -> tuple[Finding, ...]:
     """Return the finding that a case has labelled voxels and no labelled pixel."""
-    side = volume.plane.slice_size
+    height, width = volume.plane.frame
+    remedy = "Label" if has_patches else "Raise preparation.slice_size, label"
     return (
         Finding(
             severity="error",
             case=case.name,
             file=str(case.label),
             rule="lost-labels",
-            message=f"Case {case.name} has no labelled pixel left in its slices of {side}×{side} "
-            "pixels: too few of its voxels are labelled. Raise preparation.slice_size, label more "
+            message=f"Case {case.name} has no labelled pixel left in its slices of "
+            f"{height}×{width} pixels: too few of its voxels are labelled. {remedy} more "
             "of it, or leave it out.",
         ),
     )

@@ -17,7 +17,9 @@ from typing import Any, Literal, get_args
 
 from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
+from mbnas.data.images.geometry import Geometry
 from mbnas.data.slices.neighbours import MAX_CONTEXT, channel_names
+from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import MbnasError, ModelError
 from mbnas.machine.files import write_text
 from mbnas.network.architecture import Architecture, parse_architecture
@@ -66,12 +68,14 @@ class ModelCard:
             or regions, one for each of the network's outputs.
         normalisation: How each channel is normalised.
         slice_axis: Canonical axis that volumes are cut across.
-        slice_size: Side of the slices in pixels.
+        slice_size: Side of the slices in pixels; ``None`` with patches.
         context: How many slices before and after a slice the networks see besides it.
+        patch_size: Side of the patches in pixels; ``None`` for whole slices.
         flips: Whether training reversed height and width, so that prediction may too.
         mirrored_classes: What the background and each class becomes in a slice flipped left to
             right; empty if no class changes places.
-        spacing_mm: Median spacing of the training volumes, along the canonical axes.
+        spacing_mm: Median spacing of the training volumes, along the canonical axes; slices for
+            patches are brought to it.
         precision: In which it was trained.
         format: Format of the members' files.
         members: One or more; their probabilities are averaged.
@@ -90,8 +94,9 @@ class ModelCard:
     classes: tuple[LabelClass, ...]
     normalisation: Normalisation
     slice_axis: int
-    slice_size: int
+    slice_size: int | None
     context: int = 0
+    patch_size: int | None = None
     flips: tuple[bool, bool]
     mirrored_classes: tuple[int, ...] = ()
     spacing_mm: tuple[float, float, float]
@@ -111,8 +116,14 @@ class ModelCard:
             "regions must all have one of their labels as value": self._has_values(),
             "each channel has a normalisation": len(self.normalisation) == len(self.channels),
             "slice_axis must be 0, 1 or 2": self.slice_axis in (0, 1, 2),
-            f"slice_size must be 1 to {_MAX_SIDE}": 1 <= self.slice_size <= _MAX_SIDE,
             f"context must be 0 to {MAX_CONTEXT}": 0 <= self.context <= MAX_CONTEXT,
+            "slice_size or patch_size must be given, not both": (self.slice_size is None)
+            != (self.patch_size is None),
+            f"slice_size and patch_size must be 1 to {_MAX_SIDE}": all(
+                1 <= each <= _MAX_SIDE
+                for each in (self.slice_size, self.patch_size)
+                if each is not None
+            ),
             "spacing_mm must be three positive numbers": len(self.spacing_mm) == 3
             and all(math.isfinite(each) and each > 0 for each in self.spacing_mm),
             "flips must be two": len(self.flips) == 2,
@@ -150,7 +161,7 @@ class ModelCard:
     @property
     def interface(self) -> Interface:
         """What the networks fit."""
-        return Interface.of(self.input_channels, self.labels.targets.num_outputs, self.slice_size)
+        return Interface.of(self.input_channels, self.labels.targets.num_outputs, self.input_size)
 
     @property
     def input_channels(self) -> tuple[str, ...]:
@@ -161,6 +172,23 @@ class ModelCard:
     def labels(self) -> LabelScheme:
         """The labels that the model predicts."""
         return LabelScheme(classes=self.classes)
+
+    @property
+    def input_size(self) -> int:
+        """Height and width of the networks' input in training: a whole slice or a patch."""
+        size = self.slice_size if self.patch_size is None else self.patch_size
+        assert size is not None  # one of them is given
+        return size
+
+    def plane(self, geometry: Geometry) -> PlaneTransform:
+        """Return the transform of the slices of a volume."""
+        return PlaneTransform.of(
+            geometry,
+            self.slice_axis,
+            slice_size=self.slice_size,
+            patch_size=self.patch_size,
+            spacing_mm=self.spacing_mm,
+        )
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -181,6 +209,8 @@ class ModelCard:
         facts = asdict(self) | {"classes": [each.to_json() for each in self.classes]}
         if not self.context:  # as before there were neighbours
             del facts["context"]
+        if self.patch_size is None:
+            del facts["patch_size"]
         return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
@@ -207,8 +237,9 @@ class ModelCard:
                     for each in facts["normalisation"]
                 ),
                 slice_axis=int(facts["slice_axis"]),
-                slice_size=int(facts["slice_size"]),
                 context=int(facts.get("context", 0)),
+                slice_size=_optional_int(facts["slice_size"]),
+                patch_size=_optional_int(facts.get("patch_size")),
                 flips=_pair(facts["flips"]),
                 mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
                 spacing_mm=_triple(facts["spacing_mm"]),
@@ -306,6 +337,10 @@ def _choice(name: str, value: Any, choices: Sequence[str]) -> Any:
             f"A model's {name} must be {' or '.join(choices)}, but this model breaks that rule."
         )
     return value
+
+
+def _optional_int(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _pair(values: Any) -> tuple[bool, bool]:

@@ -77,7 +77,7 @@ def _example(
         title=title,
         patient=patient,
         place=f"slice {number + 1} of {volume.num_slices}",
-        image_HW=_upright(np.array(prepared.images[volume.first_slice + number, 0]), volume),
+        image_HW=_upright(np.array(prepared.images_of(volume)[number, 0]), volume),
         reference_HW=_upright(reference_NSS[number], volume),
         predicted_HW=tuple(_upright(each[number], volume) for each in predicted_NSS),
         dice=tuple(map(mean_dice, records)),

@@ -73,4 +73,4 @@ def reference_and_predictions(
         unpack_prediction(each.prediction or b"", volume, num_labels=prepared.targets.num_labels)
         for each in records
     ]
-    return np.stack([prepared.labels[volume.slices], *predicted])
+    return np.stack([prepared.labels_of(volume), *predicted])

@@ -1,8 +1,9 @@
 """Volumes with the outlines of the reference and of every network's prediction, slice by slice.
 
-Slices are cropped to a square around the foreground of the reference and of all predictions.
+Slices are cropped to a square around the foreground of the reference and of all predictions, or to
+less where the slice ends.
 
-Shape suffixes: N slices, S side of a prepared slice, H height, W width, C contours: of the
+Shape suffixes: N slices, S sides of a prepared slice, H height, W width, C contours: of the
 reference, then of every network.
 """
 
@@ -99,8 +100,8 @@ class Segmentations:
 
 
 def outline_case(
-    images: Float32[np.ndarray, "slice side side *colours"],
-    labels_CNSS: UInt8[np.ndarray, "contour slice side side"],
+    images: Float32[np.ndarray, "slice height width *colours"],
+    labels_CNSS: UInt8[np.ndarray, "contour slice height width"],
     *,
     case: str,
     patient: str,
@@ -159,17 +160,25 @@ def outline_case(
     )
 
 
-def _around(foreground_SS: Bool[np.ndarray, "side side"]) -> tuple[slice, slice]:
+def _around(foreground_SS: Bool[np.ndarray, "height width"]) -> tuple[slice, slice]:
     """Return the rows and columns of a square around the foreground, with a margin."""
-    side = foreground_SS.shape[0]
+    sides = foreground_SS.shape
     if not foreground_SS.any():
-        return slice(0, side), slice(0, side)
+        return slice(0, sides[0]), slice(0, sides[1])
     ends = [np.flatnonzero(foreground_SS.any(axis=axis))[[0, -1]] for axis in (1, 0)]
     extent = max(int(last - first) + 1 for first, last in ends)
-    wanted = min(side, extent + 2 * max(_SMALLEST_MARGIN, round(_MARGIN * extent)))
-    starts = [(int(first + last) + 1 - wanted) // 2 for first, last in ends]
-    top, left = (min(max(start, 0), side - wanted) for start in starts)
-    return slice(top, top + wanted), slice(left, left + wanted)
+    wanted = extent + 2 * max(_SMALLEST_MARGIN, round(_MARGIN * extent))
+    rows, columns = (
+        _range(int(first + last) + 1, min(side, wanted), side)
+        for (first, last), side in zip(ends, sides, strict=True)
+    )
+    return rows, columns
+
+
+def _range(twice_centre: int, length: int, side: int) -> slice:
+    """Return a range of some length around a centre, moved inside of a slice's side."""
+    start = min(max((twice_centre - length) // 2, 0), side - length)
+    return slice(start, start + length)
 
 
 def _shades(

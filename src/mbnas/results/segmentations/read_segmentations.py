@@ -25,6 +25,9 @@ from mbnas.results.segmentations.kept_predictions import (
 from mbnas.results.segmentations.outlined_cases import OutlinedCase, Segmentations, outline_case
 from mbnas.training.training_record import VolumeRecord
 
+_MOST_PIXELS = 512
+"""Along the larger side of a slice on the page."""
+
 
 def read_segmentations(
     slices: Path, comparison: Comparison, predictions: KeptPredictions
@@ -69,7 +72,8 @@ def _outlined(
 ) -> Segmentations:
     volumes = [v for v in prepared.volumes if all(v.case in each for each in predicted)]
     dice = [tuple(mean_dice(each[volume.case]) for each in predicted) for volume in volumes]
-    num_cases, num_slices = page_capacity(len(volumes), prepared.index.settings.slice_size)
+    side = max((max(each.plane.frame) // _thinning(each) for each in volumes), default=1)
+    num_cases, num_slices = page_capacity(len(volumes), side)
     order = order_by_mean_dice(dice)
     return Segmentations(
         class_names=class_names,
@@ -97,11 +101,13 @@ def _case(
     *,
     most_slices: int,
 ) -> OutlinedCase:
+    step = _thinning(volume)
     return outline_case(
         seen_channels(
-            np.moveaxis(np.array(prepared.images[volume.slices]), 1, 0), volume.geometry.unit
+            np.moveaxis(np.array(prepared.images_of(volume)[..., ::step, ::step]), 1, 0),
+            volume.geometry.unit,
         ),
-        reference_and_predictions(prepared, volume, records),
+        reference_and_predictions(prepared, volume, records)[..., ::step, ::step],
         case=volume.case,
         patient=volume.patient,
         held_out=volume.held_out,
@@ -109,3 +115,8 @@ def _case(
         targets=prepared.targets,
         most_slices=most_slices,
     )
+
+
+def _thinning(volume: PreparedVolume) -> int:
+    """Return every how many-th row and column of a slice is shown: all, if it is not large."""
+    return -(-max(volume.plane.frame) // _MOST_PIXELS)

@@ -80,14 +80,16 @@ def memory_prediction(
         return None
     preparation = protocol.preparation
     channels = channel_names(prepared.channels, preparation.context)
-    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
+    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.input_size)
+    largest_slice = max(math.prod(each.plane.frame) for each in prepared.volumes)
 
     def predict(architecture: Architecture, trainings: int) -> int:
         return predicted_bytes(
             architecture,
             protocol,
             interface,
-            num_slices=len(prepared.labels),
+            num_pixels=prepared.index.num_pixels,
+            largest_slice=largest_slice,
             device=device,
             trainings=trainings,
         )

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from mbnas.data.slices.prepared_slices import PreparedSlices
+from mbnas.data.slices.tiles import num_covering, tile_corners
 from mbnas.errors import MbnasError
 from mbnas.network.build import build_network
 from mbnas.network.cost.complexity import complexity
@@ -54,12 +56,37 @@ class ModeQuestion:
     Attributes:
         configuration: Of the study; its device is resolved.
         interface: What its networks must fit.
-        num_slices: In all folds.
+        num_slices: Slices in all folds, or patches in a pass over them.
+        num_tiles: Tiles of all slices in the folds, where slices are predicted by tiles.
     """
 
     configuration: Configuration
     interface: Interface
     num_slices: int
+    num_tiles: int = 0
+
+    @classmethod
+    def of(
+        cls, configuration: Configuration, interface: Interface, prepared: PreparedSlices
+    ) -> ModeQuestion:
+        """Return the question of a study with prepared slices."""
+        in_folds = [each for each in prepared.volumes if not each.held_out]
+        side = configuration.preparation.patch_size
+        if side is None:
+            num_slices, num_tiles = sum(each.num_labelled for each in in_folds), 0
+        else:
+            num_slices = sum(
+                each.num_labelled * num_covering(each.plane.frame, side) for each in in_folds
+            )
+            num_tiles = sum(
+                each.num_labelled * len(tile_corners(each.plane.frame, side)) for each in in_folds
+            )
+        return cls(
+            configuration=configuration,
+            interface=interface,
+            num_slices=num_slices,
+            num_tiles=num_tiles,
+        )
 
     @property
     def kind(self) -> str:
@@ -73,7 +100,10 @@ class ModeQuestion:
 
     @property
     def slices_per_network(self) -> float:
-        """How many slices the trainings of one network see."""
+        """How many slices the trainings of one network see.
+
+        Tiles that are predicted for validation count by the passes of a step that they take.
+        """
         protocol, training = self.configuration.protocol, self.configuration.training
         in_training = self.num_slices * (protocol.folds - 1) / protocol.folds
         a_training = training.epochs * (
@@ -81,7 +111,13 @@ class ModeQuestion:
             if training.steps_per_epoch
             else in_training
         )
-        return float(a_training * protocol.folds * protocol.initialisations)
+        scored = training.epochs - self._first_scored_epoch + 1
+        validated = scored * self.num_tiles / _PASSES_PER_STEP  # each slice in one fold
+        return float((a_training * protocol.folds + validated) * protocol.initialisations)
+
+    @property
+    def _first_scored_epoch(self) -> int:
+        return self.configuration.protocol_for("").first_scored_epoch
 
     def estimated_s(self) -> float:
         """Return a very rough estimate of the search's duration on one core or GPU."""

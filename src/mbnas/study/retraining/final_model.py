@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from mbnas.data.augmentation.laterality import mirrored_classes, resolve_flips
 from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.neighbours import channel_names, lacks_neighbours
 from mbnas.data.slices.prepared_slices import PreparedSlices
+from mbnas.data.slices.slice_axis import median_spacing
 from mbnas.errors import ConfigurationError
 from mbnas.machine.processes import ProgressCallback
 from mbnas.network.build import build_network, check_logits
@@ -114,7 +113,7 @@ def _check_network(plan: FinalPlan, prepared: PreparedSlices) -> None:
     if why := lacks_neighbours(num_slices, preparation.context):
         raise ConfigurationError(why)
     channels = channel_names(prepared.channels, preparation.context)
-    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.slice_size)
+    interface = Interface.of(channels, prepared.targets.num_outputs, preparation.input_size)
     base_channels = plan.configuration.training.base_channels
     network = build_network(plan.network, interface, base_channels=base_channels)
     check_logits(network, interface, name=str(plan.network))
@@ -141,8 +140,6 @@ def _card(
                 unseen=tuple(sorted({*validation, *prepared.held_out_patients})),
             )
         )
-    learned = [volume.spacing_mm for volume in index.volumes if not volume.held_out]
-    x, y, z = np.median(np.array(learned), axis=0)
     flipped = {
         prepared.axis_dims[axis]
         for axis in protocol.augmentation.flip_axes
@@ -159,9 +156,10 @@ def _card(
         slice_axis=index.slice_axis,
         slice_size=index.settings.slice_size,
         context=protocol.preparation.context,
+        patch_size=index.settings.patch_size,
         flips=(0 in flipped, 1 in flipped),
         mirrored_classes=mirrored_classes(protocol.augmentation.mirror_pairs, names),
-        spacing_mm=(float(x), float(y), float(z)),
+        spacing_mm=median_spacing(each.geometry for each in index.volumes if not each.held_out),
         precision="bfloat16" if precision == "bfloat16" else "float32",
         members=tuple(members),
         dataset=dataset,

@@ -15,7 +15,14 @@ from mbnas.machine.files import ready_folder, write_text
 from mbnas.network.architecture import Architecture, OwnNetwork
 from mbnas.prediction.model.find_model import WEIGHTS
 from mbnas.study.configuration import Configuration
-from mbnas.study.configuration_layers import Layer, build, difference_lines, differences, merge
+from mbnas.study.configuration_layers import (
+    Layer,
+    asked_over,
+    build,
+    difference_lines,
+    differences,
+    merge,
+)
 from mbnas.study.configuration_toml import read_toml
 from mbnas.training.device.device_setup import resolve_precision
 
@@ -91,7 +98,7 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
     base = tomllib.loads(study.to_toml())
     if "flip_axes" in asked.get("augmentation", {}):
         base["augmentation"].pop("mirror_pairs", None)
-    final = build(merge(base, {"training": defaults}, asked))
+    final = build(asked_over(merge(base, {"training": defaults}), asked))
     precision = resolve_precision(final.training.precision, final.run.device)
     return replace(final, training=replace(final.training, precision=precision))
 

@@ -90,7 +90,7 @@ def check_networks(
     """
     preparation = configuration.preparation
     channels = channel_names(dataset.channels, preparation.context)
-    interface = Interface.of(channels, dataset.labels.targets.num_outputs, preparation.slice_size)
+    interface = Interface.of(channels, dataset.labels.targets.num_outputs, preparation.input_size)
     for network in networks:
         built = build_network(
             network, interface, base_channels=configuration.training.base_channels

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from torch import nn
 
+from mbnas.data.augmentation.parameters import reach_of
 from mbnas.errors import ModelError
 from mbnas.machine.files import writing
 from mbnas.machine.heartbeat import beat
@@ -87,8 +88,13 @@ def train_final(task: FinalTask) -> None:
     try:
         with memory_errors(device):
             protocol = task.training.protocol
-            precision, context = protocol.training.slice_precision, protocol.preparation.context
-            data = load_slices(task.training.slices, device, precision, context)
+            data = load_slices(
+                task.training.slices,
+                device,
+                protocol.training.slice_precision,
+                context=protocol.preparation.context,
+                reach=reach_of(protocol.augmentation),
+            )
             beat()
             network = _train(task, data)
         save_weights(network, task.weights)

@@ -8,6 +8,8 @@ Shape suffixes: N slices, C channels, H height, W width.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32
@@ -24,22 +26,29 @@ deviations from 0. It is far below the brightness of up to 0.2 that augmentation
 """
 
 BLOCK = 64
-"""How many slices are rounded at once."""
+"""How many slices are checked at once."""
+
+_ROUNDED_AT_ONCE = 2**24
+"""How many values are rounded at once."""
 
 
-def check_half_precision(images_NCHW: Float32[Tensor, "slice channel height width"]) -> None:
+def check_half_precision(
+    blocks: Iterable[Float32[Tensor, "_ channel _ _"]],
+) -> None:
     """Check that rounding images to float16 changes them by at most :data:`WORST_ERROR`.
 
     Args:
-        images_NCHW: All images of a study, which may be on disk: they are read once.
+        blocks: All images of a study, some slices at once, which may be on disk: they are read
+            once.
 
     Raises:
         ConfigurationError: if a value is out of float16's range, or the error is larger.
     """
-    num_channels = images_NCHW.shape[1]
-    total, squares, errors = np.zeros((3, num_channels))
+    total, squares, errors = np.zeros((3, 1))
+    count = 0
     dims = (0, 2, 3)
-    for block_NCHW in torch.split(images_NCHW, BLOCK):
+    for block_NCHW in blocks:
+        count += block_NCHW.numel() // block_NCHW.shape[1]
         half_NCHW = block_NCHW.half()
         if not half_NCHW.isfinite().all():
             largest = float(block_NCHW.abs().max())
@@ -48,11 +57,10 @@ def check_half_precision(images_NCHW: Float32[Tensor, "slice channel height widt
                 f"them reaches {largest:g}. Set it to float32."
             )
         exact_NCHW = block_NCHW.double()
-        total += exact_NCHW.sum(dims).numpy()
-        squares += exact_NCHW.square().sum(dims).numpy()
-        errors += (half_NCHW.double() - exact_NCHW).square().sum(dims).numpy()
+        total = total + exact_NCHW.sum(dims).numpy()
+        squares = squares + exact_NCHW.square().sum(dims).numpy()
+        errors = errors + (half_NCHW.double() - exact_NCHW).square().sum(dims).numpy()
         beat()
-    count = images_NCHW.numel() / num_channels
     deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
     error = np.sqrt(errors / count)
     for channel in np.flatnonzero(error > WORST_ERROR * deviation):
@@ -64,18 +72,20 @@ def check_half_precision(images_NCHW: Float32[Tensor, "slice channel height widt
 
 
 def in_half_precision(
-    images_NCHW: Float32[Tensor, "slice channel height width"], device: str
-) -> Float16[Tensor, "slice channel height width"]:
+    images: Float32[Tensor, " *shape"], device: str
+) -> Float16[Tensor, " *shape"]:
     """Return images on a device, rounded to float16.
 
     Args:
-        images_NCHW: In host memory or on disk; they are copied in blocks.
+        images: In host memory or on disk, of any shape; they are copied in blocks.
         device: As torch names it.
     """
-    half_NCHW = torch.empty(images_NCHW.shape, dtype=torch.float16, device=device)
-    for block_NCHW, place_NCHW in zip(
-        torch.split(images_NCHW, BLOCK), torch.split(half_NCHW, BLOCK), strict=True
+    half = torch.empty(images.shape, dtype=torch.float16, device=device)
+    for block, place in zip(
+        torch.split(images.reshape(-1), _ROUNDED_AT_ONCE),
+        torch.split(half.reshape(-1), _ROUNDED_AT_ONCE),
+        strict=True,
     ):
-        place_NCHW.copy_(block_NCHW.half())
+        place.copy_(block.half())
         beat()
-    return half_NCHW
+    return half

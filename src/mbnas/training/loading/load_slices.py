@@ -9,21 +9,27 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 from torch import Tensor
 
 from mbnas.data.datasets.label_scheme import Targets
+from mbnas.data.slices.foreground_rows import ForegroundRows
 from mbnas.data.slices.prepared_slices import IMAGES, LABELS, PreparedSlices
+from mbnas.data.slices.slice_places import SlicePlaces
 from mbnas.machine.host_memory import available_bytes
-from mbnas.training.loading.half_precision import check_half_precision, in_half_precision
+from mbnas.training.loading.half_precision import BLOCK, check_half_precision, in_half_precision
+from mbnas.training.loading.patch_sampler import PatchSampler, window_size_of
+from mbnas.training.loading.resident_patches import ResidentPatches
 from mbnas.training.loading.resident_slices import ResidentSlices
-from mbnas.training.loading.slice_source import SliceSource, slices_bytes
+from mbnas.training.loading.slice_source import SliceSource, pixels_bytes
+from mbnas.training.loading.streamed_patches import StreamedPatches
 from mbnas.training.loading.streamed_slices import StreamedSlices
 from mbnas.training.protocol import SlicePrecision
 
@@ -35,7 +41,6 @@ _FREE_SHARE = 0.5
 class _Contents(TypedDict):
     """What every source knows about the slices."""
 
-    labels_NHW: Tensor
     patient_N: np.ndarray
     patient_classes: dict[str, frozenset[int]]
     held_out_patients: tuple[str, ...]
@@ -50,7 +55,11 @@ class _Contents(TypedDict):
 
 @lru_cache(maxsize=1)
 def load_slices(
-    directory: Path, device: str, precision: SlicePrecision = "float32", context: int = 0
+    directory: Path,
+    device: str,
+    precision: SlicePrecision = "float32",
+    context: int = 0,
+    reach: float = 1.0,
 ) -> SliceSource:
     """Return the slices of a directory for a device; a process loads them once.
 
@@ -59,6 +68,7 @@ def load_slices(
         device: As torch names it.
         precision: In which images are kept in memory.
         context: How many slices before and after a slice a batch has besides it.
+        reach: How far from the centre of a patch augmentation samples, in half sides.
 
     Raises:
         StudyError: if the prepared slices are absent or damaged.
@@ -66,11 +76,12 @@ def load_slices(
     """
     prepared = PreparedSlices.open(directory)
     check_precision(prepared, precision)
-    num_slices, channels, size, _ = prepared.images.shape
-    num_bytes = slices_bytes(num_slices, channels=channels, size=size, precision=precision)
+    num_bytes = pixels_bytes(
+        prepared.index.num_pixels, channels=len(prepared.channels), precision=precision
+    )
     if are_resident(num_bytes, device) and _fit_now(num_bytes, device):
-        return resident_slices(prepared, device, precision, context)
-    return streamed_slices(prepared, device, precision, context)
+        return resident_slices(prepared, device, precision, context, reach)
+    return streamed_slices(prepared, device, precision, context, reach)
 
 
 def are_resident(num_bytes: int, device: str) -> bool:
@@ -110,12 +121,16 @@ def check_precision(prepared: PreparedSlices, precision: SlicePrecision) -> None
         ConfigurationError: if the images do not allow it.
     """
     if precision == "float16":
-        check_half_precision(_mapped(prepared.images))
+        check_half_precision(_blocks(prepared))
 
 
 def resident_slices(
-    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32", context: int = 0
-) -> ResidentSlices:
+    prepared: PreparedSlices,
+    device: str,
+    precision: SlicePrecision = "float32",
+    context: int = 0,
+    reach: float = 1.0,
+) -> ResidentSlices | ResidentPatches:
     """Return all prepared slices in a device's memory.
 
     On the CPU and in float32 they are the mapped files, which all processes of a machine share.
@@ -123,23 +138,64 @@ def resident_slices(
     for name in (IMAGES, LABELS):
         _read_soon(prepared.directory / name)
     contents = _contents(prepared, context)
-    contents["labels_NHW"] = contents["labels_NHW"].to(device)
-    images_NCHW = _mapped(prepared.images)
-    if precision == "float16":
-        return ResidentSlices(images_NCHW=in_half_precision(images_NCHW, device), **contents)
-    return ResidentSlices(images_NCHW=images_NCHW.to(device), **contents)
+    images, labels = _mapped(prepared.images), _mapped(prepared.labels).to(device)
+    kept = in_half_precision(images, device) if precision == "float16" else images.to(device)
+    if prepared.foreground is None:
+        return ResidentSlices(images_NCHW=kept, labels_NHW=labels, **contents)
+    return ResidentPatches(
+        images=kept,
+        labels=labels,
+        channels=len(prepared.channels),
+        sampler=_sampler(prepared, prepared.foreground, reach),
+        **contents,
+    )
 
 
 def streamed_slices(
-    prepared: PreparedSlices, device: str, precision: SlicePrecision = "float32", context: int = 0
-) -> StreamedSlices:
+    prepared: PreparedSlices,
+    device: str,
+    precision: SlicePrecision = "float32",
+    context: int = 0,
+    reach: float = 1.0,
+) -> StreamedSlices | StreamedPatches:
     """Return prepared slices that are read when they are fetched."""
-    return StreamedSlices(
-        images_NCHW=_mapped(prepared.images),
-        target=torch.empty(0, device=device).device,
-        precision=precision,
-        **_contents(prepared, context),
+    target = torch.empty(0, device=device).device
+    images, labels, contents = (
+        _mapped(prepared.images),
+        _mapped(prepared.labels),
+        _contents(prepared, context),
     )
+    if prepared.foreground is None:
+        return StreamedSlices(
+            images_NCHW=images, labels_NHW=labels, target=target, precision=precision, **contents
+        )
+    return StreamedPatches(
+        images=images,
+        labels=labels,
+        channels=len(prepared.channels),
+        sampler=_sampler(prepared, prepared.foreground, reach),
+        target=target,
+        precision=precision,
+        **contents,
+    )
+
+
+def _sampler(prepared: PreparedSlices, foreground: ForegroundRows, reach: float) -> PatchSampler:
+    patch_size = prepared.index.settings.input_size
+    frames = [each.plane.frame for each in prepared.volumes for _ in range(each.num_slices)]
+    return PatchSampler(
+        places=SlicePlaces.of(frames),
+        foreground=foreground,
+        labels=prepared.labels,
+        patch_size=patch_size,
+        window_size=window_size_of(patch_size, reach),
+    )
+
+
+def _blocks(prepared: PreparedSlices) -> Iterator[Float32[Tensor, "slice channel height width"]]:
+    """Yield the image slices of all volumes, some of them at once."""
+    for volume in prepared.volumes:
+        yield from torch.split(_mapped(prepared.images_of(volume)), BLOCK)
 
 
 def _read_soon(path: Path) -> None:
@@ -159,11 +215,10 @@ def _mapped(array: Shaped[np.ndarray, " *shape"]) -> Shaped[Tensor, " *shape"]:
 def _contents(prepared: PreparedSlices, context: int) -> _Contents:
     patients, held_out = prepared.patients, prepared.held_out_patients
     known = patients + held_out
-    patient_N = np.empty(len(prepared.images), dtype=np.int64)
+    patient_N = np.empty(prepared.index.num_slices, dtype=np.int64)
     for volume in prepared.volumes:
         patient_N[volume.slices] = known.index(volume.patient)
     return _Contents(
-        labels_NHW=_mapped(prepared.labels),
         patient_N=patient_N,
         patient_classes=prepared.patient_classes,
         held_out_patients=held_out,

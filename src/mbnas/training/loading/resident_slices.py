@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mbnas.training.loading.slice_source import Batch, SliceSource
+from mbnas.training.loading.slice_source import Batch, WholeSlices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentSlices(SliceSource):
+class ResidentSlices(WholeSlices):
     """Prepared slices as tensors on the training device.
 
     Attributes:

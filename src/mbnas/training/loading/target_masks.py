@@ -45,7 +45,24 @@ def predicted_labels(
     """
     if not targets.regions:
         return logits_BKHW.argmax(dim=1)
-    in_region_BKHW = logits_BKHW.float().sigmoid() > 0.5
+    return labels_of(probabilities_of(logits_BKHW, targets), targets)
+
+
+def probabilities_of(
+    logits_BKHW: Float[Tensor, "batch outputs height width"], targets: Targets
+) -> Float[Tensor, "batch outputs height width"]:
+    """Return the probabilities of classes, which add up to 1, or of regions, in float32."""
+    logits_BKHW = logits_BKHW.float()
+    return logits_BKHW.sigmoid() if targets.regions else logits_BKHW.softmax(dim=1)
+
+
+def labels_of(
+    probabilities_BKHW: Float[Tensor, "batch outputs height width"], targets: Targets
+) -> Integer[Tensor, "batch height width"]:
+    """Return the label map of probabilities; see :func:`predicted_labels`."""
+    if not targets.regions:
+        return probabilities_BKHW.argmax(dim=1)
+    in_region_BKHW = probabilities_BKHW > 0.5
     labels_BHW = torch.zeros_like(in_region_BKHW[:, 0], dtype=torch.uint8)
     for region, label in enumerate(targets.written):
         labels_BHW = torch.where(in_region_BKHW[:, region], label, labels_BHW)

@@ -69,18 +69,23 @@ def judge_collapse(
         if not len(chosen_B):
             break
         place_NK[chosen_B] = never
-        ((predicted_BHW, labels_BHW),) = predicted_batches(
+        for predicted_BHW, labels_BHW in predicted_batches(
             network, data, training_slices[chosen_B], precision
-        )
-        predicted_BHW = without_ignored(predicted_BHW, labels_BHW, targets)
-        masks = [list(target_masks(each, targets)) for each in (predicted_BHW, labels_BHW)]
-        found = torch.stack(
-            [
-                (
-                    masks[0][index - 1].flatten(1).any(1) & masks[1][index - 1].flatten(1).any(1)
-                ).any()
-                for index in waiting
+        ):
+            predicted_BHW = without_ignored(predicted_BHW, labels_BHW, targets)
+            masks = [list(target_masks(each, targets)) for each in (predicted_BHW, labels_BHW)]
+            found = torch.stack(
+                [
+                    (
+                        masks[0][index - 1].flatten(1).any(1)
+                        & masks[1][index - 1].flatten(1).any(1)
+                    ).any()
+                    for index in waiting
+                ]
+            ).tolist()
+            waiting = [
+                index for index, is_found in zip(waiting, found, strict=True) if not is_found
             ]
-        ).tolist()
-        waiting = [index for index, is_found in zip(waiting, found, strict=True) if not is_found]
+            if not waiting:  # by tiles, slices are predicted one after another
+                break
     return Collapse(collapsed=tuple(waiting), absent=absent)

@@ -20,24 +20,6 @@ from mbnas.data.augmentation.parameters import (
 )
 
 
-def shuffled_batches(
-    indices: Int[np.ndarray, " slices"], batch_size: int, rng: np.random.Generator
-) -> Iterator[Int[np.ndarray, " batch"]]:
-    """Yield batches endlessly; every batch is full, so a batch may span two passes.
-
-    Args:
-        indices: Indices of the training slices, at least one.
-        batch_size: Slices per batch.
-        rng: Shuffles every pass.
-    """
-    waiting = np.empty(0, dtype=indices.dtype)
-    while True:
-        while len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, rng.permutation(indices)])
-        yield waiting[:batch_size]
-        waiting = waiting[batch_size:]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceAugmentation:
     """How the training slices of a dataset are varied.
@@ -51,6 +33,8 @@ class SliceAugmentation:
         mirrored_classes: What the background and each class becomes in a slice flipped left to
             right; empty if no class changes places.
         seen: Number of slices that a network sees at once; all are varied alike.
+        share: Side of a network's input as a share of that of the images that are read: below 1
+            for patches, which are sampled from larger windows.
     """
 
     settings: AugmentationSettings
@@ -60,6 +44,7 @@ class SliceAugmentation:
     absolute_channels: tuple[int, ...] = ()
     mirrored_classes: tuple[int, ...] = ()
     seen: int = 1
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +52,14 @@ class EpochPlan:
     """The batches of an epoch and the augmentation of their slices.
 
     Attributes:
-        batches_SB: Indices of slices.
+        batches_SB: What is read: indices of slices, or for patches a slice, a row and a column
+            along one more dimension.
         matrices_SB23: Affine transform of each slice, as ``affine_grid`` expects it.
         brightness_SBC: Value added to each channel, that of every slice that is seen.
         mirrored_SB: Whether each slice is flipped left to right.
     """
 
-    batches_SB: Int[np.ndarray, "step batch"]
+    batches_SB: Int[np.ndarray, "step batch ..."]
     matrices_SB23: Float32[np.ndarray, "step batch 2 3"]
     brightness_SBC: Float32[np.ndarray, "step batch channels"]
     mirrored_SB: Bool[np.ndarray, "step batch"]
@@ -91,7 +77,7 @@ class EpochPlan:
 
 def draw_epoch(
     augmentation: SliceAugmentation,
-    batches: Iterator[Int[np.ndarray, " batch"]],
+    batches: Iterator[Int[np.ndarray, "batch ..."]],
     rng: np.random.Generator,
     *,
     steps: int,
@@ -100,7 +86,7 @@ def draw_epoch(
 
     Args:
         augmentation: How slices are varied.
-        batches: The order of the slices; it draws from the same generator.
+        batches: The order of the slices or patches; it draws from the same generator.
         rng: Draws, for each step, its batch and then how that is varied.
         steps: Steps in the epoch, 1 or more.
     """
@@ -116,7 +102,7 @@ def draw_epoch(
             flip_dims=augmentation.flip_dims,
         )
         indices.append(batch)
-        matrices.append(sampling_matrices(parameters))
+        matrices.append(sampling_matrices(parameters) * augmentation.share)
         brightness.append(parameters.brightness)
         mirrored.append(
             np.zeros(len(batch), bool)

@@ -112,7 +112,8 @@ def _loop(task: TrainingTask, data: SliceSource, plans: Sequence[TrainingPlan]) 
         for plan in plans
     ]
     schedules = [
-        Schedule(plan.training_slices, settings, plan.augmentation, plan.rng) for plan in plans
+        Schedule(plan.training_slices, settings, plan.augmentation, plan.rng, data.patches)
+        for plan in plans
     ]
     return TrainingLoop(_step(task, data, networks), data, schedules)
 
@@ -124,20 +125,21 @@ _last_made: dict[Hashable, Step] = {}
 def _step(task: TrainingTask, data: SliceSource, networks: Sequence[nn.Module]) -> Step:
     settings = task.protocol.training
     if not is_program(settings):
-        return Step(networks, settings, data.targets)
+        return Step(networks, settings, data.targets, data.interface.size)
     key = (
         task.architecture,
         settings,
         len(networks),
         data.interface,
         data.targets,
+        data.window_size,
         data.device,
     )
     if (step := _last_made.get(key)) is not None:
         step.begin([network.state_dict() for network in networks])
         return step
     forget_programs()
-    _last_made[key] = Step(networks, settings, data.targets)
+    _last_made[key] = Step(networks, settings, data.targets, data.interface.size)
     return _last_made[key]
 
 

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from mbnas.data.augmentation.transform import mirror_labels
 from mbnas.machine.heartbeat import beat
+from mbnas.training.loading.batch_order import shuffled_batches
+from mbnas.training.loading.patch_sampler import PatchSampler
 from mbnas.training.loading.slice_source import SliceSource
 from mbnas.training.loop.epoch_plan import (
     EpochPlan,
     SliceAugmentation,
     draw_epoch,
-    shuffled_batches,
     side_by_side,
 )
 from mbnas.training.loop.training_step import Step, StepInputs
@@ -31,6 +32,7 @@ class Schedule:
         settings: Lengths and learning rates.
         augmentation: How the slices are varied.
         rng: Draws the batches and their augmentation.
+        patches: Draws patches of the slices; ``None`` for whole slices.
 
     Attributes:
         steps_per_epoch: Number of steps in an epoch.
@@ -45,12 +47,18 @@ class Schedule:
         settings: TrainingSettings,
         augmentation: SliceAugmentation,
         rng: np.random.Generator,
+        patches: PatchSampler | None = None,
     ) -> None:
         self._settings = settings
         self.augmentation = augmentation
         self._rng = rng
-        self._batches = shuffled_batches(slices, settings.batch_size, rng)
-        per_pass = -(-len(slices) // settings.batch_size)
+        self._batches: Iterator[np.ndarray] = (
+            shuffled_batches(slices, settings.batch_size, rng)
+            if patches is None
+            else patches.batches(slices, settings.batch_size, rng)
+        )
+        num_items = len(slices) if patches is None else patches.num_patches(slices)
+        per_pass = -(-num_items // settings.batch_size)
         self.steps_per_epoch = settings.steps_per_epoch or per_pass
         self.step = 0
         self.learning_rate = 0.0

@@ -87,5 +87,6 @@ def augmentation_of(data: SliceSource, settings: AugmentationSettings) -> SliceA
         flip_dims=data.flip_dims(settings.flip_axes),
         left_right_dim=data.flip_axis_dims.get(LEFT_RIGHT),
         absolute_channels=data.absolute_channels,
+        share=data.interface.size / data.window_size,
         mirrored_classes=tuple(mirrored_classes(settings.mirror_pairs, data.class_names)),
     )

@@ -46,13 +46,19 @@ class Step:
         networks: On their device; two or more are of one architecture and are fused.
         settings: Resolved.
         targets: What the networks predict.
+        size: Side of the networks' input; by default that of the images.
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], settings: TrainingSettings, targets: Targets
+        self,
+        networks: Sequence[nn.Module],
+        settings: TrainingSettings,
+        targets: Targets,
+        size: int | None = None,
     ) -> None:
         self.networks = tuple(networks)
         self._settings = settings
+        self._size = size
         self._fused = FusedNetworks(networks) if len(networks) > 1 else None
         self._loss = make_loss(settings.loss, targets)
         self._outside = IGNORED if targets.ignores else 0
@@ -149,7 +155,12 @@ class Step:
         self, images_BCHW: Tensor, labels_BHW: Tensor, matrices_B23: Tensor, brightness_BC: Tensor
     ) -> Tensor:
         images_BCHW, labels_BHW = augment(
-            matrices_B23, brightness_BC, images_BCHW, labels_BHW, outside=self._outside
+            matrices_B23,
+            brightness_BC,
+            images_BCHW,
+            labels_BHW,
+            self._size,
+            outside=self._outside,
         )
         images_BCHW = channels_last(images_BCHW)
         with autocast(images_BCHW.device.type, self._settings.precision):

@@ -9,22 +9,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Int, Integer, UInt8
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from mbnas.machine.heartbeat import beat
 from mbnas.network.operations.memory_layout import channels_last
 from mbnas.scoring.overlap import OverlapCounts
 from mbnas.training.device.device_setup import autocast
-from mbnas.training.loading.slice_source import SliceSource
-from mbnas.training.loading.target_masks import predicted_labels, target_masks, without_ignored
+from mbnas.training.loading.slice_source import PredictedBatch, SliceSource
+from mbnas.training.loading.target_masks import target_masks, without_ignored
 from mbnas.training.protocol import Precision
 
 PREDICTED_AT_ONCE = 64
 """How many slices a network in training predicts at once."""
-
-PredictedBatch = tuple[Integer[Tensor, "batch height width"], UInt8[Tensor, "batch height width"]]
-"""Predicted and reference labels of some slices, on the device."""
 
 
 def predicted_batches(
@@ -33,7 +30,9 @@ def predicted_batches(
     slices: Int[np.ndarray, " chosen"],
     precision: Precision,
 ) -> Iterator[PredictedBatch]:
-    """Yield predictions of slices in their order, at most :data:`PREDICTED_AT_ONCE` at once.
+    """Yield predictions of slices in their order.
+
+    At most :data:`PREDICTED_AT_ONCE` slices or tiles of slices are predicted at once.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
@@ -42,13 +41,14 @@ def predicted_batches(
         precision: In which the network computes, resolved.
     """
     network.eval()
-    starts = range(0, len(slices), PREDICTED_AT_ONCE)
-    fetched = data.fetch(slices[start : start + PREDICTED_AT_ONCE] for start in starts)
-    for images_BCHW, reference_BHW in fetched:
-        with torch.no_grad(), autocast(data.device.type, precision):
-            logits_BKHW = network(channels_last(images_BCHW))
-        yield predicted_labels(logits_BKHW, data.targets), reference_BHW
+
+    def logits_of(images_BCHW: Tensor) -> Tensor:
         beat()
+        with torch.no_grad(), autocast(data.device.type, precision):
+            logits_BKHW: Tensor = network(channels_last(images_BCHW))
+        return logits_BKHW
+
+    yield from data.predicted(logits_of, slices, at_once=PREDICTED_AT_ONCE)
 
 
 def count_overlap(

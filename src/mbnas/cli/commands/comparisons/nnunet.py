@@ -126,7 +126,7 @@ def _fold_numbers(text: str | None, num_folds: int) -> tuple[int, ...]:
 
 
 def _compare(run: HeadToHead, study: Study, name: str) -> Comparison:
-    size = cost_size(run, study.configuration.preparation.slice_size)
+    size = cost_size(run, study.configuration.preparation.input_size)
     with counting("Measuring predictions") as progress:
         both = contenders(run, found_name=name, slice_size=size, progress=progress)
     return compare_contenders(

@@ -14,14 +14,14 @@ from mbnas.cli.show.printing import print_csv, print_json
 from mbnas.data.augmentation.laterality import flips_of
 from mbnas.data.checks.dataset_check import check_dataset
 from mbnas.data.datasets.patient_table import read_patient_table
-from mbnas.study.configuration_layers import build, merge, preset_layer
+from mbnas.study.configuration_layers import asked_over, build, merge, preset_layer
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Print the contents of a dataset and all findings; return 1 if a search would refuse it."""
     protocol = preset_layer(arguments.protocol or default_protocol())
     options = options_layer(arguments)
-    configuration = build(merge(protocol, options, {"dataset": str(arguments.dataset)}))
+    configuration = build(merge(asked_over(protocol, options), {"dataset": str(arguments.dataset)}))
     data = configuration.data
     with counting("Reading volumes") as progress:
         checked = check_dataset(

@@ -130,6 +130,7 @@ def _as_json(folder: Path, card: ModelCard, curves: Curves) -> dict[str, object]
         "network": card.network,
         "slice_size": card.slice_size,
         "context": card.context,
+        "patch_size": card.patch_size,
         "members": [
             {
                 "file": member.file,
