@@ -16,23 +16,25 @@ from mbnas.data.images.formats.itk.itk_file import open_gipl, open_meta_image, o
 from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
-from mbnas.data.images.formats.pictures import pillow_file, tiff_file
 from mbnas.data.images.formats.pictures.picture_writer import refuse_jpeg, write_tiff, writer
+from mbnas.data.images.formats.pictures.pillow_file import opener as picture_opener
+from mbnas.data.images.formats.pictures.pillow_file import refuse_jpeg_label
+from mbnas.data.images.formats.pictures.tiff_file import opener as tiff_opener
 from mbnas.errors import DatasetError
 
 _PICTURES = (
     ImageFormat(
         name="PNG",
-        open=pillow_file.opener("PNG", is_label=False),
-        open_label=pillow_file.opener("PNG", is_label=True),
+        open=picture_opener("PNG", is_label=False),
+        open_label=picture_opener("PNG", is_label=True),
         write=writer("PNG"),
         label_suffix=".png",
         map_suffix=".tif",
     ),
     ImageFormat(
         name="JPEG",
-        open=pillow_file.opener("JPEG", is_label=False),
-        open_label=pillow_file.refuse_jpeg_label,
+        open=picture_opener("JPEG", is_label=False),
+        open_label=refuse_jpeg_label,
         write=refuse_jpeg,
         holds_labels=False,
         label_suffix=".png",
@@ -40,16 +42,16 @@ _PICTURES = (
     ),
     ImageFormat(
         name="BMP",
-        open=pillow_file.opener("BMP", is_label=False),
-        open_label=pillow_file.opener("BMP", is_label=True),
+        open=picture_opener("BMP", is_label=False),
+        open_label=picture_opener("BMP", is_label=True),
         write=writer("BMP"),
         label_suffix=".png",
         map_suffix=".tif",
     ),
     ImageFormat(
         name="TIFF",
-        open=tiff_file.opener(is_label=False),
-        open_label=tiff_file.opener(is_label=True),
+        open=tiff_opener(is_label=False),
+        open_label=tiff_opener(is_label=True),
         write=write_tiff,
         label_suffix=".tif",
         map_suffix=".tif",
