@@ -150,7 +150,8 @@ def pictures(tmp_path_factory):
 
 def test_pictures_of_different_sizes_are_learned_and_predicted(pictures, tmp_path, capsys):
     study, labels = tmp_path / "study", tmp_path / "labels"
-    options = [*PATCHES, "--evaluations", "2", "--epochs", "12", "--set", "run.executor=inline"]
+    options = [*PATCHES, "--evaluations", "1", "--set", "training.epochs=12"]
+    options += ["--set", "run.executor=inline"]
     assert main(["search", str(pictures), str(study), *options]) == 0
     assert main(["train", str(study), "--epochs", "12", "--set", "run.executor=inline"]) == 0
     assert main(["predict", str(study), str(pictures / "imagesTr"), str(labels)]) == 0
