@@ -78,7 +78,7 @@ def _recorded_cost(snapshot: Snapshot, configuration: Configuration) -> Genotype
             interface=Interface(
                 in_channels=channels,
                 num_classes=num_classes + 1,
-                size=configuration.preparation.slice_size,
+                size=configuration.preparation.input_size,
             ),
             base_channels=configuration.training.base_channels,
         )
