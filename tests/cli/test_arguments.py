@@ -33,7 +33,7 @@ COMMANDS = {
     "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --dataset "
     "--config --set --max-volume-gib --json",
     "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
-    "--uncertainty --overlay --onnx --trust-module --workers --overwrite "
+    "--uncertainty --overlay --dicom-seg --onnx --trust-module --workers --overwrite "
     "--max-volume-gib",
     "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --markdown --workers "
     "--max-volume-gib --json --csv",

@@ -1,5 +1,6 @@
 """What every format keeps: values bit for bit, the grid, headers, and words for damaged files."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def some_voxels(suffix, num_channels=1):
     return np.moveaxis(10 * i + 5 * j + 3 * k + 7 * c, -1, 0).astype(np.uint8)
 
 
+def grid_of(file_format, shape):
+    if file_format.is_picture:
+        return Geometry.picture(*shape[:2])
+    grid = Geometry.canonical(shape, (1.0, 2.0, 3.0))
+    if file_format.name != "GIPL":
+        return grid
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine  # GIPL has no other directions
+    return replace(
+        grid, affine=tuple(map(tuple, lps.tolist())), orientation=((0, -1), (1, -1), (2, 1))
+    )
+
+
 def write_example(path, voxels_CIJK):
     if format_name(path.name) not in NOT_WRITTEN:
         write_image(path, voxels_CIJK, AFFINE)
@@ -101,11 +114,7 @@ def test_label_maps_of_any_numbers_return_bit_for_bit(tmp_path, suffix, data):
     largest = data.draw(st.sampled_from([1, 3, 255, 40_000]))
     shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
     labels = np.random.default_rng(0).integers(0, largest + 1, (*shape, num_slices(suffix)))
-    geometry = (
-        Geometry.picture(*shape)
-        if file_format.is_picture
-        else Geometry.canonical(labels.shape, (1.0, 2.0, 3.0))
-    )
+    geometry = grid_of(file_format, labels.shape)
     write_label(path, labels, geometry)
     read, grid = read_label(path)
     assert np.array_equal(read, labels)
@@ -117,11 +126,7 @@ def test_label_maps_of_any_numbers_return_bit_for_bit(tmp_path, suffix, data):
 def test_maps_of_real_numbers_return_bit_for_bit(tmp_path, suffix, num_maps):
     file_format = FORMATS[format_name(f"a{suffix}")]
     shape = (4, 6, num_slices(suffix))
-    geometry = (
-        Geometry.picture(4, 6)
-        if file_format.is_picture
-        else Geometry.canonical(shape, (1.0, 2.0, 3.0))
-    )
+    geometry = grid_of(file_format, shape)
     shape = (*shape, num_maps) if num_maps else shape
     values = np.random.default_rng(0).random(shape, np.float32)
     path = tmp_path / f"map{file_format.map_suffix}"

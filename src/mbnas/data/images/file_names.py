@@ -28,6 +28,9 @@ PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 SUFFIXES = tuple(suffix for suffixes in SUFFIXES_BY_FORMAT.values() for suffix in suffixes)
 """All suffixes, in lower case."""
 
+HEADER_SUFFIXES = (".mhd", ".nhdr")
+"""Suffixes of files whose voxels are in another file; they are read and not written."""
+
 IMAGE_NAMES = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 """The suffixes in words."""
 

@@ -1,8 +1,10 @@
-"""The images to predict: a file, or a folder with one of two naming schemes.
+"""The images to predict: a file, a folder with one of two naming schemes, or DICOM series.
 
 Decathlon datasets have one file per case, ``case.nii.gz``, with its channels along a fourth axis.
 nnU-Net has one file per channel; the first is ``case_0000.nii.gz``. Which scheme a file follows
 depends only on files with the same name except for the number.
+
+A folder without other images is searched for DICOM series, with all folders below it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mbnas.data.images.file_names import (
     suffix_of,
     without_suffix,
 )
+from mbnas.data.images.formats.dicom.series import find_series
 from mbnas.data.images.read import read_header
 from mbnas.errors import DatasetError
 
@@ -31,11 +34,13 @@ class InputCase:
 
     Attributes:
         name: Name of its file, without suffix and channel number.
-        images: Its file, or one file per channel, in order.
+        images: Its file, or one file per channel, in order; or the files of a DICOM series.
+        is_series: Whether it is a DICOM series.
     """
 
     name: str
     images: tuple[Path, ...]
+    is_series: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,8 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
     }
     names, passed_over = images_among(found, f"{folder}/")
     files = [folder / name for name in names]
+    if not files and (series := _series_in(folder)).cases:
+        return series
     if not files:
         others = f" It holds {passed_over[0].file}, which cannot be read." if passed_over else ""
         raise DatasetError(
@@ -125,6 +132,18 @@ def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundC
     return FoundCases(
         cases=tuple(sorted(cases.values(), key=lambda case: case.name)), passed_over=passed_over
     )
+
+
+def _series_in(folder: Path) -> FoundCases:
+    """Return the DICOM series in a folder and the folders below it."""
+    found = find_series(folder)
+    cases = (
+        InputCase(name=series.name, images=series.files, is_series=True) for series in found.series
+    )
+    passed_over = (
+        PassedOver(file=f"{folder}/{each.file}", reason=each.reason) for each in found.passed_over
+    )
+    return FoundCases(cases=tuple(cases), passed_over=tuple(passed_over))
 
 
 def _are_channels(numbered: Mapping[int, Path], num_channels: int) -> bool:

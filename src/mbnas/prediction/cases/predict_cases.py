@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mbnas.data.images.appearance import seen_channels
+from mbnas.data.images.formats.dicom.segmentation_writer import Segment, write_segmentation
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label, write_map
@@ -18,7 +19,12 @@ from mbnas.machine.processes import ProgressCallback
 from mbnas.prediction.cases.input_cases import InputCase
 from mbnas.prediction.cases.overlay_picture import draw_overlay
 from mbnas.prediction.cases.pipeline import overlapped
-from mbnas.prediction.cases.prediction_options import CaseFiles, Destination, PredictionOptions
+from mbnas.prediction.cases.prediction_options import (
+    CaseFiles,
+    Destination,
+    PredictionOptions,
+    refuse_other_images,
+)
 from mbnas.prediction.cases.prediction_record import open_record
 from mbnas.prediction.image_warnings import image_warnings
 from mbnas.prediction.predictor import Predictor, Segmentation
@@ -73,9 +79,12 @@ def predict_cases(
         warn: Called for images that differ from those of training.
 
     Raises:
-        UsageError: if a file would be replaced that may not be.
+        UsageError: if a file would be replaced that may not be, or if a DICOM segmentation of
+            another image is requested.
         WriteError: if the destination cannot be written; finished predictions are kept.
     """
+    if options.dicom_seg:
+        refuse_other_images(cases)
     record = open_record(destination, predictor.card, options, cases, overwrite=overwrite)
     files = {case.name: destination.files(case, options) for case in cases}
     skipped = tuple(case.name for case in cases if record.is_done(case, files[case.name]))
@@ -90,7 +99,7 @@ def predict_cases(
         left,
         partial(_read, predictor),
         partial(_segment, predictor, options),
-        partial(_write, predictor, files),
+        partial(_write, predictor, options, files),
         workers=workers,
     ):
         if isinstance(outcome, WriteError) and outcome.of_place:
@@ -137,7 +146,11 @@ def _segment(
 
 
 def _write(
-    predictor: Predictor, files: dict[str, CaseFiles], case: InputCase, made: _Made
+    predictor: Predictor,
+    options: PredictionOptions,
+    files: dict[str, CaseFiles],
+    case: InputCase,
+    made: _Made,
 ) -> _Written:
     """Write a case's files; the label map is last, so that it exists only with the others."""
     volume, segmentation, to = made.volume, made.segmentation, files[case.name]
@@ -159,7 +172,12 @@ def _write(
         content = io.BytesIO()
         picture.save(content, format="PNG")
         write_bytes(to.overlay, content.getvalue())
-    write_label(to.labels, predictor.labels(segmentation), geometry, placement)
+    labels_XYZ = predictor.labels(segmentation)
+    if options.dicom_seg:
+        segments = [Segment(name=each.name, values=each.labels) for each in predictor.card.classes]
+        write_segmentation(to.labels, labels_XYZ, geometry, case.images, segments)
+    else:
+        write_label(to.labels, labels_XYZ, geometry, placement)
     return _Written(geometry=geometry, seconds=time.monotonic() - made.began)
 
 

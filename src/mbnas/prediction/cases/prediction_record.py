@@ -18,11 +18,17 @@ from mbnas.data.images.file_names import SUFFIXES
 from mbnas.errors import UsageError
 from mbnas.machine.files import write_text, writing
 from mbnas.prediction.cases.input_cases import InputCase
-from mbnas.prediction.cases.prediction_options import CaseFiles, Destination, PredictionOptions
+from mbnas.prediction.cases.prediction_options import (
+    DICOM_SUFFIX,
+    CaseFiles,
+    Destination,
+    PredictionOptions,
+)
 from mbnas.prediction.model.model_card import ModelCard
 from mbnas.version import __version__
 
 FORMAT_VERSION = 1
+_ENDINGS = (*SUFFIXES, DICOM_SUFFIX)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,7 +163,12 @@ def model_identity(card: ModelCard) -> dict[str, Any]:
 
 
 def images_of(case: InputCase) -> list[dict[str, Any]]:
-    """Return facts of a case's images that show whether they have changed."""
+    """Return facts of a case's images that show whether they have changed.
+
+    A DICOM series is one entry for all its files: it may have hundreds.
+    """
+    if case.is_series:
+        return [_of_series(case)]
     found: list[dict[str, Any]] = []
     for path in case.images:
         try:
@@ -168,6 +179,20 @@ def images_of(case: InputCase) -> list[dict[str, Any]]:
             size, modified_ns = status.st_size, status.st_mtime_ns
             found.append({"file": path.name, "bytes": size, "modified_ns": modified_ns})
     return found
+
+
+def _of_series(case: InputCase) -> dict[str, Any]:
+    folder = os.path.commonpath([path.parent for path in case.images])
+    facts: dict[str, Any] = {"file": Path(folder).name, "files": len(case.images)}
+    try:
+        states = [path.stat() for path in case.images]
+    except OSError:
+        return {**facts, "bytes": None, "modified_ns": None}
+    size, modified_ns = (
+        sum(each.st_size for each in states),
+        max(each.st_mtime_ns for each in states),
+    )
+    return {**facts, "bytes": size, "modified_ns": modified_ns}
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -198,7 +223,7 @@ def _names_in(there: Mapping[str, Any]) -> list[str]:
         for listed in lists
         if isinstance(listed, list)
         for name in listed
-        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(SUFFIXES)
+        if isinstance(name, str) and Path(name).name == name and name.lower().endswith(_ENDINGS)
     }
     return sorted(names)
 

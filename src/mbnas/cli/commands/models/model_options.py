@@ -115,6 +115,11 @@ def add_predict(commands: Commands) -> None:
         "--overlay", action="store_true", help="also draw a PNG of every case for inspection"
     )
     parser.add_argument(
+        "--dicom-seg",
+        action="store_true",
+        help="write label maps of DICOM series as DICOM segmentations, which name the patient",
+    )
+    parser.add_argument(
         "--onnx", action="store_true", help="accept only a model in ONNX format; needs no torch"
     )
     add_trust_module(parser)

@@ -23,7 +23,9 @@ def predict(arguments: argparse.Namespace) -> int:
     if arguments.workers < 1:
         raise UsageError(f"--workers (={arguments.workers}) must be 1 or more.")
     source, options = arguments.input, _options(arguments)
-    destination = Destination.of(arguments.output, is_folder=source.is_dir())
+    destination = Destination.of(
+        arguments.output, is_folder=source.is_dir(), dicom_seg=options.dicom_seg
+    )
     folder = find_model(arguments.study, arguments.model)
     card = read_card(folder)
     if arguments.onnx and card.format != "onnx":
@@ -63,6 +65,7 @@ def _options(arguments: argparse.Namespace) -> PredictionOptions:
         probabilities=arguments.probabilities,
         uncertainty=arguments.uncertainty,
         overlay=arguments.overlay,
+        dicom_seg=arguments.dicom_seg,
     )
 
 

@@ -62,9 +62,21 @@ FORMATS = {
     each.name: each
     for each in (
         ImageFormat(name="NIfTI", open=open_nifti, write=write_nifti),
-        ImageFormat(name="NRRD", open=open_nrrd, write=itk_writer("NRRD")),
-        ImageFormat(name="MetaImage", open=open_meta_image, write=itk_writer("MetaImage")),
-        ImageFormat(name="GIPL", open=open_gipl, write=itk_writer("GIPL")),
+        ImageFormat(
+            name="NRRD",
+            open=open_nrrd,
+            write=itk_writer("NRRD"),
+            label_suffix=".nrrd",
+            map_suffix=".nrrd",
+        ),
+        ImageFormat(
+            name="MetaImage",
+            open=open_meta_image,
+            write=itk_writer("MetaImage"),
+            label_suffix=".mha",
+            map_suffix=".mha",
+        ),
+        ImageFormat(name="GIPL", open=open_gipl, write=itk_writer("GIPL"), label_suffix=".gipl"),
         ImageFormat(
             name="DICOM", open=open_dicom, write=refuse_to_write, open_together=open_series
         ),

@@ -14,7 +14,7 @@ from mbnas.data.images.formats.dicom.reference_masks import (
     referenced_series,
     segment_names,
 )
-from mbnas.data.images.formats.dicom.segmentation_writer import write_segmentation
+from mbnas.data.images.formats.dicom.segmentation_writer import Segment, write_segmentation
 from mbnas.data.images.read import read_image
 from mbnas.errors import DatasetError
 
@@ -43,7 +43,8 @@ def written(folder, datasets=None, labels_IJK=None):
         labels_IJK = labels_of(image.geometry.shape_xyz)
     path = folder / "labels.dcm"
     labels_XYZ = image.geometry.to_canonical(labels_IJK)
-    write_segmentation(path, labels_XYZ, image.geometry, tuple(series.iterdir()), CLASSES)
+    segments = [Segment(name=name, values=(value,)) for value, name in CLASSES]
+    write_segmentation(path, labels_XYZ, image.geometry, tuple(series.iterdir()), segments)
     return path, labels_IJK, open_dicom(series)
 
 
@@ -200,6 +201,22 @@ def refusal(read):
     except DatasetError as error:
         return str(error)
     return None
+
+
+def test_regions_may_overlap(tmp_path):
+    write_series(tmp_path / "series", some_voxels())
+    image, series = read_image((tmp_path / "series",)), open_dicom(tmp_path / "series")
+    labels_IJK = labels_of(image.geometry.shape_xyz)
+    regions = [Segment(name="whole", values=(1, 5)), Segment(name="core", values=(5,))]
+    path = tmp_path / "labels.dcm"
+    labels_XYZ = image.geometry.to_canonical(labels_IJK)
+    files = tuple((tmp_path / "series").iterdir())
+    write_segmentation(path, labels_XYZ, image.geometry, files, regions)
+    for region in regions:
+        expected = np.isin(labels_IJK, region.values)
+        assert np.array_equal(reference_labels(path, series, (region.name,)), expected)
+    with pytest.raises(DatasetError, match="'whole' and 'core' that overlap"):
+        reference_labels(path, series, ("whole", "core"))
 
 
 def test_labels_of_a_series_in_any_order_of_files(tmp_path):

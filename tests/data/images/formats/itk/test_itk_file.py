@@ -266,6 +266,10 @@ def test_voxels_are_read_only_in_the_folder_of_the_header(tmp_path, name, suffix
         ("NDims = 3\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n", "lacks DimSize"),
         ('NDims = 3\n"ElementDataFile = /etc/hostname\n', "is no line of its header"),
         (f"{META}BinaryData = False\nElementDataFile = LOCAL\n1 2 3", "its voxels as text"),
+        (f"{META}Offset = 1 2\nElementDataFile = LOCAL\n", "Offset must be 3 numbers"),
+        (f"Offset = 1 2 3\n{META}ElementDataFile = LOCAL\n", "after NDims"),
+        (f"{META}CompressedDataSize = x\nElementDataFile = LOCAL\n", "must be a number"),
+        (META.replace("UCHAR", "STRING") + "ElementDataFile = LOCAL\n", "of type MET_STRING"),
         ("", "is empty"),
         ("version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
     ],
@@ -293,10 +297,20 @@ def test_the_start_and_the_byte_order_of_voxels_are_those_of_simpleitk(tmp_path,
     assert view.ravel(order="F").tolist() == list(range(24))
 
 
+def test_the_file_of_voxels_may_have_any_name(tmp_path):
+    (tmp_path / "肝 é.raw").write_bytes(bytes(range(8)))
+    header = f"Comment = é\n{META}ElementDataFile = 肝 é.raw\n"
+    (tmp_path / "image.mhd").write_text(header, encoding="utf-8")
+    image = read_image((tmp_path / "image.mhd",))
+    assert sorted(image.voxels.ravel()) == list(range(8))
+
+
 def test_a_missing_file_of_voxels_is_named(tmp_path):
     saved(tmp_path / "image.mhd", np.zeros((2, 3, 4), np.uint8))
     next(tmp_path.glob("*raw")).unlink()
-    with pytest.raises(DatasetError, match="raw does not exist"):
+    with pytest.raises(
+        DatasetError, match=r"raw. as the file with its voxels, which does not exist"
+    ):
         read_image((tmp_path / "image.mhd",))
 
 

@@ -10,6 +10,7 @@ Source: DICOM PS3.3 A.51, Segmentation IOD.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,25 @@ _MAX_LONG_STRING = 64
 _SERIES_NUMBER = 300
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A class, or a region of several labels.
+
+    Attributes:
+        name: Its name.
+        values: Its values in label maps.
+    """
+
+    name: str
+    values: tuple[int, ...]
+
+
 def write_segmentation(
     path: Path,
     labels_XYZ: Integer[np.ndarray, "x y z"],
     geometry: Geometry,
     files: Sequence[Path],
-    classes: Sequence[tuple[int, str]],
+    segments: Sequence[Segment],
 ) -> None:
     """Write labels as a segmentation of a series, completely or not at all.
 
@@ -44,7 +58,7 @@ def write_segmentation(
         labels_XYZ: Class numbers in canonical orientation.
         geometry: The grid of the series.
         files: The files of the series.
-        classes: Number and name of each class; segments have their order.
+        segments: What to write, in order; they may overlap.
 
     Raises:
         DatasetError: if the series lacks what a segmentation must have.
@@ -54,16 +68,16 @@ def write_segmentation(
     series = open_series(files)
     sources, order = _sources(series)
     labels_KJI = geometry.from_canonical(labels_XYZ).transpose(2, 1, 0)[order]
-    numbers_KJI = np.zeros(labels_KJI.shape, np.uint16)
-    for number, (value, _) in enumerate(classes, start=1):
-        numbers_KJI[labels_KJI == value] = number
+    masks_KJIS = np.zeros((*labels_KJI.shape, len(segments)), np.uint8)
+    for number, segment in enumerate(segments):
+        masks_KJIS[..., number] = np.isin(labels_KJI, segment.values)
     with quietly(files[0].parent):
         try:
             segmentation = highdicom.seg.Segmentation(
                 source_images=sources,
-                pixel_array=numbers_KJI,
+                pixel_array=masks_KJIS,
                 segmentation_type="BINARY",
-                segment_descriptions=_descriptions(highdicom, classes),
+                segment_descriptions=_descriptions(highdicom, segments),
                 series_instance_uid=highdicom.UID(),
                 series_number=_SERIES_NUMBER,
                 sop_instance_uid=highdicom.UID(),
@@ -74,7 +88,7 @@ def write_segmentation(
                 device_serial_number="0",
                 content_description=RESEARCH_SOFTWARE[:_MAX_LONG_STRING],
                 specific_character_set="ISO_IR 192",
-                omit_empty_frames=bool(numbers_KJI.any()),
+                omit_empty_frames=bool(masks_KJIS.any()),
             )
         except AttributeError as error:
             raise DatasetError(
@@ -120,20 +134,20 @@ def _sources(series: DicomSeriesFile) -> tuple[list[Any], Any]:
     return sources, slice(None)
 
 
-def _descriptions(highdicom: Any, classes: Sequence[tuple[int, str]]) -> list[Any]:
+def _descriptions(highdicom: Any, segments: Sequence[Segment]) -> list[Any]:
     coded = highdicom.sr.CodedConcept
     intelligence = coded("123110", "DCM", "Artificial Intelligence")
     algorithm = highdicom.AlgorithmIdentificationSequence("mbnas", intelligence, __version__)
     return [
         highdicom.seg.SegmentDescription(
             segment_number=number,
-            segment_label=_plain(name),
+            segment_label=_plain(segment.name),
             segmented_property_category=coded("structure", _SCHEME, "Structure of a dataset"),
-            segmented_property_type=coded(f"label-{value}", _SCHEME, _plain(name)),
+            segmented_property_type=coded(f"segment-{number}", _SCHEME, _plain(segment.name)),
             algorithm_type="AUTOMATIC",
             algorithm_identification=algorithm,
         )
-        for number, (value, name) in enumerate(classes, start=1)
+        for number, segment in enumerate(segments, start=1)
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
+from mbnas.data.images.file_names import HEADER_SUFFIXES
 from mbnas.data.images.formats.file_geometry import LPS
 from mbnas.data.images.formats.image_format import Write
 from mbnas.data.images.formats.itk.itk_file import ITK_ERRORS, ITK_NAMES, simple_itk
@@ -26,7 +27,6 @@ from mbnas.version import RESEARCH_SOFTWARE
 
 _VECTOR = re.compile(r"\([^()]*\)")
 _SPACES = ("space", "space dimension")
-_TWO_FILES = (".mhd", ".nhdr")
 
 
 def itk_writer(name: str) -> Write:
@@ -48,7 +48,7 @@ def itk_writer(name: str) -> Write:
             DatasetError: if the format cannot hold it.
             WriteError: if the file cannot be written.
         """
-        if path.name.lower().endswith(_TWO_FILES):
+        if path.name.lower().endswith(HEADER_SUFFIXES):
             one_file = ITK_NAMES[name][1]
             raise DatasetError(
                 f"{path} would be written as two files: name it {one_file}, which is one."
@@ -56,6 +56,7 @@ def itk_writer(name: str) -> Write:
         position = _of_grid(geometry) if placement is None else placement.fields
         if name == "GIPL":
             _check_gipl(path, position["direction"], array)
+            array = _for_gipl(array)
         sitk = simple_itk(path)
         if placement is not None and placement.num_axes == 2:
             array = array[:, :, 0]
@@ -99,6 +100,13 @@ def _check_gipl(path: Path, direction: tuple[float, ...], array: Num[np.ndarray,
             f"{path} cannot hold {array.shape[3]} channels: a GIPL file has one. Name it .nrrd, "
             ".mha or .nii.gz."
         )
+
+
+def _for_gipl(array: Num[np.ndarray, "*axes"]) -> Num[np.ndarray, "*axes"]:
+    """Return integers in 16 bits if they fit: ITK writes none of 32 bits to GIPL."""
+    if array.dtype != np.int32 or array.min() < 0 or array.max() > np.iinfo(np.uint16).max:
+        return array
+    return array.astype(np.uint16)
 
 
 def _describe_segments(image: Any, array: Num[np.ndarray, "*axes"]) -> None:

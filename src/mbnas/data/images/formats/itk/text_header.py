@@ -23,7 +23,8 @@ Packing = Literal["none", "deflate", "other"]
 
 _MAX_HEADER_BYTES = 2**20
 _NRRD_LINE = re.compile(r"\s*(?P<key>[^:]+):(?!=)\s*(?P<value>.*)")
-_META_LINE = re.compile(r"(?P<key>\w+)\s*[=:]\s*(?P<value>.*)")
+_META_LINE = re.compile(r"(?P<key>\w+) *[=:] *(?P<value>.*)")
+_META_TEXTS = ("Comment", "Name", "AcquisitionDate", "Modality")
 _PATTERN = re.compile(r"LIST\b|.*%\d*d|.*\s\d+\s+\d+\s+\d+$", re.IGNORECASE)
 
 
@@ -101,7 +102,13 @@ def read_meta_header(path: Path, stream: BufferedIOBase) -> TextHeader:
     fields: dict[str, str] = {}
     for line in _lines(path, stream):
         match = _META_LINE.fullmatch(line)
-        if match is None or (match["key"] != "ElementDataFile" and "ElementDataFile" in line):
+        if match is not None and match["key"] in _META_TEXTS:
+            continue
+        if (
+            match is None
+            or not (match["key"] == "ElementDataFile" or (line.isascii() and line.isprintable()))
+            or (match["key"] != "ElementDataFile" and "ElementDataFile" in line)
+        ):
             raise DatasetError(
                 f"{path} is not a MetaImage: {line[:40]!r} is no line of its header. Convert it."
             )
@@ -114,6 +121,7 @@ def read_meta_header(path: Path, stream: BufferedIOBase) -> TextHeader:
             f"{path} is not a MetaImage: its header lacks {missing[0]}. Write the file again with "
             "another program."
         )
+    _check_shape(path, fields)
     if not _truth(fields.get("BinaryData", "True")):
         raise DatasetError(
             f"{path} stores its voxels as text: binary MetaImages are read. Write it as binary."
@@ -130,6 +138,35 @@ def read_meta_header(path: Path, stream: BufferedIOBase) -> TextHeader:
     )
 
 
+def _check_shape(path: Path, fields: dict[str, str]) -> None:
+    """Check the type and the numbers: ITK prints to the terminal if it does not understand them."""
+    names = list(fields)
+    num_axes = int(fields["NDims"]) if re.fullmatch("[1-9]", fields["NDims"]) else 0
+    for name, number in _META_NUMBERS.items():
+        values = fields.get(name, "").split()
+        expected = num_axes**2 if name in _META_MATRICES else num_axes
+        if name in fields and (
+            names.index(name) < names.index("NDims")
+            or len(values) != expected
+            or not all(number.fullmatch(value) for value in values)
+        ):
+            raise DatasetError(
+                f"{path} has an invalid header: {name} must be {expected} numbers, after NDims. "
+                "Write the file again with another program."
+            )
+    for name in _META_COUNTS:
+        if re.fullmatch(r"-?\d{1,15}", fields.get(name, "0")) is None:
+            raise DatasetError(
+                f"{path} has an invalid header: {name} must be a number. Write the file again "
+                "with another program."
+            )
+    if _META_TYPE.fullmatch(fields["ElementType"]) is None:
+        raise DatasetError(
+            f"{path} holds voxels of type {fields['ElementType'][:30]}: they must be integers or "
+            "real numbers. Convert it to one of these."
+        )
+
+
 def _offset(path: Path, fields: dict[str, str], start: int, *, is_packed: bool) -> int | None:
     """Return the number of bytes before the voxels; ``None`` if they are the end of the file."""
     skip = fields.get("HeaderSize", "0")
@@ -144,6 +181,18 @@ def _offset(path: Path, fields: dict[str, str], start: int, *, is_packed: bool) 
 
 
 _META_ORDERS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+_REAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?")
+_META_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
+_META_NUMBERS = {
+    "DimSize": re.compile(r"\d{1,9}"),
+    **dict.fromkeys(_META_MATRICES, _REAL),
+    **dict.fromkeys(("Offset", "Position", "Origin", "CenterOfRotation"), _REAL),
+    **dict.fromkeys(("ElementSpacing", "ElementSize"), _REAL),
+}
+_META_COUNTS = ("CompressedDataSize", "ElementNumberOfChannels", "HeaderSize")
+_META_TYPE = re.compile(
+    r"MET_U?(CHAR|SHORT|INT|LONG|LONG_LONG)(_ARRAY)?|MET_(FLOAT|DOUBLE)(_ARRAY)?"
+)
 _META_FIELDS = ("NDims", "DimSize", "ElementType", "ElementDataFile")
 
 
@@ -171,7 +220,7 @@ def _checked(path: Path, name: str | None) -> str | None:
     """
     if name is None:
         return None
-    name = name.strip()
+    name = name.strip().encode("latin-1").decode(errors="surrogateescape")
     if _PATTERN.match(name) is not None:
         raise DatasetError(
             f"{path} names several files with its voxels ({name[:40]!r}): one file is read. Write "
@@ -180,13 +229,18 @@ def _checked(path: Path, name: str | None) -> str | None:
     parts = PurePosixPath(name).parts
     if (
         not parts
+        or not name.isprintable()
         or PurePosixPath(name).is_absolute()
         or ".." in parts
         or name == "-"
-        or "\0" in name
     ):
         raise DatasetError(
             f"{path} names {name[:80]!r} as the file with its voxels: it must be in the folder of "
             "the header. Move it there, and correct the header."
+        )
+    if not (path.parent / name).is_file():
+        raise DatasetError(
+            f"{path} names {name[:80]!r} as the file with its voxels, which does not exist. Put it "
+            "beside the header."
         )
     return os.path.normpath(name)
