@@ -22,6 +22,7 @@ from torch import nn
 from mbnas.data.datasets.normalisation import (
     ChannelNormalisation,
 )
+from mbnas.data.images.formats.registry import label_name
 from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
@@ -82,14 +83,15 @@ class Segmenter:
         """Write the label map of an image, on the image's grid; return its path.
 
         Args:
-            image: A NIfTI file, 3D, or 4D with the channels last; or a file for each channel.
-            output_dir: Folder for the label map, which has the name of the image's first file.
+            image: A file with all channels, or a file for each channel; a folder is a DICOM series.
+            output_dir: Folder for the label map, which has the name of the image's first file, with
+                another suffix if its format holds no labels.
 
         Raises:
             DatasetError: if the image cannot be read or does not fit this model.
         """
         files = tuple(map(Path, [image] if isinstance(image, str) else image))
-        target = Path(output_dir) / files[0].name
+        target = Path(output_dir) / label_name(files[0])
         if target.resolve() == files[0].resolve():
             raise DatasetError(f"{target} is the image itself. Choose another output_dir.")
         volume = read_image(files)

@@ -120,8 +120,9 @@ class Predictor:
         """Write the label map of an image, on the image's grid, and return it.
 
         Args:
-            source: A NIfTI file, 3D, or 4D with the channels last; or a file for each channel.
-            target: File for the label map, ``.nii`` or ``.nii.gz``.
+            source: A file with all channels, or a file for each channel; a folder is a DICOM
+                series.
+            target: File for the label map; its suffix gives the format.
 
         Returns:
             The label values in canonical orientation.

@@ -76,7 +76,7 @@ def add_predict(commands: Commands) -> None:
     parser = commands.add("predict", _predict, "Segment images with a trained model.")
     add_study(parser, "directory of a study or of a model")
     parser.add_argument(
-        "input", type=Path, metavar="INPUT", help="a NIfTI image, or a folder of images"
+        "input", type=Path, metavar="INPUT", help="an image, or a folder of images or DICOM series"
     )
     parser.add_argument(
         "output",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mbnas.data.images.file_names import IMAGE_NAMES, format_name
+from mbnas.data.images.file_names import (
+    HEADER_SUFFIXES,
+    IMAGE_NAMES,
+    format_name,
+    suffix_of,
+    without_suffix,
+)
 from mbnas.data.images.formats.dicom.dicom_header import is_dicom
 from mbnas.data.images.formats.dicom.dicom_series_file import (
     open_dicom,
@@ -16,10 +22,14 @@ from mbnas.data.images.formats.itk.itk_file import open_gipl, open_meta_image, o
 from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
-from mbnas.data.images.formats.pictures.picture_writer import refuse_jpeg, write_tiff, writer
+from mbnas.data.images.formats.pictures.picture_writer import refuse_jpeg, writer
 from mbnas.data.images.formats.pictures.pillow_file import opener as picture_opener
 from mbnas.data.images.formats.pictures.pillow_file import refuse_jpeg_label
-from mbnas.data.images.formats.pictures.tiff_file import opener as tiff_opener
+from mbnas.data.images.formats.pictures.tiff_volume import (
+    open_tiff_image,
+    open_tiff_label,
+    write_tiff_image,
+)
 from mbnas.errors import DatasetError
 
 _PICTURES = (
@@ -50,9 +60,9 @@ _PICTURES = (
     ),
     ImageFormat(
         name="TIFF",
-        open=tiff_opener(is_label=False),
-        open_label=tiff_opener(is_label=True),
-        write=write_tiff,
+        open=open_tiff_image,
+        open_label=open_tiff_label,
+        write=write_tiff_image,
         label_suffix=".tif",
         map_suffix=".tif",
     ),
@@ -98,3 +108,16 @@ def format_of(path: Path) -> ImageFormat:
     if name is None:
         raise DatasetError(f"{path} is not named {IMAGE_NAMES}. Convert it, or rename it.")
     return FORMATS[name]
+
+
+def label_name(image: Path) -> str:
+    """Return the name of the label map of an image: its own if it can be that of a label map.
+
+    >>> label_name(Path("a.nii")), label_name(Path("a.jpg")), label_name(Path("a.mhd"))
+    ('a.nii', 'a.png', 'a.mha')
+    """
+    file_format = format_of(image)
+    suffix = suffix_of(image.name)
+    if suffix and file_format.holds_labels and suffix.lower() not in HEADER_SUFFIXES:
+        return image.name
+    return f"{without_suffix(image.name)}{file_format.label_suffix}"

@@ -11,10 +11,9 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -124,11 +123,6 @@ def open_tiff(path: Path, *, is_label: bool) -> TiffFile:
         )
 
 
-def opener(*, is_label: bool) -> Callable[[Path], TiffFile]:
-    """Return the function that opens TIFF files, as images or as label maps."""
-    return partial(open_tiff, is_label=is_label)
-
-
 def _num_channels(page: Any, *, is_label: bool) -> int:
     palette = _palette(page)
     if palette is not None:
@@ -172,6 +166,16 @@ def _checked_page(path: Path, tiff: Any) -> Any:
         raise DatasetError(
             f"{path} has its alpha channel before other channels. Save it without alpha."
         )
+    check_complete(path, page)
+    return page
+
+
+def check_complete(path: Path, page: Any) -> None:
+    """Check that the pixels of a page are within the file.
+
+    Raises:
+        DatasetError: if they are not.
+    """
     num_bytes = path.stat().st_size
     segments = zip(page.dataoffsets, page.databytecounts, strict=False)
     if not page.dataoffsets or any(not 0 < n <= num_bytes - at for at, n in segments):
@@ -179,13 +183,12 @@ def _checked_page(path: Path, tiff: Any) -> Any:
             f"{path} is truncated or damaged: it holds fewer pixels than its header promises. "
             "Copy or download it again."
         )
-    return page
 
 
 def _several(path: Path, count: int | str) -> str:
     return (
-        f"{path} holds {count} pictures: a case is one picture. Save each page to a file, or the "
-        "stack as a volume, such as .nii.gz."
+        f"{path} holds {count} pictures: a case is one picture. Save each page to a file, or, "
+        "if they are the slices of a volume, write their spacing beside it as nnU-Net does."
     )
 
 
