@@ -160,3 +160,22 @@ def test_nnunet_trains_on_it_and_is_measured_alike(study, tmp_path, capsys):
     assert all(each["error"] is None for each in told["networks"])
     names = {row["class"] for each in told["networks"] for row in each["measures"]}
     assert {"gland", "central"} <= names
+
+
+@pytest.mark.slow
+def test_its_comparison_shows_regions_and_ignored_pixels(study, tmp_path, capsys):
+    compared = shutil.copytree(study, tmp_path / "study", symlinks=True)
+    networks = ["--network", "best", "--network", "unet-genotype"]
+    told = json.loads(
+        output(capsys, "compare", compared, "--initialisations", "1", *networks, "--json")
+    )
+    names = {row["class"] for each in told["networks"] for row in each["measures"]}
+    assert names == {None, "gland", "central"}
+    page = (compared / "report.html").read_text()
+    assert "Ignored pixels are grey" in page
+    assert 'class="ignored"' in page
+    output(capsys, "figures", compared, "--format", "svg")
+    drawn = (compared / "figures/segmentations.svg").read_text()
+    assert 'id="ignored' in drawn
+    for name in ("gland", "central"):
+        assert f">{name}<" in drawn

@@ -133,3 +133,21 @@ def test_swapping_the_labels_of_mirrored_slices_is_its_own_inverse():
         for before, after in ((0, 0), (1, 3), (2, 2), (3, 1)):
             assert torch.equal(swapped[number] == after, labels[number] == before)
     assert torch.equal(mirror_labels(swapped, mirrored, swap), labels)
+
+
+def test_regions_that_are_sides_are_not_flipped_left_to_right():
+    names = ["left kidney", "right kidney", "both"]
+    asked = AugmentationSettings(flip_axes=AXES)
+    decided, notices = resolve_flips(asked, names, has_regions=True)
+    assert decided.mirror_pairs == ()
+    assert decided.flip_axes == tuple(axis for axis in AXES if axis != "left-right")
+    assert "the regions left kidney and right kidney are sides of the body" in notices[-1]
+    assert resolve_flips(decided, names, has_regions=True) == (decided, ())
+    plain = ["whole tumor", "tumor core"]
+    assert resolve_flips(asked, plain, has_regions=True)[0].flip_axes == AXES
+
+
+def test_pairs_of_regions_cannot_be_asked_for():
+    asked = AugmentationSettings(mirror_pairs=(("left", "right"),))
+    with pytest.raises(ConfigurationError, match="this dataset has regions: set it to"):
+        resolve_flips(asked, ["left", "right"], has_regions=True)
