@@ -118,7 +118,7 @@ def test_ignored_pixels_are_hatched_and_not_in_view(ids, words):
     names = ids(figure)
     assert sum(each.startswith("ignored") for each in names) == 2
     assert view_of(one) == view_of(replace(one, reference_HW=labels(10, 12)))
-    assert "Numbers: Dice of the whole volume without ignored voxels (hatched)." in words(figure)
+    assert "Numbers: Dice of the whole volume. Hatched voxels are ignored." in words(figure)
 
 
 def test_regions_are_outlined_with_all_of_their_labels(ids):

@@ -105,7 +105,7 @@ def draw_segmentations(
             )
     words = "Numbers: Dice of the whole volume."
     if any(each.targets.ignores for each in examples):
-        words = "Numbers: Dice of the whole volume without ignored voxels (hatched)."
+        words = "Numbers: Dice of the whole volume. Hatched voxels are ignored."
     _draw_key(figure, key_rows, class_names, words, bottom=bottom + 2)
     return figure
 
