@@ -11,9 +11,11 @@ from torch import nn
 from mbnas.data.augmentation.transform import augment, mirror_labels
 from mbnas.data.datasets.label_scheme import IGNORED, Targets
 from mbnas.network.head import bias_head_to_odds
+from mbnas.training.device.device_setup import prepare_process
 from mbnas.training.loading.resident_slices import ResidentSlices
 from mbnas.training.loading.target_masks import predicted_labels
 from mbnas.training.loop.collapse import judge_collapse
+from mbnas.training.loop.fit import train_once
 from mbnas.training.loop.losses import LOSSES, make_loss
 from mbnas.training.loop.validation import count_overlap
 
@@ -256,3 +258,35 @@ def test_the_head_of_regions_starts_at_their_frequencies():
     bias_head_to_odds(network, np.array([0, 499, 998]), num_pixels=998)
     expected = np.array([1, 500, 999]) / 1000
     assert_allclose(network[0].bias.sigmoid().detach(), expected, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_scribbles_on_some_slices_teach_whole_regions(task):
+    rng = np.random.default_rng(0)
+    complete = np.zeros((48, 16, 16), np.uint8)
+    for labels, (row, column) in zip(complete, rng.integers(1, 6, (48, 2)), strict=True):
+        labels[row : row + 9, column : column + 9] = 1
+        labels[row + 2 : row + 7, column + 2 : column + 7] = 2
+    images = (complete + 0.2 * rng.normal(size=complete.shape)).astype(np.float32)[:, None]
+    scribbles = np.where(rng.random(complete.shape) < 0.1, complete, IGNORED).astype(np.uint8)
+    scribbles[::2] = IGNORED
+    targets = Targets(num_labels=2, regions=((1, 2), (2,)), written=(1, 2), ignores=True)
+    unlabelled = tuple(range(0, 48, 2))
+    data = slices_of(
+        torch.from_numpy(scribbles), torch.from_numpy(images), targets, unlabelled=unlabelled
+    )
+    training = replace(
+        task.protocol.training,
+        epochs=10,
+        steps_per_epoch=60,
+        batch_size=8,
+        learning_rate=0.01,
+        base_channels=8,
+    )
+    augmentation = replace(task.protocol.augmentation, mirror_pairs=())
+    protocol = replace(task.protocol, training=training, augmentation=augmentation)
+    prepare_process(1)
+    attempt = train_once(replace(task, protocol=protocol), data)
+    whole = slices_of(torch.from_numpy(complete), data.images_NCHW, replace(targets, ignores=False))
+    counts = count_overlap(attempt.network, whole, np.arange(48), "float32")
+    assert (counts.dice() > 0.9).all()
