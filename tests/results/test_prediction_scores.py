@@ -278,3 +278,26 @@ def test_outputs_of_one_reference_with_ignored_voxels_alone_are_undefined(tmp_pa
         reference=write(tmp_path / "r.nii", np.full((8, 9, 5), 6, np.uint8)),
     )
     assert {each.dice for each in measure_pair(pair, labels=BRAIN).values()} == {None}
+
+
+def test_dice_of_regions_without_ignored_voxels_is_that_of_nnunet(tmp_path):
+    evaluation = pytest.importorskip("nnunetv2.evaluation.evaluate_predictions")
+    reader = pytest.importorskip("nnunetv2.imageio.nibabel_reader_writer")
+    pair = Pair(
+        case="a",
+        prediction=write(tmp_path / "p.nii.gz", labels_of(2, (0, 1, 2, 5))),
+        reference=write(tmp_path / "r.nii.gz", labels_of(3, (0, 1, 2, 5, 6))),
+    )
+    theirs = evaluation.compute_metrics(
+        str(pair.reference),
+        str(pair.prediction),
+        reader.NibabelIO(),
+        [each.region for each in BRAIN.classes],
+        ignore_label=6,
+    )
+    found = measure_pair(pair, labels=BRAIN)
+    for each in BRAIN.classes:
+        expected = theirs["metrics"][each.region]
+        assert found[each.value].dice == pytest.approx(expected["Dice"])
+        assert found[each.value].predicted_voxels == expected["n_pred"]
+        assert found[each.value].reference_voxels == expected["n_ref"]
