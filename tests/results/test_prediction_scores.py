@@ -72,7 +72,7 @@ def test_pairs_share_a_name_with_any_suffix(tmp_path):
         ("absent", "folder", "does not exist"),
         ("folder", "file.nii", "a file and a folder"),
         ("folder", "other", "No label map in"),
-        ("twice", "folder", r"holds a as \.nii and as \.nii\.gz"),
+        ("twice", "folder", r"holds a as a\.nii and as a\.nii\.gz"),
     ],
 )
 def test_invalid_pairs_are_refused(tmp_path, predictions, references, words):
