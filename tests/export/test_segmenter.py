@@ -1,5 +1,7 @@
 """What a bundle's segmenter refuses; tests of the bundle see what it makes of an image."""
 
+import ast
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from torch import nn
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.volume import Placement, Volume
 from mbnas.errors import DatasetError
+from mbnas.export import segmenter as segmenter_module
 from mbnas.export.segmenter import Segmenter
+from mbnas.export.source_text import module_sources
 
 
 def make_segmenter(num_channels=1):
@@ -98,3 +102,37 @@ def test_channels_are_normalised_as_in_training():
     slices = slices[slices[:, 2, 0, 0].argsort()]
     expected_NCHW = np.moveaxis(np.array(expected), -1, 0)[wide[2, 0, 0].argsort()]
     assert_allclose(slices, expected_NCHW, rtol=1e-5, atol=1e-6)
+
+
+def test_every_name_that_a_bundle_imports_is_in_the_module_that_it_copied():
+    """A bundle has one folder of modules: packages, and two modules of one name, would be lost."""
+    trees = {name: ast.parse(text) for name, text in module_sources(segmenter_module).items()}
+    imports = [
+        (name, node.module, each.name)
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for each in node.names
+    ]
+    assert len(imports) > 20
+    for name, source, imported in imports:
+        assert imported in set(defined(trees[source])), f"{name}: {source} has no {imported}"
+
+
+def defined(tree):
+    """The names at the top of a module."""
+    for statement in tree.body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (
+                    each.id
+                    for target in targets
+                    for each in ast.walk(target)
+                    if isinstance(each, ast.Name)
+                )
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.ImportFrom(names=names) | ast.Import(names=names):
+                yield from (each.asname or each.name for each in names)
