@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.decoders import JPEGLSLosslessDecoder
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     JPEG2000Lossless,
     JPEGLSLossless,
@@ -279,6 +280,15 @@ def test_what_is_no_volume_is_refused_in_words(tmp_path, change):
         read_image((tmp_path / "series",))
     assert str(tmp_path) in str(caught.value)
     assert not any(each in str(caught.value) for each in PATIENT)
+
+
+def test_a_file_deflated_as_a_whole_is_refused_before_it_is_unpacked(tmp_path):
+    datasets = series_datasets(some_voxels())
+    for data in datasets:
+        data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    save(tmp_path, datasets)
+    with pytest.raises(DatasetError, match="is deflated as a whole"):
+        read_image((tmp_path,))
 
 
 def test_a_folder_without_dicom_is_refused(tmp_path):

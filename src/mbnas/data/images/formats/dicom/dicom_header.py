@@ -5,10 +5,11 @@ Errors never repeat what a file says, since it could be a name or a date of birt
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ _TAGS = (
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 _NO_VOLUMES = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "DOC")
-_QUIET = threading.Lock()
+_DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95")
+_QUIET = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class DicomHeader:
         file: The file.
         series: UID of its series.
         series_number: Number of the series, if the file gives one.
+        modality: What made it, such as ``CT``.
         slices: Its frames, one or more; empty if they have no position in space.
         bits_allocated: Bits in which a value is stored.
         bits_stored: Bits that the value uses of them.
@@ -49,6 +52,7 @@ class DicomHeader:
     file: Path
     series: str
     series_number: int | None
+    modality: str
     slices: tuple[Slice, ...]
     bits_allocated: int
     bits_stored: int
@@ -109,6 +113,27 @@ def quietly(path: Path) -> Iterator[None]:
         ) from None
 
 
+def read_dataset(path: Path, *, tags: Sequence[str] | None = None, pixels: bool = False) -> Any:
+    """Return the contents of a file, inside :func:`quietly`.
+
+    Args:
+        path: The file.
+        tags: Names of what is read; by default everything.
+        pixels: Whether to read pixels too.
+
+    Raises:
+        DatasetError: if pydicom is not installed, or the file is compressed as a whole: a few
+            bytes could unpack to more than the memory holds.
+    """
+    pydicom = pydicom_module(path)
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if str(meta.get("TransferSyntaxUID", "")) in _DEFLATED:
+        raise DatasetError(f"{path} is deflated as a whole, which is not read. Save it otherwise.")
+    return pydicom.dcmread(
+        path, stop_before_pixels=not pixels, specific_tags=None if tags is None else list(tags)
+    )
+
+
 def read_dicom_header(path: Path) -> DicomHeader:
     """Return what a volume needs to know of a file.
 
@@ -116,10 +141,19 @@ def read_dicom_header(path: Path) -> DicomHeader:
         NoVolumeError: if the file is no part of a volume.
         DatasetError: if it cannot be read.
     """
-    pydicom = pydicom_module(path)
     with quietly(path):
-        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-        return _header(path, data)
+        return _header(path, read_dataset(path, tags=_TAGS))
+
+
+def patient_digest(path: Path) -> str | None:
+    """Return a digest that is equal for files of one patient; ``None`` if the file names none.
+
+    It tells patients apart while a command runs, and is written nowhere.
+    """
+    with quietly(path):
+        data = read_dataset(path, tags=("PatientID",))
+        patient = str(data.get("PatientID", "") or "").strip()
+        return hashlib.sha256(patient.encode(errors="replace")).hexdigest() if patient else None
 
 
 def _header(path: Path, data: Any) -> DicomHeader:
@@ -150,6 +184,7 @@ def _header(path: Path, data: Any) -> DicomHeader:
         file=path,
         series=str(data.SeriesInstanceUID),
         series_number=None if number in (None, "") else int(number),
+        modality=modality,
         slices=frame_slices(path, data),
         bits_allocated=allocated,
         bits_stored=stored,

@@ -17,8 +17,8 @@ from jaxtyping import Num
 
 from mbnas.data.images.formats.dicom.dicom_header import (
     DicomHeader,
-    pydicom_module,
     quietly,
+    read_dataset,
     read_dicom_header,
 )
 from mbnas.data.images.formats.dicom.series import find_series
@@ -149,9 +149,8 @@ def _number_type(headers: Sequence[DicomHeader], stack: Stack) -> np.dtype[Any]:
 def _frames(header: DicomHeader, shape: tuple[int, int]) -> Num[np.ndarray, "frame row column"]:
     """Return the stored values of all frames of a file."""
     path = header.file
-    pydicom = pydicom_module(path)
     with quietly(path):
-        data = pydicom.dcmread(path)
+        data = read_dataset(path, pixels=True)
         syntax = getattr(data.file_meta, "TransferSyntaxUID", None)
         if "PixelData" not in data:
             raise DatasetError(f"{path} has no pixels of integers. Export it again.")

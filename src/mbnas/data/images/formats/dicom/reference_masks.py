@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from mbnas.data.images.formats.dicom.dicom_header import pydicom_module, quietly
+from mbnas.data.images.formats.dicom.dicom_header import quietly, read_dataset
 from mbnas.data.images.formats.dicom.dicom_series_file import DicomSeriesFile
 from mbnas.data.images.formats.dicom.segmentation_frames import (
     segmentation_masks,
@@ -27,9 +27,8 @@ _MAX_CLASSES = 255
 
 def is_reference(path: Path) -> bool:
     """Return whether a DICOM file is a segmentation or a structure set."""
-    pydicom = pydicom_module(path)
     with quietly(path):
-        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Modality"])
+        data = read_dataset(path, tags=("Modality",))
         return str(data.get("Modality", "")) in ("SEG", "RTSTRUCT")
 
 
@@ -107,9 +106,8 @@ def _masks(
 
 
 def _read(path: Path, *, pixels: bool) -> Any:
-    pydicom = pydicom_module(path)
     with quietly(path):
-        data = pydicom.dcmread(path, stop_before_pixels=not pixels)
+        data = read_dataset(path, pixels=pixels)
         modality = str(data.get("Modality", ""))
     if modality not in ("SEG", "RTSTRUCT"):
         raise DatasetError(f"{path} is neither a DICOM segmentation nor a structure set.")

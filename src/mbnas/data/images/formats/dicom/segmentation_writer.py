@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from mbnas.data.images.formats.dicom.dicom_header import pydicom_module, quietly
+from mbnas.data.images.formats.dicom.dicom_header import quietly, read_dataset
 from mbnas.data.images.formats.dicom.dicom_series_file import DicomSeriesFile, open_series
 from mbnas.data.images.geometry import Geometry
 from mbnas.errors import DatasetError
@@ -124,11 +124,10 @@ def _sources(series: DicomSeriesFile) -> tuple[list[Any], Any]:
             f"{files[0].parent} has several files with several slices each: a segmentation refers "
             "to one such file, or to files with one slice. Leave --dicom-seg out."
         )
-    pydicom = pydicom_module(files[0])
     sources = []
     for file in files:
         with quietly(file):
-            sources.append(pydicom.dcmread(file, stop_before_pixels=True))
+            sources.append(read_dataset(file))
     if len(files) == 1:
         return sources, np.argsort([each.frame for each in slices])
     return sources, slice(None)

@@ -30,11 +30,15 @@ class DicomSeries:
 
     Attributes:
         name: From the folder of its files; it differs from those of the other series.
+        uid: UID of the series, which is written nowhere.
+        modality: What made it, such as ``CT``.
         folder: The folder of all its files.
         files: Sorted by path.
     """
 
     name: str
+    uid: str
+    modality: str
     folder: Path
     files: tuple[Path, ...]
 
@@ -74,6 +78,8 @@ def find_series(root: Path) -> FoundSeries:
     series = (
         DicomSeries(
             name=names[uid],
+            uid=uid,
+            modality=headers[0].modality,
             folder=folders[uid],
             files=tuple(header.file for header in headers),
         )
