@@ -17,6 +17,8 @@ from mbnas.version import __version__
 COMMANDS = {
     "demo": "DIR --seed",
     "download": "TASK DIR --from",
+    "dataset": "IMAGES MASKS OUT --patient-pattern --classes --background --ignore --name "
+    "--dry-run --json --max-volume-gib",
     "check": "DATASET --protocol --config --set --max-volume-gib --json --csv",
     "search": "DATASET STUDY --space --searcher --start --confirm --evaluations --racing --hours "
     "--objective --max-parameters --max-macs --max-latency-ms --protocol --preset --seed --workers "

@@ -11,7 +11,7 @@ from mbnas.cli.commands.comparisons.comparison_options import (
     add_nnunet,
     add_reproduce,
 )
-from mbnas.cli.commands.datasets.dataset_options import add_check, add_download
+from mbnas.cli.commands.datasets.dataset_options import add_check, add_dataset_command, add_download
 from mbnas.cli.commands.models.model_options import (
     add_evaluate,
     add_export,
@@ -32,7 +32,8 @@ from mbnas.cli.parser import Commands, Parser, nearest
 from mbnas.version import __version__
 
 _COMMANDS = (
-    *(add_demo, add_download, add_check, add_search, add_status, add_choose, add_explain),
+    *(add_demo, add_download, add_dataset_command, add_check),
+    *(add_search, add_status, add_choose, add_explain),
     *(
         add_trainings,
         add_compare,

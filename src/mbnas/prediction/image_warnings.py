@@ -24,7 +24,13 @@ def image_warnings(card: ModelCard, geometry: Geometry) -> tuple[str, ...]:
     """
     found = []
     shape, spacing_mm, axis = geometry.canonical_shape, geometry.spacing_mm, card.slice_axis
-    for number, name in enumerate(ANATOMICAL_AXES):
+    if geometry.unit != card.unit:
+        kinds = {"mm": "a volume", "pixels": "a picture"}
+        found.append(
+            f"it is {kinds[geometry.unit]}, and the model learned from {kinds[card.unit][2:]}s: "
+            "check the result."
+        )
+    for number, name in enumerate(ANATOMICAL_AXES if geometry.unit == card.unit == "mm" else ()):
         here, there = spacing_mm[number], card.spacing_mm[number]
         if shape[number] > 1 and max(here / there, there / here) > FACTOR:
             found.append(

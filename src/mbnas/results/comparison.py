@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from mbnas.data.images.geometry import Unit
 from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.compared_network import ComparedNetwork, compared_network, patient_means
 from mbnas.results.metric_summaries import MetricSummaries
@@ -49,6 +50,7 @@ class Comparison:
         num_patients: In the folds.
         num_held_out: Patients in no fold.
         slice_size: Side of a slice or patch in pixels, to which ``macs`` refers.
+        unit: Of HD95 and of the tolerance of surface Dice.
         tested: Numbers of the networks that are compared pairwise: those without a failed training.
         differences: Of every two of them, over patients; numbers refer to ``tested``.
         blocks: What the paper's tests compare: for each block, the Dice of every tested network.
@@ -68,6 +70,7 @@ class Comparison:
     num_patients: int
     num_held_out: int
     slice_size: int
+    unit: Unit = "mm"
     tested: tuple[int, ...]
     differences: tuple[Difference, ...]
     blocks: tuple[tuple[float, ...], ...]
@@ -119,6 +122,7 @@ def compare_contenders(
     num_folds: int,
     slice_size: int,
     seed: int,
+    unit: Unit = "mm",
     search_score: float | None = None,
     num_evaluated: int = 0,
 ) -> Comparison:
@@ -132,6 +136,7 @@ def compare_contenders(
         num_folds: Of the cross-validation.
         slice_size: Side of a slice in pixels.
         seed: The study's, for the bootstrap.
+        unit: What lengths are measured in.
         search_score: Of the first contender if it is the best network that a search found;
             ``None`` if not.
         num_evaluated: Networks that this search chose from.
@@ -154,6 +159,7 @@ def compare_contenders(
         num_patients=_num_patients(networks, held_out=False),
         num_held_out=num_held_out,
         slice_size=slice_size,
+        unit=unit,
         tested=tested,
         differences=compare_networks(values_PN, rng=generator(seed, "sign flips")),
         blocks=tuple(map(tuple, scores_BN.tolist())),
@@ -175,6 +181,7 @@ def compare_in_study(
     configuration: Configuration,
     *,
     class_names: tuple[str, ...],
+    unit: Unit = "mm",
     search: SearchStatus | None = None,
     chosen: ChosenNetwork | None = None,
 ) -> Comparison:
@@ -184,6 +191,7 @@ def compare_in_study(
         contenders: One or more, the best found first.
         configuration: Of the study.
         class_names: Of the foreground classes.
+        unit: What lengths are measured in.
         search: Status of the search that the contenders are compared after, if it was a single one.
         chosen: The network that the search stands for.
     """
@@ -197,6 +205,7 @@ def compare_in_study(
         num_folds=configuration.protocol.folds,
         slice_size=configuration.preparation.input_size,
         seed=configuration.seed,
+        unit=unit,
         search_score=best.score if best is not None and is_best else None,
         num_evaluated=0 if search is None else len(search.complete),
     )

@@ -14,9 +14,10 @@ from mbnas.data.datasets.label_scheme import IGNORED, MAX_CLASSES, LabelScheme
 from mbnas.data.images.file_names import (
     PassedOver,
     images_among,
+    is_picture,
     without_suffix,
 )
-from mbnas.data.images.geometry import aligned
+from mbnas.data.images.geometry import Unit, aligned
 from mbnas.data.images.integer_labels import scale_remark
 from mbnas.data.images.read import read_header, read_label
 from mbnas.errors import DatasetError
@@ -116,7 +117,8 @@ def evaluate_pairs(
         progress: Called after each case.
 
     Raises:
-        DatasetError: if no case can be measured, with the reason of the first.
+        DatasetError: if no case can be measured, with the reason of the first, or if references
+            are both volumes and pictures.
     """
     outcomes = map_in_processes(
         partial(_outcome, labels=labels), pairs.both, workers=workers, progress=progress
@@ -133,7 +135,22 @@ def evaluate_pairs(
         without_reference=pairs.without_reference,
         failed=failed,
         passed_over=pairs.passed_over,
+        unit=_unit(pairs),
     )
+
+
+def _unit(pairs: Pairs) -> Unit:
+    """Return what lengths are measured in: the references are all volumes, or all pictures."""
+    units: dict[Unit, Path] = {}
+    for pair in pairs.both:
+        unit: Unit = "pixels" if is_picture(pair.reference.name) else "mm"
+        units.setdefault(unit, pair.reference)
+    if len(units) > 1:
+        raise DatasetError(
+            f"{units['mm']} is a volume with lengths in mm and {units['pixels']} a picture with "
+            "lengths in pixels, of which there is no mean. Evaluate them apart."
+        )
+    return next(iter(units))
 
 
 def _outcome(pair: Pair, *, labels: LabelScheme | None) -> dict[int, ClassMetrics] | str:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from mbnas.data.datasets.label_scheme import LabelClass
 from mbnas.data.images.file_names import PassedOver
+from mbnas.data.images.geometry import Unit
 from mbnas.results.metric_summaries import (
     METRICS,
     Metric,
@@ -47,6 +48,7 @@ class PredictionScores:
         without_reference: Predictions without a reference; they are not read.
         failed: Why other cases could not be measured, by name; they are in no mean.
         passed_over: Files that look like images and cannot be read.
+        unit: Of HD95 and of the tolerance of surface Dice.
         summary: Every metric over the cases.
     """
 
@@ -57,6 +59,7 @@ class PredictionScores:
     without_reference: tuple[str, ...]
     failed: Mapping[str, str]
     passed_over: tuple[PassedOver, ...]
+    unit: Unit
     summary: MetricSummaries
 
 
@@ -68,6 +71,7 @@ def prediction_scores(
     without_reference: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
     passed_over: Sequence[PassedOver] = (),
+    unit: Unit = "mm",
 ) -> PredictionScores:
     """Return the scores of measured cases.
 
@@ -79,6 +83,7 @@ def prediction_scores(
         without_reference: Predictions without a reference.
         failed: Why other cases could not be measured, by name.
         passed_over: Files that look like images and cannot be read.
+        unit: What lengths were measured in.
     """
     if classes is None:
         values = sorted({value for of_case in measured.values() for value in of_case})
@@ -94,6 +99,7 @@ def prediction_scores(
         without_reference=tuple(without_reference),
         failed=dict(failed or {}),
         passed_over=tuple(passed_over),
+        unit=unit,
         summary=_summary(metrics, len(classes)),
     )
 

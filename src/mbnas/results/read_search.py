@@ -47,6 +47,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         study_name=study.path.resolve().name,
         dataset_name=facts["dataset name"],
         class_names=class_names,
+        unit=facts.unit,
         state=_STATES[status.state],
         updated_at=datetime.now(UTC),
         space_text=f"{space.name}, {space.num_nodes} nodes, {space.num_levels} levels, "

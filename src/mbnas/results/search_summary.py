@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from mbnas.data.images.geometry import Unit
 from mbnas.results.choice.chosen_network import ChosenNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
@@ -48,6 +49,7 @@ class SearchSummary:
         study_name: Name of the study.
         dataset_name: Name of the dataset.
         class_names: Names of the foreground classes.
+        unit: What lengths are measured in.
         state: Whether the search runs, has used its budget, or was stopped before.
         updated_at: The moment, with a time zone.
         space_text: The search space in a few words.
@@ -78,6 +80,7 @@ class SearchSummary:
     study_name: str
     dataset_name: str
     class_names: tuple[str, ...]
+    unit: Unit = "mm"
     state: State
     updated_at: datetime
     space_text: str

@@ -58,7 +58,12 @@ def read_study_state(study: Study, ledger: Ledger) -> StudyState:
     class_names = tuple(json.loads(snapshot.facts["classes"]))
     comparison = (
         compare_in_study(
-            contenders, configuration, class_names=class_names, search=status, chosen=chosen
+            contenders,
+            configuration,
+            class_names=class_names,
+            unit=snapshot.facts.unit,
+            search=status,
+            chosen=chosen,
         )
         if contenders
         else None

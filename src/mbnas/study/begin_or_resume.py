@@ -23,7 +23,14 @@ from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.configuration import Configuration
 from mbnas.study.dataset_source import DatasetSource, StudyOrigin, find_source
 from mbnas.study.directory import Study
-from mbnas.study.ledger.facts import CONFIGURATION, FOLDS, HELD_OUT, INITIALISATIONS, WAY_TO_TRAIN
+from mbnas.study.ledger.facts import (
+    CONFIGURATION,
+    FOLDS,
+    HELD_OUT,
+    INITIALISATIONS,
+    LENGTH_UNIT,
+    WAY_TO_TRAIN,
+)
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
 from mbnas.study.mode.training_mode import ModeChoice, measured_workers
@@ -244,6 +251,7 @@ def _write_facts(
         "data": protocol.data,
         "dataset name": dataset,
         "classes": json.dumps(prepared.class_names),
+        LENGTH_UNIT: prepared.unit,
         HELD_OUT: json.dumps(prepared.held_out_patients),
         "state": "stopped",
         "budget": str(study.configuration.search.evaluations),

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
+from mbnas.data.images.appearance import seen_channels
+from mbnas.data.images.read import read_image
 from mbnas.escaping import visible
 from mbnas.prediction.cases.overlay_picture import draw_overlay, in_picture
 
@@ -76,3 +78,21 @@ def test_long_names_take_more_lines_and_lose_nothing(monkeypatch):
     assert title in texts
     font = ImageFont.load_default()
     assert all(at[0] + font.getlength(text) <= 420 for at, text in written)
+
+
+def test_a_picture_is_shown_as_it_is_stored_in_its_colours(tmp_path):
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:10, :15] = (255, 0, 0)  # above, at the left
+    pixels[30:, 45:] = (0, 0, 255)  # below, at the right
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    volume = read_image((tmp_path / "a.png",))
+    seen = seen_channels(volume.voxels, volume.geometry.unit)
+    classes_XYZ = np.zeros(volume.geometry.canonical_shape, np.uint8)
+    grid = volume.geometry
+    sheet = draw_overlay(
+        seen, classes_XYZ, grid.spacing_mm, unit=grid.unit, slice_axis=2, names=("a",), title="a"
+    )
+    shown = np.asarray(sheet)[16:]  # below the heading
+    assert shown[20, 20].tolist() == [255, 0, 0]
+    assert shown[520, 780].tolist() == [0, 0, 255]
+    assert shown[520, 20].tolist() == [0, 0, 0]

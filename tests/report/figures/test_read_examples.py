@@ -126,7 +126,7 @@ def test_examples_show_the_fullest_slice_in_radiological_orientation(prepared, t
     assert (height * down, width * across) == pytest.approx((8.0, 6.0))
     assert best.reference_HW[0, 0] == 1  # anterior up, the patient's right to the left
     assert best.reference_HW[-1, -1] == 2
-    assert np.array_equal(best.image_HW, best.reference_HW)
+    assert np.array_equal(best.image, best.reference_HW)
     assert np.array_equal(best.predicted_HW[0], 2 - best.reference_HW)
 
 

@@ -25,7 +25,7 @@ def example(num_networks=2, title="best"):
         title=title,
         patient="patient_007",
         place="slice 5 of 12",
-        image_HW=rng.normal(size=(40, 32)).astype(np.float32),
+        image=rng.normal(size=(40, 32)).astype(np.float32),
         reference_HW=labels(10, 12),
         predicted_HW=tuple(labels(11 + number, 12) for number in range(num_networks)),
         dice=(0.876, None, *(0.5,) * num_networks)[:num_networks],

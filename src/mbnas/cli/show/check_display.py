@@ -17,9 +17,7 @@ from mbnas.data.checks.dataset_check import DatasetCheck
 from mbnas.data.checks.dataset_contents import (
     ClassContents,
     DatasetContents,
-    SliceContents,
     Spread,
-    Triple,
 )
 from mbnas.data.datasets.case_rules import Finding, listed
 from mbnas.data.datasets.normalisation import IN_WORDS
@@ -98,6 +96,7 @@ def _contents_as_json(contents: DatasetContents) -> dict[str, Any]:
             }
             for each in contents.classes
         ],
+        "length_unit": contents.unit,
         "shapes": None if contents.shapes is None else asdict(contents.shapes),
         "spacings_mm": None if contents.spacings_mm is None else asdict(contents.spacings_mm),
         "slice_axis": None if slices is None else slices.axis,
@@ -117,7 +116,7 @@ def _print_contents(out: Terminal, root: Path, contents: DatasetContents, flips:
         ("cases", words(_cases(contents))),
         ("passed over", words(_passed_over(contents))),
         ("patients", words(_patients(contents))),
-        ("slices", words("–" if contents.slices is None else _slices(contents.slices))),
+        ("slices", words(_slices(contents))),
         ("flips", words(_flips(flips))),
     ]
     if contents.num_ignored is not None:
@@ -127,7 +126,8 @@ def _print_contents(out: Terminal, root: Path, contents: DatasetContents, flips:
     out.print_table(_channels(contents))
     out.print_table(_classes(contents))
     if contents.shapes is not None and contents.spacings_mm is not None:
-        out.print_table(_grids(contents.shapes, contents.spacings_mm))
+        is_picture = contents.unit == "pixels"
+        out.print_table(_grids(contents.shapes, None if is_picture else contents.spacings_mm))
 
 
 def _grid(rows: Iterable[tuple[str, Text]]) -> Table:
@@ -163,7 +163,13 @@ def _patients(contents: DatasetContents) -> str:
     return f"{number}, {_PATIENTS_BY[contents.patients_by]}"
 
 
-def _slices(slices: SliceContents) -> str:
+def _slices(contents: DatasetContents) -> str:
+    slices = contents.slices
+    if slices is None:
+        return "–"
+    if contents.unit == "pixels":
+        size = f"{slices.size}×{slices.size}"
+        return f"{counted(slices.num_slices, 'picture')}, fitted into {size} pixels"
     seen = ""
     if slices.context:
         sees = " and ".join(
@@ -216,16 +222,22 @@ def _share(each: ClassContents, contents: DatasetContents) -> float | None:
     return each.num_voxels / contents.num_voxels if contents.num_voxels else None
 
 
-def _grids(shapes: Spread, spacings_mm: Spread) -> Table:
+def _grids(shapes: Spread, spacings_mm: Spread | None) -> Table:
+    """Return the sizes of volumes and of their voxels, or of pictures, which have no spacing."""
     numbers = ("smallest", "median", "largest")
+    if spacings_mm is None:
+        shown = _table("width, height", *numbers, right=numbers)
+        sizes = (shapes.low[:2], shapes.median[:2], shapes.high[:2])
+        shown.add_row("pixels", *(_product(each, 5) for each in sizes))
+        return shown
     shown = _table("along R, A, S", *numbers, right=numbers)
     for label, spread, digits in (("voxels", shapes, 5), ("spacing (mm)", spacings_mm, 3)):
         columns = (spread.low, spread.median, spread.high)
-        shown.add_row(label, *(_triple(each, digits) for each in columns))
+        shown.add_row(label, *(_product(each, digits) for each in columns))
     return shown
 
 
-def _triple(values: Triple, digits: int) -> str:
+def _product(values: tuple[float, ...], digits: int) -> str:
     return "×".join(f"{value:.{digits}g}" for value in values)
 
 

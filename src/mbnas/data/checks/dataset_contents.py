@@ -15,7 +15,7 @@ from mbnas.data.datasets.dataset import Dataset, Layout
 from mbnas.data.datasets.label_scheme import LabelClass
 from mbnas.data.datasets.normalisation import Scheme, scheme_of
 from mbnas.data.images.file_names import PassedOver
-from mbnas.data.images.geometry import Geometry
+from mbnas.data.images.geometry import Geometry, Unit
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.data.slices.slice_axis import choose_slice_axis
 
@@ -187,7 +187,8 @@ class DatasetContents:
         num_voxels: Labelled voxels of all cases without findings, with background.
         num_ignored: Ignored voxels of the same cases; ``None`` without an ignore label.
         classes: The foreground classes by ascending value, or regions as they are declared.
-        shapes: Voxels along each canonical axis; ``None`` if no image could be read.
+        unit: What lengths are given in; ``None`` if no image could be read.
+        shapes: Voxels along each canonical axis; ``None`` likewise.
         spacings_mm: Distances between voxel centres; ``None`` likewise.
         slices: ``None`` likewise.
     """
@@ -204,6 +205,7 @@ class DatasetContents:
     num_voxels: int
     num_ignored: int | None
     classes: tuple[ClassContents, ...]
+    unit: Unit | None
     shapes: Spread | None
     spacings_mm: Spread | None
     slices: SliceContents | None
@@ -252,6 +254,7 @@ def dataset_contents(
             _class(label, index, sound, patients)
             for index, label in enumerate(dataset.classes, start=1)
         ),
+        unit=grids[0].unit if grids else None,
         shapes=Spread.of(np.array([grid.canonical_shape for grid in grids])) if grids else None,
         spacings_mm=Spread.of(np.array([grid.spacing_mm for grid in grids])) if grids else None,
         slices=_slices(grids, preparation) if grids else None,

@@ -39,7 +39,8 @@ def read_json(root: Path) -> dict[str, Any]:
         raise malformed(root, f"has text that is not valid Unicode ({error.reason})") from error
     except FileNotFoundError:
         raise DatasetError(
-            f"{root} has no dataset.json. Give a folder in Decathlon or nnU-Net raw layout."
+            f"{root} has no dataset.json. Give a folder in Decathlon or nnU-Net raw layout, "
+            "or make one of pictures and masks with mbnas dataset."
         ) from None
     except (ValueError, RecursionError) as error:
         raise malformed(root, f"is not valid JSON ({error})") from error

@@ -38,9 +38,9 @@ _BRIGHTEST = 255.0
 
 IN_WORDS: dict[Scheme, str] = {
     "CT": "clipped to the foreground's percentiles 0.5 and 99.5, scaled by its mean and deviation",
-    "zscore": "each volume to mean 0 and standard deviation 1",
+    "zscore": "each image to mean 0 and standard deviation 1",
     "noNorm": "used as it is",
-    "rescale_to_0_1": "each volume from its smallest and largest value to 0 and 1",
+    "rescale_to_0_1": "each image from its smallest and largest value to 0 and 1",
     "rgb_to_0_1": "divided by 255",
 }
 """Description of each scheme."""

@@ -16,7 +16,7 @@ _OCCASION = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-_NUMBERED = re.compile(r"(?P<patient>.*\d)(?:[_-]\d{1,2}|[a-d])", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<patient>.*\d)(?:[_-]\d{1,2}|[_-]?[a-dlr])", re.IGNORECASE)
 
 
 def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | None) -> str:
@@ -28,7 +28,7 @@ def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | N
     Args:
         case_name: Name of the case.
         pattern: Regular expression that matches the start of every case name. The patient is
-            its first group, or the whole match if it has no group.
+            the group of this name, else the first group, or the whole match if it has no group.
         table: Patient of each case; takes precedence over ``pattern``.
 
     Raises:
@@ -50,13 +50,20 @@ def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | N
         raise ConfigurationError(
             f"The patient pattern {pattern!r} is not a regular expression ({error}). Correct it."
         ) from error
-    patient = (match[1] if match.re.groups else match[0]) if match else None
+    patient = match[_patient_group(match.re)] if match else None
     if not patient:
         raise DatasetError(
             f"Case {case_name} has no patient: the patient pattern {pattern!r} does not match its "
             "name. Widen the pattern, or give a table."
         )
     return patient
+
+
+def _patient_group(pattern: re.Pattern[str]) -> int | str:
+    """Return the group with the patient: the one of that name, else the first, else all."""
+    if "patient" in pattern.groupindex:
+        return "patient"
+    return 1 if pattern.groups else 0
 
 
 def group_by_patient(
@@ -93,3 +100,25 @@ def suspicious_groups(case_names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         match = _OCCASION.fullmatch(name) or _NUMBERED.fullmatch(name)
         groups[match["patient"] if match else name].append(name)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+_SUGGESTIONS = (
+    r"(?P<patient>.*\d)[_-]?[LRlr]$",
+    r"(?P<patient>.*\d)[_-]?[a-dA-D]$",
+    r"(?P<patient>.*\d)[_-]\d{1,2}$",
+)
+
+
+def suggested_pattern(case_names: Iterable[str]) -> str | None:
+    r"""Return a pattern for patients by which all names group, several names each; else ``None``.
+
+    >>> suggested_pattern(["Image_01L", "Image_01R", "Image_02L", "Image_02R"])
+    '(?P<patient>.*\\d)[_-]?[LRlr]$'
+    """
+    names = list(case_names)
+    for pattern in _SUGGESTIONS:
+        matches = [re.match(pattern, name) for name in names]
+        patients = {match["patient"] for match in matches if match}
+        if all(matches) and len(patients) < len(names):
+            return pattern
+    return None

@@ -26,7 +26,7 @@ from mbnas.bounds import check_bounds
 from mbnas.data.datasets.label_scheme import LabelClass, LabelScheme, Targets
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
-from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry
+from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry, Unit
 from mbnas.data.slices.foreground_rows import ForegroundRows
 from mbnas.data.slices.neighbours import MAX_CONTEXT
 from mbnas.data.slices.plane_transform import PlaneTransform
@@ -337,6 +337,11 @@ class PreparedSlices:
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes or regions."""
         return tuple(each.name for each in self.classes)
+
+    @property
+    def unit(self) -> Unit:
+        """What lengths are given in, on the grids of all volumes."""
+        return self.volumes[0].geometry.unit
 
     @property
     def has_regions(self) -> bool:

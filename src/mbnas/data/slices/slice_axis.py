@@ -120,8 +120,9 @@ def slice_findings(
 ) -> list[Finding]:
     """Return findings about cases that do not fit how they are cut into slices.
 
-    A case whose slices are only a few pixels wide is an error, and so are neighbouring slices where
-    no case has any. All cases that were acquired in another orientation give one warning: their
+    Volumes and pictures together are an error, since lengths have no common unit. A case whose
+    slices are only a few pixels wide is an error, and so are neighbouring slices where no case has
+    any. All cases that were acquired in another orientation give one warning: their
     slices are coarse, but show the anatomy.
 
     Args:
@@ -130,6 +131,8 @@ def slice_findings(
         slice_size: As for :func:`narrowness`.
         context: How many slices before and after a slice a network sees besides it.
     """
+    if mixed := _mixed_units(geometries):
+        return [Finding(severity="error", rule="mixed-units", message=mixed)]
     narrow: dict[str, list[str]] = {}
     for case, grid in geometries.items():
         if what := narrowness(grid, slice_axis, slice_size):
@@ -163,6 +166,18 @@ def slice_findings(
             )
         )
     return findings
+
+
+def _mixed_units(geometries: Mapping[str, Geometry]) -> str | None:
+    """Return the message that a dataset has volumes and pictures; ``None`` if it has one kind."""
+    pictures = [case for case, grid in geometries.items() if grid.unit == "pixels"]
+    volumes = [case for case in geometries if case not in set(pictures)]
+    if not pictures or not volumes:
+        return None
+    return (
+        f"The dataset mixes volumes with lengths in mm ({listed(volumes)}) and pictures with "
+        f"lengths in pixels ({listed(pictures)}). Make two datasets."
+    )
 
 
 def _other_orientations(

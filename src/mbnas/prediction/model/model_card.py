@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation, Scheme
-from mbnas.data.images.geometry import Geometry
+from mbnas.data.images.geometry import Geometry, Unit
 from mbnas.data.slices.neighbours import MAX_CONTEXT, channel_names
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.errors import MbnasError, ModelError
@@ -76,6 +76,7 @@ class ModelCard:
             right; empty if no class changes places.
         spacing_mm: Median spacing of the training volumes, along the canonical axes; slices for
             patches are brought to it.
+        unit: What it is given in: pixels if the model learned from pictures without spacing.
         precision: In which it was trained.
         format: Format of the members' files.
         members: One or more; their probabilities are averaged.
@@ -100,6 +101,7 @@ class ModelCard:
     flips: tuple[bool, bool]
     mirrored_classes: tuple[int, ...] = ()
     spacing_mm: tuple[float, float, float]
+    unit: Unit = "mm"
     precision: Precision
     format: Format = "safetensors"
     members: tuple[Member, ...]
@@ -139,6 +141,7 @@ class ModelCard:
                 raise ModelError(f"A model's {rule}, but this model breaks that rule.")
         _choice("precision", self.precision, get_args(Precision))
         _choice("format", self.format, get_args(Format))
+        _choice("unit", self.unit, get_args(Unit))
 
     def _has_values(self) -> bool:
         regions = [each.region for each in self.classes]
@@ -211,6 +214,8 @@ class ModelCard:
             del facts["context"]
         if self.patch_size is None:
             del facts["patch_size"]
+        if self.unit == "mm":  # as before there were pictures
+            del facts["unit"]
         return json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
 
     @classmethod
@@ -243,6 +248,7 @@ class ModelCard:
                 flips=_pair(facts["flips"]),
                 mirrored_classes=tuple(map(int, facts["mirrored_classes"])),
                 spacing_mm=_triple(facts["spacing_mm"]),
+                unit=_choice("unit", facts.get("unit", "mm"), get_args(Unit)),
                 precision=_choice("precision", facts["precision"], get_args(Precision)),
                 format=_choice("format", facts["format"], get_args(Format)),
                 members=tuple(_member(_mapping(each)) for each in facts["members"]),

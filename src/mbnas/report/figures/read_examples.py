@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 
-from mbnas.data.images.appearance import upright
+from mbnas.data.images.appearance import seen_channels, upright
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import FigureError
 from mbnas.report.figures.segmentation_example import SegmentationExample
@@ -77,24 +77,33 @@ def _example(
         title=title,
         patient=patient,
         place=f"slice {number + 1} of {volume.num_slices}",
-        image_HW=_upright(np.array(prepared.images_of(volume)[number, 0]), volume),
+        image=_upright(_seen(prepared, volume, number), volume),
         reference_HW=_upright(reference_NSS[number], volume),
         predicted_HW=tuple(_upright(each[number], volume) for each in predicted_NSS),
         dice=tuple(map(mean_dice, records)),
         spacing_mm=_spacing(volume),
+        unit=volume.geometry.unit,
         targets=prepared.targets,
     )
 
 
+def _seen(
+    prepared: PreparedSlices, volume: PreparedVolume, number: int
+) -> Float32[np.ndarray, "side side *colours"]:
+    """Return what is shown of a slice."""
+    return seen_channels(np.array(prepared.images_of(volume)[number]), volume.geometry.unit)
+
+
 def _upright(
-    slice_SS: Shaped[np.ndarray, "side side"], volume: PreparedVolume
-) -> Shaped[np.ndarray, "height width"]:
+    seen: Shaped[np.ndarray, "side side *colours"], volume: PreparedVolume
+) -> Shaped[np.ndarray, "height width *colours"]:
     """Return a slice without its padding, anterior or superior up, the patient's right to the left.
 
     Prepared slices run along canonical axes (RAS+), the lower of the two downwards.
     """
     (top, left), (height, width) = volume.plane.offset, volume.plane.fitted
-    return np.ascontiguousarray(upright(slice_SS[top : top + height, left : left + width]))
+    inner = seen[top : top + height, left : left + width]
+    return np.ascontiguousarray(upright(inner, coloured=inner.ndim > 2))
 
 
 def _spacing(volume: PreparedVolume) -> tuple[float, float]:

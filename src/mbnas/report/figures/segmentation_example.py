@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from mbnas.data.datasets.label_scheme import Targets
+from mbnas.data.images.geometry import Unit
 
 _MARGIN, _SMALLEST_VIEW = 0.2, 0.25  # of the foreground's side; of the image's
 
@@ -23,11 +24,12 @@ class SegmentationExample:
         title: Why the patient was chosen, such as ``"best"``.
         patient: Name of the patient.
         place: Which slice of the volume it is.
-        image_HW: Its intensities, upright.
+        image: Its intensities, upright, or its colours last.
         reference_HW: Labels of the reference.
         predicted_HW: Of every network.
         dice: Of every network, on the patient's whole volume.
         spacing_mm: Distance between pixels down and across.
+        unit: What it is given in.
         targets: The classes or regions in the labels.
 
     Raises:
@@ -37,15 +39,17 @@ class SegmentationExample:
     title: str
     patient: str
     place: str
-    image_HW: Float32[np.ndarray, "height width"]
+    image: Float32[np.ndarray, "height width *colours"]
     reference_HW: UInt8[np.ndarray, "height width"]
     predicted_HW: tuple[UInt8[np.ndarray, "height width"], ...]
     dice: tuple[float | None, ...]
     spacing_mm: tuple[float, float]
+    unit: Unit = "mm"
     targets: Targets
 
     def __post_init__(self) -> None:
-        shapes = {each.shape for each in (self.image_HW, self.reference_HW, *self.predicted_HW)}
+        labels = (self.reference_HW, *self.predicted_HW)
+        shapes = {self.image.shape[:2], *(each.shape for each in labels)}
         if len(shapes) > 1 or len(self.dice) != len(self.predicted_HW):
             raise ValueError(
                 f"Image, reference and predictions of {self.patient} must have one shape (are "
@@ -65,7 +69,7 @@ class View:
 
 def view_of(example: SegmentationExample) -> View:
     """Return the square around all foreground with a margin, inside the slice if it fits."""
-    shape = np.array(example.image_HW.shape)
+    shape = np.array(example.reference_HW.shape)
     spacing = np.array(example.spacing_mm)
     size_mm = shape * spacing
     labels = np.stack([example.reference_HW, *example.predicted_HW])

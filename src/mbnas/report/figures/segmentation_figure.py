@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from mbnas.data.images.appearance import class_colour
+from mbnas.data.images.geometry import Unit
 from mbnas.report.figures.segmentation_example import SegmentationExample, View, view_of
 from mbnas.report.figures.style import (
     COLUMN_IN,
@@ -89,7 +90,7 @@ def draw_segmentations(
                 _draw_classes(axes, example, example.reference_HW, class_names, is_under=True)
                 _write_dice(axes, example.dice[column - 1])
             else:
-                _draw_ruler(axes, view)
+                _draw_ruler(axes, view, example.unit)
             _draw_classes(axes, example, labels_HW, class_names, is_under=False)
         y = 1 - (first + row * (side + _GAP) + side / 2) / height
         for number, words in enumerate((example.title, example.patient, example.place)):
@@ -112,16 +113,17 @@ def draw_segmentations(
 
 def _draw_image(axes: Axes, example: SegmentationExample, view: View) -> None:
     """Draw the slice in millimetres, windowed by the intensities in view."""
-    height, width = np.array(example.image_HW.shape) * np.array(example.spacing_mm)
+    height, width = np.array(example.reference_HW.shape) * np.array(example.spacing_mm)
     down, across = example.spacing_mm
     rows = slice(max(0, int(view.top / down)), int(np.ceil((view.top + view.side) / down)))
     columns = slice(max(0, int(view.left / across)), int(np.ceil((view.left + view.side) / across)))
-    low, high = np.percentile(example.image_HW[rows, columns], PERCENTILES)
+    in_view = example.image[rows, columns]
+    low, high = np.percentile(in_view, PERCENTILES, axis=(0, 1))  # of each colour
     axes.imshow(
-        example.image_HW,
+        ((example.image - low) / np.maximum(high - low, 1e-6)).clip(0, 1),
         cmap="gray",
-        vmin=float(low),
-        vmax=float(max(high, low + 1e-6)),
+        vmin=0.0,
+        vmax=1.0,
         extent=(0.0, float(width), float(height), 0.0),
         interpolation="nearest",
         aspect="equal",
@@ -195,8 +197,8 @@ def _write_dice(axes: Axes, dice: float | None) -> None:
     )
 
 
-def _draw_ruler(axes: Axes, view: View) -> None:
-    """Draw a bar of a round number of millimetres, a fifth to a half of the panel long."""
+def _draw_ruler(axes: Axes, view: View, unit: Unit) -> None:
+    """Draw a bar of a round number of millimetres or pixels, up to half as long as the panel."""
     length = max(
         step * 10.0**power
         for power in range(-1, 4)
@@ -213,7 +215,7 @@ def _draw_ruler(axes: Axes, view: View) -> None:
         path_effects=[withStroke(linewidth=2.4, foreground="#000000")],
     )
     axes.annotate(
-        f"{length:g} mm",
+        f"{length:g} {unit}",
         (start, y),
         (0, 3),
         textcoords="offset points",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mbnas.data.images.geometry import Unit
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.metric_summaries import MetricSummaries
@@ -9,12 +10,22 @@ from mbnas.scoring.class_metrics import TOLERANCE_MM
 from mbnas.scoring.differences import ALPHA
 from mbnas.wording import counted
 
-DEFINITIONS = (
-    "Measured in 3D on the voxel grid of each case's own file, with spacing in mm. Surfaces are "
-    "MONAI's: HD95 is between the centres of edge voxels, the larger of both directions; surface "
-    "Dice (use_subvoxels) is between surface elements weighted by area, within "
-    f"{TOLERANCE_MM:g} mm."
-)
+
+def definitions(unit: Unit) -> str:
+    """Return how metrics are measured: in space, or in the plane of pictures."""
+    if unit == "pixels":
+        return (
+            "Measured in 2D on the pixels of each picture, which has no spacing: lengths are in "
+            "pixels. Surfaces are MONAI's: HD95 is between the centres of edge pixels, the larger "
+            "of both directions; surface Dice (use_subvoxels) is between pieces of the contour "
+            f"weighted by length, within {TOLERANCE_MM:g} pixels."
+        )
+    return (
+        "Measured in 3D on the voxel grid of each case's own file, with spacing in mm. Surfaces "
+        "are MONAI's: HD95 is between the centres of edge voxels, the larger of both directions; "
+        "surface Dice (use_subvoxels) is between surface elements weighted by area, within "
+        f"{TOLERANCE_MM:g} mm."
+    )
 
 
 def footnotes(comparison: Comparison) -> tuple[str, ...]:
@@ -27,7 +38,7 @@ def footnotes(comparison: Comparison) -> tuple[str, ...]:
         )
     notes += [
         *([_differences(comparison)] if comparison.differences else []),
-        DEFINITIONS,
+        definitions(comparison.unit),
         _empty_cases(comparison),
         _costs(comparison),
     ]

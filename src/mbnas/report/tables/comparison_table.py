@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mbnas.data.images.geometry import Unit
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.metric_summaries import (
@@ -17,11 +18,20 @@ from mbnas.results.metric_summaries import (
 from mbnas.scoring.class_metrics import TOLERANCE_MM
 from mbnas.wording import NOTHING, count_text, duration_text
 
-HEADS: dict[Metric, str] = {
-    "dice": "DSC",
-    "hd95_mm": "HD95 (mm)",
-    "surface_dice": f"Surface Dice ({TOLERANCE_MM:g} mm)",
-}
+
+def heads(unit: Unit) -> dict[Metric, str]:
+    """Return the head of each metric's column, with the unit of lengths.
+
+    >>> heads("pixels")["surface_dice"]
+    'Surface Dice (2 pixels)'
+    """
+    return {
+        "dice": "DSC",
+        "hd95_mm": f"HD95 ({unit})",
+        "surface_dice": f"Surface Dice ({TOLERANCE_MM:g} {unit})",
+    }
+
+
 _DIGITS: dict[Metric, int] = {"dice": 3, "hd95_mm": 2, "surface_dice": 3}
 
 
@@ -86,7 +96,7 @@ def _metrics(comparison: Comparison, *, held_out: bool) -> Table:
     """Return one row per network: every metric, mean over the classes."""
     return Table(
         title=_title(comparison, held_out=held_out),
-        heads=("Network", *(HEADS[metric] for metric in METRICS)),
+        heads=("Network", *(heads(comparison.unit)[metric] for metric in METRICS)),
         rows=_rows(
             [(_name(each),) for each in comparison.networks],
             comparison.networks,
@@ -108,7 +118,7 @@ def _classes(comparison: Comparison, *, held_out: bool) -> Table:
         )
     return Table(
         title=f"{_title(comparison, held_out=held_out)}, by class",
-        heads=("Class", "Network", *(HEADS[metric] for metric in METRICS)),
+        heads=("Class", "Network", *(heads(comparison.unit)[metric] for metric in METRICS)),
         rows=tuple(rows),
         num_words=2,
     )

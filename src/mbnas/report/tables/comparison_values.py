@@ -29,6 +29,7 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
         "patients": comparison.num_patients,
         "held_out_patients": comparison.num_held_out,
         "slice_size": comparison.slice_size,
+        "length_unit": comparison.unit,
         "networks": [_network(each, comparison.class_names) for each in comparison.networks],
         "decided_on": "held out" if comparison.is_held_out else "folds",
         "basis": comparison.basis,

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from mbnas.data.images.file_names import passed_over_sentences
-from mbnas.report.tables.comparison_notes import DEFINITIONS
-from mbnas.report.tables.comparison_table import HEADS, Cell, Table, quantity_cell
+from mbnas.report.tables.comparison_notes import definitions
+from mbnas.report.tables.comparison_table import Cell, Table, heads, quantity_cell
 from mbnas.results.metric_summaries import METRICS, Counts
 from mbnas.results.prediction_scores import PredictionScores
 from mbnas.wording import counted
@@ -45,7 +45,7 @@ def scores_table(scores: PredictionScores) -> Table:
         rows.append((Cell(text="mean", bold=True), *mean, _count_cell(summary.total)))
     return Table(
         title=counted(len(scores.cases), "case"),
-        heads=("Class", *(HEADS[metric] for metric in METRICS), "Undefined (missed)"),
+        heads=("Class", *(heads(scores.unit)[metric] for metric in METRICS), "Undefined (missed)"),
         rows=tuple(rows),
     )
 
@@ -56,7 +56,7 @@ def _count_cell(counts: Counts) -> Cell:
 
 def scores_notes(scores: PredictionScores) -> tuple[str, ...]:
     """Return the conventions of the table, and what is not in it."""
-    notes = [_MEANS, DEFINITIONS, _EMPTY]
+    notes = [_MEANS, definitions(scores.unit), _EMPTY]
     if scores.missing:
         notes.append(
             f"{counted(len(scores.missing), 'reference')} without a prediction, in no mean: "
@@ -88,6 +88,7 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
 def scores_values(scores: PredictionScores) -> dict[str, Any]:
     """Return prediction scores as JSON values; the keys are stable."""
     return {
+        "length_unit": scores.unit,
         "cases": list(scores.cases),
         "classes": [
             {"value": each.value, "name": each.name, "labels": list(each.labels)}

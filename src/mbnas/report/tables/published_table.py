@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mbnas.report.tables.comparison_table import HEADS, Cell, Table
+from mbnas.report.tables.comparison_table import Cell, Table, heads
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.experiment_results import PublishedNames
@@ -46,7 +46,7 @@ def published_tables(
             title=f"Next to the paper's Table 1, {name}: patients of the folds",
             heads=(
                 "Network",
-                *(HEADS[metric] for metric in METRICS),
+                *(heads("mm")[metric] for metric in METRICS),
                 "MACs at 32×32 (M)",
                 "Parameters (M)",
             ),

@@ -85,7 +85,7 @@ class Segmentations:
     Attributes:
         class_names: Of the foreground classes or regions.
         network_names: In the order of every case's networks.
-        slice_axis: Canonical axis that slices are cut across.
+        slice_axis: Canonical axis that slices are cut across; ``None`` for pictures.
         cases: The worst first.
         num_cases: All cases that every network predicted, shown or not.
         missing: Why there are no cases, or ``None``.
@@ -93,7 +93,7 @@ class Segmentations:
 
     class_names: tuple[str, ...]
     network_names: tuple[str, ...]
-    slice_axis: int = 2
+    slice_axis: int | None = 2
     cases: tuple[OutlinedCase, ...] = ()
     num_cases: int = 0
     missing: str | None = None

@@ -78,7 +78,7 @@ def _outlined(
     return Segmentations(
         class_names=class_names,
         network_names=network_names,
-        slice_axis=prepared.index.slice_axis,
+        slice_axis=prepared.index.slice_axis if prepared.unit == "mm" else None,
         cases=tuple(
             _case(
                 prepared,

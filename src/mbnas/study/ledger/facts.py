@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from mbnas.data.images.geometry import Unit
 
 CONFIGURATION = "configuration"
 """The study's configuration as TOML, as in ``study.toml``."""
@@ -33,6 +35,9 @@ HELD_OUT = "held out"
 
 WAY_TO_TRAIN = "way to train"
 """The study's training mode and how it was chosen, as JSON."""
+
+LENGTH_UNIT = "length unit"
+"""What lengths are measured in: millimetres, or pixels for pictures without spacing."""
 
 STATES = ("running", "finished", "stopped")
 
@@ -63,6 +68,11 @@ class Facts(dict[str, str]):
     def num_classes(self) -> int | None:
         """Number of foreground classes, ``None`` if the ledger does not say."""
         return len(json.loads(self["classes"])) if "classes" in self else None
+
+    @property
+    def unit(self) -> Unit:
+        """What lengths are measured in."""
+        return "pixels" if self.get(LENGTH_UNIT) == "pixels" else "mm"
 
     @property
     def num_folds(self) -> int | None:
@@ -144,6 +154,7 @@ _FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     FOLDS: (_is_count, "a whole number"),
     INITIALISATIONS: (_is_count, "a whole number"),
     "classes": (_is_names, "a JSON list of names"),
+    LENGTH_UNIT: (get_args(Unit).__contains__, f"one of {', '.join(get_args(Unit))}"),
     SECONDS: (_is_duration, "a number of seconds"),
     HOURS: (_is_duration, "a number of hours"),
     CONFIRMATION: (_is_confirmation, "JSON with networks and rounds"),

@@ -160,6 +160,7 @@ def _card(
         flips=(0 in flipped, 1 in flipped),
         mirrored_classes=mirrored_classes(protocol.augmentation.mirror_pairs, names),
         spacing_mm=median_spacing(each.geometry for each in index.volumes if not each.held_out),
+        unit=prepared.unit,
         precision="bfloat16" if precision == "bfloat16" else "float32",
         members=tuple(members),
         dataset=dataset,

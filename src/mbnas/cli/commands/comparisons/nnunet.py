@@ -132,6 +132,7 @@ def _compare(run: HeadToHead, study: Study, name: str) -> Comparison:
     return compare_contenders(
         both,
         class_names=run.prepared.class_names,
+        unit=run.prepared.unit,
         num_folds=len(run.chosen),
         slice_size=size,
         seed=study.configuration.seed,

@@ -141,7 +141,12 @@ def _compare(
             summary = read_search(held.study, held.ledger)
             write_report(summary, held.study.report)
     # No search is passed: there are several, and the page has the optimism of each.
-    return compare_in_study(contenders, experiment.configuration, class_names=summary.class_names)
+    return compare_in_study(
+        contenders,
+        experiment.configuration,
+        class_names=summary.class_names,
+        unit=summary.unit,
+    )
 
 
 def _spaces(text: str) -> tuple[SpaceName, ...]:

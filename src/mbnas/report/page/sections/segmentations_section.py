@@ -161,7 +161,6 @@ def _store(case: OutlinedCase, number: int) -> Markup:
 def _panel(shown: Segmentations, case: OutlinedCase, number: int, network: int | None) -> Markup:
     """Return one picture of the case: the outlines of a network, or of the reference only."""
     name = "Reference" if network is None else shown.network_names[network]
-    left, above = EDGES[shown.slice_axis]
     strip = element(
         "use",
         href=f"#strip-{number}",
@@ -179,9 +178,11 @@ def _panel(shown: Segmentations, case: OutlinedCase, number: int, network: int |
         role="img",
         aria_label=f"{case.case}, {name}",
     )
+    sides = ("left", "above")
+    letters = () if shown.slice_axis is None else EDGES[shown.slice_axis]
     edges = (
-        element("span", left, class_="edge left", aria_hidden="true"),
-        element("span", above, class_="edge above", aria_hidden="true"),
+        element("span", letter, class_=f"edge {side}", aria_hidden="true")
+        for letter, side in zip(letters, sides, strict=False)
     )
     return element(
         "figure",

@@ -1,0 +1,1 @@
+"""Assembles a dataset from a folder of pictures and a folder of their masks."""
