@@ -302,7 +302,7 @@ def test_which_attempt_counts_does_not_depend_on_the_labels_of_validation_patien
         validation,
         lambda labels: torch.randint(0, 3, labels.shape, dtype=torch.uint8, generator=generator),
     )
-    monkeypatch.setattr(train, "load_slices", lambda *_: other)
+    monkeypatch.setattr(train, "load_slices", lambda *_, **__: other)
     record = run_training(task)
     assert record.score != expected.score
     assert [each.loss for each in record.epochs] == [each.loss for each in expected.epochs]
@@ -314,7 +314,7 @@ def test_a_training_is_not_repeated_for_a_class_that_no_training_patient_has(
 ):
     fold = make_folds(data.patient_classes, 2, seed=0)[0]
     other = relabelled(data, fold.train, lambda labels: torch.where(labels == 2, 1, labels))
-    monkeypatch.setattr(train, "load_slices", lambda *_: other)
+    monkeypatch.setattr(train, "load_slices", lambda *_, **__: other)
     task = replace(task, initialisation=1)
     task = with_training(task, steps_per_epoch=25, learning_rate=0.01, collapse_repeats=2)
     record = run_training(task)

@@ -135,9 +135,9 @@ def test_a_program_is_reused_by_later_trainings(task, data, monkeypatch):
     made = []
     new = together.Step
 
-    def counted(networks, settings, targets):
+    def counted(networks, settings, *others):
         made.append(settings)
-        return new(networks, settings, targets)
+        return new(networks, settings, *others)
 
     eager = [train_once(each, data) for each in group_of(task, initialisations=1)]
     monkeypatch.setattr(together, "is_program", lambda _settings: True)
