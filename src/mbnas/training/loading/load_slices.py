@@ -38,6 +38,10 @@ _FREE_SHARE = 0.5
 """The largest share of a CUDA device's free memory that slices may take when they are loaded."""
 
 
+_CHECKED_AT_ONCE = 2**24
+"""How many values are checked for half precision at once, if slices are large."""
+
+
 class _Contents(TypedDict):
     """What every source knows about the slices."""
 
@@ -195,7 +199,9 @@ def _sampler(prepared: PreparedSlices, foreground: ForegroundRows, reach: float)
 def _blocks(prepared: PreparedSlices) -> Iterator[Float32[Tensor, "slice channel height width"]]:
     """Yield the image slices of all volumes, some of them at once."""
     for volume in prepared.volumes:
-        yield from torch.split(_mapped(prepared.images_of(volume)), BLOCK)
+        images_NCHW = _mapped(prepared.images_of(volume))
+        fitting = _CHECKED_AT_ONCE // images_NCHW[0].numel()
+        yield from torch.split(images_NCHW, max(1, min(BLOCK, fitting)))
 
 
 def _read_soon(path: Path) -> None:
