@@ -223,3 +223,16 @@ def test_labels_of_a_series_in_any_order_of_files(tmp_path):
     write_series(tmp_path / "series", some_voxels())
     files = tuple((tmp_path / "series").iterdir())
     assert open_series(files[::-1]).stack == open_series(files).stack
+
+
+def test_a_single_frame_may_share_its_segment_with_all_frames(tmp_path):
+    labels_IJK = np.zeros((5, 4, 6), int)
+    labels_IJK[2, 1, 3] = 1
+    write_series(tmp_path / "series", some_voxels())
+    image, series = read_image((tmp_path / "series",)), open_dicom(tmp_path / "series")
+    files = tuple((tmp_path / "series").iterdir())
+    labels_XYZ = image.geometry.to_canonical(labels_IJK)
+    path = tmp_path / "labels.dcm"
+    segments = [Segment(name="dot", values=(1,))]
+    write_segmentation(path, labels_XYZ, image.geometry, files, segments)
+    assert np.array_equal(reference_labels(path, series, ("dot",)), labels_IJK)

@@ -208,10 +208,9 @@ def frame_slices(path: Path, data: Any) -> tuple[Slice, ...]:
         return (_slice(path, data, 0, (data,) * 4),)
     if len(frames) != num_frames:
         raise DatasetError(f"{path} has positions for other frames than it has. Export it again.")
-    shared = (data.get("SharedFunctionalGroupsSequence", None) or [None])[0]
     return tuple(
-        _slice(path, data, number, tuple(_group(name, frame, shared) for name in _GROUPS))
-        for number, frame in enumerate(frames)
+        _slice(path, data, number, tuple(functional_group(data, number, name) for name in _GROUPS))
+        for number in range(num_frames)
     )
 
 
@@ -223,10 +222,11 @@ _GROUPS = (
 )
 
 
-def _group(name: str, frame: Any, shared: Any) -> Any:
+def functional_group(data: Any, frame: int, name: str) -> Any:
     """Return the item of a group of a frame, or of all frames; an empty one if there is none."""
-    for each in (frame, shared):
-        if each is not None and each.get(name, None):
+    shared = data.get("SharedFunctionalGroupsSequence", None) or ()
+    for each in (data.PerFrameFunctionalGroupsSequence[frame], *shared[:1]):
+        if each.get(name, None):
             return each[name].value[0]
     return {}
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from mbnas.data.images.formats.dicom.dicom_header import frame_slices, quietly
+from mbnas.data.images.formats.dicom.dicom_header import frame_slices, functional_group, quietly
 from mbnas.data.images.formats.dicom.dicom_series_file import DicomSeriesFile
 from mbnas.data.images.formats.dicom.slice_stack import Slice
 from mbnas.errors import DatasetError
@@ -47,7 +47,7 @@ def segmentation_masks(
         slices = frame_slices(path, data)
         frames = np.asarray(data.pixel_array).reshape(-1, int(data.Rows), int(data.Columns))
         if kind == "BINARY":
-            numbers = [_number(frame) for frame in data.PerFrameFunctionalGroupsSequence]
+            numbers = [_number(data, frame) for frame in range(len(slices))]
             if set(numbers) - names.keys():
                 raise DatasetError(f"{path} has frames of segments that it does not list.")
     if len(frames) != len(slices):
@@ -73,8 +73,10 @@ def _name(segment: Any) -> str:
     return str(segment.get("SegmentLabel", "") or f"segment {segment.SegmentNumber}").strip()
 
 
-def _number(frame: Any) -> int:
-    return int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+def _number(data: Any, frame: int) -> int:
+    return int(
+        functional_group(data, frame, "SegmentIdentificationSequence").ReferencedSegmentNumber
+    )
 
 
 def _place(path: Path, frame: Slice, series: DicomSeriesFile) -> int:
