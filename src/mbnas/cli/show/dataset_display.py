@@ -1,4 +1,4 @@
-"""The output of ``mbnas dataset``: what two folders of pictures hold."""
+"""The output of ``mbnas dataset``: what two folders of pictures, or of DICOM files, hold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mbnas.cli.terminal import table, words
 from mbnas.data.assembly.file_pairs import several_masks
 from mbnas.data.assembly.mask_classes import MaskClass, value_text
 from mbnas.data.assembly.picture_folders import FoundPictures
+from mbnas.data.assembly.series_references import FoundReferences
 from mbnas.data.assembly.write_pictures import dataset_facts
 from mbnas.data.datasets.case_rules import listed
 from mbnas.data.datasets.patients import suggested_pattern, suspicious_groups
@@ -146,4 +147,56 @@ def _class_json(each: MaskClass) -> dict[str, Any]:
         "value": value_text(each.key),
         "masks": each.num_masks,
         "pixels": each.num_pixels,
+    }
+
+
+def print_references(found: FoundReferences) -> None:
+    """Print series, classes and patients, and what to look at."""
+    out = console()
+    out.print(words(f"{len(found.pairs)} series with references. Channel: {found.channel}."))
+    if found.patients is None:
+        out.print("Patients: every series is its own patient.")
+    else:
+        out.print(words(f"Patients: {len(set(found.patients.values()))}."))
+    out.print()
+    shown = table("Label", "Class", "Series", "Voxels", words_in=(1,))
+    for number, name in enumerate(found.classes):
+        voxels = [pair.voxels[number] for pair in found.pairs]
+        num_series = sum(count > 0 for count in voxels)
+        shown.add_row(str(number + 1), name, str(num_series), str(sum(voxels)))
+    out.print_table(shown)
+    for line in reference_concerns(found):
+        warn(line)
+
+
+def reference_concerns(found: FoundReferences) -> tuple[str, ...]:
+    """Return what a user should look at, a sentence each."""
+    lines = []
+    if found.without_reference:
+        lines.append(
+            f"{len(found.without_reference)} series without a reference: "
+            f"{listed(found.without_reference)}."
+        )
+    if found.without_series:
+        files = [path.name for path in found.without_series]
+        lines.append(f"{counted(len(files), 'reference')} of no series here: {listed(files)}.")
+    return (*lines, *passed_over_sentences(found.passed_over))
+
+
+def references_as_json(found: FoundReferences) -> dict[str, Any]:
+    """Return what was found, with stable keys."""
+    return {
+        "series": [
+            {
+                "case": pair.series.name,
+                "slices": len(pair.series.files),
+                "references": [path.name for path in pair.references],
+                "voxels": dict(zip(found.classes, pair.voxels, strict=True)),
+            }
+            for pair in found.pairs
+        ],
+        "classes": list(found.classes),
+        "channel": found.channel,
+        "patients": found.patients,
+        "concerns": list(reference_concerns(found)),
     }

@@ -1,1 +1,1 @@
-"""Assembles a dataset from a folder of pictures and a folder of their masks."""
+"""Assembles a dataset from pictures and their masks, or from DICOM series and references."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,24 @@ def write_pictures(
         DatasetError: if the folder is not empty, or a file changed meanwhile.
         WriteError: if it cannot be written.
     """
+    with making_dataset(root) as aside:
+        task = partial(_write_case, found=found, root=aside)
+        map_in_processes(task, found.pairing.pairs, workers=workers, progress=progress)
+        facts = dataset_facts(found, name or root.absolute().name)
+        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        if found.patients is not None:
+            write_text(aside / PATIENTS, patient_table(found.patients))
+    return root.absolute()
+
+
+@contextmanager
+def making_dataset(root: Path) -> Iterator[Path]:
+    """Yield a folder with ``imagesTr`` and ``labelsTr``, which becomes ``root`` on success.
+
+    Raises:
+        DatasetError: if the folder is not empty.
+        WriteError: if it cannot be written.
+    """
     root = root.absolute()
     with writing(root):
         if root.is_dir() and not any(root.iterdir()):
@@ -59,13 +79,7 @@ def write_pictures(
             raise DatasetError(f"{root} is not empty: a dataset is written to a new folder.")
         for folder in ("imagesTr", "labelsTr"):
             (aside / folder).mkdir()
-        task = partial(_write_case, found=found, root=aside)
-        map_in_processes(task, found.pairing.pairs, workers=workers, progress=progress)
-        facts = dataset_facts(found, name or root.name)
-        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-        if found.patients is not None:
-            write_text(aside / PATIENTS, _patient_table(found.patients))
-    return root
+        yield aside
 
 
 def dataset_facts(found: FoundPictures, name: str) -> dict[str, Any]:
@@ -127,7 +141,8 @@ def _rounded(source: Path, keys_PC: np.ndarray, labels: dict[tuple[int, ...], in
     return np.where(keys_PC[:, 0] >= 128, high, low)
 
 
-def _patient_table(patients: dict[str, str]) -> str:
+def patient_table(patients: dict[str, str]) -> str:
+    """Return a table of the patient of each case, as CSV."""
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(("case", "patient"))

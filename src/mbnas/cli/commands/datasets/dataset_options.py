@@ -44,10 +44,17 @@ def _download(arguments: argparse.Namespace) -> int:
 def add_dataset_command(commands: Commands) -> None:
     """Add ``mbnas dataset``."""
     parser = commands.add(
-        "dataset", _dataset, "Make a dataset of a folder of pictures and a folder of masks."
+        "dataset", _dataset, "Make a dataset of pictures and masks, or of DICOM series and labels."
     )
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of the pictures")
-    parser.add_argument("masks", type=Path, metavar="MASKS", help="folder of their masks")
+    parser.add_argument(
+        "images", type=Path, metavar="IMAGES", help="folder of the pictures, or tree of the series"
+    )
+    parser.add_argument(
+        "masks",
+        type=Path,
+        metavar="MASKS",
+        help="folder of their masks, or tree of their DICOM segmentations and structure sets",
+    )
     parser.add_argument(
         "output",
         type=Path,
