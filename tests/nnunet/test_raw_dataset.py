@@ -11,8 +11,9 @@ from mbnas.data.datasets.dataset import read_dataset
 from mbnas.data.datasets.folds import make_folds
 from mbnas.data.images.read import read_image, read_label
 from mbnas.data.phantom import write_phantom
+from mbnas.data.phantom.skin import write_skin_phantom
 from mbnas.errors import StudyError
-from mbnas.nnunet.raw_dataset import lacks_images, splits, write_raw
+from mbnas.nnunet.raw_dataset import ending_in, lacks_images, splits, write_raw
 
 
 @pytest.fixture
@@ -129,3 +130,27 @@ def test_splits_are_the_studys_folds(small):
     made = splits(folds, prepared)
     assert [each["val"] for each in made] == [list(fold.validation) for fold in folds]
     assert all(sorted(each["train"] + each["val"]) == list(prepared.patients) for each in made)
+
+
+def test_pictures_are_one_file_with_all_colours(prepared_from, tmp_path):
+    dataset, prepared = prepared_from(
+        write_skin_phantom(tmp_path / "skin", num_patients=2), tmp_path / "slices"
+    )
+    write_raw(dataset, prepared, tmp_path / "raw")
+    assert ending_in(tmp_path / "raw") == ".png"
+    for case in dataset.cases:
+        written = tmp_path / f"raw/imagesTr/{case.name}_0000.png"
+        np.testing.assert_array_equal(read_image((written,)).voxels, read_image(case.images).voxels)
+        label = tmp_path / f"raw/labelsTr/{case.name}.png"
+        np.testing.assert_array_equal(read_label(label)[0], read_label(case.label)[0])
+
+
+@pytest.mark.slow
+def test_nnunet_finds_nothing_wrong_with_pictures(prepared_from, tmp_path):
+    integrity = pytest.importorskip("nnunetv2.experiment_planning.verify_dataset_integrity")
+    dataset, prepared = prepared_from(
+        write_skin_phantom(tmp_path / "skin", num_patients=2), tmp_path / "slices"
+    )
+    folder = tmp_path / "raw/Dataset001_Skin"
+    write_raw(dataset, prepared, folder)
+    integrity.verify_dataset_integrity(str(folder), 1)

@@ -48,7 +48,7 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
         "authors": "made by mbnas",
         "copyright": "of the model: whoever trained it; of the scripts: Apache-2.0",
         "data_source": dataset,
-        "data_type": "nifti",
+        "data_type": "nifti" if card.unit == "mm" else "png",
         "intended_use": NOTICE,
         "references": [_PAPER],
         "supported_apps": {},
@@ -61,7 +61,7 @@ def bundle_metadata(card: ModelCard) -> dict[str, object]:
 
 def _packages(card: ModelCard) -> list[str]:
     library = isinstance(card.architecture, LibraryNetwork)
-    return ["nibabel", "pillow", *(["segmentation-models-pytorch"] if library else [])]
+    return ["nibabel", "pillow", "tifffile", *(["segmentation-models-pytorch"] if library else [])]
 
 
 def _neighbours(card: ModelCard) -> str:

@@ -114,7 +114,7 @@ def _inference(card: ModelCard) -> dict[str, object]:
     return {
         "imports": ["$import torch"],
         "bundle_root": ".",
-        "image": "$@bundle_root + '/image.nii.gz'",
+        "image": f"$@bundle_root + '/image{'.nii.gz' if card.unit == 'mm' else '.png'}'",
         "output_dir": "$@bundle_root + '/eval'",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "network_def": {

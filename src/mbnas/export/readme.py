@@ -57,8 +57,7 @@ Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 
 ## Preparation
 
-1. Reorient the volume to canonical orientation (RAS+): axes run to the right, to anterior and to
-   superior.
+{_orientation(card)}
 2. Normalise each channel, in double precision:
 {_normalisation(card)}
 3. Cut slices across axis {card.slice_axis} ({ANATOMICAL_AXES[card.slice_axis]}). A slice's rows
@@ -70,12 +69,25 @@ Output: raw logits `[batch, {card.interface.num_classes}, height, width]`.
 {use}"""
 
 
+def _orientation(card: ModelCard) -> str:
+    """Return how an image is oriented."""
+    if card.unit == "pixels":
+        return """\
+1. Orient the picture as a slice with the axes x from right to left, y from below to above, and one
+   pixel along z: its pixel in row r and column c, of height and width, is at x = width - 1 - c and
+   y = height - 1 - r."""
+    return """\
+1. Reorient the volume to canonical orientation (RAS+): axes run to the right, to anterior and to
+   superior."""
+
+
 def _of_whole_slices(card: ModelCard) -> str:
     """Return how slices are fitted into a square, and how a label map is made."""
     side = card.slice_size
+    unit = "millimetres" if card.unit == "mm" else "pixels"
     return f"""\
-4. Scale each slice so that its larger side in millimetres is {side} pixels long and its
-   aspect ratio in millimetres is kept, sides rounded to whole pixels, by antialiased bilinear
+4. Scale each slice so that its larger side in {unit} is {side} pixels long and its
+   aspect ratio in {unit} is kept, sides rounded to whole pixels, by antialiased bilinear
    interpolation (Pillow: `Image.resize(size, BILINEAR)` of a float image). Put it in the middle
    of {side}×{side} zeros, or half a pixel above and to the left of it.
 {_neighbours(card)}
@@ -154,13 +166,14 @@ def monai_use(card: ModelCard) -> str:
     """Return how to use a MONAI bundle."""
     several = (
         ""
-        if len(card.channels) == 1
+        if len(card.channels) == 1 or card.unit == "pixels"
         else """
 An image is one 4D file with the channels last, or a list of 3D files, one for each channel:
 `--image "['first.nii.gz', 'second.nii.gz']"`.
 """
     )
-    return f"""It needs torch, numpy, Pillow, nibabel, MONAI and fire, not mbnas. In this folder:
+    return f"""It needs torch, numpy, Pillow, nibabel, tifffile, MONAI and fire, not mbnas. In this
+folder:
 
     python -m monai.bundle run --config_file configs/inference.json --image IMAGE --output_dir DIR
 

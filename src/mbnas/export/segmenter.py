@@ -23,6 +23,7 @@ from mbnas.data.datasets.normalisation import (
     ChannelNormalisation,
 )
 from mbnas.data.images.formats.registry import label_name
+from mbnas.data.images.grey_or_colours import with_channels
 from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
@@ -94,7 +95,7 @@ class Segmenter:
         target = Path(output_dir) / label_name(files[0])
         if target.resolve() == files[0].resolve():
             raise DatasetError(f"{target} is the image itself. Choose another output_dir.")
-        volume = read_image(files)
+        volume = with_channels(read_image(files), len(self.normalisation))
         self._check(volume, files[0])
         labels_XYZ = self.label_values[self.segment(volume)]
         target.parent.mkdir(parents=True, exist_ok=True)

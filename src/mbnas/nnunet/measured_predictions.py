@@ -24,7 +24,7 @@ from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import NNUNetError
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 from mbnas.nnunet.head_to_head import HeadToHead, Trained
-from mbnas.nnunet.raw_dataset import ENDING
+from mbnas.nnunet.raw_dataset import ending_in
 from mbnas.scoring.overlap import mean_defined
 from mbnas.scoring.surface_distance import measure
 from mbnas.training.training_record import FIRST_FRESH, TrainingKey, TrainingRecord, VolumeRecord
@@ -134,10 +134,11 @@ def _predictions(run: HeadToHead, training: Trained) -> list[Prediction]:
     """Return the files of a fold's validation patients and of held-out patients."""
     prepared: PreparedSlices = run.prepared
     validation = run.folds[training.fold].validation
+    ending = ending_in(run.place.preprocessed)
     return [
         Prediction(
             path=(training.held_out if volume.held_out else training.validation)
-            / f"{volume.case}{ENDING}",
+            / f"{volume.case}{ending}",
             slices=prepared.directory,
             number=number,
             volume=volume,

@@ -3,7 +3,7 @@
 The cases are those of the study, with the same names. Labels are the study's references in new
 files: numbered from 1, and the highest is that of ignored voxels, if the dataset has them. Image
 files are linked if nnU-Net can use them unchanged; a file with several channels is split into one
-file per channel.
+file per channel. Pictures are written anew, as PNG or TIFF, one file with all channels of a case.
 
 Held-out patients are in ``imagesTs`` and ``labelsTs``.
 """
@@ -21,6 +21,7 @@ import numpy as np
 from mbnas.data.datasets.dataset import Case, Dataset, LabelClass
 from mbnas.data.datasets.folds import Fold
 from mbnas.data.datasets.label_scheme import IGNORED, Targets
+from mbnas.data.images.formats.registry import format_of
 from mbnas.data.images.read import read_header, read_image
 from mbnas.data.images.write import write_image, write_label
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
@@ -29,7 +30,9 @@ from mbnas.machine.files import write_text
 from mbnas.machine.folders import making_folder
 from mbnas.machine.processes import ProgressCallback
 
-ENDING = ".nii.gz"
+VOLUME_ENDING = ".nii.gz"
+"""Suffix of a dataset of volumes; that of pictures follows from their values."""
+
 _SPECIAL = ("background", "ignore")  # labels with a special meaning in nnU-Net
 
 
@@ -54,9 +57,10 @@ def write_raw(
         WriteError: if the folder cannot be made.
     """
     cases = {case.name: case for case in dataset.cases}
+    ending = _ending(dataset, prepared)
     with making_folder(folder) as aside:
         if aside is None:
-            _relink(cases, folder)
+            _relink(cases, folder, ending)
             return
         for number, volume in enumerate(prepared.volumes):
             if volume.case not in cases:
@@ -64,8 +68,8 @@ def write_raw(
                     f"Case {volume.case} of the study is no longer in {dataset.root}. Restore it."
                 )
             part = "Ts" if volume.held_out else "Tr"
-            _write_images(cases[volume.case], volume, _folder(aside / f"images{part}"))
-            label = _folder(aside / f"labels{part}") / f"{volume.case}{ENDING}"
+            _write_images(cases[volume.case], volume, _folder(aside / f"images{part}"), ending)
+            label = _folder(aside / f"labels{part}") / f"{volume.case}{ending}"
             labels_XYZ = prepared.reference(number)
             if prepared.targets.ignores:
                 ignored = 1 + prepared.targets.num_labels
@@ -73,8 +77,23 @@ def write_raw(
             write_label(label, labels_XYZ, volume.geometry)
             if progress is not None:
                 progress(number + 1, len(prepared.volumes))
-        text = json.dumps(_description(prepared), indent=2)
+        text = json.dumps(_description(prepared, ending), indent=2)
         write_text(aside / "dataset.json", text + "\n")
+
+
+def ending_in(folder: Path) -> str:
+    """Return the suffix of the label maps of a dataset, by the ``dataset.json`` in a folder.
+
+    Raises:
+        StudyError: if the file cannot be read.
+    """
+    try:
+        return str(json.loads((folder / "dataset.json").read_bytes())["file_ending"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{folder / 'dataset.json'} cannot be read ({error}). Remove its folder and run the "
+            "same command again."
+        ) from error
 
 
 def splits(folds: Sequence[Fold], prepared: PreparedSlices) -> list[dict[str, list[str]]]:
@@ -95,28 +114,46 @@ def dataset_name(name: str) -> str:
     return f"Dataset001_{re.sub('[^A-Za-z0-9_]+', '', name) or 'Study'}"
 
 
-def _write_images(case: Case, volume: PreparedVolume, folder: Path) -> None:
-    """Link to a case's image files, or write a file for each channel."""
+def _ending(dataset: Dataset, prepared: PreparedSlices) -> str:
+    """Return the suffix of all files: for pictures PNG, unless it cannot hold their values."""
+    if prepared.unit == "mm":
+        return VOLUME_ENDING
+    names = {volume.case for volume in prepared.volumes}
+    files = [path for case in dataset.cases if case.name in names for path in case.images]
+    types = [read_header(path).number_type for path in files]
+    most_bytes = 2 if len(prepared.channels) == 1 else 1
+    fits = all(each.kind == "u" and each.itemsize <= most_bytes for each in types)
+    return ".png" if fits and len(prepared.channels) in (1, 3) else ".tif"
+
+
+def _write_images(case: Case, volume: PreparedVolume, folder: Path, ending: str) -> None:
+    """Link to a case's image files, or write a file for each channel, or one of a picture."""
     headers = [read_header(path) for path in case.images]
     for path, header in zip(case.images, headers, strict=True):
         if not header.geometry.has_voxels_of(volume.geometry):
             raise StudyError(
                 f"{path} is on another grid than when the study was begun. Restore the file."
             )
+    if ending != VOLUME_ENDING:
+        parts = [format_of(path).open(path).stored() for path in case.images]
+        target = _image(folder, case, 0, ending)
+        pixels_IJKC = np.concatenate(parts, axis=3)
+        format_of(target).write(target, pixels_IJKC, volume.geometry, None)
+        return
     if all(
-        path.name.endswith(ENDING)
+        path.name.endswith(ending)
         and header.num_channels == 1
         and header.geometry.is_stored_as(volume.geometry)
         for path, header in zip(case.images, headers, strict=True)
     ):
         for channel, path in enumerate(case.images):
-            _image(folder, case, channel).symlink_to(path.resolve())
+            _image(folder, case, channel, ending).symlink_to(path.resolve())
         return
     image = read_image(case.images)
     for channel, voxels_XYZ in enumerate(image.voxels):
         voxels_IJK = image.geometry.from_canonical(voxels_XYZ)
         affine = np.array(image.geometry.affine)
-        write_image(_image(folder, case, channel), voxels_IJK[None], affine)
+        write_image(_image(folder, case, channel, ending), voxels_IJK[None], affine)
 
 
 def lacks_images(folder: Path) -> bool:
@@ -128,10 +165,10 @@ def _is_broken_link(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
-def _relink(cases: Mapping[str, Case], folder: Path) -> None:
+def _relink(cases: Mapping[str, Case], folder: Path, ending: str) -> None:
     """Replace broken links by links to the current images of the cases."""
     links = {
-        _image(Path(), case, channel).name: path
+        _image(Path(), case, channel, ending).name: path
         for case in cases.values()
         for channel, path in enumerate(case.images)
     }
@@ -141,8 +178,8 @@ def _relink(cases: Mapping[str, Case], folder: Path) -> None:
             link.symlink_to(links[link.name].resolve())
 
 
-def _image(folder: Path, case: Case, channel: int) -> Path:
-    return folder / f"{case.name}_{channel:04d}{ENDING}"
+def _image(folder: Path, case: Case, channel: int, ending: str) -> Path:
+    return folder / f"{case.name}_{channel:04d}{ending}"
 
 
 def _folder(folder: Path) -> Path:
@@ -150,7 +187,7 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-def _description(prepared: PreparedSlices) -> dict[str, Any]:
+def _description(prepared: PreparedSlices, ending: str) -> dict[str, Any]:
     """Return the content of ``dataset.json``; volumes are reoriented to RAS+ as in the study."""
     targets, classes = prepared.targets, prepared.classes
     ignore = {"ignore": 1 + targets.num_labels} if targets.ignores else {}
@@ -160,8 +197,12 @@ def _description(prepared: PreparedSlices) -> dict[str, Any]:
         "labels": _labels(classes, targets) | ignore,
         **order,
         "numTraining": sum(not volume.held_out for volume in prepared.volumes),
-        "file_ending": ENDING,
-        "overwrite_image_reader_writer": "NibabelIOWithReorient",
+        "file_ending": ending,
+        **(
+            {"overwrite_image_reader_writer": "NibabelIOWithReorient"}
+            if ending == VOLUME_ENDING
+            else {}
+        ),
     }
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Num, UInt8
 
 from mbnas.data.images.geometry import Geometry
+from mbnas.data.images.grey_or_colours import with_channels
 from mbnas.data.images.read import read_image
 from mbnas.data.images.volume import Volume
 from mbnas.data.images.write import write_label
@@ -167,7 +168,7 @@ class Predictor:
         return self.labels(self.segment(voxels, geometry))
 
     def read(self, files: tuple[Path, ...]) -> Volume:
-        """Return an image that this model can predict.
+        """Return an image that this model can predict; grey pictures get the model's channels.
 
         Args:
             files: One file with all channels, or one for each channel.
@@ -175,7 +176,7 @@ class Predictor:
         Raises:
             DatasetError: if it cannot be read, has other channels, or has voxels without a value.
         """
-        volume = read_image(files)
+        volume = with_channels(read_image(files), len(self.card.channels))
         self.check(volume.voxels, str(files[0]))
         return volume
 
