@@ -272,6 +272,7 @@ def test_flags_of_the_search_are_keys_of_the_configuration():
         ["status", "STUDY"],
         ["status", "STUDY", "--watch"],
         ["choose", "STUDY"],
+        ["explain", "STUDY"],
         ["trainings", "STUDY"],
         ["report", "STUDY"],
         ["check", "DATA", "--protocol", "quick"],

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
-from mbnas.network.cost.genotype_cost import GenotypeCost
-from mbnas.network.interface import Interface
 from mbnas.results.explanation.explain_scores import explain_scores
 from mbnas.results.explanation.findings import Explanation
 from mbnas.search.bayesian.observations import observe
-from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
 from mbnas.space.limited_space import LimitedSpace
 from mbnas.space.search_space import Space
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.snapshot import Snapshot
 from mbnas.study.progress.leaders import network_answers
-
-_MOST_CHANNELS = 64
 
 
 def explanation_of(
@@ -50,56 +42,10 @@ def explanation_of(
 def _limited(space: Space, snapshot: Snapshot, configuration: Configuration) -> LimitedSpace | None:
     """Return the space within the limits of a search; ``None`` without limits."""
     limits = configuration.search.limits
-    cost = _recorded_cost(snapshot, configuration)
-    if not limits.given or cost is None:
+    if not limits.given:
         return None
-    return LimitedSpace.within(space, limits, _CountedCost(cost))
+    # It imports torch, which takes a second and is needed for limits only.
+    from mbnas.results.explanation.recorded_cost import recorded_cost
 
-
-def _recorded_cost(snapshot: Snapshot, configuration: Configuration) -> GenotypeCost | None:
-    """Return the costs of genotypes by which those in a ledger were counted.
-
-    The ledger does not hold the number of channels of an image, but a network's weights tell it.
-    """
-    num_classes = snapshot.facts.num_classes
-    known = next(
-        (
-            each
-            for each in snapshot.networks.values()
-            if isinstance(each.architecture, Genotype) and each.parameters and each.macs
-        ),
-        None,
-    )
-    if num_classes is None or known is None:
-        return None
-    assert isinstance(known.architecture, Genotype)
-    for channels in range(1, _MOST_CHANNELS + 1):
-        cost = GenotypeCost(
-            interface=Interface(
-                in_channels=channels,
-                num_classes=num_classes + 1,
-                size=configuration.preparation.input_size,
-            ),
-            base_channels=configuration.training.base_channels,
-        )
-        found = cost(known.architecture)
-        if (found.parameters, found.multiply_accumulates) == (known.parameters, known.macs):
-            return cost
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _CountedCost:
-    """Parameters and multiply-accumulates of genotypes, by name."""
-
-    cost: GenotypeCost
-
-    def __call__(self, genotype: Genotype, name: CostName) -> float:
-        found = _counted(self.cost, genotype)
-        return float(found[0] if name == "parameters" else found[1])
-
-
-@lru_cache(maxsize=2**14)
-def _counted(cost: GenotypeCost, genotype: Genotype) -> tuple[int, int]:
-    found = cost(genotype)
-    return found.parameters, found.multiply_accumulates
+    cost = recorded_cost(snapshot, configuration)
+    return None if cost is None else LimitedSpace.within(space, limits, cost)
