@@ -8,7 +8,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mbnas.cli.main import main
 from mbnas.study.ledger.ledger import Ledger
@@ -55,6 +57,22 @@ def test_check(printed, dataset, tmp_path):
     assert (found["sound"], rules) == (False, ["passed-over", "too-few-patients"])
     sound = printed("check", dataset, "--set", "protocol.folds=2")
     assert (sound["sound"], sound["findings"], sound["dataset"]["cases"]) == (True, [], 4)
+
+
+def test_dataset(printed, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            pixels = np.full((9, 9), 9 * number, np.uint8)
+            pixels[2:5, 2:5] = 200
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    (tmp_path / "images/stray.mnc").touch()
+    folders = (tmp_path / "images", tmp_path / "masks")
+    found = printed("dataset", *folders, "--dry-run", "--ignore", "9")
+    below = {f"ignored.{key}" for key in found["ignored"]}
+    of_series = {key for key in documented("dataset") if key.startswith(("series", "channel"))}
+    assert keys(found, unnamed=("dataset",)) - below == documented("dataset") - of_series
+    assert printed("check", tmp_path, status=1).keys() == found.keys()
 
 
 def test_evaluate(printed, dataset, tmp_path):
