@@ -1,8 +1,10 @@
 """DICOM series: order, grid and values against SimpleITK, and what is refused."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -127,6 +129,24 @@ def test_compressed_slices_are_decoded(tmp_path, syntax):
     save(tmp_path, [compressed(data, syntax) for data in series_datasets(voxels)])
     image = read_image((tmp_path,))
     assert np.array_equal(image.geometry.from_canonical(image.voxels[0]), voxels)
+
+
+REAL = (
+    *("CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm"),
+    *("MR_small_implicit.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"),
+    *("MR_small_padded.dcm", "693_J2KI.dcm", "examples_overlay.dcm"),
+)
+"""Files of scanners that come with pydicom."""
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_files_of_scanners_have_the_values_of_simpleitk(name):
+    path = Path(pydicom.__file__).parent / "data/test_files" / name
+    if not path.exists():
+        pytest.skip("this version of pydicom does not have the file")
+    image = read_image((path,))
+    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float32)
+    assert np.array_equal(image.geometry.from_canonical(image.voxels[0]).T, expected)
 
 
 def test_bits_that_a_value_does_not_use_are_left_out(tmp_path):

@@ -68,14 +68,12 @@ def write_segmentation(
     series = open_series(files)
     sources, order = _sources(series)
     labels_KJI = geometry.from_canonical(labels_XYZ).transpose(2, 1, 0)[order]
-    masks_KJIS = np.zeros((*labels_KJI.shape, len(segments)), np.uint8)
-    for number, segment in enumerate(segments):
-        masks_KJIS[..., number] = np.isin(labels_KJI, segment.values)
+    pixels = _pixels(labels_KJI, segments)
     with quietly(files[0].parent):
         try:
             segmentation = highdicom.seg.Segmentation(
                 source_images=sources,
-                pixel_array=masks_KJIS,
+                pixel_array=pixels,
                 segmentation_type="BINARY",
                 segment_descriptions=_descriptions(highdicom, segments),
                 series_instance_uid=highdicom.UID(),
@@ -88,7 +86,7 @@ def write_segmentation(
                 device_serial_number="0",
                 content_description=RESEARCH_SOFTWARE[:_MAX_LONG_STRING],
                 specific_character_set="ISO_IR 192",
-                omit_empty_frames=bool(masks_KJIS.any()),
+                omit_empty_frames=bool(pixels.any()),
             )
         except AttributeError as error:
             raise DatasetError(
@@ -131,6 +129,20 @@ def _sources(series: DicomSeriesFile) -> tuple[list[Any], Any]:
     if len(files) == 1:
         return sources, np.argsort([each.frame for each in slices])
     return sources, slice(None)
+
+
+def _pixels(
+    labels_KJI: Integer[np.ndarray, "k j i"], segments: Sequence[Segment]
+) -> Integer[np.ndarray, "k j i *segment"]:
+    """Return the numbers of the segments, or a mask for each along a last axis if they overlap."""
+    values = [value for segment in segments for value in segment.values]
+    if len(set(values)) == len(values):
+        numbers_KJI = np.zeros(labels_KJI.shape, np.uint16)
+        for number, segment in enumerate(segments, start=1):
+            numbers_KJI[np.isin(labels_KJI, segment.values)] = number
+        return numbers_KJI
+    masks = [np.isin(labels_KJI, segment.values) for segment in segments]
+    return np.stack(masks, axis=-1).astype(np.uint8)
 
 
 def _descriptions(highdicom: Any, segments: Sequence[Segment]) -> list[Any]:
