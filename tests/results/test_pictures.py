@@ -54,3 +54,13 @@ def test_volumes_and_pictures_have_no_common_mean(tmp_path):
     both = find_pairs(found / "a.png", truth / "a.png").both + pairs.both
     with pytest.raises(DatasetError, match="of which there is no mean"):
         evaluate_pairs(replace(pairs, both=both))
+
+
+def test_a_tiff_with_spacing_beside_it_is_a_volume(tmp_path):
+    pairs = find_pairs(*folders(tmp_path, ".tif"))
+    assert evaluate_pairs(pairs).unit == "pixels"
+    for path in tmp_path.glob("*/*.tif"):
+        path.with_suffix(".json").write_text('{"spacing": [3.0, 0.5, 0.5]}')
+    scores = evaluate_pairs(pairs)
+    assert scores.unit == "mm"
+    assert [each[0].hd95_mm for each in scores.metrics] == [1.5, 1.5]

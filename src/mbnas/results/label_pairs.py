@@ -143,14 +143,23 @@ def _unit(pairs: Pairs) -> Unit:
     """Return what lengths are measured in: the references are all volumes, or all pictures."""
     units: dict[Unit, Path] = {}
     for pair in pairs.both:
-        unit: Unit = "pixels" if is_picture(pair.reference.name) else "mm"
-        units.setdefault(unit, pair.reference)
+        units.setdefault(_unit_of(pair.reference), pair.reference)
     if len(units) > 1:
         raise DatasetError(
             f"{units['mm']} is a volume with lengths in mm and {units['pixels']} a picture with "
             "lengths in pixels, of which there is no mean. Evaluate them apart."
         )
     return next(iter(units))
+
+
+def _unit_of(reference: Path) -> Unit:
+    """Return what lengths of a label map are measured in; a TIFF may be a volume."""
+    if not is_picture(reference.name):
+        return "mm"
+    try:
+        return read_header(reference).geometry.unit
+    except DatasetError:  # which measuring it raises
+        return "pixels"
 
 
 def _outcome(pair: Pair, *, labels: LabelScheme | None) -> dict[int, ClassMetrics] | str:
