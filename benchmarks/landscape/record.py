@@ -2,6 +2,9 @@
 
 ``python benchmarks/landscape/record.py DATASET TABLE.csv`` trains what the table lacks until it is
 stopped, or for some hours. Each training is in the table as soon as it ends.
+
+``--epochs`` shortens every training, with its learning rate and warm-up: the scores of a cheaper
+protocol, for a table of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,13 +34,12 @@ from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import ProcessExecutor
 
 FOLDS, INITIALISATIONS, WAVE = 3, 3, 25
+EPOCHS, WARMUP_SHARE, STEPS = 16, 1 / 8, 40
 SETTINGS = {
     "protocol": {"folds": FOLDS, "initialisations": INITIALISATIONS, "scored_fraction": 1.0},
-    "preparation": {"slice_size": 48},
+    "preparation": {"slice_size": 32},
     "training": {
-        "epochs": 20,
-        "steps_per_epoch": 60,
-        "warmup_steps": 120,
+        "steps_per_epoch": STEPS,
         "threads": 1,
         "step": "eager",
         "fused": "off",
@@ -55,17 +58,29 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--hours", type=float, default=float("inf"))
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--initialisations", type=int, default=INITIALISATIONS)
+    parser.add_argument("--networks", type=int, help="only the first")
     arguments = parser.parse_args()
+    length = {
+        "epochs": arguments.epochs,
+        "warmup_steps": round(WARMUP_SHARE * arguments.epochs * STEPS),
+    }
+    settings = SETTINGS | {"training": SETTINGS["training"] | length}
     deadline = time.monotonic() + 3600 * arguments.hours
     with (
         TemporaryDirectory() as directory,
-        held_study(Path(directory, "study"), arguments.dataset, SETTINGS) as study,
+        held_study(Path(directory, "study"), arguments.dataset, settings) as study,
         ProcessExecutor(arguments.workers) as executor,
     ):
-        networks = landscape_networks()
+        networks = dict(islice(landscape_networks().items(), arguments.networks))
         rows = read_rows(arguments.table)
         known = {(each.network, each.fold, each.initialisation) for each in rows}
-        tasks = (each for each in _tasks(study, networks) if _place(each) not in known)
+        tasks = (
+            each
+            for each in _tasks(study, networks, arguments.initialisations)
+            if _place(each) not in known
+        )
         running: dict[Future[TrainingRecord], TrainingTask] = {}
         while True:
             while len(running) < arguments.workers and time.monotonic() < deadline:
@@ -81,12 +96,14 @@ def main() -> None:
                 print(len(rows), task.architecture, f"{rows[-1].score():.4f}", flush=True)
 
 
-def _tasks(study: OpenStudy, networks: dict[Genotype, str]) -> Iterator[TrainingTask]:
+def _tasks(
+    study: OpenStudy, networks: dict[Genotype, str], initialisations: int
+) -> Iterator[TrainingTask]:
     """Yield all trainings: wave by wave of networks, and in a wave by initialisation."""
     make = TrainingTasks(protocol=study.protocol, slices=study.slices, device="cpu")
     ordered = list(networks)
     for start in range(0, len(ordered), WAVE):
-        for initialisation in range(INITIALISATIONS):
+        for initialisation in range(initialisations):
             for network in ordered[start : start + WAVE]:
                 yield from make.of(network, [(initialisation, fold) for fold in range(FOLDS)])
 

@@ -1,0 +1,135 @@
+"""What a recorded landscape says: how much networks differ, how noisy a score is, what ranks them.
+
+    python benchmarks/landscape/analyse.py TABLE.csv [--cheaper NAME=OTHER.csv ...] > PAGE.md
+
+A cheaper score is compared with the full one by Kendall's τ over networks. The two come from
+different initialisations, so that they do not share their luck: the full score is the mean of all
+initialisations but the first, the cheaper one is of the first alone. The highest τ that can be
+reached is that of the full score of the first initialisation.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import bootstrap, kendalltau
+from table import Row, read_rows
+
+from mbnas.scoring.noise.score_table import ScoreTable
+from mbnas.scoring.noise.variance_components import variance_components
+from mbnas.space.genotype import Genotype
+
+Score = Callable[[Row], float]
+Scores = dict[Genotype, Float[np.ndarray, "initialisation fold"]]
+
+FOLDS = 3
+
+
+def main() -> None:
+    """Print the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--cheaper", nargs="*", default=[], metavar="NAME=TABLE.csv")
+    arguments = parser.parse_args()
+    rows = read_rows(arguments.table)
+    cheaper = dict(each.split("=", 1) for each in arguments.cheaper)
+    print(_spread_part(rows))
+    print(_cheaper_part(rows, {name: read_rows(Path(path)) for name, path in cheaper.items()}))
+
+
+def scores_of(rows: Sequence[Row], score: Score = Row.score) -> Scores:
+    """Return the scores of every network, its complete initialisations in order."""
+    found: dict[Genotype, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        found[row.network][row.initialisation][row.fold] = score(row)
+    complete = {
+        network: [[each[fold] for fold in range(FOLDS)] for _, each in sorted(of_network.items())
+                  if len(each) == FOLDS]
+        for network, of_network in found.items()
+    }  # fmt: skip
+    return {network: np.array(each) for network, each in complete.items() if each}
+
+
+def tau(one: Mapping[Genotype, float], other: Mapping[Genotype, float]) -> tuple[float, ...]:
+    """Return Kendall's τ over the networks of both, its 95 % bootstrap interval, and their number.
+
+    Networks are drawn with replacement; pairs of one network with itself do not count (τ-b).
+    """
+    both = [each for each in one if each in other]
+    pairs = (np.array([one[each] for each in both]), np.array([other[each] for each in both]))
+    found = bootstrap(
+        pairs,
+        lambda x, y: kendalltau(x, y).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    low, high = found.confidence_interval
+    return float(kendalltau(*pairs).statistic), float(low), float(high), len(both)
+
+
+def _spread_part(rows: Sequence[Row]) -> str:
+    scores = scores_of(rows)
+    drawn = {row.network: row.drawn for row in rows}
+    lines = [
+        f"{len(rows)} trainings of {len(drawn)} networks.",
+        "",
+        (
+            "| networks | number | mean Dice | spread between networks | noise of one training | "
+            "shared by the folds of an initialisation | for the patients of a fold |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for kinds in (("near", "unet"), ("uniform",), ("near", "unet", "uniform")):
+        kept = [each for network, each in scores.items() if drawn[network] in kinds]
+        found = variance_components(ScoreTable.of(kept)) if len(kept) > 1 else None
+        if found is None:
+            continue
+        numbers = (found.network, found.residual, found.initialisation, found.network_fold)
+        mean = np.mean([each.mean() for each in kept])
+        cells = [" and ".join(kinds), str(len(kept)), f"{mean:.4f}"]
+        lines.append(f"| {' | '.join([*cells, *(f'{v**0.5:.4f}' for v in numbers)])} |")
+    again = sum(row.attempts > 1 for row in rows)
+    lines += ["", f"{again} of {len(rows)} trainings collapsed at first and were started again."]
+    return "\n".join(lines)
+
+
+def _cheaper_part(rows: Sequence[Row], cheaper: Mapping[str, Sequence[Row]]) -> str:
+    scores = scores_of(rows)
+    truth = {network: float(each[1:].mean()) for network, each in scores.items() if len(each) > 1}
+    seconds = float(np.median([row.seconds for row in rows]))
+    full = {network: float(each[0].mean()) for network, each in scores.items()}
+    entries: list[tuple[str, dict[Genotype, float], float]] = [("the full score", full, 1.0)]
+    for fold in range(FOLDS):
+        one = {network: float(each[0, fold]) for network, each in scores.items()}
+        entries.append((f"fold {fold} alone", one, 1 / FOLDS))
+    for name, short in cheaper.items():
+        found = scores_of([row for row in short if row.initialisation == 0])
+        cost = float(np.median([row.seconds for row in short])) / seconds
+        entries.append(
+            (name, {network: float(each[0].mean()) for network, each in found.items()}, cost)
+        )
+        for fold in range(FOLDS):
+            one = {network: float(each[0, fold]) for network, each in found.items()}
+            entries.append((f"{name}, fold {fold} alone", one, cost / FOLDS))
+    lines = [
+        "| score | cost | Kendall's τ | 95 % interval | networks |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, values, cost in entries:
+        if len(set(values) & set(truth)) < 3:
+            continue
+        value, low, high, number = tau(values, truth)
+        lines.append(f"| {name} | {cost:.2f} | {value:.2f} | {low:.2f} to {high:.2f} | {number} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
