@@ -12,11 +12,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from networks import landscape_networks
@@ -35,7 +36,7 @@ from mbnas.workers.executors import ProcessExecutor
 
 FOLDS, INITIALISATIONS, WAVE = 3, 3, 25
 EPOCHS, WARMUP_SHARE, STEPS = 16, 1 / 8, 40
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "protocol": {"folds": FOLDS, "initialisations": INITIALISATIONS, "scored_fraction": 1.0},
     "preparation": {"slice_size": 32},
     "training": {
@@ -62,15 +63,13 @@ def main() -> None:
     parser.add_argument("--initialisations", type=int, default=INITIALISATIONS)
     parser.add_argument("--networks", type=int, help="only the first")
     arguments = parser.parse_args()
-    length = {
-        "epochs": arguments.epochs,
-        "warmup_steps": round(WARMUP_SHARE * arguments.epochs * STEPS),
-    }
-    settings = SETTINGS | {"training": SETTINGS["training"] | length}
+    settings = settings_of(arguments.epochs)
     deadline = time.monotonic() + 3600 * arguments.hours
     with (
         TemporaryDirectory() as directory,
-        held_study(Path(directory, "study"), arguments.dataset, settings) as study,
+        held_study(
+            Path(directory, "study"), arguments.dataset, settings_of(arguments.epochs)
+        ) as study,
         ProcessExecutor(arguments.workers) as executor,
     ):
         networks = dict(islice(landscape_networks().items(), arguments.networks))
@@ -79,7 +78,7 @@ def main() -> None:
         tasks = (
             each
             for each in _tasks(study, networks, arguments.initialisations)
-            if _place(each) not in known
+            if place_of(each) not in known
         )
         running: dict[Future[TrainingRecord], TrainingTask] = {}
         while True:
@@ -91,9 +90,15 @@ def main() -> None:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 task = running.pop(future)
-                rows.append(_row(task, future.result(), networks))
+                rows.append(row_of(task, future.result(), networks))
                 write_rows(arguments.table, rows)
                 print(len(rows), task.architecture, f"{rows[-1].score():.4f}", flush=True)
+
+
+def settings_of(epochs: int) -> dict[str, Any]:
+    """Return the settings of a study whose trainings have so many epochs."""
+    length = {"epochs": epochs, "warmup_steps": round(WARMUP_SHARE * epochs * STEPS)}
+    return SETTINGS | {"training": SETTINGS["training"] | length}
 
 
 def _tasks(
@@ -108,15 +113,17 @@ def _tasks(
                 yield from make.of(network, [(initialisation, fold) for fold in range(FOLDS)])
 
 
-def _place(task: TrainingTask) -> tuple[Genotype, int, int]:
+def place_of(task: TrainingTask) -> tuple[Genotype, int, int]:
+    """Return the network, the fold and the initialisation of a training."""
     assert isinstance(task.architecture, Genotype)
     return task.architecture, task.fold, task.initialisation
 
 
-def _row(task: TrainingTask, record: TrainingRecord, networks: dict[Genotype, str]) -> Row:
+def row_of(task: TrainingTask, record: TrainingRecord, networks: Mapping[Genotype, str]) -> Row:
+    """Return the row of a finished training."""
     if record.error is not None:
         raise RuntimeError(f"{task.key} failed: {record.error}")
-    network, fold, initialisation = _place(task)
+    network, fold, initialisation = place_of(task)
     return Row(
         network=network,
         drawn=networks[network],
