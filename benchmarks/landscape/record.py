@@ -67,9 +67,7 @@ def main() -> None:
     deadline = time.monotonic() + 3600 * arguments.hours
     with (
         TemporaryDirectory() as directory,
-        held_study(
-            Path(directory, "study"), arguments.dataset, settings_of(arguments.epochs)
-        ) as study,
+        held_study(Path(directory, "study"), arguments.dataset, settings) as study,
         ProcessExecutor(arguments.workers) as executor,
     ):
         networks = dict(islice(landscape_networks().items(), arguments.networks))
