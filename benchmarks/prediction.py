@@ -7,6 +7,10 @@ By default small models are trained first, on synthetic patients:
 
     python benchmarks/prediction.py --output benchmarks/results/prediction.json
 
+or on a dataset of your own, such as pictures:
+
+    python benchmarks/prediction.py --given DATASET --output benchmarks/results/pictures.json
+
 or with a model, the folder of a finished ``mbnas nnunet`` and your own images:
 
     python benchmarks/prediction.py --output benchmarks/results/prediction.json \
@@ -25,7 +29,9 @@ from typing import Any
 from commands import run, script, threads_of
 from measuring import described, interleaved, machine, ratios, spread, summary, write
 from prediction_models import Models, made_models
+from studies import patients
 
+from mbnas.data.datasets.dataset import read_dataset
 from mbnas.nnunet.schedule import TRAINERS
 
 FOLDERS = ("raw", "preprocessed", "results")
@@ -46,6 +52,8 @@ def main() -> None:
     parser.add_argument("--trainer", help="with --models: nnU-Net's trainer")
     parser.add_argument("--plans", help="with --models: nnU-Net's plans")
     parser.add_argument("--folds", nargs="+", default=["0"], help="of nnU-Net (default 0)")
+    parser.add_argument("--given", type=Path, metavar="DATASET", help="to train on and predict")
+    parser.add_argument("--size", type=int, default=128, help="with --given: side of a slice")
     parser.add_argument("--patients", type=int, default=8, help="to make, 3 or more (default 8)")
     parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--threads", type=int, default=2, help="of each command (default 2)")
@@ -60,7 +68,7 @@ def main() -> None:
             },
             rounds=arguments.rounds,
         )
-        num_images = len(list(models.images.glob("*_0000.nii.gz")))
+        num_images = len(list(models.images.glob("*_0000.*")))
     ratio = ratios(rounds, "nnU-Net", "mbnas")
     results = {
         "machine": machine("cpu", arguments.threads),
@@ -68,6 +76,8 @@ def main() -> None:
         "images": num_images,
         "folds": len(arguments.folds),
         "models_given": arguments.models is not None,
+        "given": arguments.given and read_dataset(arguments.given).name,
+        "size": arguments.size if arguments.given else None,
         "rounds": rounds,
         "wall_s": {name: summary([each["wall_s"] for each in of]) for name, of in rounds.items()},
         "ratio": ratio,
@@ -80,7 +90,9 @@ def models_of(
 ) -> Models:
     """Return the models that are named, or models that are made in a folder."""
     if arguments.models is None:
-        return made_models(place, arguments.patients)
+        if arguments.given:
+            return made_models(place, arguments.given, size=arguments.size)
+        return made_models(place, patients(place, arguments.patients))
     if not (arguments.dataset and arguments.trainer and arguments.plans):
         parser.error("--models needs --dataset, --trainer and --plans, by nnU-Net's names")
     model, nnunet, images = arguments.models
@@ -133,11 +145,16 @@ def predicting(
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a page: the machine, the wall time of both, and their ratio."""
-    about = f"{results['images']} volumes, {results['folds']} networks averaged"
-    if not results["models_given"]:
+    about = f"{results['images']} images, {results['folds']} networks averaged"
+    if results["given"]:
+        about += (
+            f", {results['given']}, networks of few steps; mbnas predicts slices of "
+            f"{results['size']}×{results['size']}, nnU-Net patches of its plan at full resolution"
+        )
+    elif not results["models_given"]:
         about += ", synthetic patients and networks of few steps"
     lines = [
-        "# Predicting a folder of volumes: mbnas and nnU-Net",
+        "# Predicting a folder of images: mbnas and nnU-Net",
         "",
         described(results["machine"]),
         "",

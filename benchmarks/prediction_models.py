@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands import run, script
-from studies import TINY, held_study, patients
+from studies import TINY, held_study
 
 from mbnas.data.datasets.folds import make_folds
 from mbnas.nnunet.commands import Place, run_command
@@ -47,9 +47,15 @@ class Models:
     plans: str
 
 
-def made_models(directory: Path, num_patients: int) -> Models:
-    """Return models of the U-Net genotype in a new directory, trained on synthetic patients."""
-    dataset, study = patients(directory, num_patients), directory / "study"
+def made_models(directory: Path, dataset: Path, *, size: int | None = None) -> Models:
+    """Return models of the U-Net genotype in a directory, trained on a dataset.
+
+    Args:
+        directory: The folder for study and models.
+        dataset: The dataset.
+        size: Side of a slice; by default as in :data:`studies.TINY`.
+    """
+    study = directory / "study"
     training = TINY["training"] | {"base_channels": BASE_CHANNELS}
     place = Place(
         root=directory / "nnunet",
@@ -58,7 +64,9 @@ def made_models(directory: Path, num_patients: int) -> Models:
         processes=PROCESSES,
     )
     schedule = Schedule(epochs=1, iterations=2)
-    with held_study(study, dataset, TINY | {"training": training}) as held:
+    slices = {"slice_size": size} if size else TINY["preparation"]
+    settings = TINY | {"training": training, "preparation": slices}
+    with held_study(study, dataset, settings) as held:
         train_by_nnunet(held, place, schedule)
     network = ("--network", str(GENOTYPE))
     run([script("mbnas"), "train", str(study), *network, "--name", "model", "--epochs", "1"])

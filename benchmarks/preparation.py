@@ -5,6 +5,10 @@ The same synthetic volumes, the same number of processes, whole processes in tur
 datasets of different size separate the cost of a voxel from the fixed cost.
 
     python benchmarks/preparation.py --output benchmarks/results/preparation.json
+
+or a dataset of your own, in nnU-Net's raw layout, such as pictures:
+
+    python benchmarks/preparation.py --given DATASET --output benchmarks/results/pictures.json
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from typing import Any
 from commands import run, script, threads_of
 from measuring import Rounds, described, interleaved, machine, ratios, spread, summary, write
 from volumes import Grid, write_volumes
+
+from mbnas.data.datasets.dataset import read_dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +95,12 @@ def main() -> None:
     parser.add_argument(
         "--volumes", type=int, metavar="N", help="at most so many a dataset (default all)"
     )
+    parser.add_argument("--given", type=Path, metavar="DATASET", help="instead of these volumes")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
+    if arguments.given:
+        write_given(arguments)
+        return
     most = arguments.volumes or max(SMALL.number, LARGE.number)
     datasets = [Volumes(grid=each.grid, number=min(each.number, most)) for each in (SMALL, LARGE)]
     measured = [prepared(volumes, arguments) for volumes in datasets]
@@ -116,6 +126,30 @@ def main() -> None:
     write(results, markdown(results), arguments.output)
 
 
+def write_given(arguments: argparse.Namespace) -> None:
+    """Measure both on a given dataset, write JSON and a page next to it, print the page."""
+    with TemporaryDirectory() as temporary:
+        dataset = Path(temporary) / "nnUNet_raw" / "Dataset001_Given"
+        dataset.parent.mkdir()
+        dataset.symlink_to(arguments.given.resolve())
+        rounds = both(dataset, Path(temporary), arguments)
+    declared = read_dataset(arguments.given)
+    results = {
+        "machine": machine("cpu", arguments.processes),
+        "size": arguments.size,
+        "processes": arguments.processes,
+        "datasets": [
+            {
+                "what": f"{declared.name}, {len(declared.cases)} cases",
+                "rounds": rounds,
+                "wall_s": walls(rounds),
+                "ratio": ratios(rounds, "nnU-Net", "mbnas"),
+            }
+        ],
+    }
+    write(results, given_markdown(results), arguments.output)
+
+
 def prepared(volumes: Volumes, arguments: argparse.Namespace) -> Rounds:
     """Return the time that each side takes for a dataset in every round."""
     with TemporaryDirectory() as temporary:
@@ -123,13 +157,23 @@ def prepared(volumes: Volumes, arguments: argparse.Namespace) -> Rounds:
         dataset = write_volumes(
             place / "nnUNet_raw" / "Dataset001_Volumes", volumes.grid, volumes.number
         )
-        return interleaved(
-            {
-                "mbnas": by_mbnas(dataset, place, arguments),
-                "nnU-Net": by_nnunet(place, arguments.processes),
-            },
-            rounds=arguments.rounds,
-        )
+        return both(dataset, place, arguments)
+
+
+def both(dataset: Path, place: Path, arguments: argparse.Namespace) -> Rounds:
+    """Return the time that each side takes for a dataset below ``place`` in every round."""
+    return interleaved(
+        {
+            "mbnas": by_mbnas(dataset, place, arguments),
+            "nnU-Net": by_nnunet(place, arguments.processes),
+        },
+        rounds=arguments.rounds,
+    )
+
+
+def walls(rounds: Rounds) -> dict[str, Any]:
+    """Return median and quartiles of each side's wall time."""
+    return {name: summary([each["wall_s"] for each in of]) for name, of in rounds.items()}
 
 
 def by_mbnas(dataset: Path, place: Path, arguments: argparse.Namespace) -> Callable[[], object]:
@@ -167,7 +211,7 @@ def row_of(volumes: Volumes, rounds: Rounds) -> dict[str, Any]:
         "what": str(volumes),
         "megavoxels": volumes.megavoxels,
         "rounds": rounds,
-        "wall_s": {name: summary([each["wall_s"] for each in of]) for name, of in rounds.items()},
+        "wall_s": walls(rounds),
         "ratio": ratios(rounds, "nnU-Net", "mbnas"),
     }
 
@@ -208,6 +252,28 @@ def markdown(results: Mapping[str, Any]) -> str:
         DIFFERENCES.format(size=results["size"]),
     ]
     return "\n".join(lines)
+
+
+def given_markdown(results: Mapping[str, Any]) -> str:
+    """Return the results of a given dataset as a page."""
+    (row,) = results["datasets"]
+    cells = [row["what"], *(spread(row["wall_s"][name], 2) for name in ("mbnas", "nnU-Net"))]
+    return "\n".join(
+        [
+            "# Preparing a given dataset: mbnas and nnU-Net",
+            "",
+            described(results["machine"]),
+            "",
+            f"Whole processes in turn, start-up included, {results['processes']} processes each;",
+            "median (quartiles). The ratio is nnU-Net's time over that of mbnas, round by round.",
+            "",
+            "| dataset | mbnas, s | nnU-Net, s | ratio |",
+            "| --- | --- | --- | --- |",
+            f"| {' | '.join((*cells, spread(row['ratio'], 2)))} |",
+            "",
+            DIFFERENCES.format(size=results["size"]),
+        ]
+    )
 
 
 if __name__ == "__main__":
