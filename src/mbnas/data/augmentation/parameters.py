@@ -82,8 +82,10 @@ MAX_REACH = 3.0
 def reach_of(settings: AugmentationSettings) -> float:
     """Return how far from the centre augmentation samples, in half sides of its output, 1 or more.
 
-    >>> round(reach_of(AugmentationSettings()), 2), reach_of(AugmentationSettings(probability=0))
-    (1.64, 1.0)
+    >>> round(reach_of(AugmentationSettings()), 2)
+    1.64
+    >>> reach_of(AugmentationSettings(probability=0.0))
+    1.0
     """
     if not settings.probability:
         return 1.0
