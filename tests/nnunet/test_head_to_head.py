@@ -1,6 +1,7 @@
 """Both networks on all folds: the order of the work, and that nothing is done twice."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,7 @@ class FakeNNUNet:
         folder = place.preprocessed / "nnUNetPlans_2d"
         folder.mkdir(parents=True, exist_ok=True)
         (place.preprocessed / "nnUNetPlans.json").write_text(json.dumps(self.own_plans))
+        shutil.copy(place.raw / "dataset.json", place.preprocessed)
         for label in (place.raw / "labelsTr").iterdir():
             (folder / label.name.replace(".nii.gz", ".pkl")).touch()
 
