@@ -71,6 +71,10 @@ prepare_slices(
 """
 """What mbnas does when a search begins, as a separate process."""
 
+TURNS = """\
+Whole commands in turn, start-up included; processes of each: {processes};
+median (quartiles). The ratio is nnU-Net's time over that of mbnas, round by round."""
+
 DIFFERENCES = """\
 Both read every file, look at its header and intensities, normalise, bring volumes to one size, and
 write them. Beyond that they do different work:
@@ -233,8 +237,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         described(results["machine"]),
         "",
-        f"Whole commands in turn, start-up included; processes of each: {results['processes']};",
-        "median (quartiles). The ratio is nnU-Net's time over that of mbnas, round by round.",
+        TURNS.format(processes=results["processes"]),
         "",
         "| dataset | million voxels | mbnas, s | nnU-Net, s | ratio |",
         "| --- | ---: | --- | --- | --- |",
@@ -264,8 +267,7 @@ def given_markdown(results: Mapping[str, Any]) -> str:
             "",
             described(results["machine"]),
             "",
-            f"Whole commands in turn, start-up included; processes of each: {results['processes']};",
-            "median (quartiles). The ratio is nnU-Net's time over that of mbnas, round by round.",
+            TURNS.format(processes=results["processes"]),
             "",
             "| dataset | mbnas, s | nnU-Net, s | ratio |",
             "| --- | --- | --- | --- |",
