@@ -55,6 +55,20 @@ def making_folder(final: Path) -> Iterator[Path | None]:
                     folder.rmdir()
 
 
+@contextmanager
+def making_new_folder(final: Path) -> Iterator[Path | None]:
+    """Yield a folder as :func:`making_folder` does; ``final`` may also exist if it is empty.
+
+    Raises:
+        WriteError: if the folder cannot be created.
+    """
+    with writing(final):
+        if final.is_dir() and not any(final.iterdir()):
+            final.rmdir()
+    with making_folder(final) as temporary:
+        yield temporary
+
+
 def _remove_leftovers(parent: Path) -> None:
     """Remove the temporary folders of killed processes; the lock on ``parent`` is held."""
     for entry in os.scandir(parent):
@@ -91,10 +105,7 @@ def exporting(out: Path) -> Iterator[Path]:
         UsageError: if it exists and is not empty.
     """
     out = real_path(out)
-    with writing(out):
-        if out.is_dir() and not any(out.iterdir()):
-            out.rmdir()
-    with making_folder(out) as temporary:
+    with making_new_folder(out) as temporary:
         if temporary is None:
             raise UsageError(f"{out} exists and is not empty: choose another folder, or remove it.")
         yield temporary

@@ -6,11 +6,6 @@ the values that they are read as: upright, without alpha channel, JPEG without f
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +16,11 @@ from mbnas.data.assembly.file_pairs import FilePair
 from mbnas.data.assembly.mask_classes import MaskClasses, as_colour
 from mbnas.data.assembly.mask_file import mask_pixels
 from mbnas.data.assembly.picture_folders import COLOURS, FoundPictures
+from mbnas.data.assembly.write_dataset import write_dataset
 from mbnas.data.images.formats.registry import format_of
 from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError
-from mbnas.machine.files import write_text, writing
-from mbnas.machine.folders import making_folder
-from mbnas.machine.processes import ProgressCallback, map_in_processes
-
-PATIENTS = "patients.csv"
+from mbnas.machine.processes import ProgressCallback
 
 
 def write_pictures(
@@ -52,34 +44,15 @@ def write_pictures(
         DatasetError: if the folder is not empty, or a file changed meanwhile.
         WriteError: if it cannot be written.
     """
-    with making_dataset(root) as aside:
-        task = partial(_write_case, found=found, root=aside)
-        map_in_processes(task, found.pairing.pairs, workers=workers, progress=progress)
-        facts = dataset_facts(found, name or root.absolute().name)
-        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-        if found.patients is not None:
-            write_text(aside / PATIENTS, patient_table(found.patients))
-    return root.absolute()
-
-
-@contextmanager
-def making_dataset(root: Path) -> Iterator[Path]:
-    """Yield a folder with ``imagesTr`` and ``labelsTr``, which becomes ``root`` on success.
-
-    Raises:
-        DatasetError: if the folder is not empty.
-        WriteError: if it cannot be written.
-    """
-    root = root.absolute()
-    with writing(root):
-        if root.is_dir() and not any(root.iterdir()):
-            root.rmdir()
-    with making_folder(root) as aside:
-        if aside is None:
-            raise DatasetError(f"{root} is not empty: a dataset is written to a new folder.")
-        for folder in ("imagesTr", "labelsTr"):
-            (aside / folder).mkdir()
-        yield aside
+    return write_dataset(
+        root,
+        found.pairing.pairs,
+        partial(_write_case, found=found),
+        facts=dataset_facts(found, name or root.absolute().name),
+        patients=found.patients,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def dataset_facts(found: FoundPictures, name: str) -> dict[str, Any]:
@@ -139,12 +112,3 @@ def _rounded(source: Path, keys_PC: np.ndarray, labels: dict[tuple[int, ...], in
     if low is None or high is None:
         raise DatasetError(f"{source} changed while the dataset was written. Start again.")
     return np.where(keys_PC[:, 0] >= 128, high, low)
-
-
-def patient_table(patients: dict[str, str]) -> str:
-    """Return a table of the patient of each case, as CSV."""
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(("case", "patient"))
-    rows.writerows(sorted(patients.items()))
-    return file.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import numpy as np
 from jaxtyping import Num
 
 from mbnas.data.assembly.series_references import FoundReferences, SeriesPair, labels_on
-from mbnas.data.assembly.write_pictures import PATIENTS, making_dataset, patient_table
+from mbnas.data.assembly.write_dataset import write_dataset
 from mbnas.data.images.formats.dicom.dicom_series_file import open_series
 from mbnas.data.images.write import write_image, write_label
-from mbnas.machine.files import write_text
-from mbnas.machine.processes import ProgressCallback, map_in_processes
+from mbnas.machine.processes import ProgressCallback
 
 _ENDING = ".nii.gz"
 _NUMBER_TYPES = (np.uint8, np.int16, np.uint16, np.int32)
@@ -41,10 +39,11 @@ def write_series(
         DatasetError: if the folder is not empty, or a file changed meanwhile.
         WriteError: if it cannot be written.
     """
-    with making_dataset(root) as aside:
-        task = partial(_write_case, classes=found.classes, root=aside)
-        map_in_processes(task, found.pairs, workers=workers, progress=progress)
-        facts = {
+    return write_dataset(
+        root,
+        found.pairs,
+        partial(_write_case, classes=found.classes),
+        facts={
             "name": name or root.absolute().name,
             "channel_names": {"0": found.channel},
             "labels": {
@@ -53,11 +52,11 @@ def write_series(
             },
             "numTraining": len(found.pairs),
             "file_ending": _ENDING,
-        }
-        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-        if found.patients is not None:
-            write_text(aside / PATIENTS, patient_table(found.patients))
-    return root.absolute()
+        },
+        patients=found.patients,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def _write_case(pair: SeriesPair, *, classes: tuple[str, ...], root: Path) -> None:

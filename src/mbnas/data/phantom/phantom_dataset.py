@@ -12,8 +12,8 @@ from mbnas.data.phantom.body import Anatomy
 from mbnas.data.phantom.prostate import PROSTATE
 from mbnas.data.phantom.spleen import SPLEEN
 from mbnas.errors import DatasetError, UsageError
-from mbnas.machine.files import write_text, writing
-from mbnas.machine.folders import making_folder
+from mbnas.machine.files import write_text
+from mbnas.machine.folders import making_new_folder
 
 Kind = Literal["prostate", "spleen"]
 ANATOMIES: dict[Kind, Anatomy] = {"prostate": PROSTATE, "spleen": SPLEEN}
@@ -36,10 +36,7 @@ def write_phantom(kind: Kind, root: Path, *, num_patients: int = 12, seed: int =
     if num_patients < 1:
         raise UsageError(f"A phantom dataset needs 1 patient or more (got {num_patients}).")
     root = root.absolute()
-    with writing(root):
-        if root.is_dir() and not any(root.iterdir()):
-            root.rmdir()
-    with making_folder(root) as aside:
+    with making_new_folder(root) as aside:
         if aside is None:
             raise DatasetError(
                 f"{root} is not empty: a phantom dataset is written to a new folder. "

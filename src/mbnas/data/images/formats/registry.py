@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from mbnas.data.images.file_names import (
     HEADER_SUFFIXES,
@@ -32,15 +33,21 @@ from mbnas.data.images.formats.pictures.tiff_volume import (
 )
 from mbnas.errors import DatasetError
 
-_PICTURES = (
-    ImageFormat(
-        name="PNG",
-        open=picture_opener("PNG", is_label=False),
-        open_label=picture_opener("PNG", is_label=True),
-        write=writer("PNG"),
+
+def _picture(name: Literal["PNG", "BMP"]) -> ImageFormat:
+    """Return a format that Pillow reads and writes without loss."""
+    return ImageFormat(
+        name=name,
+        open=picture_opener(name, is_label=False),
+        open_label=picture_opener(name, is_label=True),
+        write=writer(name),
         label_suffix=".png",
         map_suffix=".tif",
-    ),
+    )
+
+
+_PICTURES = (
+    _picture("PNG"),
     ImageFormat(
         name="JPEG",
         open=picture_opener("JPEG", is_label=False),
@@ -50,14 +57,7 @@ _PICTURES = (
         label_suffix=".png",
         map_suffix=".tif",
     ),
-    ImageFormat(
-        name="BMP",
-        open=picture_opener("BMP", is_label=False),
-        open_label=picture_opener("BMP", is_label=True),
-        write=writer("BMP"),
-        label_suffix=".png",
-        map_suffix=".tif",
-    ),
+    _picture("BMP"),
     ImageFormat(
         name="TIFF",
         open=open_tiff_image,

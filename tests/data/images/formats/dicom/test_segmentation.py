@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from mbnas.data.images.formats.dicom.dicom_series_file import open_dicom, open_series
 from mbnas.data.images.formats.dicom.reference_masks import (
@@ -19,6 +18,7 @@ from mbnas.data.images.read import read_image
 from mbnas.errors import DatasetError
 
 from .....dicom_examples import PATIENT, save, series_datasets, write_series
+from ...malformed import REPLACEMENTS, refusal, replaced
 from .test_dicom_series_file import multi_frame, some_voxels
 
 highdicom = pytest.importorskip("highdicom")
@@ -167,18 +167,11 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
-    edits=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
-    )
-)
+@given(edits=REPLACEMENTS)
 def test_a_malformed_segmentation_is_read_or_refused_in_words(tmp_path_factory, edits, example):
     content, series = example
-    edited = bytearray(content)
-    for where, value in edits:
-        edited[int(where * len(edited))] = value
     path = tmp_path_factory.mktemp("malformed") / "labels.dcm"
-    path.write_bytes(edited)
+    path.write_bytes(replaced(content, edits))
     for read in (
         lambda: reference_labels(path, series, NAMES),
         lambda: segment_names(path),
@@ -193,14 +186,6 @@ def test_a_malformed_segmentation_is_read_or_refused_in_words(tmp_path_factory, 
 def example(tmp_path_factory):
     path, _, series = written(tmp_path_factory.mktemp("example"))
     return path.read_bytes(), series
-
-
-def refusal(read):
-    try:
-        read()
-    except DatasetError as error:
-        return str(error)
-    return None
 
 
 def test_regions_may_overlap(tmp_path):

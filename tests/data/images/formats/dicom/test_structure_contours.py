@@ -19,6 +19,7 @@ from mbnas.data.images.formats.dicom.reference_masks import (
 from mbnas.errors import DatasetError
 
 from .....dicom_examples import LPS, write_series
+from ...malformed import REPLACEMENTS, refusal, replaced
 from .test_dicom_series_file import rotated, some_voxels
 
 SHAPE = (20, 30)
@@ -149,18 +150,11 @@ def test_points_and_open_lines_are_no_structures(tmp_path):
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    edits=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
-    )
-)
+@given(edits=REPLACEMENTS)
 def test_a_malformed_structure_set_is_read_or_refused_in_words(tmp_path_factory, edits, example):
     content, series = example
-    edited = bytearray(content)
-    for where, value in edits:
-        edited[int(where * len(edited))] = value
     path = tmp_path_factory.mktemp("malformed") / "s.dcm"
-    path.write_bytes(edited)
+    path.write_bytes(replaced(content, edits))
     for read in (
         lambda: reference_labels(path, series, ("a",)),
         lambda: segment_names(path),
@@ -177,11 +171,3 @@ def example(tmp_path_factory):
     series = open_dicom(folder / "series")
     structure_set(folder / "s.dcm", series, [("a", [(0, square(0.5, 5.5))])], LPS)
     return (folder / "s.dcm").read_bytes(), series
-
-
-def refusal(read):
-    try:
-        read()
-    except DatasetError as error:
-        return str(error)
-    return None

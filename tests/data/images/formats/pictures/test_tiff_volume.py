@@ -13,6 +13,8 @@ from mbnas.data.images.read import read_header, read_image, read_label
 from mbnas.data.images.write import write_label, write_map
 from mbnas.errors import DatasetError
 
+from ...malformed import refusal
+
 SPACING_ZYX = [2.5, 0.8, 0.7]
 
 
@@ -142,11 +144,3 @@ def test_a_malformed_volume_is_read_or_refused_in_words(tmp_path, capfd, edits, 
         message = refusal(read)
         assert message is None or ("\n" not in message and str(path) in message)
     assert capfd.readouterr().err == ""
-
-
-def refusal(read):
-    try:
-        read()
-    except DatasetError as error:
-        return str(error)
-    return None

@@ -1,0 +1,69 @@
+"""Writes cases as a dataset in nnU-Net's raw layout, completely or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mbnas.errors import DatasetError
+from mbnas.machine.files import write_text
+from mbnas.machine.folders import making_new_folder
+from mbnas.machine.processes import ProgressCallback, map_in_processes
+
+PATIENTS = "patients.csv"
+
+Source = TypeVar("Source")
+
+
+def write_dataset(
+    root: Path,
+    sources: Sequence[Source],
+    write_case: Callable[..., None],
+    *,
+    facts: Mapping[str, Any],
+    patients: Mapping[str, str] | None,
+    workers: int,
+    progress: ProgressCallback | None,
+) -> Path:
+    """Write a complete dataset, or nothing; return its folder.
+
+    Args:
+        root: The folder to create; it may exist if it is empty.
+        sources: What each case is made from.
+        write_case: Writes the files of a source into ``imagesTr`` and ``labelsTr`` of the folder
+            ``root``, its keyword argument; picklable.
+        facts: Contents of ``dataset.json``.
+        patients: Patient of each case, for the table of patients; ``None`` writes none.
+        workers: Number of processes that write files.
+        progress: Called after each case.
+
+    Raises:
+        DatasetError: if the folder is not empty, or a case cannot be written.
+        WriteError: if it cannot be written.
+    """
+    root = root.absolute()
+    with making_new_folder(root) as aside:
+        if aside is None:
+            raise DatasetError(f"{root} is not empty: a dataset is written to a new folder.")
+        for folder in ("imagesTr", "labelsTr"):
+            (aside / folder).mkdir()
+        task = partial(write_case, root=aside)
+        map_in_processes(task, sources, workers=workers, progress=progress)
+        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        if patients is not None:
+            write_text(aside / PATIENTS, _patient_table(patients))
+    return root
+
+
+def _patient_table(patients: Mapping[str, str]) -> str:
+    """Return a table of the patient of each case, as CSV."""
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(("case", "patient"))
+    rows.writerows(sorted(patients.items()))
+    return file.getvalue()
