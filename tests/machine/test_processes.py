@@ -44,16 +44,19 @@ def test_a_worker_that_dies_is_an_mbnas_error():
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
-    program = """
+    work = """
 import os, sys, time
 from pathlib import Path
-from mbnas.machine.processes import map_in_processes
 def work(number):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(60)
-if __name__ == "__main__":
-    map_in_processes(work, [1, 2], workers=2)
 """
+    program = """
+from mbnas.machine.processes import map_in_processes
+from marking import work
+map_in_processes(work, [1, 2], workers=2)
+"""
+    (tmp_path / "marking.py").write_text(work)
     (tmp_path / "program.py").write_text(program)
     marks = tmp_path / "marks"
     marks.mkdir()

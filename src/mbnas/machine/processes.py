@@ -1,7 +1,8 @@
 """Calls one function for many items, in several processes.
 
-Processes are spawned, never forked, so that threads and devices of the parent are not copied.
-They end with their parent, for any reason, and Ctrl-C ends them silently.
+Processes are spawned, never forked, so that threads and devices of the parent are not copied, and
+do not run the parent's script again (:mod:`mbnas.machine.spawned`). They end with their parent,
+for any reason, and Ctrl-C ends them silently.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from mbnas.errors import MbnasError
+from mbnas.machine.spawned import SPAWNED
 
 ProgressCallback = Callable[[int, int], None]
 """Called with the number of finished items and the number of all items."""
@@ -37,7 +39,8 @@ def map_in_processes(
     The first error is raised, and calls that have not started are dropped.
 
     Args:
-        function: Picklable, as are items and results; called in this process if ``workers`` is 1.
+        function: Picklable, as are items and results, and not of the main module; called in this
+            process if ``workers`` is 1.
         items: The arguments.
         workers: Number of processes, 1 or more.
         progress: Called after each item.
@@ -53,9 +56,7 @@ def map_in_processes(
             if progress is not None:
                 progress(len(results), len(items))
         return results
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent_or_ctrl_c
-    ) as pool:
+    with ProcessPoolExecutor(workers, SPAWNED, initializer=_end_with_parent_or_ctrl_c) as pool:
         with _ctrl_c_blocked():  # processes inherit it, so Ctrl-C cannot reach them as they start
             futures = [pool.submit(function, item) for item in items]
         try:

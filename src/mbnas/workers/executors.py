@@ -73,8 +73,9 @@ class ProcessExecutor(Executor):
     before it starts, which frees the memory that they kept.
 
     A worker starts with the first call of its slot and serves all later ones. Use the executor
-    in a ``with``: one that is still open when Python exits terminates its calls. Guard the
-    main module by ``if __name__ == "__main__"``, as every spawned process demands.
+    in a ``with``: one that is still open when Python exits terminates its calls. Its
+    processes do not run the main module again (:mod:`mbnas.machine.spawned`), so what they call
+    must be in another one.
 
     Args:
         num_slots: How many calls may run at the same time.

@@ -9,7 +9,6 @@ arguments and results travel pickled over a pipe. So do the worker's heartbeats
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import pickle
 import signal
@@ -24,6 +23,7 @@ from typing import Any
 from mbnas.errors import WorkerDied
 from mbnas.machine import heartbeat
 from mbnas.machine.processes import end_with_parent
+from mbnas.machine.spawned import SPAWNED
 from mbnas.workers.call import portable_error
 
 # Sent to every process of a run, and handled only by the parent.
@@ -49,9 +49,8 @@ class Worker:
     """
 
     def __init__(self, patience_s: float = math.inf) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._connection, theirs = SPAWNED.Pipe()
+        self._process = SPAWNED.Process(target=_work, args=(theirs,), daemon=True)
         with _children_lock:
             self._process.start()
         theirs.close()

@@ -189,3 +189,8 @@ def test_the_check_does_not_change_the_network():
     check_logits(network, INTERFACE)
     assert all(torch.equal(before[name], each) for name, each in network.state_dict().items())
     assert all(each.grad is None for each in network.parameters())
+
+
+def test_a_network_of_the_main_module_is_refused():
+    with pytest.raises(ConfigurationError, match="which worker processes do not import: move it"):
+        find_own_network("module:__main__:Small")

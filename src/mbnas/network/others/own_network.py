@@ -28,11 +28,16 @@ def find_own_network(text: str) -> OwnNetwork:
     Modules can be in the current directory, as with ``python -m``.
 
     Raises:
-        ConfigurationError: if there is no such module.
+        ConfigurationError: if there is no such module, or it is the main module.
         UsageError: if the text is not an import path.
     """
     path = text.removeprefix("module:").partition("#")[0]
     module, _, attribute = path.partition(":")
+    if module == "__main__":
+        raise ConfigurationError(
+            f"module:{path} is in the main module, which worker processes do not import: move it "
+            "into a module of its own, and name that one."
+        )
     named = OwnNetwork(module=module, attribute=attribute, fingerprint="0" * 8)
     return OwnNetwork(module=module, attribute=attribute, fingerprint=_fingerprint(named))
 
