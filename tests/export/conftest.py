@@ -13,8 +13,11 @@ NETWORKS = {
     "back at level 0": "0vgg3-1residual7-2dense3-2inception5-1vgg3@3-0residual3@2",
     # logits that are upsampled, a dense block on the image; this one has two members
     "ends at level 1": "0dense5-1dense7",
+    # blocks that look further than a kernel, on maps that are partly padding
+    "extents": "0seresidual3-1seresidual5-2seresidual3-1seresidual3-0seresidual3@2",
     "library": "smp:Unet:vgg11",
 }
+QUICK = ("ends at level 1", "extents")
 SIZES = ((1, 32, 32), (3, 29, 50), (1, 1, 1), (2, 40, 7))
 
 
@@ -29,15 +32,15 @@ def _one_thread():
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(network, id=name, marks=() if name == "ends at level 1" else pytest.mark.slow)
+        pytest.param(network, id=name, marks=() if name in QUICK else pytest.mark.slow)
         for name, network in NETWORKS.items()
     ],
 )
 def trained(request, tmp_path_factory):
-    """A model's folder and card: two channels, two classes, the second with two members."""
+    """A model's folder and card: two channels, two classes, some with two members."""
     folder = tmp_path_factory.mktemp("models") / "model"
     card = card_of(network=request.param, channels=("CT", "MRI"), normalisation=(CT, Z_SCORE))
-    if request.param_index != 1:
+    if request.param != NETWORKS["ends at level 1"]:
         card = replace(card, members=card.members[:1])
     return folder, write_model(folder, card)
 

@@ -14,6 +14,7 @@ GENOTYPES = {
     "unet": unet_genotype(3),
     "mixed": Genotype.parse("0dense3-1residual5-2inception3-1vgg3-0residual3@2"),
     "down": Genotype.parse("0inception3-1vgg5-2dense3"),
+    "seresidual": Genotype.parse("0seresidual3-1seresidual5-0seresidual3"),
 }
 
 
@@ -33,7 +34,7 @@ def test_logits_gradients_and_batch_statistics_equal_those_of_single_networks(ge
     networks = [network.double() for network in networks_of(genotype)]
     alone = [copy.deepcopy(network) for network in networks]
     together = FusedNetworks(networks)
-    images = torch.randn(3, 4, 2, 16, 16, dtype=torch.float64)
+    images = torch.randn(3, 4, 2, 16, 15, dtype=torch.float64)  # partly padding
     logits = together(images)
     logits.square().sum().backward()
     together.distribute_gradients()

@@ -18,16 +18,30 @@ from mbnas.network.blocks import (
     STEMMED,
     convolution,
     dense,
+    image_extent,
     inception,
     residual,
+    se_residual,
+    squeeze_excitation,
     vgg,
 )
+from mbnas.network.blocks.image_extent import ExtentBlock
 from mbnas.network.operations.padding import pad_to_multiple
 from mbnas.prediction.model.model_card import NOTICE, ModelCard
 from mbnas.space.genotype import Genotype
 from mbnas.version import __version__
 
-_SOURCES = {"vgg": vgg, "residual": residual, "dense": dense, "inception": inception}
+_SOURCES = (
+    convolution,
+    image_extent,
+    squeeze_excitation,
+    vgg,
+    residual,
+    dense,
+    inception,
+    se_residual,
+)
+"""Modules of the blocks, each after those that it imports."""
 
 
 def network_source(card: ModelCard, *, imports: Sequence[str] = (), ending: str) -> str:
@@ -69,18 +83,14 @@ def network_source(card: ModelCard, *, imports: Sequence[str] = (), ending: str)
 
 
 def _genotype_parts(genotype: Genotype, card: ModelCard) -> list[str]:
-    used = list(dict.fromkeys(node.block for node in genotype.nodes))
-    if foreign := [each for each in used if each not in _SOURCES]:
+    if foreign := [node.block for node in genotype.nodes if node.block not in BLOCKS]:
         raise ModelError(
             f"The block {foreign[0]} is of another package, whose source is not copied."
         )
-    blocks = [definitions(_SOURCES[each]) for each in BLOCKS if each in used]
-    return [
-        definitions(convolution, needed_by="\n".join(blocks)),
-        *blocks,
-        definition(pad_to_multiple),
-        _genotype_class(genotype, card),
-    ]
+    parts = [definition(pad_to_multiple), _genotype_class(genotype, card)]
+    for module in reversed(_SOURCES):
+        parts.insert(0, definitions(module, needed_by="\n".join(parts)))
+    return [each for each in parts if each]
 
 
 def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
@@ -96,9 +106,13 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
             stem, arriving = f"convolution({arriving}, {leaving}, {STEM_KERNEL}), ", leaving
         block = f"{stem}{BLOCKS[node.block].__name__}({arriving}, {leaving}, {node.kernel})"
         cells.append(f"            # {number}: {_level_text(node.level, before)}")
-        cells.append(f"            {_cell(block, node.level - before)},")
         came = "padded" if number == 1 else f"maps{number - 1}"
         came = f"torch.cat([{came}, maps{node.skip}], dim=1)" if node.skip else came
+        sequential = "nn.Sequential"
+        if _takes_extent(node.block):
+            sequential = "ExtentSequential"
+            came += f", extent_at({max(before, node.level)}, (height, width))"
+        cells.append(f"            {sequential}({_layers(block, node.level - before)}),")
         steps.append(f"        maps{number} = self.cells[{number - 1}]({came})")
     last, names = len(genotype.nodes), ", ".join(in_source(each.name) for each in card.classes)
     output, outputs = "class", f"Classes: background, {names}"
@@ -134,13 +148,17 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         return logits[..., :height, :width]'''
 
 
-def _cell(block: str, rise: int) -> str:
+def _takes_extent(block: str) -> bool:
+    made = BLOCKS[block]
+    return isinstance(made, type) and issubclass(made, ExtentBlock)
+
+
+def _layers(block: str, rise: int) -> str:
     if rise > 0:
-        return f"nn.Sequential(nn.MaxPool2d(2), {block})"
+        return f"nn.MaxPool2d(2), {block}"
     if rise < 0:
-        up = 'nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)'
-        return f"nn.Sequential({block}, {up})"
-    return f"nn.Sequential({block})"
+        return f'{block}, nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)'
+    return block
 
 
 def _level_text(level: int, before: int) -> str:

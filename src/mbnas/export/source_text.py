@@ -39,7 +39,7 @@ def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
 
     Args:
         module: It may import from mbnas only what is exported with it.
-        needed_by: Leave out definitions that neither this text nor kept definitions use.
+        needed_by: Leave out definitions that neither this source nor kept definitions use.
     """
     source = inspect.getsource(module)
     kept: list[str] = []
@@ -47,8 +47,7 @@ def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
         text = ast.get_source_segment(source, statement) or ""
         if _is_preamble(statement):
             continue
-        uses = None if needed_by is None else "\n".join([needed_by, *kept])
-        if uses is None or re.search(rf"\b{_name(statement)}\b", uses):
+        if needed_by is None or _name(statement) in _names_in("\n".join([needed_by, *kept])):
             kept.insert(0, text)
     return _without_mbnas(_SPACE.join(kept))
 
@@ -80,6 +79,11 @@ def _joined(signature: re.Match[str]) -> str:
 
 def _without_mbnas(source: str) -> str:
     return _OUR_ERRORS.sub("ValueError", without_shapes(source)).strip()
+
+
+def _names_in(source: str) -> set[str]:
+    """Return the names that source reads or sets, and no words of its texts."""
+    return {each.id for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Name)}
 
 
 def _is_preamble(statement: ast.stmt) -> bool:

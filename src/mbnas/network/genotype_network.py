@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from mbnas.errors import ConfigurationError
 from mbnas.network.blocks import STEM_KERNEL, STEMMED, block_class
 from mbnas.network.blocks.convolution import convolution
+from mbnas.network.blocks.image_extent import ExtentSequential, extent_at, padded_extent
 from mbnas.network.operations.padding import pad_to_multiple
 from mbnas.network.operations.upsampling import Upsampling, upsample
 from mbnas.space.genotype import Genotype, Node
 
 
-class Cell(nn.Sequential):
+class Cell(ExtentSequential):
     """A block, with pooling before it or upsampling after it where the level changes.
 
     Down: 2×2 max-pool, then block. Keep: block. Up: block, then ×2 bilinear upsampling. In
@@ -58,7 +59,7 @@ class Network(nn.Module):
     """The network that a genotype describes. It gives raw logits at the input's size.
 
     Inputs of any size are padded with zeros to a multiple of ``2 ** (genotype.num_levels - 1)``,
-    and the logits are cropped back.
+    and the logits are cropped back. Blocks that look further than a kernel are told what is image.
 
     Args:
         genotype: The architecture.
@@ -88,14 +89,17 @@ class Network(nn.Module):
         self.multiple = 2 ** (genotype.num_levels - 1)
         channels = [base_channels * 2**node.level for node in genotype.nodes]
         self.cells = nn.ModuleList()
+        self.levels: list[int] = []  # at which the blocks compute
         for number, node in enumerate(genotype.nodes, start=1):
             arriving = in_channels if number == 1 else channels[number - 2]
             if node.skip is not None:
                 arriving += channels[node.skip - 1]
+            before = genotype.level_before(number)
+            self.levels.append(max(before, node.level))
             self.cells.append(
                 Cell(
                     node,
-                    level_before=genotype.level_before(number),
+                    level_before=before,
                     in_channels=arriving,
                     out_channels=channels[number - 1],
                     takes_image=number == 1,
@@ -112,20 +116,23 @@ class Network(nn.Module):
             images_BCHW: Images of any height and width, 1 pixel or more.
         """
         height, width = images_BCHW.shape[-2:]
-        maps = pad_to_multiple(images_BCHW, self.multiple)
-        return self.logits(self.cell_outputs(maps)[-1])[..., :height, :width]
+        return self.logits(self.cell_outputs(images_BCHW)[-1])[..., :height, :width]
 
-    def cell_outputs(self, maps: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
-        """Return the output of every cell, in order, at the resolution of its node's level.
+    def cell_outputs(
+        self, images_BCHW: Float[Tensor, "batch channels height width"]
+    ) -> list[Tensor]:
+        """Return the output of every cell for padded images, at the resolution of its node's level.
 
         Args:
-            maps: Images whose height and width are multiples of ``self.multiple``.
+            images_BCHW: Images of any height and width, 1 pixel or more.
         """
+        extent = padded_extent(images_BCHW, self.multiple)
+        maps = pad_to_multiple(images_BCHW, self.multiple)
         outputs: list[Tensor] = []
-        for node, cell in zip(self.genotype.nodes, self.cells, strict=True):
+        for node, level, cell in zip(self.genotype.nodes, self.levels, self.cells, strict=True):
             if node.skip is not None:
                 maps = torch.cat([maps, outputs[node.skip - 1]], dim=1)
-            maps = cell(maps)
+            maps = cell(maps, None if extent is None else extent_at(level, extent))
             outputs.append(maps)
         return outputs
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mbnas.network.genotype_network import Network
-from mbnas.network.operations.padding import pad_to_multiple
 from mbnas.space.genotype import Genotype
 
 CLASS_NAME = "mbnas.nnunet.network.NNUNetNetwork"
@@ -145,7 +144,7 @@ class NNUNetNetwork(nn.Module):
             full: Tensor = self.network(images_BCHW)
             return full
         height, width = images_BCHW.shape[-2:]
-        outputs = self.network.cell_outputs(pad_to_multiple(images_BCHW, self.network.multiple))
+        outputs = self.network.cell_outputs(images_BCHW)
         logits = self.network.logits(outputs[-1])
         return [logits[..., :height, :width], *self.decoder(outputs, height, width)]
 

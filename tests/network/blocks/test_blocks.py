@@ -1,10 +1,11 @@
-"""Every block keeps height and width and has the parameters that its paper's formula gives."""
+"""Every block keeps height and width and has the cost that its paper's formula gives."""
 
 import itertools
 from importlib.metadata import EntryPoint
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from mbnas.errors import ConfigurationError
 from mbnas.network import blocks
@@ -36,12 +37,62 @@ def inception(i, o, k):
     return 4 * conv_norm(i, width, 1) + 3 * conv_norm(width, width, k)
 
 
-FORMULAS = {"vgg": vgg, "residual": residual, "dense": dense, "inception": inception}
+def linear(i, o):
+    return i * o + o
+
+
+def excitation(channels, hidden):
+    return linear(channels, hidden) + linear(hidden, channels)
+
+
+def seresidual(i, o, k):
+    return residual(i, o, k) + excitation(o, max(4, o // 16))
+
+
+FORMULAS = {
+    "vgg": vgg,
+    "residual": residual,
+    "dense": dense,
+    "inception": inception,
+    "seresidual": seresidual,
+}
+
+
+def vgg_macs(i, o, k, pixels):
+    return pixels * k**2 * (i * o + o * o)
+
+
+def residual_macs(i, o, k, pixels):
+    return vgg_macs(i, o, k, pixels) + (0 if i == o else pixels * i * o)
+
+
+def dense_macs(i, o, k, pixels):
+    growth = o // 4
+    layers = sum((i + layer * growth) * growth * k**2 for layer in range(4))
+    return pixels * (layers + (i + o) * o)
+
+
+def inception_macs(i, o, k, pixels):
+    width = o // 4
+    return pixels * (4 * i * width + 3 * k**2 * width**2)
+
+
+def seresidual_macs(i, o, k, pixels):
+    return residual_macs(i, o, k, pixels) + 2 * o * max(4, o // 16)
+
+
+MACS = {
+    "vgg": vgg_macs,
+    "residual": residual_macs,
+    "dense": dense_macs,
+    "inception": inception_macs,
+    "seresidual": seresidual_macs,
+}
 SIZES = [(1, 4, 3), (8, 8, 3), (3, 8, 5), (12, 4, 7), (32, 64, 3)]
 
 
 def test_every_block_has_a_formula():
-    assert FORMULAS.keys() == BLOCKS.keys()
+    assert FORMULAS.keys() == MACS.keys() == BLOCKS.keys()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -51,13 +102,36 @@ def test_parameters_follow_the_formula(name, size):
     assert sum(p.numel() for p in block.parameters()) == FORMULAS[name](*size)
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [("vgg", 55_552), ("residual", 57_728), ("dense", 39_104), ("inception", 9_184)],
-)
-def test_parameters_of_a_doubling_block_are_golden_numbers(name, parameters):
+def multiply_accumulates(block, in_channels, height, width):
+    """Those of torch's counter for one image."""
+    with FlopCounterMode(display=False) as counter:
+        block.eval()(torch.zeros(1, in_channels, height, width))
+    return counter.get_total_flops() / 2
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_multiply_accumulates_follow_the_formula(name, size):
+    in_channels, out_channels, kernel = size
+    found = multiply_accumulates(block_class(name)(*size), in_channels, 9, 11)
+    assert found == MACS[name](in_channels, out_channels, kernel, 99)
+
+
+GOLDEN = {
+    "vgg": (55_552, 14_155_776),
+    "residual": (57_728, 14_680_064),
+    "dense": (39_104, 9_830_400),
+    "inception": (9_184, 2_293_760),
+    "seresidual": (58_308, 14_680_576),
+}
+"""Parameters, and multiply-accumulates of 16×16 pixels, with 32 channels in, 64 out, kernel 3."""
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_costs_of_a_doubling_block_are_golden_numbers(name):
     block = block_class(name)(32, 64, 3)
-    assert sum(p.numel() for p in block.parameters()) == parameters
+    parameters = sum(p.numel() for p in block.parameters())
+    assert (parameters, multiply_accumulates(block, 32, 16, 16)) == GOLDEN[name]
 
 
 @pytest.mark.parametrize("size", SIZES[:4], ids=str)
@@ -74,6 +148,7 @@ STRUCTURES = {
     "dense": "norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv5 norm relu conv1+bias",
     # Its branches are computed together, which has a test of its own.
     "inception": "conv1 norm relu conv5 conv5 norm relu conv5 pool3 norm relu",
+    "seresidual": "conv5 norm relu conv5 norm linear relu linear sigmoid conv1 norm relu",
 }
 
 
@@ -86,7 +161,7 @@ def word(layer):
             return f"conv{side}" + "+bias" * (layer.bias is not None)
         case torch.nn.AvgPool2d():
             return f"pool{layer.kernel_size}"
-    return {"BatchNorm2d": "norm", "ReLU": "relu"}[type(layer).__name__]
+    return {"BatchNorm2d": "norm"}.get(type(layer).__name__, type(layer).__name__.lower())
 
 
 @pytest.mark.parametrize("name", BLOCKS)

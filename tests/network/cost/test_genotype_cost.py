@@ -9,7 +9,7 @@ from torch import nn
 
 from mbnas.errors import ConfigurationError
 from mbnas.network import blocks
-from mbnas.network.blocks import ResidualBlock
+from mbnas.network.blocks import BLOCKS, ResidualBlock
 from mbnas.network.build import build_network
 from mbnas.network.cost import genotype_cost
 from mbnas.network.cost.complexity import Complexity, complexity
@@ -36,7 +36,8 @@ def built(genotype, interface, base_channels):
     base_channels=st.sampled_from([4, 12, 32]),
 )
 def test_it_is_that_of_the_network(seed, in_channels, num_classes, size, base_channels):
-    genotype = Space(kernels=(1, 3, 7)).sample(np.random.default_rng(seed))
+    space = Space(kernels=(1, 3, 7), blocks=tuple(BLOCKS))
+    genotype = space.sample(np.random.default_rng(seed))
     interface = Interface(in_channels=in_channels, num_classes=num_classes, size=size)
     cost = GenotypeCost(interface=interface, base_channels=base_channels)
     assert cost(genotype) == built(genotype, interface, base_channels)

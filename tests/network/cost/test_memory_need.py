@@ -25,6 +25,7 @@ NETWORKS = {
     "residual": Genotype.parse("0residual3-1residual5-0residual3"),
     "dense": Genotype.parse("0dense3-1dense5-0dense3"),
     "inception": Genotype.parse("0inception3-1inception5-0inception3"),
+    "seresidual": Genotype.parse("0seresidual3-1seresidual5-0seresidual3"),
     "unet": unet_genotype(),
     "mixed": Genotype.parse("0dense3-1residual5-2inception3-1vgg3-0residual3@2"),
     "baseline": LibraryNetwork(design="Unet", encoder="resnet18"),

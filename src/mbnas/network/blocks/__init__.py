@@ -2,7 +2,8 @@
 
 A block is an ``nn.Module`` class that is called with ``(in_channels, out_channels, kernel)`` and
 keeps height and width. A new block is one file here and one line in :data:`BLOCKS`. Other packages
-add theirs through the entry-point group ``mbnas.blocks``, which maps names to classes.
+add theirs through the entry-point group ``mbnas.blocks``, which maps names to classes. A block that
+looks further than a kernel is an :class:`~mbnas.network.blocks.image_extent.ExtentBlock`.
 
 Any block can be node 1, whose input is the image. Its first operation must then be linear, such as
 a convolution or an average: a ReLU on the normalised image would discard every intensity below the
@@ -20,6 +21,7 @@ from mbnas.errors import ConfigurationError
 from mbnas.network.blocks.dense import DenseBlock
 from mbnas.network.blocks.inception import InceptionBlock
 from mbnas.network.blocks.residual import ResidualBlock
+from mbnas.network.blocks.se_residual import SEResidualBlock
 from mbnas.network.blocks.vgg import VGGBlock
 
 BlockClass = Callable[[int, int, int], nn.Module]
@@ -29,6 +31,7 @@ BLOCKS: dict[str, BlockClass] = {
     "residual": ResidualBlock,
     "dense": DenseBlock,
     "inception": InceptionBlock,
+    "seresidual": SEResidualBlock,
 }
 
 STEMMED = frozenset({"dense"})
@@ -72,6 +75,7 @@ __all__ = [
     "DenseBlock",
     "InceptionBlock",
     "ResidualBlock",
+    "SEResidualBlock",
     "VGGBlock",
     "block_class",
 ]

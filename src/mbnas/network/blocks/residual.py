@@ -8,6 +8,28 @@ from torch import Tensor, nn
 from mbnas.network.blocks.convolution import ConvolutionNormReLU, convolution
 
 
+def residual_branch(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
+    """Return convolution, norm, ReLU, convolution, norm.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Side of both convolutions, odd.
+    """
+    return nn.Sequential(
+        ConvolutionNormReLU(in_channels, out_channels, kernel),
+        convolution(out_channels, out_channels, kernel),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+def shortcut(in_channels: int, out_channels: int) -> nn.Module:
+    """Return the identity, or where channels differ a 1×1 convolution and normalisation."""
+    if in_channels == out_channels:
+        return nn.Identity()
+    return nn.Sequential(convolution(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
+
+
 class ResidualBlock(nn.Module):
     """ReLU of (convolution, norm, ReLU, convolution, norm) plus the input.
 
@@ -23,18 +45,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
-        self.residual = nn.Sequential(
-            ConvolutionNormReLU(in_channels, out_channels, kernel),
-            convolution(out_channels, out_channels, kernel),
-            nn.BatchNorm2d(out_channels),
-        )
-        self.shortcut = (
-            nn.Identity()
-            if in_channels == out_channels
-            else nn.Sequential(
-                convolution(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels)
-            )
-        )
+        self.residual = residual_branch(in_channels, out_channels, kernel)
+        self.shortcut = shortcut(in_channels, out_channels)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(

@@ -1,7 +1,7 @@
 """The letters and the colours of a block in every drawing of a network.
 
-The blocks of the paper have fixed symbols. Every other block gets the next colour of
-the palette and the shortest letters that no other block has.
+The blocks of mbnas have fixed symbols in the palette's eight colours. Every other block gets a
+generated colour and the shortest letters that no other block has.
 
 Source: Okabe and Ito 2008, "Color Universal Design": eight colours that people
 with any common kind of colour blindness can distinguish.
@@ -42,23 +42,26 @@ _KNOWN = {
     "residual": Symbol(name="Residual", letters="R", fill="#e69f00"),
     "dense": Symbol(name="Dense", letters="D", fill="#009e73"),
     "inception": Symbol(name="Inception", letters="I", fill="#cc79a7"),
+    "convnext": Symbol(name="ConvNeXt", letters="C", fill="#56b4e9"),
+    "seresidual": Symbol(name="SE-Residual", letters="S", fill="#d55e00"),
+    "mbconv": Symbol(name="MBConv", letters="M", fill="#f0e442"),
+    "attention": Symbol(name="Attention", letters="A", fill="#999999"),
 }
-_FURTHER_FILLS = ("#56b4e9", "#d55e00", "#f0e442", "#999999")
 
 
 def symbols_of(blocks: Iterable[str]) -> dict[str, Symbol]:
-    """Return the symbol of each block: those of the paper, then others by name.
+    """Return the symbol of each block: those of mbnas, then others by name.
 
     Other blocks take colours and letters in alphabetical order. So drawings that
     belong together need all the blocks that any of them shows.
 
     >>> [symbol.letters for symbol in symbols_of(["swin", "vgg", "vit"]).values()]
-    ['V', 'S', 'Vi']
+    ['V', 'Sw', 'Vi']
     """
     present = set(blocks)
     symbols = {block: symbol for block, symbol in _KNOWN.items() if block in present}
     taken = {symbol.letters for symbol in _KNOWN.values()}
-    fills = _further_fills()
+    fills = map(further_colour, count())
     for block in sorted(present - _KNOWN.keys()):
         letters = next(letters for letters in _candidates(block) if letters not in taken)
         taken.add(letters)
@@ -72,9 +75,3 @@ def _candidates(block: str) -> Iterator[str]:
         yield block[:length].capitalize()
     for length in count(1):
         yield from ("".join(letters) for letters in product(ascii_uppercase, repeat=length))
-
-
-def _further_fills() -> Iterator[str]:
-    """Yield the rest of the palette, then generated colours."""
-    yield from _FURTHER_FILLS
-    yield from map(further_colour, count())

@@ -1,0 +1,84 @@
+"""The residual block with squeeze and excitation, against the layers of two libraries."""
+
+import pytest
+import torch
+from torch import nn
+
+from mbnas.network.blocks import ResidualBlock, SEResidualBlock
+from mbnas.network.blocks.squeeze_excitation import SqueezeExcitation
+
+
+def same(found, expected):
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+
+
+def by_torchvision(channels, hidden):
+    """Return the library's layer and its two convolutions."""
+    layers = pytest.importorskip("torchvision.ops.misc", reason="torchvision is not installed")
+    layer = layers.SqueezeExcitation(channels, hidden, activation=nn.ReLU)
+    return layer, layer.fc1, layer.fc2
+
+
+def by_timm(channels, hidden):
+    layers = pytest.importorskip("timm.layers", reason="timm is not installed")
+    layer = layers.SEModule(channels, rd_channels=hidden)
+    return layer, layer.fc1, layer.fc2
+
+
+@pytest.mark.parametrize("library", [by_torchvision, by_timm])
+def test_squeeze_and_excitation_is_that_of_a_library(library):
+    torch.manual_seed(0)
+    own = SqueezeExcitation(12, 5, nn.ReLU()).double()
+    theirs, *convolutions = library(12, 5)
+    theirs = theirs.double()
+    for linear, convolution in zip(own.layers[::2], convolutions, strict=True):
+        convolution.weight.data = linear.weight.data.clone()[..., None, None]
+        convolution.bias.data = linear.bias.data.clone()
+    maps, weights = torch.randn(2, 3, 12, 5, 4, dtype=torch.float64)
+    results = []
+    for layer in (lambda given: own(given, None), theirs):
+        given = maps.clone().requires_grad_()
+        output = layer(given)
+        (output * weights).sum().backward()
+        results.append((output, given.grad))
+    same(*results)
+    for linear, convolution in zip(own.layers[::2], convolutions, strict=True):
+        same(linear.weight.grad, convolution.weight.grad[..., 0, 0])
+        same(linear.bias.grad, convolution.bias.grad)
+
+
+@pytest.mark.parametrize("in_channels", [4, 8])
+def test_with_all_weights_at_one_it_is_the_residual_block(in_channels):
+    """torchvision and timm have blocks of this kind, but with stride or another shortcut."""
+    torch.manual_seed(0)
+    block, plain = SEResidualBlock(in_channels, 8, 3), ResidualBlock(in_channels, 8, 3)
+    plain.load_state_dict(
+        {name: value for name, value in block.state_dict().items() if "excitation" not in name}
+    )
+    last = block.excitation.layers[2]
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, 50)
+    maps = torch.randn(2, in_channels, 6, 6)
+    torch.testing.assert_close(block(maps), plain(maps))
+
+
+def test_the_residual_is_weighted_before_the_sum():
+    block = SEResidualBlock(4, 4, 3)
+    last = block.excitation.layers[2]
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, -200)
+    maps = torch.rand(2, 4, 6, 6)
+    assert torch.equal(block(maps), maps)
+
+
+def test_the_weights_are_those_of_the_image_however_much_padding_there_is():
+    torch.manual_seed(0)
+    layer = SqueezeExcitation(8, 4, nn.ReLU())
+    maps = torch.randn(2, 8, 16, 24)
+    expected = layer(maps[..., :7, :11], None)
+    torch.testing.assert_close(layer(maps, (7, 11))[..., :7, :11], expected)
+
+
+def test_narrow_blocks_have_four_hidden_channels_and_wide_ones_a_sixteenth():
+    hidden = [SEResidualBlock(4, each, 1).excitation.layers[0].out_features for each in (8, 256)]
+    assert hidden == [4, 16]
