@@ -208,7 +208,7 @@ def frames(dataset, tmp_path):
 
 
 SUSPICION = (
-    "patient001_frame01, patient001_frame12 look like one patient's volumes, but count as 2 "
+    "patient001_frame01, patient001_frame12 look like one patient's cases, but count as 2 "
     "patients (and 1 more such groups): a patient split over folds makes scores too good. If they "
     "are one, set data.patient_pattern."
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.data.slices.prepared_slices import Index
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 
@@ -84,6 +85,24 @@ def test_the_table_of_patients_may_move_too(dataset, options, tmp_path, capsys):
     assert main(["search", str(new), str(study)]) == 1
     said = capsys.readouterr().err
     assert f"it gives the case {names[-1]} to another patient" in said
+
+
+def test_the_table_that_a_dataset_names_moves_with_it(dataset, options, tmp_path):
+    old, new, study = tmp_path / "old", tmp_path / "new", tmp_path / "study"
+    shutil.copytree(dataset, old)
+    names = sorted(path.name.removesuffix(".nii.gz") for path in (old / "labelsTr").iterdir())
+    rows = [f"{name},patient {number // 2}" for number, name in enumerate(names)]
+    (old / "patients.csv").write_text("\n".join(["case,patient", *rows]))
+    facts = json.loads((old / "dataset.json").read_text()) | {"patient_table": "patients.csv"}
+    (old / "dataset.json").write_text(json.dumps(facts))
+    search = [str(study), *options, *INLINE, "--evaluations", "1"]
+    assert main(["search", str(old), *search]) == 0
+    (slices,) = Study.open(study).slices.iterdir()
+    patients = {volume.patient for volume in Index.read(slices).volumes}
+    assert patients == {f"patient {number}" for number in range(len(names) // 2)}
+    old.rename(new)
+    assert main(["search", str(new), str(study)]) == 0
+    assert place_of(study) == [str(new)] * 2
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ class DataSettings:
     Attributes:
         max_patients: Use this many patients, drawn by the seed; ``None`` uses all.
         patient_pattern: Regular expression whose first group is the patient's name in a
-            case's name; with ``None``, every case is a patient.
+            case's name; with ``None``, the dataset's own table applies, or else every case is a
+            patient.
         patient_table: CSV file of case and patient, instead of a pattern.
         allow_empty_cases: Accept cases without any foreground voxel.
     """

@@ -18,7 +18,6 @@ from mbnas.data.datasets.class_presence import classes_by_patient
 from mbnas.data.datasets.dataset import Dataset, read_dataset
 from mbnas.data.datasets.folds import draw_held_out
 from mbnas.data.datasets.patient_table import read_patient_table
-from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.slices.fingerprint import Fingerprint, differences, take_fingerprint
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import Index, PreparationSettings
@@ -245,8 +244,7 @@ def _taking_part(
         cases = tuple(case for case in dataset.cases if case.name in known)
         return replace(dataset, cases=cases), {case.name: known[case.name] for case in cases}
     table = read_patient_table(Path(data.patient_table)) if data.patient_table else None
-    names = [case.name for case in dataset.cases]
-    patient_of_case = group_by_patient(names, data.patient_pattern, table)
+    patient_of_case = dataset.patient_of_case(data.patient_pattern, table)
     patients = sorted(set(patient_of_case.values()))
     wanted = data.max_patients
     if wanted is not None and wanted > len(patients):

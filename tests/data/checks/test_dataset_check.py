@@ -259,7 +259,7 @@ def test_names_of_one_patient_are_a_warning_unless_grouped(nnunet):
     (finding,) = check_dataset(nnunet, num_folds=2).findings
     assert (finding.severity, finding.rule) == ("warning", "suspicious-names")
     assert finding.message.startswith(
-        "patient0_frame0, patient0_frame1 look like one patient's volumes, but count as 2 "
+        "patient0_frame0, patient0_frame1 look like one patient's cases, but count as 2 "
         "patients (and 1 more such groups)"
     )
     assert check_dataset(nnunet, num_folds=2, patient_pattern=r"patient\d+").findings == ()

@@ -400,3 +400,37 @@ def test_an_error_about_missing_cases_lists_the_files_passed_over(nnunet):
             path.rename(path.with_suffix("").with_suffix(".mnc"))
     with pytest.raises(DatasetError, match=r"no training cases.*imagesTr/case_11_0000\.mnc is not"):
         read_dataset(nnunet)
+
+
+def declare(root, **facts):
+    file = root / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+
+
+def test_a_dataset_may_name_its_table_of_patients(nnunet):
+    names = [case.name for case in read_dataset(nnunet).cases]
+    rows = "\n".join(f"{name},one" for name in names)
+    (nnunet / "patients.csv").write_text(f"case,patient\n{rows}\n")
+    assert read_dataset(nnunet).patients is None  # a file that is not named is not used
+    declare(nnunet, patient_table="patients.csv")
+    dataset = read_dataset(nnunet)
+    assert dataset.patient_of_case(None, None) == dict.fromkeys(names, "one")
+    assert dataset.patient_of_case(".*", None) == {name: name for name in names}
+    table = dict.fromkeys(names, "other")
+    assert dataset.patient_of_case(None, table) == table
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (3, "needs 'patient_table' as the name of a CSV file, not 3"),
+        ("absent.csv", "absent.csv cannot be read"),
+        ("../patients.csv", "is outside the dataset"),
+        ("dataset.json", "needs the columns case and patient"),
+    ],
+)
+def test_a_table_of_patients_that_cannot_be_used_is_refused(nnunet, table, sentence):
+    declare(nnunet, patient_table=table)
+    with pytest.raises(DatasetError, match=sentence):
+        read_dataset(nnunet)
+    assert not check_dataset(nnunet, num_folds=2).is_sound

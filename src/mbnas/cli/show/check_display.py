@@ -38,6 +38,7 @@ _PATIENTS_BY = {
     "case": "every case is its own patient",
     "pattern": "by data.patient_pattern",
     "table": "by data.patient_table",
+    "dataset": "by the table that dataset.json names",
 }
 
 
@@ -167,9 +168,11 @@ def _slices(contents: DatasetContents) -> str:
     slices = contents.slices
     if slices is None:
         return "–"
+    side = slices.size if slices.patch_size is None else slices.patch_size
+    cut = "fitted into" if slices.patch_size is None else "seen in patches of"
+    shown = f"{cut} {side}×{side} pixels"
     if contents.unit == "pixels":
-        size = f"{slices.size}×{slices.size}"
-        return f"{counted(slices.num_slices, 'picture')}, fitted into {size} pixels"
+        return f"{counted(slices.num_slices, 'picture')}, {shown}"
     seen = ""
     if slices.context:
         sees = " and ".join(
@@ -177,11 +180,9 @@ def _slices(contents: DatasetContents) -> str:
         )
         seen = f"; a network also sees the slices at {sees}"
     why = "as preparation.slice_axis says" if slices.is_chosen else "by spacing and shape"
-    side = slices.size if slices.patch_size is None else slices.patch_size
-    cut = "fitted into" if slices.patch_size is None else "seen in patches of"
     return (
         f"{slices.num_slices} {PLANES[slices.axis]}, cut across the "
-        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, {cut} {side}×{side} pixels{seen}"
+        f"{ANATOMICAL_AXES[slices.axis]} axis {why}, {shown}{seen}"
     )
 
 
@@ -196,7 +197,7 @@ def _channels(contents: DatasetContents) -> Table:
 
 
 def _classes(contents: DatasetContents) -> Table:
-    numbers = ("cases", "patients", "voxels", "share")
+    numbers = ("cases", "patients", f"{_element(contents)}s", "share")
     kind = "region" if contents.has_regions else "class"
     shown = _table("labels" if contents.has_regions else "label", kind, *numbers, right=numbers)
     for each in contents.classes:
@@ -215,7 +216,11 @@ def _ignored(contents: DatasetContents) -> str:
     num_ignored = contents.num_ignored or 0
     total = num_ignored + contents.num_voxels
     share = f", {100 * num_ignored / total:.3g} %" if total else ""
-    return f"{counted(num_ignored, 'voxel')}{share}"
+    return f"{counted(num_ignored, _element(contents))}{share}"
+
+
+def _element(contents: DatasetContents) -> str:
+    return "pixel" if contents.unit == "pixels" else "voxel"
 
 
 def _share(each: ClassContents, contents: DatasetContents) -> float | None:

@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mbnas.data.datasets.dataset import PATIENT_TABLE
 from mbnas.errors import DatasetError
 from mbnas.machine.files import write_text
 from mbnas.machine.folders import making_new_folder
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 
 PATIENTS = "patients.csv"
+"""The table of patients, which ``dataset.json`` names."""
 
 Source = TypeVar("Source")
 
@@ -38,7 +40,8 @@ def write_dataset(
         write_case: Writes the files of a source into ``imagesTr`` and ``labelsTr`` of the folder
             ``root``, its keyword argument; picklable.
         facts: Contents of ``dataset.json``.
-        patients: Patient of each case, for the table of patients; ``None`` writes none.
+        patients: Patient of each case, for the table that ``dataset.json`` names; ``None`` writes
+            none.
         workers: Number of processes that write files.
         progress: Called after each case.
 
@@ -54,9 +57,10 @@ def write_dataset(
             (aside / folder).mkdir()
         task = partial(write_case, root=aside)
         map_in_processes(task, sources, workers=workers, progress=progress)
-        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
         if patients is not None:
+            facts = {**facts, PATIENT_TABLE: PATIENTS}
             write_text(aside / PATIENTS, _patient_table(patients))
+        write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,10 +24,14 @@ from mbnas.data.datasets.folds import (
     make_folds,
     too_few_patients,
 )
-from mbnas.data.datasets.patients import group_by_patient, merged_by_patient, suspicious_groups
+from mbnas.data.datasets.patients import (
+    merged_by_patient,
+    suggested_pattern,
+    suspicious_groups,
+)
 from mbnas.data.images.file_names import passed_over_sentences
 from mbnas.data.slices.prepared_slices import PreparationSettings
-from mbnas.data.slices.slice_axis import slice_findings
+from mbnas.data.slices.slice_axis import shrinking_advice, slice_findings
 from mbnas.errors import ConfigurationError, DatasetError
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 
@@ -106,7 +111,7 @@ def check_dataset(
         dataset,
         [case.contents for case in checked],
         patients=patients,
-        patients_by=_rule(patient_pattern, patient_table),
+        patients_by=_rule(dataset, patient_pattern, patient_table),
         preparation=preparation,
     )
     return DatasetCheck(
@@ -146,10 +151,12 @@ def _check_case(case: Case, *, dataset: Dataset, allow_empty: bool) -> _CheckedC
     )
 
 
-def _rule(pattern: str | None, table: Mapping[str, str] | None) -> PatientRule:
+def _rule(dataset: Dataset, pattern: str | None, table: Mapping[str, str] | None) -> PatientRule:
     if table is not None:
         return "table"
-    return "case" if pattern is None else "pattern"
+    if pattern is not None:
+        return "pattern"
+    return "case" if dataset.patients is None else "dataset"
 
 
 def _patients(
@@ -157,7 +164,7 @@ def _patients(
 ) -> dict[str, str] | None:
     """Return the patient of each case; ``None`` if a finding says why it is unknown."""
     try:
-        return group_by_patient([case.name for case in dataset.cases], pattern, table)
+        return dataset.patient_of_case(pattern, table)
     except (DatasetError, ConfigurationError):
         return None
 
@@ -194,7 +201,7 @@ def patient_findings(
     """
     names = [case.name for case in dataset.cases]
     try:
-        patients = group_by_patient(names, pattern, table)
+        patients = dataset.patient_of_case(pattern, table)
     except (DatasetError, ConfigurationError) as error:
         return [Finding(severity="error", rule="patient-grouping", message=str(error))]
     findings = []
@@ -211,12 +218,20 @@ def patient_findings(
             Finding(
                 severity="warning",
                 rule="suspicious-names",
-                message=f"{', '.join(split[0])} look like one patient's volumes, but count as "
+                message=f"{', '.join(split[0])} look like one patient's cases, but count as "
                 f"{len(split[0])} patients{_more(len(split) - 1)}: a patient split over folds "
-                "makes scores too good. If they are one, set data.patient_pattern.",
+                f"makes scores too good. If they are one, {_pattern_advice(names)}.",
             )
         )
     return findings
+
+
+def _pattern_advice(names: Sequence[str]) -> str:
+    """Return how to group cases by patient, with a pattern that suits their names if one does."""
+    pattern = suggested_pattern(names)
+    if pattern is None:
+        return "set data.patient_pattern"
+    return f"add --set {shlex.quote(f'data.patient_pattern={pattern}')}"
 
 
 def _class_findings(
@@ -251,7 +266,8 @@ def _slice_findings(contents: DatasetContents, checked: Sequence[_CheckedCase]) 
         if case.contents.geometry is not None
     }
     cut = contents.slices
-    return slice_findings(grids, cut.axis, cut.size, cut.context)
+    found = slice_findings(grids, cut.axis, cut.size, cut.context)
+    return [*found, *shrinking_advice(grids, cut.axis, cut.size)]
 
 
 def _channel_findings(

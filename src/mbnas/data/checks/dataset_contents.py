@@ -19,7 +19,7 @@ from mbnas.data.images.geometry import Geometry, Unit
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.data.slices.slice_axis import choose_slice_axis
 
-PatientRule = Literal["case", "pattern", "table"]
+PatientRule = Literal["case", "pattern", "table", "dataset"]
 """How cases are grouped by patient: not at all, by a pattern, or by a table."""
 
 Triple = tuple[float, float, float]

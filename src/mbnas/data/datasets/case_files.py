@@ -82,15 +82,15 @@ def listed_cases(root: Path, facts: dict[str, Any], num_channels: int) -> Listin
     for number, entry in enumerate(training, start=1):
         match entry:
             case {"image": str(image), "label": str(label)}:
-                label_path = _inside(root, label)
-                images = _channel_files(_inside(root, image), label_path, num_channels)
+                label_path = inside(root, label)
+                images = _channel_files(inside(root, image), label_path, num_channels)
                 first = f"{without_suffix(label_path.name)}_0000{suffix_of(images[0].name)}"
                 has_channel_files |= images[0].name == first
             case {"image": [str(), *_] as images_listed, "label": str(label)} if all(
                 isinstance(each, str) for each in images_listed
             ):
-                label_path = _inside(root, label)
-                images = tuple(_inside(root, each) for each in images_listed)
+                label_path = inside(root, label)
+                images = tuple(inside(root, each) for each in images_listed)
             case _:
                 raise malformed(
                     root,
@@ -160,7 +160,7 @@ def _unlisted(root: Path, cases: Iterable[Case], test: object) -> tuple[PassedOv
     return tuple(found)
 
 
-def _inside(root: Path, listed: str) -> Path:
+def inside(root: Path, listed: str) -> Path:
     """Return the path of a listed file, which must be inside the dataset.
 
     A link in the folder may lead outside, since only the owner of the folder can create it.

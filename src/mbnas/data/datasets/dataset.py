@@ -7,14 +7,17 @@ contents.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mbnas.data.datasets.case_files import Case, Listing, found_cases, listed_cases
-from mbnas.data.datasets.dataset_json import channels_of, read_json
+from mbnas.data.datasets.case_files import Case, Listing, found_cases, inside, listed_cases
+from mbnas.data.datasets.dataset_json import channels_of, malformed, read_json
 from mbnas.data.datasets.declared_labels import labels_of
 from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
+from mbnas.data.datasets.patient_table import read_patient_table
+from mbnas.data.datasets.patients import group_by_patient
 from mbnas.data.images.file_names import PassedOver, passed_over_sentences
 from mbnas.errors import DatasetError
 
@@ -30,6 +33,8 @@ __all__ = [
 
 Layout = Literal["msd", "nnunet", "nnunet-v1"]
 """That of the Decathlon, of nnU-Net v2 or of nnU-Net v1."""
+PATIENT_TABLE = "patient_table"
+"""The key of ``dataset.json`` that names the dataset's table of patients. Only mbnas knows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class Dataset:
         num_declared: Declared number of cases (``numTraining``), if any.
         passed_over: Images in the same folders that belong to no case.
         ignore: The label of ignored voxels; ``None`` if there is none.
+        patients: Patient of each case by the table that ``dataset.json`` names as
+            ``patient_table``; ``None`` if it names none.
     """
 
     root: Path
@@ -57,6 +64,24 @@ class Dataset:
     num_declared: int | None = None
     passed_over: tuple[PassedOver, ...] = ()
     ignore: int | None = None
+    patients: Mapping[str, str] | None = None
+
+    def patient_of_case(
+        self, pattern: str | None, table: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        """Return the patient of every case: by settings, or else by the dataset's own table.
+
+        Args:
+            pattern: Regular expression for the patient in the name of a case.
+            table: Patient of each case; takes precedence over the pattern.
+
+        Raises:
+            DatasetError: if the table lacks a case or the pattern does not match one.
+            ConfigurationError: if the pattern is not a regular expression.
+        """
+        if pattern is None and table is None:
+            table = self.patients
+        return group_by_patient([case.name for case in self.cases], pattern, table)
 
     @property
     def labels(self) -> LabelScheme:
@@ -82,7 +107,8 @@ def read_dataset(root: Path) -> Dataset:
     """Return the dataset in a folder, in any of the layouts.
 
     Raises:
-        DatasetError: if ``dataset.json`` is missing, malformed or inconsistent.
+        DatasetError: if ``dataset.json`` is missing, malformed or inconsistent, or the table of
+            patients that it names cannot be read.
     """
     facts = read_json(root)
     if not facts.keys() & {"channel_names", "modality", "training", "file_ending"}:
@@ -115,7 +141,17 @@ def read_dataset(root: Path) -> Dataset:
         num_declared=declared if type(declared) is int else None,
         passed_over=listing.passed_over,
         ignore=labels.ignore,
+        patients=_patients(root, facts.get(PATIENT_TABLE)),
     )
+
+
+def _patients(root: Path, table: object) -> dict[str, str] | None:
+    """Return the patients of the table that is declared, if any."""
+    if table is None:
+        return None
+    if not isinstance(table, str):
+        raise malformed(root, f"needs {PATIENT_TABLE!r} as the name of a CSV file, not {table!r}")
+    return read_patient_table(inside(root, table))
 
 
 def _listing(root: Path, facts: dict[str, Any], num_channels: int) -> tuple[Listing, Layout]:

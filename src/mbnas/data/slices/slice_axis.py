@@ -29,6 +29,9 @@ MIN_VOXELS = 8
 MIN_PIXELS = 4
 """The minimum number of pixels along a side of a slice that is fitted into the square."""
 
+MUCH_SMALLER = 4.0
+"""Slices that become this many times smaller along each side may lose what matters in them."""
+
 PLANES = ("sagittal", "coronal", "axial")
 """Names of slices across each canonical axis."""
 
@@ -166,6 +169,31 @@ def slice_findings(
             )
         )
     return findings
+
+
+def shrinking_advice(
+    geometries: Mapping[str, Geometry], slice_axis: int, slice_size: int | None
+) -> list[Finding]:
+    """Return the advice to keep the resolution, if most slices lose much of it; else nothing.
+
+    Args:
+        geometries: As for :func:`slice_findings`.
+        slice_axis: The canonical axis that the dataset is cut across.
+        slice_size: As for :func:`narrowness`.
+    """
+    if slice_size is None or not geometries:
+        return []
+    sides = [max(_plane(grid, slice_axis, slice_size).plane_shape) for grid in geometries.values()]
+    ratio = float(np.median(sides)) / slice_size
+    if ratio < MUCH_SMALLER:
+        return []
+    message = (
+        f"Slices become {ratio:.3g} times smaller along each side to fit into "
+        f"{slice_size}×{slice_size} pixels: thin and small structures may vanish. To keep the "
+        f"resolution, use patches: --set preparation.patch_size={slice_size}. To show whole "
+        "slices in more detail, raise preparation.slice_size."
+    )
+    return [Finding(severity="advice", rule="much-smaller", message=message)]
 
 
 def _mixed_units(geometries: Mapping[str, Geometry]) -> str | None:

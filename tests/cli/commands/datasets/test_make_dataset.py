@@ -35,12 +35,32 @@ def test_a_dataset_is_written_and_sound(folders, capsys):
     printed = capsys.readouterr()
     assert "6 pictures with masks: masks are named NAME_gt." in printed.out
     assert "Patients: 3, by the pattern." in printed.out
-    table = f"data.patient_table={out / 'patients.csv'}"
-    assert f"mbnas check {out} --set {table}" in printed.err
-    checked = ["check", str(out), "--set", table, "--set", "protocol.folds=3", "--json"]
-    assert main(checked) == 0
+    assert printed.err.endswith(f"Next: mbnas check {out}\n")
+    checked = ["check", str(out), "--set", "protocol.folds=3"]
+    assert main([*checked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["dataset"]
     assert (found["patients"], found["cases"], found["length_unit"]) == (3, 6, "pixels")
+    assert found["patients_by"] == "dataset"
+    assert main(checked) == 0
+    assert "3, by the table that dataset.json names" in capsys.readouterr().out
+    assert main([*checked, "--set", "data.patient_pattern=.*", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["dataset"]
+    assert (found["patients"], found["patients_by"]) == (6, "pattern")
+
+
+def test_check_shows_patches_of_pictures_and_advises_them(folders, capsys):
+    out = folders / "out"
+    assert main(arguments(folders, str(out))) == 0
+    capsys.readouterr()
+    checked = ["check", str(out), "--set", "protocol.folds=3", "--set"]
+    assert main([*checked, "preparation.patch_size=16"]) == 0
+    printed = capsys.readouterr().out
+    assert "6 pictures, seen in patches of 16×16 pixels" in printed
+    assert "preparation.patch_size" not in printed
+    assert main([*checked, "preparation.slice_size=8"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "become 4 times smaller along each side" in printed
+    assert "--set preparation.patch_size=8" in printed
 
 
 def test_nothing_is_written_in_a_dry_run_and_a_pattern_is_suggested(folders, capsys):

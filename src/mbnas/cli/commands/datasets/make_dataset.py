@@ -20,7 +20,6 @@ from mbnas.cli.show.messages import counting, note
 from mbnas.cli.show.printing import print_json, print_path
 from mbnas.data.assembly.picture_folders import SurveyOptions, survey
 from mbnas.data.assembly.series_references import holds_series, survey_series
-from mbnas.data.assembly.write_dataset import PATIENTS
 from mbnas.data.assembly.write_pictures import write_pictures
 from mbnas.data.assembly.write_series import write_series
 from mbnas.errors import UsageError
@@ -45,7 +44,9 @@ def make_dataset(arguments: argparse.Namespace) -> int:
         root = write(
             found, arguments.output, name=arguments.name, workers=workers, progress=progress
         )
-    _tell(arguments, root, has_patients=found.patients is not None)
+    if not arguments.json:
+        print_path(root)
+    note(f"Next: {shlex.join(['mbnas', 'check', str(root)])}")
     return 0
 
 
@@ -93,11 +94,3 @@ def _class_names(arguments: argparse.Namespace) -> tuple[str, ...] | None:
     if not arguments.classes:
         return None
     return tuple(each.strip() for each in arguments.classes.split(","))
-
-
-def _tell(arguments: argparse.Namespace, root: Path, *, has_patients: bool) -> None:
-    """Print the folder that was written, and the next command."""
-    if not arguments.json:
-        print_path(root)
-    table = ["--set", f"data.patient_table={root / PATIENTS}"] if has_patients else []
-    note(f"Next: {shlex.join(['mbnas', 'check', str(root), *table])}")
