@@ -12,6 +12,8 @@ import pytest
 from mbnas.cli.arguments import parse
 from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.main import main
+from mbnas.space.space_presets import SPACE_PRESETS
+from mbnas.study.configuration_layers import build, merge
 from mbnas.version import __version__
 
 COMMANDS = {
@@ -44,7 +46,7 @@ COMMANDS = {
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",
-    "space": "--space --nodes --levels --sample --seed --json --csv",
+    "space": "--space --nodes --levels --sample --seed --set --json --csv",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
 }
 
@@ -76,7 +78,7 @@ DEFAULTS = {
     "export STUDY OUT --to torch": {},
     "report STUDY": {},
     "figures STUDY": {"format": "pdf,svg,png", "label": []},
-    "space": {"nodes": 10, "levels": 5, "sample": 1, "seed": 0},
+    "space": {"nodes": 10, "levels": 5, "sample": 1, "seed": 0, "set": []},
     "cost NETWORK": {
         "in_channels": 1,
         "classes": 2,
@@ -88,7 +90,7 @@ DEFAULTS = {
 
 CHOICES = {
     "search DATASET STUDY": {
-        "--space": "mixed macro micro bilevel",
+        "--space": "mixed macro micro bilevel modern",
         "--racing": "off on shadow",
         "--preset": "prostate spleen",
         "--executor": "processes inline ray",
@@ -103,7 +105,7 @@ CHOICES = {
     },
     "train STUDY": {"--executor": "processes inline"},
     "export STUDY OUT": {"--to": "torch onnx monai nnunet"},
-    "space": {"--space": "mixed macro micro bilevel"},
+    "space": {"--space": "mixed macro micro bilevel modern"},
 }
 
 
@@ -228,11 +230,24 @@ def test_the_choices_of_an_option_are_frozen(typed, option, choices, capsys):
                 "macro    19 006 640 topologies, 19 006 640 genotypes",
                 "micro    1 topology, 61 917 364 224 genotypes",
                 "bilevel  19 006 640 topologies with VGG 3, then 59 049 choices of kernels on",
+                "modern   19 006 640 topologies, 501 992 436 037 199 159 808 genotypes",
             ],
         ),
         (
             ["--nodes", "5", "--levels", "3"],
             ["micro    The micro space has the U-Net's levels and skips, which need 6 nodes"],
+        ),
+        (
+            ["--space", "modern"],
+            ["levels of blocks attention:2-4", "501 992 436 037 199 159 808 genotypes"],
+        ),
+        (
+            ["--set", 'space.blocks=["vgg","mbconv"]', "--set", 'space.expansions=["mbconv:2"]'],
+            [
+                "further expansions mbconv:2",
+                f"{19_006_640 * 9**10:,} genotypes".replace(",", " "),
+                "modern   19 006 640 topologies, 501 992 436 037 199 159 808 genotypes",
+            ],
         ),
         (["--space", "micro"], ["1 topology", "61 917 364 224 genotypes"]),
         (
@@ -261,6 +276,13 @@ def test_a_space_that_cannot_exist_is_misuse(capsys):
 def test_flags_of_the_search_are_keys_of_the_configuration():
     typed = ["search", "data", "study", "--space", "macro", "--start", "unet"]
     assert options_layer(parse(typed)) == {"space": {"name": "macro"}, "search": {"start": "unet"}}
+
+
+def test_a_preset_of_a_space_is_written_as_its_settings():
+    typed = ["search", "data", "study", "--space", "modern", "--set", "space.num_nodes=9"]
+    layer = options_layer(parse(typed))
+    assert layer == {"space": {**SPACE_PRESETS["modern"], "num_nodes": 9}}
+    assert "attention" in build(merge({"dataset": "/data"}, layer)).space.searched.blocks
 
 
 @pytest.mark.parametrize(

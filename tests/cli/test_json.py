@@ -193,7 +193,13 @@ def test_space_by_name(printed):
     assert keys(found) == documented("space")
     macro = {key: found[key] for key in ("topologies", "fillings", "genotypes")}
     assert {"name": found["space"], **macro} == found["spaces"][1]
-    assert [each["name"] for each in found["spaces"]] == ["mixed", "macro", "micro", "bilevel"]
+    assert [each["name"] for each in found["spaces"]] == [
+        "mixed",
+        "macro",
+        "micro",
+        "bilevel",
+        "modern",
+    ]
     assert found["spaces"][2]["genotypes"] is None  # five nodes cannot be a U-Net
 
 

@@ -18,6 +18,13 @@ def test_text_round_trips(index):
     assert Genotype.parse(str(genotype)) == genotype
 
 
+def test_text_has_an_expansion_only_where_it_is_not_the_blocks_own():
+    genotype = Genotype.parse("0mbconv3x6-1mbconv3-0mbconv3-0mbconv3x2@1")
+    assert [node.expansion for node in genotype.nodes] == [6, None, None, 2]
+    assert [node.variant for node in genotype.nodes][:2] == ["mbconvx6", "mbconv"]
+    assert str(genotype) == "0mbconv3x6-1mbconv3-0mbconv3-0mbconv3x2@1"
+
+
 @given(indices, indices)
 def test_digests_differ_exactly_where_genotypes_do(first_index, second_index):
     first, second = SPACE.genotype_at(first_index), SPACE.genotype_at(second_index)
@@ -36,6 +43,8 @@ def test_digest_is_fixed_for_all_time():
         ("0VGG3", r"Node '0VGG3' cannot be read"),
         ("0vgg", r"Node '0vgg' cannot be read"),
         ("0vgg3@", r"Node '0vgg3@' cannot be read"),
+        ("0mbconv3x", r"Node '0mbconv3x' cannot be read"),
+        ("0mbconv3x0", r"expansion \(=0\) must be 1 or more"),
         ("0vgg4", r"kernel \(=4\) must be odd, from 1 to 31"),
         ("2vgg3", r"Node 1 has level 2 after level 0: levels change by at most 1"),
         ("0vgg3-1vgg3-3vgg3", r"Node 3 has level 3 after level 1"),

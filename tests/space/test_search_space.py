@@ -1,6 +1,7 @@
 """The space: counts against brute force, numbering, sampling, neighbours."""
 
 from collections import Counter
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from scipy.stats import chisquare
 
 from mbnas.errors import ConfigurationError, GenotypeError
+from mbnas.space.cell_choices import BlockExpansion, BlockLevels
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space, Variable
 
@@ -29,16 +31,113 @@ SMALL_SPACES = [
     ),
     Space(num_nodes=3, num_levels=3, kernels=(7,), topology=((0, None), (0, None), (0, 1))),
 ]
+RULED_SPACES = [
+    Space(
+        num_nodes=4,
+        num_levels=3,
+        blocks=("vgg", "attention"),
+        kernels=(3,),
+        block_levels=(BlockLevels.parse("attention:1-2"),),
+    ),
+    Space(
+        num_nodes=3,
+        num_levels=2,
+        blocks=("vgg", "mbconv"),
+        kernels=(3, 5),
+        block_levels=(BlockLevels.parse("mbconv:1"), BlockLevels.parse("vgg:0")),
+        expansions=(BlockExpansion.parse("mbconv:2"), BlockExpansion.parse("mbconv:6")),
+    ),
+    Space(
+        num_nodes=4,
+        num_levels=2,
+        blocks=("vgg", "mbconv"),
+        kernels=(3,),
+        block_levels=(BlockLevels.parse("mbconv:1"),),
+        expansions=(BlockExpansion.parse("mbconv:2"),),
+        topology=unet_genotype(2).topology,
+    ),
+]
 
 
-@pytest.mark.parametrize("space", SMALL_SPACES, ids=str)
+@pytest.mark.parametrize("space", SMALL_SPACES + RULED_SPACES, ids=str)
 def test_numbering_is_a_bijection_onto_what_brute_force_finds(space, brute_force):
     expected = brute_force(space)
     numbered = [space.genotype_at(index) for index in range(space.count)]
-    assert len(numbered) == len(expected) == space.num_topologies * space.num_fillings
+    assert len(numbered) == len(expected) == len(set(numbered))
     assert len({genotype.topology for genotype in expected}) == space.num_topologies
     assert set(numbered) == expected
     assert all(genotype in space for genotype in numbered)
+
+
+@pytest.mark.parametrize("space", SMALL_SPACES + RULED_SPACES, ids=str)
+def test_a_space_contains_what_brute_force_finds_of_one_without_rules(space, brute_force):
+    free = replace(space, block_levels=(), topology=None)
+    assert {genotype for genotype in brute_force(free) if genotype in space} == brute_force(space)
+
+
+@pytest.mark.parametrize("space", SMALL_SPACES + RULED_SPACES, ids=str)
+def test_fillings_are_counted_where_no_topology_has_more_than_another(space, brute_force):
+    per_topology = set(Counter(each.topology for each in brute_force(space)).values())
+    expected = per_topology.pop() if len(per_topology) == 1 else None
+    assert space.num_fillings == expected
+
+
+@pytest.mark.parametrize("space", RULED_SPACES, ids=str)
+def test_neighbours_in_a_space_with_rules_differ_in_the_gene_and_follow_the_rules(space):
+    for index in range(0, space.count, 7):
+        genotype = space.genotype_at(index)
+        for variable in space.variables:
+            neighbours = space.neighbours(genotype, variable)
+            assert all(each in space for each in neighbours)
+            values = [gene(each, variable) for each in neighbours]
+            assert len({gene(genotype, variable), *values}) == 1 + len(values)
+
+
+def test_a_block_that_may_not_be_at_a_new_level_becomes_the_first_that_may():
+    space, _, _ = RULED_SPACES
+    genotype = Genotype.parse("1attention3-2attention3-1attention3-0vgg3")
+    (flatter,) = space.neighbours(genotype, Variable(node=2, gene="level"))[:1]
+    assert str(flatter) == "1attention3-0attention3-1attention3-0vgg3"
+    (low,) = space.neighbours(genotype, Variable(node=1, gene="level"))
+    assert str(low) == "0vgg3-1attention3-1attention3-0vgg3"
+
+
+def test_an_expansion_is_lost_with_the_block_that_has_it():
+    space = Space(
+        num_nodes=1,
+        num_levels=1,
+        blocks=("vgg", "mbconv"),
+        kernels=(3,),
+        expansions=(BlockExpansion.parse("mbconv:2"),),
+    )
+    genotype = Genotype.parse("0mbconv3x2")
+    assert [*map(str, space.neighbours(genotype, Variable(node=1, gene="block")))] == ["0vgg3"]
+    assert [*map(str, space.neighbours(genotype, Variable(node=1, gene="expansion")))] == [
+        "0mbconv3"
+    ]
+
+
+@pytest.mark.parametrize("space", RULED_SPACES, ids=str)
+def test_sampling_is_uniform_in_a_space_with_rules(space):
+    rng = np.random.default_rng(0)
+    drawn = Counter(space.sample(rng) for _ in range(20 * space.count))
+    observed = [drawn[space.genotype_at(index)] for index in range(space.count)]
+    assert chisquare(observed).pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "0attention3-0vgg3-0vgg3-0vgg3",
+            r"block attention, which computes there at level 0; .* attention:1-2\. Choose from vgg",
+        ),
+        ("0vgg3x2-0vgg3-0vgg3-0vgg3", r"Node 1 has expansion 2, .*: choose from none\."),
+    ],
+)
+def test_breaking_a_rule_of_blocks_is_refused(text, message):
+    with pytest.raises(GenotypeError, match=message):
+        RULED_SPACES[0].check(Genotype.parse(text))
 
 
 @pytest.mark.parametrize(("num_levels", "num_topologies"), [(5, 19_006_640), (4, 18_548_424)])
@@ -262,6 +361,22 @@ def test_other_things_are_in_no_space():
         (
             {"num_nodes": 2, "num_levels": 1, "topology": ((0, None), (1, None))},
             r"2 nodes on 2 levels: .* at most num_levels \(=1\) levels",
+        ),
+        (
+            {"block_levels": (BlockLevels.parse("swin:1-2"),)},
+            r"space\.block_levels \(=\['swin:1-2'\]\) names swin, which is not in space\.blocks",
+        ),
+        (
+            {"blocks": ("vgg",), "block_levels": (BlockLevels.parse("vgg:1-4"),)},
+            r"block_levels \(=\['vgg:1-4'\]\) leaves level 0 without a block",
+        ),
+        (
+            {"block_levels": (BlockLevels.parse("vgg:0"), BlockLevels.parse("vgg:1"))},
+            r"block_levels \(=\['vgg:0', 'vgg:1'\]\) must not repeat a value",
+        ),
+        (
+            {"expansions": (BlockExpansion.parse("vgg:2"), BlockExpansion.parse("vgg:2"))},
+            r"expansions \(=\['vgg:2', 'vgg:2'\]\) must not repeat a value",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from mbnas.cli.show.messages import note
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.errors import UsageError
+from mbnas.space.space_presets import space_layer
 from mbnas.study.configuration_layers import Layer, assignment_layer, merge
 from mbnas.study.configuration_toml import read_toml
 from mbnas.study.directory import Study
@@ -16,7 +17,6 @@ from mbnas.training.protocol import PAPER_DATASETS, recognised_dataset
 
 _FLAGS = {
     "seed": "seed",
-    "space": "space.name",
     "searcher": "search.searcher",
     "start": "search.start",
     "confirm": "search.confirm_also",
@@ -93,6 +93,8 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
         layers.append(read_toml(arguments.config))
     if getattr(arguments, "objective", None) is not None:
         layers.append(_nested("search.objective", arguments.objective.split(",")))
+    if getattr(arguments, "space", None) is not None:
+        layers.append(space_layer(arguments.space))
     for flag, key in _FLAGS.items():
         value = getattr(arguments, flag, None)
         if value is not None:

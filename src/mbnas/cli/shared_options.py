@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mbnas.cli.parser import Parser
 
-SPACES = ("mixed", "macro", "micro", "bilevel")
+PAPER_SPACES = ("mixed", "macro", "micro", "bilevel")
+SPACES = (*PAPER_SPACES, "modern")
 """As in mbnas.space, which help does not import."""
 
 NETWORK = (
@@ -172,6 +173,11 @@ def add_configuration(parser: Parser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE.toml", help="settings, in the format of study.toml"
     )
+    add_set(parser)
+
+
+def add_set(parser: Parser) -> None:
+    """Add --set."""
     parser.add_argument(
         "--set",
         action="append",

@@ -104,7 +104,9 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         leaving, stem = channels[number - 1], ""
         if number == 1 and node.block in STEMMED:
             stem, arriving = f"convolution({arriving}, {leaving}, {STEM_KERNEL}), ", leaving
-        block = f"{stem}{BLOCKS[node.block].__name__}({arriving}, {leaving}, {node.kernel})"
+        expansion = "" if node.expansion is None else f", expansion={node.expansion}"
+        sizes = f"{arriving}, {leaving}, {node.kernel}{expansion}"
+        block = f"{stem}{BLOCKS[node.block].__name__}({sizes})"
         cells.append(f"            # {number}: {_level_text(node.level, before)}")
         came = "padded" if number == 1 else f"maps{number - 1}"
         came = f"torch.cat([{came}, maps{node.skip}], dim=1)" if node.skip else came

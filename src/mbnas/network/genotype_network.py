@@ -49,7 +49,9 @@ class Cell(ExtentSequential):
         if takes_image and node.block in STEMMED:
             layers.append(convolution(in_channels, out_channels, STEM_KERNEL))
             in_channels = out_channels
-        layers.append(block_class(node.block)(in_channels, out_channels, node.kernel))
+        layers.append(
+            block_class(node.block, node.expansion)(in_channels, out_channels, node.kernel)
+        )
         if node.level < level_before:
             layers.append(Upsampling(2))
         super().__init__(*layers)

@@ -175,7 +175,9 @@ class EvaluationSummary:
 
 def _gene(node: object, gene: Gene) -> str:
     value = getattr(node, gene)
-    return "none" if value is None else str(value)
+    if value is None:
+        return "its own" if gene == "expansion" else "none"
+    return str(value)
 
 
 def _check_finite(name: str, value: float | None) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError
+from mbnas.space.cell_choices import BlockExpansion, BlockLevels
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 
@@ -68,7 +69,12 @@ def bilevel_space(space: Space) -> Space:
                 f"The macro and bilevel spaces have VGG 3 in every node, so space.{key} "
                 f"(={list(values)}) must contain {fixed}. Add it, or search another space."
             )
-    return replace(space, blocks=("vgg",))
+    return replace(
+        space,
+        blocks=("vgg",),
+        block_levels=tuple(rule for rule in space.block_levels if rule.block == "vgg"),
+        expansions=tuple(each for each in space.expansions if each.block == "vgg"),
+    )
 
 
 def kernel_space(space: Space, genotype: Genotype) -> Space:
@@ -109,6 +115,10 @@ class SpaceSettings:
         num_levels: Levels that a node may take, from 0.
         blocks: Names of the blocks that a node may have, where they are free.
         kernels: Kernel sizes that a block may have, where they are free.
+        block_levels: At which levels a block may compute, such as ``attention:2-4``; blocks that
+            are not named may at every level.
+        expansions: Further expansions of blocks that widen their channels inside, each such as
+            ``convnext:2``, besides the block's own.
 
     Raises:
         ConfigurationError: if a value breaks its rule.
@@ -119,6 +129,8 @@ class SpaceSettings:
     num_levels: int = 5
     blocks: tuple[str, ...] = ("vgg", "residual", "dense", "inception")
     kernels: tuple[int, ...] = (3, 5, 7)
+    block_levels: tuple[str, ...] = ()
+    expansions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_bounds("space", self, num_nodes=(1, 100), num_levels=(1, 10))
@@ -141,4 +153,6 @@ class SpaceSettings:
             num_levels=self.num_levels,
             blocks=self.blocks,
             kernels=self.kernels,
+            block_levels=tuple(map(BlockLevels.parse, self.block_levels)),
+            expansions=tuple(map(BlockExpansion.parse, self.expansions)),
         )

@@ -1,7 +1,8 @@
 """A genotype: the architectural choices of one network, and nothing else.
 
 A genotype is a sequence of nodes, each with four categorical genes: level, block,
-kernel and skip. It holds no weights, no score and no identifier.
+kernel and skip. Nodes of some blocks may have a fifth, their expansion. A genotype holds no
+weights, no score and no identifier.
 
 Source: Bosma et al. 2022 (arXiv 2202.11401), section 2.1.
 """
@@ -17,12 +18,14 @@ from typing import Literal
 from mbnas.errors import GenotypeError
 from mbnas.space.topology import Topology
 
-Gene = Literal["level", "block", "kernel", "skip"]
-GENES: tuple[Gene, ...] = ("level", "block", "kernel", "skip")
+Gene = Literal["level", "block", "kernel", "expansion", "skip"]
+GENES: tuple[Gene, ...] = ("level", "block", "kernel", "expansion", "skip")
 
 BLOCK_NAME = re.compile(r"[a-z]+")
 MAX_KERNEL = 31
-_NODE = re.compile(r"(?P<level>\d+)(?P<block>[a-z]+)(?P<kernel>\d+)(?:@(?P<skip>\d+))?")
+_NODE = re.compile(
+    r"(?P<level>\d+)(?P<block>[a-z]+)(?P<kernel>\d+)(?:x(?P<expansion>\d+))?(?:@(?P<skip>\d+))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,9 @@ class Node:
     Attributes:
         level: Resolution level of the node's output; 0 is the resolution of the input.
         block: Name of the block inside the cell, lowercase letters.
-        kernel: Size of the block's convolution kernels, odd.
+        kernel: Size of the block's convolution kernels, odd; of its windows if it attends.
+        expansion: By how much the block widens its channels, if not by its own default. The
+            default is always ``None``, so that no two genotypes build the same network.
         skip: Number (from 1) of the earlier node whose output is added to this node's
             input, or ``None``.
 
@@ -43,6 +48,7 @@ class Node:
     level: int
     block: str = "vgg"
     kernel: int = 3
+    expansion: int | None = None
     skip: int | None = None
 
     def __post_init__(self) -> None:
@@ -54,10 +60,22 @@ class Node:
             raise GenotypeError(
                 f"A node's kernel (={self.kernel}) must be odd, from 1 to {MAX_KERNEL}."
             )
+        if self.expansion is not None and self.expansion < 1:
+            raise GenotypeError(f"A node's expansion (={self.expansion}) must be 1 or more.")
+
+    @property
+    def widened(self) -> str:
+        """How the block's expansion is written after its kernel: empty for the block's own."""
+        return "" if self.expansion is None else f"x{self.expansion}"
+
+    @property
+    def variant(self) -> str:
+        """The block's name, with its expansion if that is not its own."""
+        return f"{self.block}{self.widened}"
 
     def __str__(self) -> str:
         source = "" if self.skip is None else f"@{self.skip}"
-        return f"{self.level}{self.block}{self.kernel}{source}"
+        return f"{self.level}{self.block}{self.kernel}{self.widened}{source}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +83,8 @@ class Genotype:
     """A valid sequence of nodes.
 
     Its text form lists the nodes in order, joined by dashes; a node reads
-    level, block, kernel and, after ``@``, the node that it skips from:
+    level, block, kernel, after ``x`` an expansion that is not the block's default and,
+    after ``@``, the node that it skips from:
 
     >>> text = "0vgg3-1dense5-0residual3-0vgg7@1"
     >>> genotype = Genotype.parse(text)
@@ -104,6 +123,13 @@ class Genotype:
     def level_before(self, number: int) -> int:
         """Return the level at which node ``number`` (from 1) receives its input."""
         return 0 if number == 1 else self.nodes[number - 2].level
+
+    def computing_level(self, number: int) -> int:
+        """Return the level at which the block of node ``number`` (from 1) computes.
+
+        A node that upsamples does so after its block, which then computes at the level before.
+        """
+        return max(self.level_before(number), self.nodes[number - 1].level)
 
     def skip_sources(self, number: int) -> tuple[int, ...]:
         """Return the numbers of the nodes from which node ``number`` may skip."""
@@ -155,14 +181,16 @@ def _parse_node(text: str) -> Node:
     match = _NODE.fullmatch(text)
     if match is None:
         raise GenotypeError(
-            f"Node {text!r} cannot be read: write level, block and kernel, then @ and the "
-            "skip's source if there is one, such as 2vgg3 or 1residual5@2."
+            f"Node {text!r} cannot be read: write level, block and kernel, then x and an expansion "
+            "other than the block's default, and @ and the skip's source, if there are such. "
+            "Examples are 2vgg3, 1residual5@2 and 3convnext7x2."
         )
-    skip = match["skip"]
+    expansion, skip = match["expansion"], match["skip"]
     return Node(
         level=int(match["level"]),
         block=match["block"],
         kernel=int(match["kernel"]),
+        expansion=None if expansion is None else int(expansion),
         skip=None if skip is None else int(skip),
     )
 

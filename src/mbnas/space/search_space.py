@@ -7,15 +7,22 @@ defaults, which is close but not equal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mbnas.errors import ConfigurationError, GenotypeError
+from mbnas.space.cell_choices import BlockExpansion, BlockLevels, CellChoices, cell_choices
 from mbnas.space.genotype import BLOCK_NAME, GENES, MAX_KERNEL, Gene, Genotype, Node, is_kernel
-from mbnas.space.topology import Topology, count_topologies, levels_in_reach, topology_at
+from mbnas.space.topology import (
+    Topology,
+    count_filled,
+    count_topologies,
+    levels_in_reach,
+    num_fillings,
+    topology_at,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +49,17 @@ class Space:
     (19006640, 1176841051554447360)
     >>> Space(num_nodes=2, topology=((0, None), (1, None))).count
     144
+    >>> deep = (BlockLevels.parse("dense:1-4"),)
+    >>> Space(num_nodes=1, blocks=("vgg", "dense"), block_levels=deep).count
+    9
 
     Attributes:
         num_nodes: Nodes of every genotype.
         num_levels: Levels that a node may take, from 0.
         blocks: Names of the blocks that a node may have, distinct.
         kernels: Kernel sizes that a block may have, distinct, odd.
+        block_levels: At which levels some blocks may compute; all others may at every level.
+        expansions: Further expansions that some blocks may have.
         topology: Levels and skips of every genotype; ``None`` leaves them free.
 
     Raises:
@@ -58,6 +70,8 @@ class Space:
     num_levels: int = 5
     blocks: tuple[str, ...] = ("vgg", "residual", "dense", "inception")
     kernels: tuple[int, ...] = (3, 5, 7)
+    block_levels: tuple[BlockLevels, ...] = ()
+    expansions: tuple[BlockExpansion, ...] = ()
     topology: Topology | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +88,7 @@ class Space:
                 raise ConfigurationError(
                     f"A kernel (={kernel}) must be odd, from 1 to {MAX_KERNEL}."
                 )
+        _ = self.choices  # checks the rules
         if self.topology is not None:
             _check_topology(self.topology, self.num_nodes, self.num_levels)
 
@@ -85,9 +100,15 @@ class Space:
         return count_topologies(self.num_nodes, self.num_levels)
 
     @property
-    def num_fillings(self) -> int:
-        """The number of combinations of all blocks and kernels, exactly."""
-        return math.prod([self._num_cells] * self.num_nodes)
+    def num_fillings(self) -> int | None:
+        """The number of combinations of blocks, kernels and expansions, exactly.
+
+        ``None`` if it depends on the topology.
+        """
+        if self.topology is not None:
+            return num_fillings(self.topology, self.choices.num_cells)
+        per_level = set(self.choices.num_cells)
+        return per_level.pop() ** self.num_nodes if len(per_level) == 1 else None
 
     @property
     def count(self) -> int:
@@ -97,11 +118,16 @@ class Space:
     @property
     def _total(self) -> int:
         """The number of genotypes without limits on cost, which a subclass may have."""
-        return self.num_topologies * self.num_fillings
+        if self.topology is not None:
+            return num_fillings(self.topology, self.choices.num_cells)
+        return count_filled(self.num_nodes, self.choices.num_cells)
 
     @property
-    def _num_cells(self) -> int:
-        return len(self.blocks) * len(self.kernels)
+    def choices(self) -> CellChoices:
+        """The cells that a node may have, by the level at which its block computes."""
+        return cell_choices(
+            self.num_levels, self.blocks, self.kernels, self.block_levels, self.expansions
+        )
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -111,6 +137,7 @@ class Space:
             "level": is_free and self.num_levels > 1,
             "block": len(self.blocks) > 1,
             "kernel": len(self.kernels) > 1,
+            "expansion": len(self.expansions) > 0,
         }
         return tuple(
             Variable(node=number, gene=gene)
@@ -133,15 +160,15 @@ class Space:
                 f"Genotype {index} does not exist: this space numbers its genotypes "
                 f"from 0 to {self._total - 1}."
             )
-        number, cells = divmod(index, self.num_fillings)
-        topology = self.topology or topology_at(number, self.num_nodes, self.num_levels)
-        nodes = []
+        topology, filling = self.topology, index
+        if topology is None:
+            topology, filling = topology_at(index, self.num_nodes, self.choices.num_cells)
+        nodes: list[Node] = []
+        cells = self.choices.cells
         for level, skip in topology:
-            cells, cell = divmod(cells, self._num_cells)
-            block, kernel = divmod(cell, len(self.kernels))
-            nodes.append(
-                Node(level=level, block=self.blocks[block], kernel=self.kernels[kernel], skip=skip)
-            )
+            allowed = cells[max(nodes[-1].level if nodes else 0, level)]
+            filling, cell = divmod(filling, len(allowed))
+            nodes.append(Node(level=level, skip=skip, **allowed[cell]._asdict()))
         return Genotype(nodes=tuple(nodes))
 
     def sample(self, rng: np.random.Generator) -> Genotype:
@@ -170,19 +197,27 @@ class Space:
             )
         for number, node in enumerate(genotype.nodes, start=1):
             _check_gene(number, "level", node.level, range(self.num_levels))
-            _check_gene(number, "block", node.block, self.blocks)
+            self._check_block(number, node.block, genotype.computing_level(number))
             _check_gene(number, "kernel", node.kernel, self.kernels)
+            _check_gene(number, "expansion", node.expansion, self.choices.expansions[node.block])
             if self.topology is not None:
                 level, skip = self.topology[number - 1]
                 _check_gene(number, "level", node.level, [level])
                 _check_gene(number, "skip", node.skip, [skip])
 
+    def _check_block(self, number: int, block: str, level: int) -> None:
+        _check_gene(number, "block", block, self.blocks)
+        if block not in (allowed := self.choices.blocks[level]):
+            (rule,) = (each for each in self.block_levels if each.block == block)
+            raise GenotypeError(
+                f"Node {number} has block {block}, which computes there at level {level}; this "
+                f"space allows it at {rule}. Choose from {', '.join(allowed)}."
+            )
+
     def neighbours(self, genotype: Genotype, variable: Variable) -> tuple[Genotype, ...]:
         """Return one genotype of this space for every other value of one gene.
 
-        If a new level makes later genes invalid, the repair is minimal: each later level is
-        clipped to at most one from the level before it, and a skip whose source no longer matches
-        becomes none. All other genes are kept.
+        If a new value makes other genes invalid, the repair is minimal: see :meth:`repaired`.
 
         Args:
             genotype: The genotype to change; it is not in the result.
@@ -194,7 +229,7 @@ class Space:
         Space.check(self, genotype)
         number = variable.node
         return tuple(
-            _repaired((*genotype.nodes[: number - 1], changed, *genotype.nodes[number:]))
+            self.repaired((*genotype.nodes[: number - 1], changed, *genotype.nodes[number:]))
             for changed in self._alternatives(genotype, variable)
         )
 
@@ -208,24 +243,48 @@ class Space:
                 levels = levels_in_reach(genotype.level_before(variable.node), self.num_levels)
                 changed = (replace(node, level=level) for level in levels)
             case "block":
-                changed = (replace(node, block=block) for block in self.blocks)
+                allowed = self.choices.blocks[genotype.computing_level(variable.node)]
+                changed = (replace(node, block=block) for block in allowed)
             case "kernel":
                 changed = (replace(node, kernel=kernel) for kernel in self.kernels)
+            case "expansion":
+                expansions = self.choices.expansions[node.block]
+                changed = (replace(node, expansion=each) for each in expansions)
             case "skip":
                 sources = (None, *genotype.skip_sources(variable.node))
                 changed = (replace(node, skip=source) for source in sources)
         return (other for other in changed if other != node)
 
+    def repaired(self, nodes: Iterable[Node]) -> Genotype:
+        """Return the valid genotype nearest to nodes whose genes may not fit together.
 
-def _repaired(nodes: Iterable[Node]) -> Genotype:
-    """Return the valid genotype nearest to ``nodes``, whose levels and skips may be invalid."""
-    fitting: list[Node] = []
-    for node in nodes:
-        before = fitting[-1].level if fitting else 0
-        level = min(max(node.level, before - 1), before + 1)
-        fits = node.skip is not None and fitting[node.skip - 1].level == before
-        fitting.append(replace(node, level=level, skip=node.skip if fits else None))
-    return Genotype(nodes=tuple(fitting))
+        Node by node, a level is clipped to at most one from the level before it, a skip whose
+        source no longer matches becomes none, a block that may not compute at its level becomes
+        the first that may, and an expansion that the block may not have becomes its own. All other
+        genes are kept.
+
+        Args:
+            nodes: As many as the space's genotypes have; each gene has a value of the space.
+        """
+        fitting: list[Node] = []
+        choices = self.choices
+        for node in nodes:
+            before = fitting[-1].level if fitting else 0
+            level = min(max(node.level, before - 1), before + 1)
+            fits = node.skip is not None and fitting[node.skip - 1].level == before
+            blocks = choices.blocks[max(before, level)]
+            block = node.block if node.block in blocks else blocks[0]
+            may_expand = node.expansion in choices.expansions[block]
+            fitting.append(
+                replace(
+                    node,
+                    level=level,
+                    block=block,
+                    expansion=node.expansion if may_expand else None,
+                    skip=node.skip if fits else None,
+                )
+            )
+        return Genotype(nodes=tuple(fitting))
 
 
 def _draw_below(bound: int, rng: np.random.Generator) -> int:

@@ -127,10 +127,14 @@ def check_possible(configuration: Configuration) -> None:
     """Raise if a setting cannot work here, before anything is written.
 
     Raises:
-        ConfigurationError: if a block does not exist, or the device has no CUDA graphs.
+        ConfigurationError: if a block or its expansion does not exist, or the device has no CUDA
+            graphs.
     """
-    for name in configuration.space.searched.blocks:
+    space = configuration.space.searched
+    for name in space.blocks:
         block_class(name)
+    for each in space.expansions:
+        block_class(each.block, each.expansion)
     device = configuration.run.device
     if configuration.training.step == "graph" and not device.startswith("cuda"):
         raise ConfigurationError(

@@ -1,10 +1,13 @@
 """Features: of fixed length, comparable between groups, and different for different networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mbnas.search.bayesian.features import GROUPS, FeatureMap
 from mbnas.search.bayesian.kernel import squared_distances
+from mbnas.space.cell_choices import BlockExpansion
 from mbnas.space.four_spaces import macro_space, micro_space
 from mbnas.space.search_space import Space
 
@@ -21,7 +24,9 @@ def test_two_random_networks_are_at_a_distance_of_1_in_each_group():
 
 
 def test_what_does_not_vary_in_a_space_has_no_group():
-    assert FeatureMap(SPACE).names == GROUPS
+    assert FeatureMap(SPACE).names == tuple(name for name in GROUPS if name != "expansion")
+    wider = replace(SPACE, expansions=(BlockExpansion(block=SPACE.blocks[0], expansion=2),))
+    assert FeatureMap(wider).names == GROUPS
     assert FeatureMap(macro_space(SPACE)).names == ("level", "step", "skip", "count")
     assert FeatureMap(micro_space(SPACE)).names == ("block", "kernel", "pair", "count")
 

@@ -13,6 +13,7 @@ mean before any weight has seen it. A block whose paper starts otherwise is in :
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 
 from torch import nn
@@ -45,15 +46,42 @@ Source: Huang et al. 2018, section 3: a convolution precedes the first dense blo
 STEM_KERNEL = 3
 
 
-def block_class(name: str) -> BlockClass:
-    """Return the class behind a block's name.
+EXPANDING: dict[str, int] = {}
+"""The own expansion of each block that widens its channels inside.
+
+Such a block takes the keyword ``expansion``.
+"""
+
+
+def block_class(name: str, expansion: int | None = None) -> BlockClass:
+    """Return the class behind a block's name, with an expansion if it has a choice.
 
     Args:
         name: As in genotypes: one of :data:`BLOCKS`, or an entry point's.
+        expansion: By how much it widens its channels, if not by its own expansion.
 
     Raises:
-        ConfigurationError: if neither mbnas nor an installed package offers the name.
+        ConfigurationError: if neither mbnas nor an installed package offers the name, or the
+            block has no such choice of its expansion.
     """
+    found = _named_class(name)
+    if expansion is None:
+        return found
+    if name not in EXPANDING:
+        raise ConfigurationError(
+            f"The block {name} has no expansion to choose (={expansion}): leave it out, or use one "
+            f"of {', '.join(EXPANDING) or 'none'}."
+        )
+    if expansion == EXPANDING[name]:
+        raise ConfigurationError(
+            f"The block {name} has the expansion {expansion} by itself: leave it out, so that no "
+            "network has two names."
+        )
+    widened: Callable[..., nn.Module] = found
+    return partial(widened, expansion=expansion)
+
+
+def _named_class(name: str) -> BlockClass:
     if name in BLOCKS:
         return BLOCKS[name]
     offered = {point.name: point for point in entry_points(group="mbnas.blocks")}
@@ -69,6 +97,7 @@ def block_class(name: str) -> BlockClass:
 
 __all__ = [
     "BLOCKS",
+    "EXPANDING",
     "STEMMED",
     "STEM_KERNEL",
     "BlockClass",

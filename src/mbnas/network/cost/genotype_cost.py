@@ -1,9 +1,9 @@
 """Exact costs of genotypes, fast enough to ask for thousands of them before any is trained.
 
 A network of the space is a sequence of cells and a head. The cost of a cell depends only on its
-block, kernel and step between levels, on its channels and on the size of its input. So each such
-cell is built and counted once, on torch's meta device, and a genotype costs the sum of its cells.
-Blocks of other packages are counted in the same way.
+block, kernel, expansion and step between levels, on its channels and on the size of its input. So
+each such cell is built and counted once, on torch's meta device, and a genotype costs the sum of
+its cells. Blocks of other packages are counted in the same way.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class GenotypeCost:
             cell = _cell_cost(
                 node.block,
                 node.kernel,
+                node.expansion,
                 step=node.level - level_before,
                 in_channels=arriving,
                 out_channels=channels[index],
@@ -77,6 +78,7 @@ class GenotypeCost:
 def _cell_cost(
     block: str,
     kernel: int,
+    expansion: int | None,
     *,
     step: int,
     in_channels: int,
@@ -89,6 +91,7 @@ def _cell_cost(
     Args:
         block: Name of its block.
         kernel: Kernel of its block.
+        expansion: Expansion of its block, if not its own.
         step: Level of its output minus that of its input.
         in_channels: Channels of its input.
         out_channels: Channels of its output.
@@ -96,7 +99,7 @@ def _cell_cost(
         takes_image: Whether it is node 1.
     """
     level_before = 1 if step < 0 else 0  # only the step matters to a cell
-    node = Node(level=level_before + step, block=block, kernel=kernel)
+    node = Node(level=level_before + step, block=block, kernel=kernel, expansion=expansion)
 
     def build() -> nn.Module:
         return Cell(

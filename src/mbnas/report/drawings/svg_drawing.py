@@ -171,13 +171,14 @@ def _draw_nodes(plan: Layout, symbols: dict[str, Symbol], marked: Collection[int
 def _draw_node(plan: Layout, number: int, symbol: Symbol, marked: bool) -> Markup:
     node = plan.genotype.nodes[number - 1]
     x, y, radius = plan.stop(number)
+    widened = "" if node.expansion is None else f", expansion {node.expansion}"
     source = "" if node.skip is None else f", skip from node {node.skip}"
     ring = element("circle", cx=x, cy=y, r=radius + 5, stroke_dasharray="3 3", **_STROKE)
     return element(
         "g",
         element(
             "title",
-            f"Node {number}: {symbol.name}, kernel {node.kernel}×{node.kernel}, "
+            f"Node {number}: {symbol.name}, kernel {node.kernel}×{node.kernel}{widened}, "
             f"at 1/{2**node.level} of the input's resolution{source}",
         ),
         element("circle", cx=x, cy=y, r=radius, fill=symbol.fill),

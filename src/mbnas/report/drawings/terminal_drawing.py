@@ -27,7 +27,9 @@ def draw_in_terminal(genotype: Genotype) -> str:
     V VGG, R Residual, D Dense, with the side of the kernel
     """
     symbols = symbols_of(node.block for node in genotype.nodes)
-    labels = [f"{symbols[node.block].letters}{node.kernel}" for node in genotype.nodes]
+    labels = [
+        f"{symbols[node.block].letters}{node.kernel}{node.widened}" for node in genotype.nodes
+    ]
     width = max(len(label) for label in labels)
     columns = [
         _LABEL_WIDTH + len(_INPUT) + _LINK_WIDTH + index * (width + _LINK_WIDTH)

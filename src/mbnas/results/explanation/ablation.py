@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mbnas.space.genotype import Gene, Genotype, Node
+from mbnas.space.genotype import GENES, Gene, Genotype, Node
 
 MOST_SINGLE = 8
 """Up to this number of differing blocks, kernels and skips, each changes alone."""
+
+_MOVED_WITH: dict[Gene, Gene] = {"expansion": "block"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ def _value(node: Node, gene: Gene) -> str:
     found = getattr(node, gene)
     if gene == "skip":
         return "none" if found is None else f"from {found}"
+    if gene == "block":
+        return node.variant
     return str(found)
 
 
@@ -100,8 +104,8 @@ def _moves(reference: Genotype, target: Genotype) -> list[Move]:
     for number, (ours, theirs) in enumerate(
         zip(reference.nodes, target.nodes, strict=True), start=1
     ):
-        if ours.block != theirs.block:
-            differing.setdefault(("block", theirs.block), []).append(number)
+        if ours.variant != theirs.variant:
+            differing.setdefault(("block", theirs.variant), []).append(number)
         if ours.kernel != theirs.kernel:
             differing.setdefault(("kernel", theirs.kernel), []).append(number)
         if ours.skip != theirs.skip:
@@ -133,8 +137,8 @@ def _after(reference: Genotype, target: Genotype, moves: Sequence[Move]) -> Geno
         zip(reference.nodes, target.nodes, strict=True), start=1
     ):
         genes = {
-            gene: getattr(theirs if (gene, number) in taken else ours, gene)
-            for gene in ("level", "block", "kernel", "skip")
+            gene: getattr(theirs if (_MOVED_WITH.get(gene, gene), number) in taken else ours, gene)
+            for gene in GENES
         }
         before = nodes[-1].level if nodes else 0
         source = genes["skip"]

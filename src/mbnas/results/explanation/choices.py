@@ -30,7 +30,8 @@ class Choice(NamedTuple):
 
     Attributes:
         kind: What is chosen.
-        value: A block's name, a kernel's side, the kind of a skip, or the number of levels.
+        value: A block's name with an expansion other than its own, a kernel's side, the kind of a
+            skip, or the number of levels.
     """
 
     kind: Kind
@@ -78,7 +79,7 @@ def node_choices(genotype: Genotype) -> Iterator[tuple[Choice, Choice, Choice]]:
     """Yield the block, kernel and skip of each node."""
     for number, node in enumerate(genotype.nodes, start=1):
         yield (
-            Choice("block", node.block),
+            Choice("block", node.variant),
             Choice("kernel", node.kernel),
             Choice("skip", skip_kind(genotype, number)),
         )
@@ -173,7 +174,7 @@ def _genes(genotype: Genotype) -> list[GeneValue]:
     for number, node in enumerate(genotype.nodes, start=1):
         values: tuple[tuple[str, Value], ...] = (
             ("level", node.level),
-            ("block", node.block),
+            ("block", node.variant),
             ("kernel", node.kernel),
             ("skip", skip_kind(genotype, number)),
         )

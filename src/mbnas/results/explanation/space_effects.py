@@ -68,7 +68,7 @@ def space_effects(space: Space) -> SpaceEffects:
     choices, pairs, genes = count_choices(networks), count_pairs(networks), count_genes(networks)
     of_choices = Projection(choices.counts_NK)
     contrasts = choice_contrasts(choices)
-    ordered = {each: contrasts[each] for each in in_order(contrasts, space.blocks)}
+    ordered = {each: contrasts[each] for each in in_order(contrasts, space.choices.variants)}
     choice_rows = _known(of_choices, ordered)
     beyond_MK = with_depth(choices, pairs)
     of_pairs = Projection(np.concatenate([choices.counts_NK, beyond_MK], axis=1))

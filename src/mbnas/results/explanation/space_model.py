@@ -18,7 +18,7 @@ from mbnas.space.search_space import Space
 MOST_DRAWN = 1000
 """Networks that stand for a space; all of it if it has no more."""
 
-_GENES = ("level", "step", "block", "kernel", "skip")
+_GENES = ("level", "step", "block", "kernel", "expansion", "skip")
 _SMALLEST_SD = 0.4
 """Columns that vary less are not scaled up, so that what is rare has no larger effects."""
 

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from mbnas.space.genotype import Genotype, Node
 from mbnas.space.search_space import Space
 
-GROUPS = ("level", "step", "block", "kernel", "skip", "pair", "count")
-"""Of each node: level, step to it, block, kernel, source of its skip, block after block; and
-counts over nodes, with the resolution profile."""
+GROUPS = ("level", "step", "block", "kernel", "expansion", "skip", "pair", "count")
+"""Of each node: level, step to it, block, kernel, expansion, source of its skip, block after block;
+and counts over nodes, with the resolution profile."""
 
 NUM_REFERENCES = 256
 """Drawn genotypes by which features are centred and scaled."""
@@ -107,6 +107,9 @@ def _features_at(place: _Place) -> Iterator[Feature]:
     yield "step", number, node.level - level
     yield "block", number, node.block
     yield "kernel", number, node.kernel
+    if node.expansion is not None:
+        yield "expansion", number, node.expansion
+        yield "count", "expansion", node.variant
     yield "skip", number, node.skip
     yield "pair", number, block, node.block
     yield "count", "block", node.block

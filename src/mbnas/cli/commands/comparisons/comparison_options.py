@@ -8,7 +8,7 @@ from pathlib import Path
 from mbnas.cli.parser import Commands
 from mbnas.cli.shared_options import (
     NETWORK,
-    SPACES,
+    PAPER_SPACES,
     add_budget,
     add_dataset,
     add_device,
@@ -102,7 +102,7 @@ def add_reproduce(commands: Commands) -> None:
     )
     parser.add_argument(
         "--spaces",
-        default=",".join(SPACES),
+        default=",".join(PAPER_SPACES),
         metavar="NAMES",
         help="which to search, separated by commas (default: all four)",
     )

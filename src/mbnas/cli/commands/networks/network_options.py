@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mbnas.cli.parser import Commands
-from mbnas.cli.shared_options import NETWORK, SPACES, add_json, add_json_or_csv
+from mbnas.cli.shared_options import NETWORK, SPACES, add_json, add_json_or_csv, add_set
 
 
 def add_space(commands: Commands) -> None:
@@ -22,6 +22,7 @@ def add_space(commands: Commands) -> None:
         "--sample", type=int, default=1, metavar="N", help="genotypes to draw (default 1)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default 0)")
+    add_set(parser)
     add_json_or_csv(parser, "the size of every space")
 
 

@@ -29,7 +29,9 @@ def add_search(commands: Commands) -> None:
     add_dataset(parser)
     add_study(parser, "directory of the study; created if absent")
     parser.add_argument(
-        "--space", choices=SPACES, help="default mixed, which contains the other three"
+        "--space",
+        choices=SPACES,
+        help="default mixed, which contains macro, micro and bilevel; modern has more blocks",
     )
     parser.add_argument(
         "--searcher",
