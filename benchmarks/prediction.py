@@ -33,6 +33,7 @@ from studies import patients
 
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.nnunet.schedule import TRAINERS
+from mbnas.wording import counted
 
 FOLDERS = ("raw", "preprocessed", "results")
 
@@ -54,6 +55,9 @@ def main() -> None:
     parser.add_argument("--folds", nargs="+", default=["0"], help="of nnU-Net (default 0)")
     parser.add_argument("--given", type=Path, metavar="DATASET", help="to train on and predict")
     parser.add_argument("--size", type=int, default=128, help="with --given: side of a slice")
+    parser.add_argument(
+        "--patch-size", type=int, help="with --given: side of patches at the slices' resolution"
+    )
     parser.add_argument("--patients", type=int, default=8, help="to make, 3 or more (default 8)")
     parser.add_argument("--rounds", type=int, default=4, help="of each command (default 4)")
     parser.add_argument("--threads", type=int, default=2, help="of each command (default 2)")
@@ -77,12 +81,19 @@ def main() -> None:
         "folds": len(arguments.folds),
         "models_given": arguments.models is not None,
         "given": arguments.given and read_dataset(arguments.given).name,
-        "size": arguments.size if arguments.given else None,
+        "preparation": preparation_of(arguments) if arguments.given else None,
         "rounds": rounds,
         "wall_s": {name: summary([each["wall_s"] for each in of]) for name, of in rounds.items()},
         "ratio": ratio,
     }
     write(results, markdown(results), arguments.output)
+
+
+def preparation_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the settings of preparation for a given dataset."""
+    if arguments.patch_size:
+        return {"patch_size": arguments.patch_size}
+    return {"slice_size": arguments.size}
 
 
 def models_of(
@@ -91,7 +102,7 @@ def models_of(
     """Return the models that are named, or models that are made in a folder."""
     if arguments.models is None:
         if arguments.given:
-            return made_models(place, arguments.given, size=arguments.size)
+            return made_models(place, arguments.given, preparation_of(arguments))
         return made_models(place, patients(place, arguments.patients))
     if not (arguments.dataset and arguments.trainer and arguments.plans):
         parser.error("--models needs --dataset, --trainer and --plans, by nnU-Net's names")
@@ -124,6 +135,35 @@ def by_nnunet(models: Models, folds: list[str], output: Path) -> list[str]:
     ]
 
 
+DIFFERENCES = """\
+Both read every file, normalise it, run a network of the same genotype and width without test-time
+augmentation, and write a label map on the grid of the file. Beyond that they do different work:
+
+{resolution}
+- **Only mbnas** writes a record of files and model beside the label maps.
+- **Only nnU-Net** crops to what is not zero. It reads and writes in a process each, mbnas in
+  threads."""
+"""Of a given dataset."""
+
+SHRUNK = """\
+- **Resolution.** mbnas shrinks a slice to {slice_size}×{slice_size} and enlarges its probabilities
+  again. nnU-Net predicts overlapping patches of its plan at the median spacing, which for pictures
+  is their own resolution. Many more pixels pass through its network, and this is much of the ratio:
+  it is how long a user waits with either program, and not how fast either runs one network on
+  the same pixels."""
+
+PATCHES = """\
+- **Resolution.** mbnas predicts overlapping tiles of {patch_size}×{patch_size} at the slices'
+  resolution. nnU-Net predicts overlapping patches of its plan at the median spacing, which for
+  pictures is their own resolution. About as many pixels pass through both networks."""
+
+
+def differences(preparation: Mapping[str, Any]) -> str:
+    """Return what differs between both programs on a given dataset."""
+    resolution = PATCHES if "patch_size" in preparation else SHRUNK
+    return DIFFERENCES.format(resolution=resolution.format(**preparation))
+
+
 Command = Callable[[Models, list[str], Path], list[str]]
 COMMANDS: dict[str, Command] = {"mbnas": by_mbnas, "nnU-Net": by_nnunet}
 
@@ -145,12 +185,9 @@ def predicting(
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a page: the machine, the wall time of both, and their ratio."""
-    about = f"{results['images']} images, {results['folds']} networks averaged"
+    about = f"{results['images']} images, {counted(results['folds'], 'network')}"
     if results["given"]:
-        about += (
-            f", {results['given']}, networks of few steps; mbnas predicts slices of "
-            f"{results['size']}×{results['size']}, nnU-Net patches of its plan at full resolution"
-        )
+        about += f", {results['given']}, networks of few steps"
     elif not results["models_given"]:
         about += ", synthetic patients and networks of few steps"
     lines = [
@@ -166,6 +203,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         f"nnU-Net's wall time over that of mbnas, round by round: {spread(results['ratio'])}.",
     ]
+    if results["given"]:
+        lines += ["", differences(results["preparation"])]
     return "\n".join(lines) + "\n"
 
 

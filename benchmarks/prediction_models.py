@@ -7,6 +7,7 @@ those of ``mbnas train`` and ``mbnas nnunet``, which ``prediction.py`` also acce
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,15 @@ class Models:
     plans: str
 
 
-def made_models(directory: Path, dataset: Path, *, size: int | None = None) -> Models:
+def made_models(
+    directory: Path, dataset: Path, preparation: Mapping[str, object] | None = None
+) -> Models:
     """Return models of the U-Net genotype in a directory, trained on a dataset.
 
     Args:
         directory: The folder for study and models.
         dataset: The dataset.
-        size: Side of a slice; by default as in :data:`studies.TINY`.
+        preparation: Its settings; by default those of :data:`studies.TINY`.
     """
     study = directory / "study"
     training = TINY["training"] | {"base_channels": BASE_CHANNELS}
@@ -64,8 +67,7 @@ def made_models(directory: Path, dataset: Path, *, size: int | None = None) -> M
         processes=PROCESSES,
     )
     schedule = Schedule(epochs=1, iterations=2)
-    slices = {"slice_size": size} if size else TINY["preparation"]
-    settings = TINY | {"training": training, "preparation": slices}
+    settings = TINY | {"training": training, "preparation": preparation or TINY["preparation"]}
     with held_study(study, dataset, settings) as held:
         train_by_nnunet(held, place, schedule)
     network = ("--network", str(GENOTYPE))

@@ -39,6 +39,15 @@ def test_overlays_beside_predictions_are_not_missed_references(tmp_path):
     assert pairs.without_reference == ()
 
 
+def test_a_dataset_in_place_of_its_labels_gets_the_right_folder(tmp_path):
+    found, truth = folders(tmp_path)
+    root = tmp_path / "dataset"
+    root.mkdir()
+    truth.rename(root / "labelsTr")
+    with pytest.raises(DatasetError, match=r"are in .*dataset/labelsTr: give that folder"):
+        find_pairs(found, root)
+
+
 def test_volumes_and_pictures_have_no_common_mean(tmp_path):
     found, truth = folders(tmp_path)
     labels = np.ones((30, 20, 4), np.uint8)

@@ -88,7 +88,7 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
     if not both:
         raise DatasetError(
             f"No label map in {predictions} has the name of one in {references}: a prediction must "
-            "have the name of its reference. Rename them, or give other folders."
+            f"have the name of its reference. {_remedy(references)}"
         )
     without_reference = sorted(found.keys() - truth.keys())
     return Pairs(
@@ -99,6 +99,14 @@ def find_pairs(predictions: Path, references: Path) -> Pairs:
         ),
         passed_over=unread + unread_truth,
     )
+
+
+def _remedy(references: Path) -> str:
+    """Return what to do if no name is in both folders: datasets have their labels in a folder."""
+    labels = references / "labelsTr"
+    if labels.is_dir():
+        return f"The label maps of this dataset are in {labels}: give that folder."
+    return "Rename them, or give other folders."
 
 
 def evaluate_pairs(

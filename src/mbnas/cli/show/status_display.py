@@ -102,7 +102,7 @@ def print_status_summary(
     out.print(str(chosen.genotype))
     out.print(
         f"{count_text(chosen.parameters)} parameters, {count_text(chosen.macs)} "
-        "multiply-accumulates for one slice"
+        f"multiply-accumulates for one {study.configuration.preparation.input_name}"
     )
     print_drawing(out, chosen.genotype)
     out.print(f"\nReport: {visible(str(study.report))}")

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Integer, Shaped, UInt8
@@ -102,6 +102,11 @@ class PreparationSettings:
         size = self.slice_size if self.patch_size is None else self.patch_size
         assert size is not None  # one of them is set
         return size
+
+    @property
+    def input_name(self) -> Literal["slice", "patch"]:
+        """What a network is given at once."""
+        return "slice" if self.patch_size is None else "patch"
 
     def plane(
         self, geometry: Geometry, slice_axis: int, spacing_mm: tuple[float, float, float]

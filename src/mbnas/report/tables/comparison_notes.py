@@ -95,7 +95,7 @@ def _empty_cases(comparison: Comparison) -> str:
     return (
         "A class that is absent from prediction and reference has no value and is left out "
         f"({undefined or 'none'}, of {values} each). If it is absent from only one of them, its "
-        "Dice and surface Dice are 0 and its HD95 is the diagonal of the volume "
+        "Dice and surface Dice are 0 and its HD95 is the diagonal of the image "
         f"({missed or 'none'})."
     )
 
@@ -110,8 +110,8 @@ def _all_patients(network: ComparedNetwork) -> MetricSummaries | None:
 def _costs(comparison: Comparison) -> str:
     size = comparison.slice_size
     return (
-        f"MACs: multiply-accumulates for one slice, {size}×{size} under this protocol. The "
-        "counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that column. "
-        "Latency: of one slice, in float32 on the study's device, from the fastest of several "
-        "batches; on a busy machine it is too long. Training: mean duration of a training."
+        f"MACs: multiply-accumulates for one slice or patch, {size}×{size} under this protocol. "
+        "The counts in Table 1 of Bosma et al. 2022 agree with an input of 32×32, hence that "
+        "column. Latency: of one slice, in float32 on the study's device, from the fastest of "
+        "several batches; on a busy machine it is too long. Training: mean duration of a training."
     )

@@ -25,7 +25,7 @@ _MEANS = (
 _EMPTY = (
     "Undefined: number of cases in which a class is absent from prediction and reference; these "
     "are left out. Missed: number of cases in which it is absent from only one of them; Dice and "
-    "surface Dice are then 0, and HD95 is the diagonal of the volume."
+    "surface Dice are then 0, and HD95 is the diagonal of the image."
 )
 
 

@@ -147,7 +147,9 @@ def _predict(arguments: argparse.Namespace) -> int:
 def add_evaluate(commands: Commands) -> None:
     """Add ``mbnas evaluate``."""
     parser = commands.add(
-        "evaluate", _evaluate, "Score label maps in 3D, from mbnas or any other program."
+        "evaluate",
+        _evaluate,
+        "Score label maps of volumes or pictures, from mbnas or any other program.",
     )
     parser.add_argument(
         "predictions", type=Path, metavar="PREDICTIONS", help="a label map, or a folder of them"
