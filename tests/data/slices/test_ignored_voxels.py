@@ -14,7 +14,7 @@ from mbnas.data.images.write import write_image
 from mbnas.data.slices.fingerprint import differences, take_fingerprint
 from mbnas.data.slices.prepare_slices import prepare_slices
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
-from mbnas.errors import DatasetError
+from mbnas.errors import DatasetError, StudyError
 
 from ..conftest import AFFINE, NAMES
 
@@ -35,10 +35,10 @@ def change_labels(root, change, names=NAMES):
         write_image(path, labels[None], AFFINE)
 
 
-def prepared(root, directory, size=16):
+def prepared(root, directory, size=16, **settings):
     dataset = read_dataset(root)
     patients = group_by_patient([case.name for case in dataset.cases], None, None)
-    settings = PreparationSettings(slice_size=size)
+    settings = PreparationSettings(**(settings or {"slice_size": size}))
     return PreparedSlices.open(prepare_slices(dataset, settings, directory, patients=patients))
 
 
@@ -162,3 +162,19 @@ def test_an_undeclared_ignore_label_is_still_an_error(msd):
     change_labels(msd, lambda labels: labels.fill(9), NAMES[:1])
     found = check_dataset(msd, num_folds=2)
     assert "label-undeclared" in {each.rule for each in found.findings}
+
+
+def test_patches_know_where_labelled_pixels_are(sparse, tmp_path):
+    slices = prepared(sparse, tmp_path / "slices", patch_size=4)
+    numbers = np.arange(slices.index.num_slices)
+    found = slices.labelled.label_pixels(numbers, 2)[:, 1]
+    expected = [
+        (labels != IGNORED).sum()
+        for volume in slices.volumes
+        for labels in slices.labels_of(volume)
+    ]
+    assert found.tolist() == expected
+    assert 0 < np.count_nonzero(found) < len(found)
+    (slices.directory / "labelled.npz").unlink()
+    with pytest.raises(StudyError, match="holds no usable prepared slices"):
+        PreparedSlices.open(slices.directory)

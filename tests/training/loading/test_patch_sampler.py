@@ -7,17 +7,20 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbnas.data.datasets.label_scheme import IGNORED
 from mbnas.data.slices.foreground_rows import ForegroundRows
 from mbnas.data.slices.slice_places import SlicePlaces
 from mbnas.training.loading.patch_sampler import PatchSampler, window_size_of
 
 
-def sampler_of(slices, patch_size, window_size=None):
+def sampler_of(slices, patch_size, window_size=None, *, ignores=False):
     """A sampler of label slices of any sizes."""
-    rows = [ForegroundRows.of(each[None], 256) for each in slices]
+    rows = [ForegroundRows.of(each[None], 255) for each in slices]
+    labelled = [ForegroundRows.of_labelled(each[None]) for each in slices]
     return PatchSampler(
         places=SlicePlaces.of([each.shape for each in slices]),
         foreground=ForegroundRows.joined(rows),
+        labelled=ForegroundRows.joined(labelled) if ignores else None,
         labels=np.concatenate([each.ravel() for each in slices]),
         patch_size=patch_size,
         window_size=window_size or patch_size,
@@ -53,6 +56,37 @@ def test_patches_are_inside_and_a_third_has_foreground(seed, patch_size, batch_s
             assert patch.shape == (patch_size, patch_size)
             shown += bool(patch.any())
         assert not has_any or shown >= batch_size / 3
+
+
+@given(st.integers(0, 1000), st.integers(1, 9), st.integers(2, 7))
+def test_every_patch_holds_labelled_pixels(seed, patch_size, batch_size):
+    rng = np.random.default_rng(seed)
+    slices = [np.full(rng.integers(patch_size, 8 * patch_size, 2), IGNORED) for _ in range(4)]
+    for labels in slices:
+        for _ in range(rng.integers(1, 4)):  # a scribble of background or of a class
+            row, column = rng.integers(0, np.array(labels.shape))
+            labels[row, column : column + 2] = rng.integers(0, 3)
+    slices = [each.astype(np.uint8) for each in slices]
+    sampler = sampler_of(slices, patch_size, ignores=True)
+    for batch in islice(sampler.batches(np.arange(4), batch_size, rng), 5):
+        for number, row, column in batch:
+            patch = slices[number][row : row + patch_size, column : column + patch_size]
+            assert patch.shape == (patch_size, patch_size)
+            assert (patch != IGNORED).any()
+
+
+def test_patches_anywhere_are_around_any_labelled_pixel():
+    labels = np.full((9, 30), IGNORED, np.uint8)
+    labels[4, [2, 15, 27]] = (0, 1, 2)
+    sampler = sampler_of([labels], 3, ignores=True)
+    batches = islice(sampler.batches(np.zeros(1, np.int64), 3, np.random.default_rng(0)), 1500)
+    around = Counter(
+        int(labels[row : row + 3, column : column + 3].min())
+        for batch in batches
+        for _, row, column in batch[1:].tolist()
+    )
+    assert set(around) == {0, 1, 2}
+    assert all(abs(count - 1000) < 5 * 1000**0.5 for count in around.values())
 
 
 def test_patches_anywhere_are_uniform_over_their_places():

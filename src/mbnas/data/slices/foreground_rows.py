@@ -1,7 +1,8 @@
 """Where the foreground of each slice is, so that a patch around it is found without a search.
 
 For each class of a slice, the pixels of each row are counted. A random pixel of the class is then
-found in its row: by its number among all of them, and a look at that row of the labels alone.
+found in its row: by its number among all of them, and a look at that row of the labels alone. Where
+some pixels are ignored, labelled pixels are counted likewise, as if they were one class.
 
 Shape suffixes: N slices, P pairs of a slice and a class that it shows, R rows from the first to the
 last of every pair that show its class, H height, W width, B drawn slices, K classes.
@@ -16,7 +17,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
+from mbnas.data.datasets.label_scheme import IGNORED
+
 FOREGROUND = "foreground.npz"
+LABELLED = "labelled.npz"
 _VALUES = 256  # of a label's byte
 
 
@@ -74,6 +78,15 @@ class ForegroundRows:
         )
 
     @classmethod
+    def of_labelled(cls, labels_NHW: UInt8[np.ndarray, "slice height width"]) -> ForegroundRows:
+        """Return the labelled pixels of label slices as class 1, and ignored ones as background.
+
+        Args:
+            labels_NHW: Prepared labels.
+        """
+        return cls.of((labels_NHW != IGNORED).view(np.uint8), 2)
+
+    @classmethod
     def joined(cls, parts: Sequence[ForegroundRows]) -> ForegroundRows:
         """Return the foreground of the slices of all parts, one part after another."""
         return cls(
@@ -84,24 +97,32 @@ class ForegroundRows:
         )
 
     @classmethod
-    def read(cls, folder: Path) -> ForegroundRows:
+    def read(cls, folder: Path, name: str = FOREGROUND) -> ForegroundRows:
         """Return what :meth:`write` wrote into a folder.
+
+        Args:
+            folder: The folder.
+            name: Of the file.
 
         Raises:
             OSError: if it cannot be read.
             KeyError: if a part is missing.
             ValueError: if it is damaged.
         """
-        with np.load(folder / FOREGROUND) as stored:
+        with np.load(folder / name) as stored:
             return cls(**{each.name: stored[each.name] for each in fields(cls)})
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, name: str = FOREGROUND) -> None:
         """Write the foreground into a folder.
+
+        Args:
+            folder: The folder.
+            name: Of the file.
 
         Raises:
             OSError: if the disk is full.
         """
-        with (folder / FOREGROUND).open("wb") as file:
+        with (folder / name).open("wb") as file:
             np.savez(file, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @property

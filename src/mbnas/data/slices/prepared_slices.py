@@ -6,7 +6,8 @@ the labels of every volume before resampling. The name of the folder is a digest
 the settings; a folder that exists is complete.
 
 Slices for patches differ in size from volume to volume, so that their files are flat, and
-``foreground.npz`` has where their foreground is.
+``foreground.npz`` has where their foreground is, and
+``labelled.npz`` where their labelled pixels are if some are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mbnas.data.datasets.label_scheme import LabelClass, LabelScheme, Targets
 from mbnas.data.datasets.normalisation import ChannelNormalisation, Normalisation
 from mbnas.data.datasets.patients import merged_by_patient
 from mbnas.data.images.geometry import ANATOMICAL_AXES, Geometry, Unit
-from mbnas.data.slices.foreground_rows import ForegroundRows
+from mbnas.data.slices.foreground_rows import LABELLED, ForegroundRows
 from mbnas.data.slices.neighbours import MAX_CONTEXT
 from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.reference_labels import read_reference
@@ -297,6 +298,7 @@ class PreparedSlices:
         labels: Prepared labels (:mod:`mbnas.data.datasets.label_scheme`), mapped likewise.
         index: Everything about them except the pixels.
         foreground: Where foreground is; ``None`` without patches.
+        labelled: Where labelled pixels are; ``None`` without patches or without ignored pixels.
     """
 
     directory: Path
@@ -304,6 +306,7 @@ class PreparedSlices:
     labels: UInt8[np.ndarray, " *slices_"]
     index: Index
     foreground: ForegroundRows | None = None
+    labelled: ForegroundRows | None = None
 
     @classmethod
     def open(cls, directory: Path) -> PreparedSlices:
@@ -321,6 +324,9 @@ class PreparedSlices:
                 labels=np.load(directory / LABELS, mmap_mode="r"),
                 index=index,
                 foreground=ForegroundRows.read(directory) if has_patches else None,
+                labelled=ForegroundRows.read(directory, LABELLED)
+                if has_patches and index.ignore is not None
+                else None,
             )
 
     @property

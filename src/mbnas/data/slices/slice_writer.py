@@ -26,7 +26,7 @@ from mbnas.data.datasets.normalisation import (
     is_ct,
     sample_foreground,
 )
-from mbnas.data.slices.foreground_rows import ForegroundRows
+from mbnas.data.slices.foreground_rows import LABELLED, ForegroundRows
 from mbnas.data.slices.plane_transform import image_blocks
 from mbnas.data.slices.prepared_slices import IMAGES, INDEX, LABELS, Index, PreparedVolume
 from mbnas.data.slices.reference_labels import REFERENCES, write_reference
@@ -126,6 +126,9 @@ class SliceWriter:
         if has_patches:
             rows = [each.foreground for each in written if each.foreground is not None]
             ForegroundRows.joined(rows).write(folder)
+            labelled = [each.labelled for each in written if each.labelled is not None]
+            if labelled:
+                ForegroundRows.joined(labelled).write(folder, LABELLED)
         index = replace(index, warnings=(*index.warnings, *sentences), volumes=tuple(volumes))
         (folder / INDEX).write_text(index.to_json(), encoding="utf-8")
 
@@ -215,6 +218,7 @@ class _Written:
     classes: tuple[int, ...]
     unlabelled: tuple[int, ...]
     foreground: ForegroundRows | None = None
+    labelled: ForegroundRows | None = None
 
 
 def _write_volume(
@@ -233,7 +237,7 @@ def _write_volume(
     targets, findings = dataset.labels.targets, seen.findings
     classes: tuple[int, ...] = ()
     unlabelled: tuple[int, ...] = ()
-    foreground = None
+    foreground, labelled = None, None
     if seen.image is not None and seen.labels_XYZ is not None:
         channels, pixels = len(seen.image.voxels), math.prod(plane.frame)
         at_once = max(1, _VALUES_AT_ONCE // (channels * max(pixels, math.prod(plane.plane_shape))))
@@ -250,12 +254,14 @@ def _write_volume(
             findings += _lost_labels(job.case, job.volume, has_patches=find_foreground)
         if find_foreground:
             foreground = ForegroundRows.of(labels_NHW, 1 + targets.num_labels)
+            labelled = ForegroundRows.of_labelled(labels_NHW) if targets.ignores else None
     return _Written(
         findings=findings,
         constant_channels=seen.constant_channels,
         classes=classes,
         unlabelled=unlabelled,
         foreground=foreground,
+        labelled=labelled,
     )
 
 

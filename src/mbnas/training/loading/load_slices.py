@@ -190,6 +190,7 @@ def _sampler(prepared: PreparedSlices, foreground: ForegroundRows, reach: float)
     return PatchSampler(
         places=SlicePlaces.of(frames),
         foreground=foreground,
+        labelled=prepared.labelled,
         labels=prepared.labels,
         patch_size=patch_size,
         window_size=window_size_of(patch_size, reach),
