@@ -25,6 +25,7 @@ COMMANDS = {
     "search": "DATASET STUDY --space --searcher --start --confirm --evaluations --racing --hours "
     "--objective --max-parameters --max-macs --max-latency-ms --protocol --preset --seed --workers "
     "--executor --address --device --config --set --log --max-volume-gib --json",
+    "settings": "KEY --json --csv",
     "status": "STUDY --watch --interval --json --csv",
     "choose": "STUDY --max-parameters --max-macs --max-latency-ms --json",
     "explain": "STUDY --json",
@@ -55,6 +56,7 @@ DEFAULTS = {
     "download TASK DIR": {},
     "check DATASET": {"set": []},
     "search DATASET STUDY": {"set": []},
+    "settings": {},
     "status STUDY": {"interval": 2.0},
     "choose STUDY": {},
     "explain STUDY": {},

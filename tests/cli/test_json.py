@@ -181,6 +181,13 @@ def test_compare(printed, finished, tmp_path):
     assert json.loads((study / "comparison/statistics.json").read_text()) == found
 
 
+def test_settings(printed):
+    found = printed("settings", "training")
+    assert keys(found) == documented("settings")
+    epochs = found[0]
+    assert (epochs["key"], epochs["default"], epochs["quick"]) == ("training.epochs", "100", "24")
+
+
 def test_space(printed):
     found = printed("space", "--sample", "2")
     assert keys(found) == documented("space")

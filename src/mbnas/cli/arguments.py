@@ -25,6 +25,7 @@ from mbnas.cli.commands.searches.search_options import (
     add_figures,
     add_report,
     add_search,
+    add_settings,
     add_status,
     add_trainings,
 )
@@ -33,7 +34,7 @@ from mbnas.version import __version__
 
 _COMMANDS = (
     *(add_demo, add_download, add_dataset_command, add_check),
-    *(add_search, add_status, add_choose, add_explain),
+    *(add_search, add_settings, add_status, add_choose, add_explain),
     *(
         add_trainings,
         add_compare,

@@ -94,7 +94,7 @@ def settings_of(cls: type, table: object, *, known_keys: Iterable[str], path: st
     for key, value in table.items():
         if key not in known:
             leaf, _ = next(flatten({key: value}), (key, None))  # a section's first key
-            raise ConfigurationError(_unknown_key(f"{path}{leaf}", known_keys))
+            raise ConfigurationError(unknown_key(f"{path}{leaf}", known_keys))
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in table:
             raise ConfigurationError(f"{path}{name} is missing: it has no default.")
@@ -108,15 +108,26 @@ def settings_of(cls: type, table: object, *, known_keys: Iterable[str], path: st
     )
 
 
-def _unknown_key(key: str, known_keys: Iterable[str]) -> str:
+def unknown_key(key: str, known_keys: Iterable[str]) -> str:
+    """Return a sentence that a key does not exist, with the nearest, or the keys of its section."""
     known = list(known_keys)
-    tails = {name.rsplit(".", 1)[-1]: name for name in known}
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    near = near or [
-        tails[tail] for tail in difflib.get_close_matches(key.rsplit(".", 1)[-1], tails, n=1)
-    ]
-    nearest = f"; the nearest is {near[0]}" if near else ""
-    return f"The configuration key {key} does not exist{nearest}."
+    section, _, own = key.rpartition(".")
+    by_name = {name.rpartition(".")[2]: name for name in known}
+    of_section = {own: name for own, name in by_name.items() if name.startswith(f"{section}.")}
+    sections = {name.partition(".")[0]: name.partition(".")[0] for name in known if "." in name}
+    near = next(
+        (
+            names[found[0]]
+            for names in (of_section, sections if not section else {}, by_name)
+            if (found := difflib.get_close_matches(own, names, n=1))
+        ),
+        None,
+    )
+    if near is not None:
+        return f"The configuration key {key} does not exist; the nearest is {near}."
+    if section and of_section:
+        return f"The configuration key {key} does not exist; {section} has {', '.join(of_section)}."
+    return f"The configuration key {key} does not exist; mbnas settings lists all keys."
 
 
 def _convert(value: object, hint: Any, key: str) -> object:

@@ -76,7 +76,8 @@ class TrainingSettings:
         learning_rate: Adam's peak learning rate.
         decay_exponent: Exponent of the decay, ``(1 - step / steps) ** decay_exponent``.
         warmup_steps: Number of first steps in which the learning rate rises linearly.
-        loss: A name of :mod:`mbnas.training.loop.losses`.
+        loss: What a step minimises: the Dice loss, as in the paper, or the sum of Dice loss and
+            cross-entropy (:mod:`mbnas.training.loop.losses`).
         base_channels: Channels at level 0.
         head_bias: How the head's bias starts: as torch draws it, or at the logarithm of the class
             frequencies. The latter keeps a network from switching off its last features to

@@ -76,6 +76,26 @@ def _search(arguments: argparse.Namespace) -> int:
     return search(arguments)
 
 
+def add_settings(commands: Commands) -> None:
+    """Add ``mbnas settings``."""
+    parser = commands.add(
+        "settings", _settings, "List the settings of a study, or explain one of them."
+    )
+    parser.add_argument(
+        "key",
+        nargs="?",
+        metavar="KEY",
+        help="a setting such as training.epochs, or a section such as training (default: all)",
+    )
+    add_json_or_csv(parser, "every setting")
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    from mbnas.cli.commands.searches.settings import settings
+
+    return settings(arguments)
+
+
 def add_status(commands: Commands) -> None:
     """Add ``mbnas status``."""
     parser = commands.add("status", _status, "Show the progress of a search and its best network.")
