@@ -15,12 +15,12 @@ from mbnas.network.architecture import LibraryNetwork
 from mbnas.space.genotype import unet_genotype
 from mbnas.study import begin_or_resume
 from mbnas.study import dataset_source as source
+from mbnas.study.cost.network_costs import NetworkCosts
 from mbnas.study.directory import Study
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.training_mode import ModeChoice, TrainingMode
-from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.contenders import read_contenders
 from mbnas.study.progress.search_status import read_status

@@ -21,6 +21,7 @@ from mbnas.network.blocks import block_class
 from mbnas.network.interface import Interface
 from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.configuration import Configuration
+from mbnas.study.cost.network_costs import NetworkCosts, check_limits
 from mbnas.study.dataset_source import DatasetSource, StudyOrigin, find_source
 from mbnas.study.directory import Study
 from mbnas.study.ledger.facts import (
@@ -34,7 +35,6 @@ from mbnas.study.ledger.facts import (
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
 from mbnas.study.mode.training_mode import ModeChoice, measured_workers
-from mbnas.study.network_costs import NetworkCosts, check_limits
 from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.device_setup import resolve_device
 from mbnas.training.device.processor import num_cores

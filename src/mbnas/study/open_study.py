@@ -17,13 +17,13 @@ from mbnas.search.searcher import Proposal, Searcher
 from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
+from mbnas.study.cost.network_costs import NetworkCosts
 from mbnas.study.dataset_source import DatasetSource
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.drive.training_tasks import memory_prediction
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import Protocol
 

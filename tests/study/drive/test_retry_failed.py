@@ -9,10 +9,10 @@ import pytest
 
 from mbnas.data.phantom import write_phantom
 from mbnas.study.begin_or_resume import opened
+from mbnas.study.cost.network_costs import NetworkCosts
 from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.ledger_file import LedgerFile
-from mbnas.study.network_costs import NetworkCosts
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve

@@ -24,10 +24,10 @@ from mbnas.report.tables.comparison_files import TABLE_COLUMNS, table_rows, writ
 from mbnas.report.tables.comparison_values import comparison_values
 from mbnas.results.comparison import Comparison
 from mbnas.results.read_search import read_search
+from mbnas.study.cost.training_speed import retraining_forecast
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.found_networks import retrain
-from mbnas.study.training_speed import retraining_forecast
 from mbnas.training.training_record import MOST_FRESH
 
 NETWORKS = ("best", "unet-genotype", "unet", "resunet")

@@ -32,6 +32,7 @@ from mbnas.results.comparison import Comparison, compare_in_study
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
+from mbnas.study.cost.training_speed import retraining_forecast
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.retraining.found_networks import (
@@ -40,7 +41,6 @@ from mbnas.study.retraining.found_networks import (
     check_networks,
     compare_found,
 )
-from mbnas.study.training_speed import retraining_forecast
 from mbnas.training.training_record import MOST_FRESH
 
 BASELINES = ("unet", "resunet", "unet-genotype")

@@ -17,11 +17,11 @@ from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.model.model_card import ModelCard
 from mbnas.scoring.overlap import mean_defined
 from mbnas.space.genotype import Genotype
+from mbnas.study.cost.training_speed import final_forecast
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.retraining.final_model import train_model
 from mbnas.study.retraining.final_plan import FinalPlan, final_configuration, model_folder
-from mbnas.study.training_speed import final_forecast
 from mbnas.training.final.learning_curve import read_curve
 from mbnas.training.training_record import EpochRecord
 

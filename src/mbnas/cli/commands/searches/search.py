@@ -21,6 +21,7 @@ from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
+from mbnas.study.cost.training_speed import search_forecast
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
@@ -31,7 +32,6 @@ from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.pool.worker_pool import default_workers
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.resolve_study import resolve
-from mbnas.study.training_speed import search_forecast
 
 
 def search(arguments: argparse.Namespace) -> int:

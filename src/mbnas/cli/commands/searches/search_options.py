@@ -91,7 +91,7 @@ def add_settings(commands: Commands) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> int:
-    from mbnas.cli.commands.searches.settings import settings
+    from mbnas.cli.commands.searches.list_settings import settings
 
     return settings(arguments)
 

@@ -12,11 +12,11 @@ from mbnas.network.build import build_network
 from mbnas.network.cost.complexity import complexity
 from mbnas.space.genotype import unet_genotype
 from mbnas.study import begin_or_resume, training_speed
+from mbnas.study.cost.training_speed import final_forecast, retraining_forecast, search_forecast
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining.final_plan import FinalPlan, final_configuration
-from mbnas.study.training_speed import final_forecast, retraining_forecast, search_forecast
 from mbnas.training.device.step_speed import Rate
 
 from .tiny_study import TINY

@@ -30,7 +30,7 @@ def test_settings_as_csv(capsys):
 
 
 def test_an_unknown_setting_is_refused(capsys):
-    assert main(["settings", "training.epoch"]) == 1
+    assert main(["settings", "training.epoch"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.endswith("does not exist; the nearest is training.epochs.\n")

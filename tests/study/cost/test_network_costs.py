@@ -14,8 +14,8 @@ from mbnas.space.genotype import unet_genotype
 from mbnas.space.search_space import Space
 from mbnas.study import network_costs
 from mbnas.study.configuration import Configuration
+from mbnas.study.cost.network_costs import NetworkCosts, check_limits
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.network_costs import NetworkCosts, check_limits
 
 INTERFACE = Interface(in_channels=1, num_classes=3, size=40)
 SMALL = SpaceSettings(num_nodes=3, num_levels=2)

@@ -1,0 +1,1 @@
+"""What networks and trainings cost in a study: counts, latency and time."""
