@@ -12,8 +12,8 @@ from mbnas.search.settings import SearchSettings
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import unet_genotype
 from mbnas.space.search_space import Space
-from mbnas.study import network_costs
 from mbnas.study.configuration import Configuration
+from mbnas.study.cost import network_costs
 from mbnas.study.cost.network_costs import NetworkCosts, check_limits
 from mbnas.study.ledger.ledger import Ledger
 
