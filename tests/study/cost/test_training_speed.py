@@ -11,7 +11,8 @@ from mbnas.network.architecture import LibraryNetwork
 from mbnas.network.build import build_network
 from mbnas.network.cost.complexity import complexity
 from mbnas.space.genotype import unet_genotype
-from mbnas.study import begin_or_resume, training_speed
+from mbnas.study import begin_or_resume
+from mbnas.study.cost import training_speed
 from mbnas.study.cost.training_speed import final_forecast, retraining_forecast, search_forecast
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
