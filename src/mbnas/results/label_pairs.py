@@ -13,11 +13,11 @@ from jaxtyping import Integer
 from mbnas.data.datasets.label_scheme import IGNORED, MAX_CLASSES, LabelScheme
 from mbnas.data.images.file_names import (
     PassedOver,
-    images_among,
     is_picture,
     without_suffix,
 )
 from mbnas.data.images.geometry import Unit, aligned
+from mbnas.data.images.image_folder import images_in
 from mbnas.data.images.integer_labels import scale_remark
 from mbnas.data.images.read import read_header, read_label
 from mbnas.errors import DatasetError
@@ -276,7 +276,7 @@ def _numbered(
 
 def _label_maps(folder: Path) -> tuple[dict[str, Path], tuple[PassedOver, ...]]:
     """Return a folder's images by name without suffix, and the files that are passed over."""
-    names, passed_over = images_among((path.name for path in folder.iterdir()), f"{folder}/")
+    names, passed_over = images_in(folder)
     found: dict[str, Path] = {}
     for file_name in names:
         name = without_suffix(file_name)

@@ -14,8 +14,9 @@ from mbnas.data.assembly.mask_classes import MaskClasses, find_classes
 from mbnas.data.assembly.mask_file import MaskContents, read_mask
 from mbnas.data.datasets.case_rules import listed
 from mbnas.data.datasets.patients import group_by_patient
-from mbnas.data.images.file_names import PassedOver, images_among, is_picture
+from mbnas.data.images.file_names import PassedOver
 from mbnas.data.images.formats.registry import format_of
+from mbnas.data.images.image_folder import images_in, is_volume
 from mbnas.data.images.memory_limit import check_memory
 from mbnas.errors import DatasetError, MbnasError
 from mbnas.machine.processes import ProgressCallback, map_in_processes
@@ -180,13 +181,12 @@ def survey(
 def _pictures(folder: Path) -> tuple[tuple[str, ...], tuple[PassedOver, ...]]:
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder. Give a folder of pictures.")
-    files = [each.name for each in folder.iterdir() if each.is_file()]
-    names, passed_over = images_among(files, f"{folder}/")
+    names, passed_over = images_in(folder)
     if not names:
         raise DatasetError(
             f"{folder} holds no pictures. Give a folder with .png, .jpg, .bmp or .tif files."
         )
-    if not is_picture(names[0]):
+    if is_volume(folder / names[0]):
         raise DatasetError(
             f"{folder} holds volumes, such as {names[0]}: mbnas dataset is for pictures. Write a "
             "dataset.json for volumes, in Decathlon or nnU-Net raw layout."

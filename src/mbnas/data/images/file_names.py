@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 SUFFIXES_BY_FORMAT = {
@@ -104,7 +104,7 @@ def suffix_of(name: str) -> str:
 
 
 def images_among(
-    names: Iterable[str], folder: str = ""
+    names: Iterable[str], folder: str = "", *, tiff_volumes: Collection[str] = ()
 ) -> tuple[tuple[str, ...], tuple[PassedOver, ...]]:
     """Return the visible images of a folder, sorted, and the files that are passed over.
 
@@ -116,19 +116,26 @@ def images_among(
     Args:
         names: Names of the files in a folder.
         folder: Prefix of each name in messages, with its slash.
+        tiff_volumes: Names of the TIFF files that are volumes.
     """
     names = sorted(names)
     images = tuple(name for name in names if is_image(name) and not is_hidden(name))
-    volumes = tuple(name for name in images if not is_picture(name))
+    volumes = tuple(name for name in images if not is_picture(name) or name in tiff_volumes)
     unreadable = unreadable_images(names, folder)
     if not volumes:
         return images, unreadable
     previews = tuple(
-        PassedOver(file=folder + name, reason="is a picture in a folder of volumes")
+        PassedOver(file=folder + name, reason=_why_preview(name))
         for name in images
-        if is_picture(name)
+        if name not in set(volumes)
     )
     return volumes, (*previews, *unreadable)
+
+
+def _why_preview(name: str) -> str:
+    if format_name(name) == "TIFF":
+        return "is in a folder of volumes and has no spacing in a JSON file beside it"
+    return "is a picture in a folder of volumes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,12 @@ from mbnas.data.images.file_names import (
     CHANNEL_NAME,
     IMAGE_NAMES,
     PassedOver,
-    images_among,
     is_picture,
     suffix_of,
     without_suffix,
 )
 from mbnas.data.images.formats.dicom.series import find_series
+from mbnas.data.images.image_folder import images_in
 from mbnas.data.images.read import read_header
 from mbnas.errors import DatasetError
 
@@ -92,10 +92,7 @@ def _of_file(file: Path, num_channels: int) -> InputCase:
 
 
 def _in_folder(folder: Path, num_channels: int, made: frozenset[Path]) -> FoundCases:
-    found = {
-        each.name for each in folder.iterdir() if each.is_file() and each.resolve() not in made
-    }
-    names, passed_over = images_among(found, f"{folder}/")
+    names, passed_over = images_in(folder, without=made)
     files = [folder / name for name in names]
     if not files and (series := _series_in(folder)).cases:
         return series

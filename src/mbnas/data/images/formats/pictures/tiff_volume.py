@@ -78,7 +78,7 @@ def open_tiff_image(path: Path) -> ImageFile:
     Raises:
         DatasetError: if the file or its spacing cannot be read.
     """
-    spacing_mm = _spacing_mm(path)
+    spacing_mm = spacing_beside(path)
     return open_tiff(path, is_label=False) if spacing_mm is None else _volume(path, spacing_mm)
 
 
@@ -88,7 +88,7 @@ def open_tiff_label(path: Path) -> ImageFile:
     Raises:
         DatasetError: if the file or its spacing cannot be read.
     """
-    spacing_mm = _spacing_mm(path)
+    spacing_mm = spacing_beside(path)
     return open_tiff(path, is_label=True) if spacing_mm is None else _volume(path, spacing_mm)
 
 
@@ -191,8 +191,12 @@ def _affine(spacing_mm: tuple[float, float, float]) -> np.ndarray:
     return np.diag([-x, -y, z, 1.0])
 
 
-def _spacing_mm(path: Path) -> tuple[float, float, float] | None:
-    """Return the spacing beside a file, along slices, rows and columns; ``None`` without."""
+def spacing_beside(path: Path) -> tuple[float, float, float] | None:
+    """Return the spacing beside a file in mm, along slices, rows and columns; ``None`` without.
+
+    Raises:
+        DatasetError: if the spacing is damaged.
+    """
     stem = without_suffix(path.name)
     match = CHANNEL_NAME.fullmatch(stem)
     for name in (stem, *([match["case"]] if match else [])):
