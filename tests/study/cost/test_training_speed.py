@@ -20,7 +20,7 @@ from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining.final_plan import FinalPlan, final_configuration
 from mbnas.training.device.step_speed import Rate
 
-from .tiny_study import TINY
+from ..tiny_study import TINY
 
 SETTINGS = TINY | {
     "protocol": {"folds": 2, "initialisations": 1},
