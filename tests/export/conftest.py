@@ -14,10 +14,10 @@ NETWORKS = {
     # logits that are upsampled, a dense block on the image; this one has two members
     "ends at level 1": "0dense5-1dense7",
     # blocks that look further than a kernel, on maps that are partly padding
-    "extents": "0seresidual3-1seresidual5-2seresidual3-1seresidual3-0seresidual3@2",
+    "newer": "0convnext3-1seresidual3-2attention3-1mbconv5-0attention5@2",
     "library": "smp:Unet:vgg11",
 }
-QUICK = ("ends at level 1", "extents")
+QUICK = ("ends at level 1", "newer")
 SIZES = ((1, 32, 32), (3, 29, 50), (1, 1, 1), (2, 40, 7))
 
 

@@ -15,6 +15,9 @@ GENOTYPES = {
     "mixed": Genotype.parse("0dense3-1residual5-2inception3-1vgg3-0residual3@2"),
     "down": Genotype.parse("0inception3-1vgg5-2dense3"),
     "seresidual": Genotype.parse("0seresidual3-1seresidual5-0seresidual3"),
+    "convnext": Genotype.parse("0convnext3-1convnext5-0convnext7"),
+    "mbconv": Genotype.parse("0mbconv3-1mbconv5-0mbconv7"),
+    "attention": Genotype.parse("0attention3-1attention5-0attention1"),
 }
 
 

@@ -6,11 +6,12 @@ import torch
 from hypothesis import given, settings
 
 from mbnas.errors import ConfigurationError
+from mbnas.network.blocks import BLOCKS
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 
-SPACE = Space(num_nodes=6, num_levels=4, kernels=(1, 3))
+SPACE = Space(num_nodes=6, num_levels=4, kernels=(1, 3), blocks=tuple(BLOCKS))
 
 
 def build(genotype, *, in_channels=1, num_classes=2, base_channels=4):

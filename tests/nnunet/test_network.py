@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mbnas.errors import GenotypeError
+from mbnas.network.blocks import BLOCKS
 from mbnas.network.genotype_network import Network
 from mbnas.nnunet.network import NNUNetNetwork
 from mbnas.space.genotype import Genotype, unet_genotype
@@ -34,7 +35,7 @@ def test_outputs_are_as_large_as_nnunets_scaled_references(size, batch):
     ]
 
 
-@pytest.mark.parametrize("block", ["vgg", "residual", "dense", "inception"])
+@pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("num_levels", [1, 2, 5])
 def test_every_block_and_depth_gives_an_output_for_every_stage_but_the_last(block, num_levels):
     genotype = str(unet_genotype(num_levels)).replace("vgg", block)

@@ -16,14 +16,19 @@ from mbnas.network.blocks import (
     BLOCKS,
     STEM_KERNEL,
     STEMMED,
+    attention,
+    convnext,
     convolution,
     dense,
     image_extent,
     inception,
+    mbconv,
+    pixel_perceptron,
     residual,
     se_residual,
     squeeze_excitation,
     vgg,
+    windows,
 )
 from mbnas.network.blocks.image_extent import ExtentBlock
 from mbnas.network.operations.padding import pad_to_multiple
@@ -35,11 +40,16 @@ _SOURCES = (
     convolution,
     image_extent,
     squeeze_excitation,
+    pixel_perceptron,
+    windows,
     vgg,
     residual,
     dense,
     inception,
+    convnext,
     se_residual,
+    mbconv,
+    attention,
 )
 """Modules of the blocks, each after those that it imports."""
 

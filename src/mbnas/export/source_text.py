@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -42,14 +43,22 @@ def definitions(module: ModuleType, *, needed_by: str | None = None) -> str:
         needed_by: Leave out definitions that neither this source nor kept definitions use.
     """
     source = inspect.getsource(module)
-    kept: list[str] = []
-    for statement in reversed(ast.parse(source).body):
-        text = ast.get_source_segment(source, statement) or ""
-        if _is_preamble(statement):
-            continue
-        if needed_by is None or _name(statement) in _names_in("\n".join([needed_by, *kept])):
-            kept.insert(0, text)
-    return _without_mbnas(_SPACE.join(kept))
+    texts = {
+        _name(each): ast.get_source_segment(source, each) or ""
+        for each in ast.parse(source).body
+        if not _is_preamble(each)
+    }
+    kept = set(texts) if needed_by is None else _needed(texts, needed_by)
+    return _without_mbnas(_SPACE.join(text for name, text in texts.items() if name in kept))
+
+
+def _needed(texts: Mapping[str, str], source: str) -> set[str]:
+    """Return the names of definitions that source uses, itself or by other definitions."""
+    found: set[str] = set()
+    while new := (texts.keys() - found) & _names_in(source):
+        found |= new
+        source = "\n".join([source, *(texts[name] for name in new)])
+    return found
 
 
 def module_sources(module: ModuleType) -> dict[str, str]:

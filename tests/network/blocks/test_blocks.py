@@ -1,6 +1,7 @@
 """Every block keeps height and width and has the cost that its paper's formula gives."""
 
 import itertools
+import math
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -49,36 +50,83 @@ def seresidual(i, o, k):
     return residual(i, o, k) + excitation(o, max(4, o // 16))
 
 
+def projection(i, o):
+    return 0 if i == o else linear(i, o)
+
+
+def perceptron(o):
+    return 2 * o + linear(o, 4 * o) + linear(4 * o, o)
+
+
+def convnext(i, o, k):
+    return projection(i, o) + k**2 * o + o + perceptron(o)
+
+
+def mbconv(i, o, k):
+    depthwise = k**2 * 4 * i + 2 * 4 * i
+    squeezed = excitation(4 * i, max(4, i // 4))
+    return conv_norm(i, 4 * i, 1) + depthwise + squeezed + conv_norm(4 * i, o, 1)
+
+
+def attention(i, o, k):
+    heads = max(1, o // 32)
+    layer = 2 * o + linear(o, 3 * o) + heads * (2 * k - 1) ** 2 + linear(o, o) + perceptron(o)
+    return projection(i, o) + 2 * layer
+
+
 FORMULAS = {
     "vgg": vgg,
     "residual": residual,
     "dense": dense,
     "inception": inception,
     "seresidual": seresidual,
+    "convnext": convnext,
+    "mbconv": mbconv,
+    "attention": attention,
 }
 
 
-def vgg_macs(i, o, k, pixels):
-    return pixels * k**2 * (i * o + o * o)
+def vgg_macs(i, o, k, h, w):
+    return h * w * k**2 * (i * o + o * o)
 
 
-def residual_macs(i, o, k, pixels):
-    return vgg_macs(i, o, k, pixels) + (0 if i == o else pixels * i * o)
+def residual_macs(i, o, k, h, w):
+    return vgg_macs(i, o, k, h, w) + (0 if i == o else h * w * i * o)
 
 
-def dense_macs(i, o, k, pixels):
+def dense_macs(i, o, k, h, w):
     growth = o // 4
     layers = sum((i + layer * growth) * growth * k**2 for layer in range(4))
-    return pixels * (layers + (i + o) * o)
+    return h * w * (layers + (i + o) * o)
 
 
-def inception_macs(i, o, k, pixels):
+def inception_macs(i, o, k, h, w):
     width = o // 4
-    return pixels * (4 * i * width + 3 * k**2 * width**2)
+    return h * w * (4 * i * width + 3 * k**2 * width**2)
 
 
-def seresidual_macs(i, o, k, pixels):
-    return residual_macs(i, o, k, pixels) + 2 * o * max(4, o // 16)
+def seresidual_macs(i, o, k, h, w):
+    return residual_macs(i, o, k, h, w) + 2 * o * max(4, o // 16)
+
+
+def projection_macs(i, o, h, w):
+    return 0 if i == o else h * w * i * o
+
+
+def convnext_macs(i, o, k, h, w):
+    return projection_macs(i, o, h, w) + h * w * (k**2 * o + 8 * o * o)
+
+
+def mbconv_macs(i, o, k, h, w):
+    return h * w * 4 * i * (i + k**2 + o) + 2 * 4 * i * max(4, i // 4)
+
+
+def attention_macs(i, o, k, h, w):
+    offset = k - k // 2 if k > 1 else 0  # of the second layer's windows
+    first = math.ceil(h / k) * math.ceil(w / k) * k**2
+    second = math.ceil((h + offset) / k) * math.ceil((w + offset) / k) * k**2
+    of_windows = (first + second) * (4 * o * o + 2 * k**2 * o)
+    return projection_macs(i, o, h, w) + of_windows + 2 * h * w * 8 * o * o
 
 
 MACS = {
@@ -87,6 +135,9 @@ MACS = {
     "dense": dense_macs,
     "inception": inception_macs,
     "seresidual": seresidual_macs,
+    "convnext": convnext_macs,
+    "mbconv": mbconv_macs,
+    "attention": attention_macs,
 }
 SIZES = [(1, 4, 3), (8, 8, 3), (3, 8, 5), (12, 4, 7), (32, 64, 3)]
 
@@ -114,7 +165,7 @@ def multiply_accumulates(block, in_channels, height, width):
 def test_multiply_accumulates_follow_the_formula(name, size):
     in_channels, out_channels, kernel = size
     found = multiply_accumulates(block_class(name)(*size), in_channels, 9, 11)
-    assert found == MACS[name](in_channels, out_channels, kernel, 99)
+    assert found == MACS[name](in_channels, out_channels, kernel, 9, 11)
 
 
 GOLDEN = {
@@ -123,6 +174,9 @@ GOLDEN = {
     "dense": (39_104, 9_830_400),
     "inception": (9_184, 2_293_760),
     "seresidual": (58_308, 14_680_576),
+    "convnext": (35_968, 9_060_352),
+    "mbconv": (16_264, 3_442_688),
+    "attention": (102_180, 28_664_832),
 }
 """Parameters, and multiply-accumulates of 16×16 pixels, with 32 channels in, 64 out, kernel 3."""
 
@@ -149,6 +203,9 @@ STRUCTURES = {
     # Its branches are computed together, which has a test of its own.
     "inception": "conv1 norm relu conv5 conv5 norm relu conv5 pool3 norm relu",
     "seresidual": "conv5 norm relu conv5 norm linear relu linear sigmoid conv1 norm relu",
+    "convnext": "conv1+bias depthwise5+bias layernorm linear gelu linear",
+    "mbconv": "conv1 norm silu depthwise5 norm silu linear silu linear sigmoid conv1 norm",
+    "attention": "conv1+bias" + 2 * " layernorm linear linear layernorm linear gelu linear",
 }
 
 
@@ -158,7 +215,8 @@ def word(layer):
             side, other = layer.kernel_size
             assert side == other
             assert layer.stride == layer.dilation == (1, 1)
-            return f"conv{side}" + "+bias" * (layer.bias is not None)
+            kind = "conv" if layer.groups == 1 else "depthwise"
+            return f"{kind}{side}" + "+bias" * (layer.bias is not None)
         case torch.nn.AvgPool2d():
             return f"pool{layer.kernel_size}"
     return {"BatchNorm2d": "norm"}.get(type(layer).__name__, type(layer).__name__.lower())

@@ -7,44 +7,23 @@ from torch import nn
 from mbnas.network.blocks import ResidualBlock, SEResidualBlock
 from mbnas.network.blocks.squeeze_excitation import SqueezeExcitation
 
-
-def same(found, expected):
-    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+from .references import check_equal, library
 
 
-def by_torchvision(channels, hidden):
-    """Return the library's layer and its two convolutions."""
-    layers = pytest.importorskip("torchvision.ops.misc", reason="torchvision is not installed")
-    layer = layers.SqueezeExcitation(channels, hidden, activation=nn.ReLU)
-    return layer, layer.fc1, layer.fc2
+def by_torchvision():
+    layers = library("torchvision.ops.misc")
+    return layers.SqueezeExcitation(12, 5, activation=nn.ReLU)
 
 
-def by_timm(channels, hidden):
-    layers = pytest.importorskip("timm.layers", reason="timm is not installed")
-    layer = layers.SEModule(channels, rd_channels=hidden)
-    return layer, layer.fc1, layer.fc2
+def by_timm():
+    return library("timm.layers").SEModule(12, rd_channels=5)
 
 
-@pytest.mark.parametrize("library", [by_torchvision, by_timm])
-def test_squeeze_and_excitation_is_that_of_a_library(library):
+@pytest.mark.parametrize("build", [by_torchvision, by_timm])
+def test_squeeze_and_excitation_is_that_of_a_library(build):
     torch.manual_seed(0)
-    own = SqueezeExcitation(12, 5, nn.ReLU()).double()
-    theirs, *convolutions = library(12, 5)
-    theirs = theirs.double()
-    for linear, convolution in zip(own.layers[::2], convolutions, strict=True):
-        convolution.weight.data = linear.weight.data.clone()[..., None, None]
-        convolution.bias.data = linear.bias.data.clone()
-    maps, weights = torch.randn(2, 3, 12, 5, 4, dtype=torch.float64)
-    results = []
-    for layer in (lambda given: own(given, None), theirs):
-        given = maps.clone().requires_grad_()
-        output = layer(given)
-        (output * weights).sum().backward()
-        results.append((output, given.grad))
-    same(*results)
-    for linear, convolution in zip(own.layers[::2], convolutions, strict=True):
-        same(linear.weight.grad, convolution.weight.grad[..., 0, 0])
-        same(linear.bias.grad, convolution.bias.grad)
+    own, theirs = SqueezeExcitation(12, 5, nn.ReLU()), build()
+    check_equal(own, theirs, lambda maps: own(maps, None), theirs, torch.randn(3, 12, 5, 4))
 
 
 @pytest.mark.parametrize("in_channels", [4, 8])

@@ -132,7 +132,7 @@ def test_other_layers_are_not_replaced(layer, monkeypatch):
 GENOTYPES = {
     "unet": unet_genotype(),
     "mixed": Genotype.parse("0inception3-1dense5-2inception7-1residual3-0vgg3@2"),
-    "seresidual": Genotype.parse("0seresidual3-1seresidual5-0seresidual3"),
+    "newer": Genotype.parse("0mbconv3-1mbconv1-1convnext1-0seresidual5-0convnext3-0attention3"),
 }
 
 

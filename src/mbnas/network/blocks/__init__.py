@@ -19,8 +19,11 @@ from importlib.metadata import entry_points
 from torch import nn
 
 from mbnas.errors import ConfigurationError
+from mbnas.network.blocks.attention import AttentionBlock
+from mbnas.network.blocks.convnext import CONVNEXT_EXPANSION, ConvNeXtBlock
 from mbnas.network.blocks.dense import DenseBlock
 from mbnas.network.blocks.inception import InceptionBlock
+from mbnas.network.blocks.mbconv import MBCONV_EXPANSION, MBConvBlock
 from mbnas.network.blocks.residual import ResidualBlock
 from mbnas.network.blocks.se_residual import SEResidualBlock
 from mbnas.network.blocks.vgg import VGGBlock
@@ -32,15 +35,24 @@ BLOCKS: dict[str, BlockClass] = {
     "residual": ResidualBlock,
     "dense": DenseBlock,
     "inception": InceptionBlock,
+    "convnext": ConvNeXtBlock,
     "seresidual": SEResidualBlock,
+    "mbconv": MBConvBlock,
+    "attention": AttentionBlock,
 }
 
-STEMMED = frozenset({"dense"})
-"""Blocks that start with normalisation and ReLU: in node 1 a convolution comes before them.
+EXPANDING: dict[str, int] = {"convnext": CONVNEXT_EXPANSION, "mbconv": MBCONV_EXPANSION}
+"""Blocks that also take the keyword ``expansion``, the ratio of their inner width, and its default.
+"""
 
-Its kernel is :data:`STEM_KERNEL`, and it gives the channels of the node's level.
+STEMMED = frozenset({"dense", "convnext", "mbconv", "attention"})
+"""Blocks that are not made for images: in node 1 a convolution comes before them.
 
-Source: Huang et al. 2018, section 3: a convolution precedes the first dense block.
+Its kernel is :data:`STEM_KERNEL`, and it gives the channels of the node's level. A dense block
+starts with normalisation and ReLU; the others would look at single pixels first.
+
+Source: Huang et al. 2018, section 3: a convolution precedes the first dense block. The papers of
+    the other blocks begin their networks with one too.
 """
 
 STEM_KERNEL = 3
@@ -100,9 +112,12 @@ __all__ = [
     "EXPANDING",
     "STEMMED",
     "STEM_KERNEL",
+    "AttentionBlock",
     "BlockClass",
+    "ConvNeXtBlock",
     "DenseBlock",
     "InceptionBlock",
+    "MBConvBlock",
     "ResidualBlock",
     "SEResidualBlock",
     "VGGBlock",

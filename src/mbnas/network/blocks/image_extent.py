@@ -55,10 +55,13 @@ def padded_extent(
     A program for images of any size always gets an extent.
     """
     height, width = images_BCHW.shape[-2:]
-    known = isinstance(height, int) and isinstance(width, int)
-    if known and height % multiple == width % multiple == 0:
-        return None
-    return height, width
+    extent = (height, width)
+    return None if are_multiples(extent, multiple) else extent
+
+
+def are_multiples(size: Extent, of: int) -> bool:
+    """Return whether height and width are known to be multiples of a number; symbols are not."""
+    return all(isinstance(each, int) and each % of == 0 for each in size)
 
 
 def extent_at(level: int, extent: Extent) -> Extent:

@@ -9,7 +9,7 @@ from mbnas.network.blocks.image_extent import Extent, ExtentBlock
 from mbnas.network.blocks.residual import residual_branch, shortcut
 from mbnas.network.blocks.squeeze_excitation import SqueezeExcitation
 
-REDUCTION = 16
+SE_REDUCTION = 16
 
 
 class SEResidualBlock(ExtentBlock):
@@ -27,7 +27,7 @@ class SEResidualBlock(ExtentBlock):
         super().__init__()
         self.residual = residual_branch(in_channels, out_channels, kernel)
         self.excitation = SqueezeExcitation(
-            out_channels, out_channels // REDUCTION, nn.ReLU(inplace=True)
+            out_channels, out_channels // SE_REDUCTION, nn.ReLU(inplace=True)
         )
         self.shortcut = shortcut(in_channels, out_channels)
         self.relu = nn.ReLU(inplace=True)
