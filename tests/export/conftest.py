@@ -14,7 +14,7 @@ NETWORKS = {
     # logits that are upsampled, a dense block on the image; this one has two members
     "ends at level 1": "0dense5-1dense7",
     # blocks that look further than a kernel, on maps that are partly padding
-    "newer": "0convnext3-1seresidual3-2attention3-1mbconv5-0attention5@2",
+    "newer": "0convnext3x2-1seresidual3-2attention3-1mbconv5-0attention5@2",
     "library": "smp:Unet:vgg11",
 }
 QUICK = ("ends at level 1", "newer")

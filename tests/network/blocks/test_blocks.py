@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mbnas.errors import ConfigurationError
 from mbnas.network import blocks
-from mbnas.network.blocks import BLOCKS, ResidualBlock, VGGBlock, block_class
+from mbnas.network.blocks import BLOCKS, EXPANDING, ResidualBlock, VGGBlock, block_class
 
 
 def conv_norm(in_channels, out_channels, kernel):
@@ -324,6 +324,16 @@ def test_a_residual_block_with_zero_residual_returns_its_input():
 def test_blocks_that_need_a_multiple_of_4_refuse_other_widths(name):
     with pytest.raises(ConfigurationError, match=r"\(=6\) must be divisible by 4: .*base_channels"):
         block_class(name)(3, 6, 3)
+
+
+@pytest.mark.parametrize("name", EXPANDING)
+def test_an_expanding_block_widens_by_its_own_default_or_as_it_is_told(name):
+    def parameters(block):
+        return sum(each.numel() for each in block.parameters())
+
+    own = parameters(BLOCKS[name](6, 8, 3))
+    assert own == parameters(BLOCKS[name](6, 8, 3, expansion=EXPANDING[name]))
+    assert own > parameters(block_class(name, 2)(6, 8, 3))
 
 
 def test_another_package_can_offer_a_block(monkeypatch):

@@ -41,10 +41,6 @@ BLOCKS: dict[str, BlockClass] = {
     "attention": AttentionBlock,
 }
 
-EXPANDING: dict[str, int] = {"convnext": CONVNEXT_EXPANSION, "mbconv": MBCONV_EXPANSION}
-"""Blocks that also take the keyword ``expansion``, the ratio of their inner width, and its default.
-"""
-
 STEMMED = frozenset({"dense", "convnext", "mbconv", "attention"})
 """Blocks that are not made for images: in node 1 a convolution comes before them.
 
@@ -58,7 +54,7 @@ Source: Huang et al. 2018, section 3: a convolution precedes the first dense blo
 STEM_KERNEL = 3
 
 
-EXPANDING: dict[str, int] = {}
+EXPANDING: dict[str, int] = {"convnext": CONVNEXT_EXPANSION, "mbconv": MBCONV_EXPANSION}
 """The own expansion of each block that widens its channels inside.
 
 Such a block takes the keyword ``expansion``.
