@@ -26,7 +26,7 @@ def study(dataset, tmp_path_factory):
     """A study with patches, searched and compared, whose best network became a model."""
     path = tmp_path_factory.mktemp("patches") / "study"
     inline = ("--set", "run.executor=inline")
-    options = [*PATCHES, "--evaluations", "3", *inline]
+    options = [*PATCHES, "--evaluations", "5", *inline]
     assert main(["search", str(dataset), str(path), *options]) == 0
     networks = ("--network", "best", "--network", "unet-genotype")
     options = ("--initialisations", "1", "--executor", "inline", *networks)
@@ -52,6 +52,14 @@ def test_a_page_shows_it(study, capsys):
     assert "<svg" in (study / "report.html").read_text()
     assert "patch_size = 16" in (study / "study.toml").read_text()
     assert "slice_size" not in (study / "study.toml").read_text()
+
+
+def test_it_is_explained(study, capsys):
+    capsys.readouterr()
+    assert main(["explain", str(study), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["networks"] == 5
+    assert told["choices"]
 
 
 def test_a_search_goes_on_without_repeated_options(study, dataset, capsys):

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -41,7 +43,7 @@ def sparse(dataset, tmp_path_factory):
 def study(sparse, options, tmp_path_factory):
     """A search on it with a model."""
     place = tmp_path_factory.mktemp("sparse study") / "study"
-    few = [*options, "--evaluations", "2", "--set", "run.executor=inline"]
+    few = [*options, "--evaluations", "5", "--set", "run.executor=inline"]
     few += ["--set", "training.loss=dice+cross-entropy"]
     few += ["--set", "training.head_bias=class-frequencies"]
     assert main(["search", str(sparse), str(place), *few]) == 0
@@ -77,6 +79,13 @@ def test_a_search_scores_regions_on_labelled_slices_alone(study, capsys):
     page = study / "report.html"
     assert page.exists()
     assert "central" in page.read_text()
+
+
+def test_it_is_explained(study, capsys):
+    told = json.loads(output(capsys, "explain", study, "--json"))
+    assert told["networks"] == 5
+    assert told["choices"]
+    assert "What each choice gives, in Dice" in output(capsys, "explain", study)
 
 
 def test_it_predicts_and_is_evaluated_without_ignored_voxels(study, sparse, tmp_path, capsys):
@@ -126,6 +135,17 @@ def test_its_exports_predict_the_same_label_maps(study, sparse, tmp_path, capsys
     inference = json.loads((tmp_path / "monai/configs/inference.json").read_text())
     segmenter = inference["segmenter"]
     assert (segmenter["label_values"], segmenter["regions"]) == ([0, 1, 2], [1, 2])
+    command = [sys.executable, "-m", "monai.bundle", "run"]
+    command += ["--config_file", "configs/inference.json", "--image", str(image)]
+    ran = subprocess.run(
+        [*command, "--output_dir", str(tmp_path / "by_monai")],
+        cwd=tmp_path / "monai",
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = np.asarray(nib.load(tmp_path / "by_monai" / image.name).dataobj)
+    assert (found != expected).mean() < 1e-3
 
 
 @pytest.fixture
