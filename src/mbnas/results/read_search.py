@@ -55,6 +55,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         searcher=configuration.search.searcher,
         protocol_name=configuration.protocol.name,
         context=configuration.preparation.context,
+        input_name=configuration.preparation.input_name,
         budget=status.budget,
         evaluations=evaluations,
         chosen=state.chosen,

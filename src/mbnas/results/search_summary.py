@@ -56,6 +56,7 @@ class SearchSummary:
         searcher: Name of the searcher.
         protocol_name: Name of the protocol.
         context: How many slices before and after a slice networks see besides it.
+        input_name: What networks see at once.
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
         chosen: The network that the study stands for; ``None`` without a score.
@@ -92,6 +93,7 @@ class SearchSummary:
     spread: str | None = None
     unet: EvaluationSummary | None = None
     context: int = 0
+    input_name: Literal["slice", "patch"] = "slice"
     comparison: Comparison | None = None
     segmentations: Segmentations | None = None
     explanation: Explanation | None = None

@@ -162,6 +162,21 @@ def test_a_study_in_which_nothing_could_be_scored_has_a_page(study, evaluation):
     assert "could not be scored" in page.text
 
 
+def test_pictures_have_no_slider_and_no_slices(study, evaluation, segmentations, shown_case):
+    case = shown_case("ISIC_1")
+    picture = replace(case, num_slices=1, slices=case.slices[:1], fullest=0)
+    shown = segmentations(picture, slice_axis=None)
+    page = Page(render_page(study(evaluation(1, 0.8), segmentations=shown, input_name="patch")))
+    assert "Pictures have the prepared resolution" in page.text
+    assert "slice 1 of 1" not in page.text
+    assert not any(values.get("type") == "range" for _, values in page.elements)
+    assert "for one patch" in page.text
+    page = Page(render_page(study(evaluation(1, 0.8), segmentations=segmentations(case))))
+    assert "Slices have the prepared resolution" in page.text
+    assert "slice 4 of 9" in page.text
+    assert "for one slice" in page.text
+
+
 def test_names_cannot_become_markup(
     study, evaluation, contender, drawn, compare, segmentations, shown_case
 ):

@@ -19,6 +19,7 @@ class NetworkPanels:
         evaluations = [*summary.evaluations, *([summary.unet] if summary.unet else [])]
         genotypes = [Genotype.parse(evaluation.genotype) for evaluation in evaluations]
         self._blocks = {node.block for genotype in genotypes for node in genotype.nodes}
+        self._input_name = summary.input_name
         self._numbers = {e.genotype: e.number for e in summary.evaluations}
 
     def template(self, evaluation: EvaluationSummary) -> Markup:
@@ -69,7 +70,7 @@ class NetworkPanels:
             facts.append((f"From {self._name(evaluation.incumbent)}", fragment(*changes)))
         facts += [
             ("Parameters", count_text(evaluation.parameters)),
-            ("Multiply-accumulates", f"{count_text(evaluation.macs)} for one slice"),
+            ("Multiply-accumulates", f"{count_text(evaluation.macs)} for one {self._input_name}"),
             ("Time", duration_text(evaluation.wall_s)),
             ("Digest", element("code", evaluation.digest)),
         ]

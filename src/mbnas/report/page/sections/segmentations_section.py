@@ -1,4 +1,6 @@
-"""Patients' slices with the outlines of all networks and a slider for each, the worst case first.
+"""Patients' slices with the outlines of all networks, the worst case first.
+
+A case of more than one slice has a slider.
 
 Each case has one image, a strip of slices, and outlines as paths over it, one group per slice.
 The page's script moves the strip and shows the group. Checkboxes hide outlines by CSS only.
@@ -42,10 +44,12 @@ def _explanation(shown: Segmentations) -> str:
             f"{counted(shown.num_cases, 'case')}: the worst, and a few from the middle and the "
             "best."
         )
+    images = "Pictures" if shown.slice_axis is None else "Slices"
     return (
         "Every case is segmented by networks that were not trained on it, from the first fresh "
-        "initialisation. Cases are ordered by their Dice, mean over classes and networks. Slices "
-        f"have the prepared resolution and are cropped to all foreground with a margin.{chosen}"
+        "initialisation. Cases are ordered by their Dice, mean over classes and networks. "
+        f"{images} have the prepared resolution and are cropped to all foreground with a margin."
+        f"{chosen}"
         f"{' Ignored pixels are grey: they count nowhere.' if _has_ignored(shown) else ''}"
     )
 
@@ -111,7 +115,7 @@ def _case(shown: Segmentations, case: OutlinedCase, number: int) -> Markup:
             *(_panel(shown, case, number, network) for network in range(len(shown.network_names))),
             class_="panels",
         ),
-        _slider(case),
+        _slider(case) if case.num_slices > 1 else None,
         class_="case printed",
         open="" if number == 0 else None,
         data_pitch=case.height + 2,
