@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from mbnas.network.interface import Interface
+from mbnas.network.operations.determinism import deterministic_algorithms
 
 MARGIN = 1.25
 """Ratio of needed to counted memory: the allocator's fragmentation, and workspaces."""
@@ -95,7 +95,7 @@ def memory_need(
             (:mod:`mbnas.network.operations.upsampling`) and other networks by gathers; both
             need more memory.
     """
-    with _deterministic_algorithms(deterministic):
+    with deterministic_algorithms(wanted=deterministic):
         try:
             return _counted(
                 build, loss, interface, batch, validation_batch, torch.device("meta"), dtype
@@ -113,18 +113,6 @@ def memory_need(
         validation=at(few.validation, more.validation, validation_batch),
         workspace=at(few.workspace, more.workspace, max(batch, validation_batch)),
     )
-
-
-@contextmanager
-def _deterministic_algorithms(wanted: bool) -> Iterator[None]:
-    """Set whether torch uses deterministic algorithms within the context."""
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(wanted)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 def _extended(first: int, second: int, at_first: int, at_second: int, wanted: int) -> int:
