@@ -155,7 +155,8 @@ SHRUNK = """\
 PATCHES = """\
 - **Resolution.** mbnas predicts overlapping tiles of {patch_size}×{patch_size} at the slices'
   resolution. nnU-Net predicts overlapping patches of its plan at the median spacing, which for
-  pictures is their own resolution. About as many pixels pass through both networks."""
+  pictures is their own resolution. Both networks see all pixels; how often depends on how much
+  tiles and patches overlap."""
 
 
 def differences(preparation: Mapping[str, Any]) -> str:
