@@ -47,6 +47,19 @@ def test_what_is_passed_over_says_why(fill):
     ]
 
 
+def test_links_to_no_file_are_told(fill):
+    folder = fill({"a.nii": ""})
+    (folder / "b.nii").symlink_to("a.nii")
+    (folder / "gone.nii").symlink_to("nowhere.nii")
+    (folder / "loop.nii").symlink_to("loop.nii")
+    (folder / "gone.txt").symlink_to("nowhere.txt")
+    names, passed_over = images_in(folder)
+    assert names == ("a.nii", "b.nii")
+    assert {each.file: each.reason for each in passed_over} == {
+        f"{folder}/{name}": "is a link that leads to no file" for name in ("gone.nii", "loop.nii")
+    }
+
+
 def test_files_that_do_not_count_are_left_out(fill):
     folder = fill({"a.nii": "", "b.nii": ""})
     assert images_in(folder, without={(folder / "a.nii").resolve()})[0] == ("b.nii",)

@@ -106,6 +106,12 @@ def concerns(found: FoundPictures) -> tuple[str, ...]:
     ]
     if others:
         lines.append(f"{counted(len(others), 'mask')} without an image: {listed(others)}.")
+    if found.empty:
+        lines.append(
+            f"{counted(len(found.empty), 'mask')} without any class: {listed(found.empty)}. A "
+            "search refuses such pictures: leave them out, or give mbnas check and mbnas search "
+            "--set data.allow_empty_cases=true."
+        )
     cases = [each.case for each in pairing.pairs]
     groups = suspicious_groups(cases) if found.patients is None else ()
     if groups:

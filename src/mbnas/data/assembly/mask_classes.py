@@ -140,6 +140,12 @@ def find_classes(
     )
 
 
+def shows_a_class(mask: MaskContents, classes: MaskClasses) -> bool:
+    """Return whether a mask holds more than background and ignored pixels."""
+    kept = {as_colour(each.key) for each in classes.classes}
+    return any(as_colour(key) in kept for key in _seen(mask, classes.as_seen))
+
+
 def _not_a_name(names: Sequence[str]) -> str | None:
     """Return the first name that cannot be that of a class; ``None`` if all can."""
     taken = {"", "background", "ignore"}

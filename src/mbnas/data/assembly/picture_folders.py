@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from mbnas.data.assembly.file_pairs import FilePair, FilePairs, pair_files
-from mbnas.data.assembly.mask_classes import MaskClasses, find_classes
+from mbnas.data.assembly.mask_classes import MaskClasses, find_classes, shows_a_class
 from mbnas.data.assembly.mask_file import MaskContents, read_mask
 from mbnas.data.datasets.case_rules import listed
 from mbnas.data.datasets.patients import group_by_patient
-from mbnas.data.images.file_names import PassedOver
+from mbnas.data.images.file_names import PassedOver, is_image
 from mbnas.data.images.formats.registry import format_of
 from mbnas.data.images.image_folder import images_in, is_volume
 from mbnas.data.images.memory_limit import check_memory
@@ -77,6 +77,7 @@ class FoundPictures:
         channels: Names of the channels.
         patients: Patient of each case; ``None`` without a pattern.
         num_soft: Masks whose values were only near 0 and 255.
+        empty: Cases whose masks show no class.
         passed_over: Files that look like images and are not used.
     """
 
@@ -88,6 +89,7 @@ class FoundPictures:
     channels: tuple[str, ...]
     patients: dict[str, str] | None
     num_soft: int
+    empty: tuple[str, ...]
     passed_over: tuple[PassedOver, ...]
 
     @property
@@ -160,20 +162,26 @@ def survey(
     _refuse(pairing.pairs, read)
     contents = tuple(each[0] for each in read if not isinstance(each, str))
     of_masks = [each[1] for each in read if not isinstance(each, str)]
+    classes = find_classes(
+        of_masks,
+        background=options.background,
+        ignored=options.ignored,
+        names=options.class_names,
+    )
     return FoundPictures(
         images=images,
         masks=masks,
         pairing=pairing,
         contents=contents,
-        classes=find_classes(
-            of_masks,
-            background=options.background,
-            ignored=options.ignored,
-            names=options.class_names,
-        ),
+        classes=classes,
         channels=_channels(pairing.pairs, contents),
         patients=patients,
         num_soft=sum(each.is_soft for each in of_masks),
+        empty=tuple(
+            pair.case
+            for pair, mask in zip(pairing.pairs, of_masks, strict=True)
+            if not shows_a_class(mask, classes)
+        ),
         passed_over=(*unread, *unread_masks),
     )
 
@@ -183,15 +191,23 @@ def _pictures(folder: Path) -> tuple[tuple[str, ...], tuple[PassedOver, ...]]:
         raise DatasetError(f"{folder} is not a folder. Give a folder of pictures.")
     names, passed_over = images_in(folder)
     if not names:
-        raise DatasetError(
-            f"{folder} holds no pictures. Give a folder with .png, .jpg, .bmp or .tif files."
+        below = next((each for each in sorted(folder.iterdir()) if _holds_images(each)), None)
+        remedy = (
+            "Give a folder with .png, .jpg, .bmp or .tif files"
+            if below is None
+            else f"Folders below it do, such as {below}: give that one, or put all into one folder"
         )
+        raise DatasetError(f"{folder} holds no pictures. {remedy}.")
     if is_volume(folder / names[0]):
         raise DatasetError(
             f"{folder} holds volumes, such as {names[0]}: mbnas dataset is for pictures. Write a "
             "dataset.json for volumes, in Decathlon or nnU-Net raw layout."
         )
     return names, passed_over
+
+
+def _holds_images(folder: Path) -> bool:
+    return folder.is_dir() and any(is_image(each.name) for each in folder.iterdir())
 
 
 def _read_pair(files: tuple[Path, Path]) -> tuple[ImageContents, MaskContents] | str:

@@ -46,13 +46,13 @@ def write_dataset(
         progress: Called after each case.
 
     Raises:
-        DatasetError: if the folder is not empty, or a case cannot be written.
+        DatasetError: if :func:`check_new` raises, or a case cannot be written.
         WriteError: if it cannot be written.
     """
     root = root.absolute()
     with making_new_folder(root) as aside:
         if aside is None:
-            raise DatasetError(f"{root} is not empty: a dataset is written to a new folder.")
+            raise DatasetError(_refusal(root))
         for folder in ("imagesTr", "labelsTr"):
             (aside / folder).mkdir()
         task = partial(write_case, root=aside)
@@ -62,6 +62,21 @@ def write_dataset(
             write_text(aside / PATIENTS, _patient_table(patients))
         write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return root
+
+
+def check_new(root: Path) -> None:
+    """Return if a dataset can be written to a folder: it does not exist, or is empty.
+
+    Raises:
+        DatasetError: if it cannot.
+    """
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise DatasetError(_refusal(root))
+
+
+def _refusal(root: Path) -> str:
+    what = "is not empty" if root.is_dir() else "is a file"
+    return f"{root} {what}: a dataset is written to a new folder. Choose another place for OUT."
 
 
 def _patient_table(patients: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from mbnas.data.images.file_names import PassedOver, format_name, images_among, is_picture
+from mbnas.data.images.file_names import PassedOver, format_name, images_among, is_image, is_picture
 from mbnas.data.images.formats.pictures.tiff_volume import spacing_beside
 from mbnas.errors import DatasetError
 
@@ -25,7 +25,25 @@ def images_in(
     """
     files = [each for each in folder.iterdir() if each.is_file() and each.resolve() not in without]
     stacks = frozenset(each.name for each in files if is_picture(each.name) and is_volume(each))
-    return images_among((each.name for each in files), f"{folder}/", tiff_volumes=stacks)
+    images, passed_over = images_among(
+        (each.name for each in files), f"{folder}/", tiff_volumes=stacks
+    )
+    return images, (*passed_over, *_broken_links(folder))
+
+
+def _broken_links(folder: Path) -> list[PassedOver]:
+    return [
+        PassedOver(file=f"{folder}/{each.name}", reason="is a link that leads to no file")
+        for each in sorted(folder.iterdir())
+        if each.is_symlink() and is_image(each.name) and _leads_nowhere(each)
+    ]
+
+
+def _leads_nowhere(link: Path) -> bool:
+    try:
+        return not link.exists()
+    except OSError:  # a loop of links
+        return True
 
 
 def is_volume(image: Path) -> bool:

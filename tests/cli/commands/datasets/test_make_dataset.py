@@ -80,16 +80,38 @@ def test_check_shows_folders_without_json(folders, capsys):
     ("more", "words"),
     [
         ((), "needs OUT"),
-        (("images",), "is not empty"),
+        (("images",), "is not empty: a dataset is written to a new folder. Choose another place"),
+        (("images/p1L.jpg",), "p1L.jpg is a file: a dataset is written to a new folder"),
         (("--dry-run", "--patient-pattern", "("), "is not a regular expression"),
         (("--dry-run", "--patient-pattern", "x"), "does not match"),
         (("--dry-run", "--classes", "a,b"), "names 2 classes"),
     ],
 )
 def test_a_misuse_gets_one_sentence(folders, capsys, more, words):
-    more = [str(folders / each) if each == "images" else each for each in more]
+    more = [str(folders / each) if each.startswith("images") else each for each in more]
     assert main(arguments(folders, *more)) != 0
-    assert words in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.out == ""  # before files are read
+
+
+def test_a_folder_of_folders_is_refused_with_one_of_them(folders, capsys):
+    (folders / "all").mkdir()
+    (folders / "images").rename(folders / "all/train")
+    assert main(["dataset", str(folders / "all"), str(folders / "masks"), "--dry-run"]) == 1
+    assert f"such as {folders / 'all/train'}: give that one, or put all" in capsys.readouterr().err
+
+
+def test_masks_without_any_class_are_told(folders, capsys):
+    Image.new("L", (32, 24)).save(folders / "masks/p2R_gt.png")
+    assert main(arguments(folders, "--dry-run")) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 mask without any class: p2R. A search refuses such pictures" in said
+    out = folders / "out"
+    assert main(arguments(folders, str(out))) == 0
+    checked = ["check", str(out), "--set", "protocol.folds=2"]
+    assert main(checked) == 1
+    assert main([*checked, "--set", "data.allow_empty_cases=true"]) == 0
 
 
 def test_check_lists_a_mixture_of_pictures_and_volumes(folders, capsys):

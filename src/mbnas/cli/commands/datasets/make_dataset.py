@@ -20,6 +20,7 @@ from mbnas.cli.show.messages import counting, note
 from mbnas.cli.show.printing import print_json, print_path
 from mbnas.data.assembly.picture_folders import SurveyOptions, survey
 from mbnas.data.assembly.series_references import holds_series, survey_series
+from mbnas.data.assembly.write_dataset import check_new
 from mbnas.data.assembly.write_pictures import write_pictures
 from mbnas.data.assembly.write_series import write_series
 from mbnas.errors import UsageError
@@ -29,6 +30,8 @@ def make_dataset(arguments: argparse.Namespace) -> int:
     """Show what two folders hold, and write it as a dataset."""
     if arguments.output is None and not arguments.dry_run:
         raise UsageError("mbnas dataset needs OUT, the folder to write, or --dry-run.")
+    if not arguments.dry_run:
+        check_new(arguments.output)
     kind = _series if holds_series(arguments.images) else _pictures
     noun, survey_folders, as_json, show, write = kind(arguments)
     workers = os.cpu_count() or 1
