@@ -17,7 +17,7 @@ from mbnas.study.configuration_layers import build, merge
 from mbnas.version import __version__
 
 COMMANDS = {
-    "demo": "DIR --seed",
+    "demo": "DIR --seed --notes",
     "download": "TASK DIR --from",
     "dataset": "IMAGES MASKS OUT --patient-pattern --classes --background --ignore --name "
     "--dry-run --json --max-volume-gib",
@@ -31,19 +31,19 @@ COMMANDS = {
     "explain": "STUDY --json",
     "trainings": "STUDY --all --retry-failed --dataset --json --csv",
     "compare": "STUDY --network --initialisations --output --dataset --workers --executor "
-    "--address --log --max-volume-gib --json --csv",
+    "--address --log --notes --max-volume-gib --json --csv",
     "reproduce": "DATASET DIR --spaces --evaluations --racing --initialisations --network "
     "--protocol --preset --seed --workers --executor --address --device --config "
-    "--set --log --max-volume-gib",
+    "--set --log --notes --max-volume-gib",
     "train": "STUDY --network --name --all-patients --epochs --size --workers --executor --dataset "
     "--config --set --max-volume-gib --json",
     "predict": "STUDY INPUT OUTPUT --model --fold --device --tta --keep-largest --probabilities "
     "--uncertainty --overlay --dicom-seg --onnx --trust-module --workers --overwrite "
     "--max-volume-gib",
-    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --markdown --workers "
+    "evaluate": "PREDICTIONS REFERENCES --dataset --allow-missing --markdown --workers --notes "
     "--max-volume-gib --json --csv",
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
-    "--device --processes --max-volume-gib --dataset --json",
+    "--device --processes --notes --max-volume-gib --dataset --json",
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
     "report": "STUDY",
     "figures": "STUDY --output --format --label",

@@ -197,6 +197,15 @@ def add_memory(parser: Parser) -> None:
     )
 
 
+def add_notes(parser: Parser) -> None:
+    """Add --notes."""
+    parser.add_argument(
+        "--notes",
+        action="store_true",
+        help="print how everything is measured, and what it does not cover, below the tables",
+    )
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

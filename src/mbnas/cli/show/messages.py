@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -43,6 +44,19 @@ def say(text: str, *, step: str = "") -> None:
     console = error_console()
     if console.is_terminal:
         console.print(headed(step, f" {text}") if step else words(text))
+
+
+def say_next(**commands: Sequence[object]) -> None:
+    """Print what can be done next, if standard error is a terminal.
+
+    Args:
+        commands: The words after ``mbnas``, by what they are for, in the order of use; ``_`` in
+            a name stands for a space.
+    """
+    width = max(map(len, commands))
+    say("Next:")
+    for purpose, typed in commands.items():
+        say(f"  {purpose.replace('_', ' '):{width}}  {shlex.join(['mbnas', *map(str, typed)])}")
 
 
 def note(text: str) -> None:

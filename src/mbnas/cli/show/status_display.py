@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from mbnas.cli.terminal import headed
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
+from mbnas.results.choice.short_verdict import search_verdict
 from mbnas.study.directory import Study
 from mbnas.study.progress.knowledge.known_networks import SearchKnowledge, score_precision
 from mbnas.study.progress.knowledge.search_noise import SearchNoise, search_noise
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.status_summary import StatusSummary
-from mbnas.wording import count_text, counted, duration_text
+from mbnas.wording import counted, duration_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,24 @@ def print_status_summary(
             + (f", {asked - done} under way" if asked > done else ""),
         )
     )
+    if chosen is None:
+        out.print("No network has a score yet.")
+    else:
+        input_name = study.configuration.preparation.input_name
+        score = _precise(chosen.score, precision)
+        for sentence in search_verdict(chosen, score=score, per=input_name).sentences:
+            out.print(sentence)
+        out.print(f"\n{chosen.genotype}")
+        print_drawing(out, chosen.genotype)
+        out.print(f"\n{precision.spread}")
+    for sentence in _details(study, summary):
+        out.print(sentence)
+    out.print(f"Report: {visible(str(study.report))}")
+
+
+def _details(study: Study, summary: StatusSummary) -> Iterator[str]:
+    """Yield what else is worth knowing about the trainings of a search."""
+    tally = summary.counts
     for number, what in (
         (tally.failed, "failed"),
         (
@@ -81,31 +101,11 @@ def print_status_summary(
         (tally.absent, "lack a class: none of their training patients has it"),
     ):
         if number:
-            out.print(f"{number} of {tally.trainings} trainings {what}")
+            yield f"{number} of {tally.trainings} trainings {what}"
     if summary.num_dropped:
-        out.print(f"{summary.num_dropped} of {done} networks dropped early by racing")
+        yield f"{summary.num_dropped} of {tally.complete} networks dropped early by racing"
     if sentence := _flips(study.configuration.augmentation):
-        out.print(visible(sentence))
-    if chosen is None:
-        out.print("No network has a score yet.")
-        return
-    named = "" if chosen.number is None else f"network {chosen.number}, "
-    title = "Chosen" if chosen.is_confirmed else "Best"
-    out.print(precision.spread)
-    out.print(f"\n{title}: {named}search score {_precise(chosen.score, precision)}")
-    out.print(chosen.sentence)
-    if not chosen.is_reference and chosen.reference_number is not None:
-        out.print(
-            f"Reference: {chosen.reference_name}, network {chosen.reference_number}, search score "
-            f"{score_text(chosen.reference_score)}"
-        )
-    out.print(str(chosen.genotype))
-    out.print(
-        f"{count_text(chosen.parameters)} parameters, {count_text(chosen.macs)} "
-        f"multiply-accumulates for one {study.configuration.preparation.input_name}"
-    )
-    print_drawing(out, chosen.genotype)
-    out.print(f"\nReport: {visible(str(study.report))}")
+        yield visible(sentence)
 
 
 def _done(summary: StatusSummary) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mbnas.escaping import csv_text
 from mbnas.machine.files import ready_folder, write_text
-from mbnas.report.tables.comparison_notes import footnotes, sentences
+from mbnas.report.tables.comparison_notes import failures, footnotes, sentences
 from mbnas.report.tables.comparison_table import Table, tables
 from mbnas.report.tables.comparison_values import (
     comparison_values,
@@ -106,7 +106,10 @@ def comparison_texts(
 ) -> dict[str, str]:
     """Return the text of every file of a comparison, by file name."""
     further = (*difference_tables(comparison), *more)
-    notes, words = (*footnotes(comparison), *more_notes), sentences(comparison)
+    notes, words = (
+        (*footnotes(comparison), *failures(comparison), *more_notes),
+        sentences(comparison),
+    )
     return {
         "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page of a paper is narrower than a screen.

@@ -42,8 +42,12 @@ def footnotes(comparison: Comparison) -> tuple[str, ...]:
         _empty_cases(comparison),
         _costs(comparison),
     ]
-    notes += [f"{each.name} failed: {each.error}" for each in comparison.networks if each.error]
     return tuple(notes)
+
+
+def failures(comparison: Comparison) -> tuple[str, ...]:
+    """Return which networks failed, and why."""
+    return tuple(f"{each.name} failed: {each.error}" for each in comparison.networks if each.error)
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ class ChosenNetwork:
         reference: The U-Net of the space.
         reference_number: Of its evaluation; ``None`` if the search did not ask for it.
         reference_score: Its search score, ``None`` without one.
+        reference_costs: Its parameters and its multiply-accumulates, ``None`` while unknown.
         num_scored: Networks of the search whose trainings have all ended.
         score: Its search score, ``None`` without one.
         parameters: Number of weights, ``None`` while unknown.
@@ -83,6 +84,7 @@ class ChosenNetwork:
     reference: Genotype
     reference_number: int | None
     reference_score: float | None
+    reference_costs: tuple[int | None, int | None] = (None, None)
     num_scored: int
     score: float | None
     parameters: int | None

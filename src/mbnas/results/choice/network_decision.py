@@ -131,6 +131,7 @@ def _chosen(
         reference=reference,
         reference_number=reference_number,
         reference_score=None if reference_number is None else score_of(reference.digest),
+        reference_costs=_counts(held.networks.get(reference.digest)),
         num_scored=num_scored,
         score=score_of(digest),
         parameters=network.parameters,
@@ -141,6 +142,10 @@ def _chosen(
         confirmed=confirmed,
         num_held_out=num_held_out,
     )
+
+
+def _counts(network: NetworkRecord | None) -> tuple[int | None, int | None]:
+    return (None, None) if network is None else (network.parameters, network.macs)
 
 
 def _decided(

@@ -39,7 +39,7 @@ def test_status_and_page_say_how_sure_it_is(confirmed, capsys):
     found = status(confirmed, capsys)
     assert main(["status", str(confirmed)]) == 0
     out = capsys.readouterr().out
-    assert "Chosen: network" in out
+    assert "\nChosen: " in out
     assert found["chosen"]["sentence"] in " ".join(out.split())
     assert "The chosen network" in (confirmed / "report.html").read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
 from mbnas.cli.show.load_warning import warn_of_load
-from mbnas.cli.show.messages import say
+from mbnas.cli.show.messages import say, say_next
 from mbnas.cli.show.printing import print_csv, print_json
 from mbnas.cli.show.search_display import training_bar
 from mbnas.network.architecture import Architecture
@@ -57,8 +57,10 @@ def compare(arguments: argparse.Namespace) -> int:
     elif arguments.csv:
         print_csv(TABLE_COLUMNS, table_rows(comparison))
     else:
-        print_comparison(comparison)
+        reference = str(study.configuration.reference)
+        print_comparison(comparison, reference=reference, with_notes=arguments.notes)
     say(f"Files: {arguments.output or study.comparison}")
+    say_next(train_a_model=("train", study.path), draw_figures=("figures", study.path))
     return 0
 
 

@@ -17,6 +17,7 @@ from mbnas.cli.shared_options import (
     add_log,
     add_memory,
     add_moved_dataset,
+    add_notes,
     add_study,
     add_study_settings,
     add_workers,
@@ -38,6 +39,7 @@ def add_demo(commands: Commands) -> None:
         help="where dataset and study go (default mbnas-demo)",
     )
     parser.add_argument("--seed", type=int, default=0, help="root of all randomness (default 0)")
+    add_notes(parser)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -76,6 +78,7 @@ def add_compare(commands: Commands) -> None:
     add_moved_dataset(parser)
     add_workers(parser)
     add_log(parser)
+    add_notes(parser)
     add_memory(parser)
     add_json_or_csv(parser, "the table")
 
@@ -124,6 +127,7 @@ def add_reproduce(commands: Commands) -> None:
     )
     add_study_settings(parser)
     add_log(parser)
+    add_notes(parser)
     add_memory(parser)
 
 
@@ -185,6 +189,7 @@ def add_nnunet(commands: Commands) -> None:
         metavar="N",
         help="worker processes of nnU-Net (default: one per core)",
     )
+    add_notes(parser)
     add_memory(parser)
     add_moved_dataset(parser)
     add_json(parser)

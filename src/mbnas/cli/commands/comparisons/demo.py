@@ -9,7 +9,7 @@ from mbnas.cli.commands.comparisons.compare import compare_networks
 from mbnas.cli.commands.searches.search import search_and_report
 from mbnas.cli.held_study import holding
 from mbnas.cli.show.comparison_display import print_comparison
-from mbnas.cli.show.messages import say
+from mbnas.cli.show.messages import say, say_next
 from mbnas.cli.show.printing import console
 from mbnas.data.phantom.phantom_dataset import write_phantom
 from mbnas.escaping import visible
@@ -48,6 +48,12 @@ def demo(arguments: argparse.Namespace) -> int:
         comparison = compare_networks(
             held, ("best", *leader, "unet-genotype"), initialisations=NEW_INITIALISATIONS
         )
-        print_comparison(comparison)
+        print_comparison(
+            comparison, reference=str(study.configuration.reference), with_notes=arguments.notes
+        )
     console().print(f"\nReport: {visible(str(study.report.resolve()))}")
+    say_next(
+        train_a_model=("train", study_path),
+        search_your_own=("search", "DATASET", "STUDY", "--hours", "2"),
+    )
     return 0

@@ -58,7 +58,7 @@ def nnunet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(comparison_values(comparison))
     else:
-        print_comparison(comparison)
+        print_comparison(comparison, with_notes=arguments.notes)
     say(f"Files: {directory / 'comparison'}")
     return 0
 

@@ -85,7 +85,13 @@ def reproduce(arguments: argparse.Namespace) -> int:
         experiment, page, comparison, found=found, baselines=baselines, statuses=statuses
     )
     notes = published_notes(paper_dataset) if paper_dataset else ()
-    print_comparison(comparison, more=published, more_notes=notes)
+    print_comparison(
+        comparison,
+        reference=str(experiment.configuration.reference),
+        with_notes=arguments.notes,
+        more=published,
+        more_notes=notes,
+    )
     console().print(f"\nReport: {visible(str(page.path.resolve()))}")
     return 0
 

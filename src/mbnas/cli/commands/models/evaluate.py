@@ -40,7 +40,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     else:
         out = console()
         out.print_table(on_screen(scores_table(scores)))
-        print_notes(out, scores_notes(scores))
+        print_notes(out, scores_notes(scores), shown=arguments.notes)
     if arguments.markdown is not None:
         _write_markdown(scores, arguments.markdown, heading=str(arguments.predictions))
     note_reasons(scores.failed, "measured", "; --json lists all")

@@ -15,6 +15,7 @@ from mbnas.cli.shared_options import (
     add_memory,
     add_model_name,
     add_moved_dataset,
+    add_notes,
     add_num_workers,
     add_study,
     add_trust_module,
@@ -177,6 +178,7 @@ def add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="cases at a time (default: one per core)"
     )
+    add_notes(parser)
     add_memory(parser)
     add_json_or_csv(parser, "every case and class")
 

@@ -9,10 +9,9 @@ from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.held_study import holding
 from mbnas.cli.network_names import networks_named, read_chosen
 from mbnas.cli.show.forecast_message import say_forecast
-from mbnas.cli.show.messages import say, stages, warn
+from mbnas.cli.show.messages import say, say_next, stages, warn
 from mbnas.cli.show.printing import console, print_json, score_text
 from mbnas.cli.terminal import headed, table
-from mbnas.escaping import visible
 from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.model.model_card import ModelCard
 from mbnas.scoring.overlap import mean_defined
@@ -121,7 +120,10 @@ def _print(folder: Path, card: ModelCard, curves: Curves) -> None:
             "Dice: on the prepared grid after the last epoch, of patients that the member was not "
             "trained on. mbnas evaluate measures on the grid of the files."
         )
-    out.print(f"Use it: mbnas predict {visible(str(folder))} INPUT OUTPUT")
+    say_next(
+        predict_images=("predict", folder, "IMAGES", "LABELS"),
+        export_it=("export", folder, "MODEL", "--to", "onnx"),
+    )
 
 
 def _as_json(folder: Path, card: ModelCard, curves: Curves) -> dict[str, object]:

@@ -15,7 +15,7 @@ from mbnas.cli.configuration_options import (
 from mbnas.cli.held_study import holding, status_of
 from mbnas.cli.show.forecast_message import say_forecast
 from mbnas.cli.show.live_log import check_log, logged
-from mbnas.cli.show.messages import say
+from mbnas.cli.show.messages import say, say_next
 from mbnas.cli.show.search_display import SearchDisplay
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.page.study_page import write_report
@@ -50,6 +50,11 @@ def search(arguments: argparse.Namespace) -> int:
     with Ledger.open(study.ledger, read_only=True) as ledger:
         snapshot = ledger.read(fresh=True)
     print_standing(study, snapshot, as_json=arguments.json)
+    say_next(
+        compare_with_baselines=("compare", study.path),
+        train_a_model=("train", study.path),
+        see_what_mattered=("explain", study.path),
+    )
     return 0
 
 

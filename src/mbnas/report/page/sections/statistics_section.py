@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mbnas.report.charts.rank_diagram import draw_ranks
 from mbnas.report.markup import Markup, element, fragment
-from mbnas.report.tables.comparison_notes import footnotes, sentences
+from mbnas.report.tables.comparison_notes import failures, footnotes, sentences
 from mbnas.report.tables.comparison_table import tables
 from mbnas.report.tables.difference_tables import difference_tables
 from mbnas.report.tables.table_text import as_html
@@ -16,7 +16,7 @@ from mbnas.scoring.differences import ALPHA
 
 def comparison_section(comparison: Comparison) -> Markup:
     """Return the tables of a comparison and their conventions."""
-    notes = (element("li", note) for note in footnotes(comparison))
+    notes = (element("li", note) for note in (*footnotes(comparison), *failures(comparison)))
     return element(
         "section",
         element("h2", "Trained again on new initialisations"),
