@@ -8,7 +8,7 @@ from torch import nn
 
 from mbnas.network.blocks import AttentionBlock
 from mbnas.network.blocks.attention import TransformerLayer, WindowAttention, num_heads
-from mbnas.network.blocks.windows import cut_windows, image_in_windows, join_windows
+from mbnas.network.blocks.windows import cut_windows, image_in_windows, join_windows, num_windows
 
 from .references import check_equal, library
 
@@ -71,7 +71,7 @@ def plain_attention(layer, pixels, extent):
 
 
 @pytest.mark.parametrize("size", [(7, 9), (3, 4), (1, 1), (6, 2)], ids=str)
-@pytest.mark.parametrize(("window", "offset"), [(1, 0), (3, 0), (3, 2), (5, 3), (7, 4)])
+@pytest.mark.parametrize(("window", "offset"), [(1, 0), (3, 0), (3, 1), (5, 2), (7, 3)])
 def test_a_pixel_looks_at_the_image_in_its_window_and_at_nothing_else(window, offset, size):
     torch.manual_seed(0)
     layer, pixels = WindowAttention(64, window, offset).double(), torch.randn(2, *size, 64).double()
@@ -107,7 +107,7 @@ def test_padding_gets_no_gradient():
 
 
 @pytest.mark.parametrize("size", [(7, 9), (1, 1), (6, 6), (2, 13)], ids=str)
-@pytest.mark.parametrize(("side", "offset"), [(1, 0), (3, 0), (3, 2), (7, 4)])
+@pytest.mark.parametrize(("side", "offset"), [(1, 0), (3, 0), (3, 1), (7, 3)])
 def test_windows_are_joined_to_what_was_cut(size, side, offset):
     pixels = torch.randn(2, *size, 3)
     windows = cut_windows(pixels, side, offset)
@@ -119,18 +119,22 @@ def test_only_image_is_in_windows():
     assert image_in_windows(3, 0, (6, 9), (6, 9), CPU).all()
     image = torch.zeros(1, 6, 8, 1)
     image[:, :4, :7] = 1
-    for offset in (0, 2):
+    for offset in (0, 1):
         found = image_in_windows(3, offset, (6, 8), (4, 7), CPU)
         assert torch.equal(found, cut_windows(image, 3, offset)[0, ..., 0] == 1)
 
 
 def test_the_kernel_is_the_side_of_windows_which_are_shifted_by_half_of_it():
-    """A shift by ``kernel // 2`` is an offset by the rest of the window."""
     offsets = {
         kernel: [layer.attention.offset for layer in AttentionBlock(8, 8, kernel).layers]
         for kernel in (1, 3, 5, 7)
     }
-    assert offsets == {1: [0, 0], 3: [0, 2], 5: [0, 3], 7: [0, 4]}
+    assert offsets == {1: [0, 0], 3: [0, 1], 5: [0, 2], 7: [0, 3]}
+
+
+@pytest.mark.parametrize(("size", "kernel"), [(4, 7), (8, 5), (32, 3), (32, 7), (128, 7)])
+def test_shifted_windows_are_as_many(size, kernel):
+    assert num_windows(size, kernel, kernel // 2) == num_windows(size, kernel, 0)
 
 
 @pytest.mark.parametrize("channels", [*range(1, 130), 1000])

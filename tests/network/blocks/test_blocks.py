@@ -122,9 +122,8 @@ def mbconv_macs(i, o, k, h, w):
 
 
 def attention_macs(i, o, k, h, w):
-    offset = k - k // 2 if k > 1 else 0  # of the second layer's windows
     first = math.ceil(h / k) * math.ceil(w / k) * k**2
-    second = math.ceil((h + offset) / k) * math.ceil((w + offset) / k) * k**2
+    second = math.ceil((h + k // 2) / k) * math.ceil((w + k // 2) / k) * k**2
     of_windows = (first + second) * (4 * o * o + 2 * k**2 * o)
     return projection_macs(i, o, h, w) + of_windows + 2 * h * w * 8 * o * o
 

@@ -36,9 +36,9 @@ class AttentionBlock(ExtentBlock):
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
         self.projection = projection(in_channels, out_channels)
+        # Half a window before the maps, rounded down: seldom needs more windows than none.
         self.layers = nn.ModuleList(
-            TransformerLayer(out_channels, kernel, offset)
-            for offset in (0, (kernel + 1) // 2 % kernel)
+            TransformerLayer(out_channels, kernel, offset) for offset in (0, kernel // 2)
         )
 
     def forward(
@@ -107,7 +107,8 @@ class WindowAttention(nn.Module):
         windows_BDANC = cut_windows(pixels, self.window, self.offset)
         query, key, value = self._of_heads(self.inputs(windows_BDANC))
         logits_BDAENN = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        weights_BDAENN = (logits_BDAENN + self._bias(size, extent)).softmax(dim=-1)
+        bias = self._bias(size, extent, logits_BDAENN.dtype)
+        weights_BDAENN = (logits_BDAENN + bias).softmax(dim=-1)
         seen_BDANC = (weights_BDAENN @ value).transpose(3, 4).flatten(4)
         return join_windows(self.output(seen_BDANC), self.window, self.offset, size)
 
@@ -117,17 +118,17 @@ class WindowAttention(nn.Module):
         query, key, value = split.permute(4, 0, 1, 2, 5, 3, 6).unbind()
         return query, key, value
 
-    def _bias(self, size: Extent, extent: Extent | None) -> Tensor:
+    def _bias(self, size: Extent, extent: Extent | None, dtype: torch.dtype) -> Tensor:
         """Return what is added to the logits: E, N, N, or D, A, E, N, N where some are masked."""
         side = self.window
         # Entry (y, x) of a window and (y', x') of the flipped one are at y + y', x + x'.
         bias = self.positions.unfold(1, side, 1).unfold(2, side, 1).flip(3, 4)
-        bias_ENN = bias.reshape(self.heads, side * side, side * side)
+        bias_ENN = bias.reshape(self.heads, side * side, side * side).to(dtype)
         image_DAN = image_in_windows(side, self.offset, size, extent, bias.device)
         if image_DAN is None:
             return bias_ENN
         # Finite: a window outside the image has no pixel to look at, and must not become NaN.
-        masked = torch.finfo(bias.dtype).min / 2
+        masked = torch.finfo(dtype).min / 2
         return torch.where(image_DAN[:, :, None, None], bias_ENN, masked)
 
     def extra_repr(self) -> str:

@@ -38,18 +38,14 @@ class MBConvBlock(ExtentBlock):
         self.expand = (
             nn.Identity()
             if expansion == 1
-            else nn.Sequential(
-                convolution(in_channels, width, 1), nn.BatchNorm2d(width), nn.SiLU(inplace=True)
-            )
+            else nn.Sequential(convolution(in_channels, width, 1), nn.BatchNorm2d(width), nn.SiLU())
         )
         self.depthwise = nn.Sequential(
             nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width, bias=False),
             nn.BatchNorm2d(width),
-            nn.SiLU(inplace=True),
+            nn.SiLU(),
         )
-        self.excitation = SqueezeExcitation(
-            width, in_channels // MBCONV_REDUCTION, nn.SiLU(inplace=True)
-        )
+        self.excitation = SqueezeExcitation(width, in_channels // MBCONV_REDUCTION, nn.SiLU())
         self.project = nn.Sequential(
             convolution(width, out_channels, 1), nn.BatchNorm2d(out_channels)
         )

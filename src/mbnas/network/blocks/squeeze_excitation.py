@@ -1,4 +1,7 @@
-"""Squeeze and excitation: every channel is weighted by what all channels are on average."""
+"""Squeeze and excitation: every channel is weighted by what all channels are on average.
+
+Shape suffixes: B batch, C channels.
+"""
 
 from __future__ import annotations
 
@@ -40,5 +43,8 @@ class SqueezeExcitation(nn.Module):
             maps: Maps of any size, 1 pixel or more.
             extent: The part of ``maps`` that is averaged; ``None`` for all.
         """
-        weights: Tensor = self.layers(inside(maps, extent).mean(dim=(2, 3)))
-        return maps * weights[..., None, None]
+        part = inside(maps, extent)
+        # Not ``mean``, whose gradient is computed pixel by pixel.
+        means_BC = part.sum(dim=(2, 3)) / (part.shape[2] * part.shape[3])
+        weights_BC: Tensor = self.layers(means_BC)
+        return maps * weights_BC[..., None, None]
