@@ -165,9 +165,10 @@ def test_a_study_in_which_nothing_could_be_scored_has_a_page(study, evaluation):
 def test_pictures_have_no_slider_and_no_slices(study, evaluation, segmentations, shown_case):
     case = shown_case("ISIC_1")
     picture = replace(case, num_slices=1, slices=case.slices[:1], fullest=0)
-    shown = segmentations(picture, slice_axis=None)
+    shown = segmentations(picture, slice_axis=None, step=2, num_cases=28)
     page = Page(render_page(study(evaluation(1, 0.8), segmentations=shown, input_name="patch")))
-    assert "Pictures have the prepared resolution" in page.text
+    assert "Pictures have 1/2 of the prepared resolution" in page.text
+    assert "it shows 1 of 28 cases: the worst." in page.text
     assert "slice 1 of 1" not in page.text
     assert not any(values.get("type") == "range" for _, values in page.elements)
     assert "for one patch" in page.text

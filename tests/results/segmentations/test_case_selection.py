@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from mbnas.results.segmentations.case_selection import (
     FEWEST_SLICES,
     MOST_SLICES,
+    PAGE_BYTES,
     best_median_worst,
     page_capacity,
     spread_over_order,
@@ -25,6 +26,14 @@ def test_some_case_and_enough_slices_always_fit(num_cases, side):
 
     assert 1 <= cases <= num_cases
     assert FEWEST_SLICES <= slices <= MOST_SLICES
+
+
+@given(num_cases=st.integers(1, 500), side=st.integers(8, 1024), deepest=st.integers(1, 40))
+def test_cases_of_few_slices_leave_room_for_others(num_cases, side, deepest):
+    cases, slices = page_capacity(num_cases, side, most_slices=deepest)
+    assert slices <= deepest
+    assert cases >= page_capacity(num_cases, side)[0]
+    assert cases == 1 or cases * min(deepest, slices) * side**2 <= PAGE_BYTES
 
 
 def test_patients_are_chosen_by_the_mean_over_networks():

@@ -8,8 +8,11 @@ from mbnas.scoring.overlap import mean_defined
 
 MOST_SLICES = 24
 FEWEST_SLICES = 10
-PIXEL_BUDGET = 3_000_000
-"""Of all slices on the page before they are cropped; a pixel takes about a byte of the page."""
+PAGE_BYTES = 3_000_000
+"""Of all slices on the page before they are cropped; a grey pixel takes about a byte."""
+
+COLOURED_BYTES = 2
+"""What a coloured pixel takes, about."""
 
 
 def order_by_mean_dice(dice: Sequence[tuple[float | None, ...]]) -> tuple[int, ...]:
@@ -42,14 +45,27 @@ def spread_over_order(num_cases: int, most: int) -> tuple[int, ...]:
     )
 
 
-def page_capacity(num_cases: int, side: int) -> tuple[int, int]:
+def page_capacity(
+    num_cases: int, side: int, *, most_slices: int = MOST_SLICES, pixel_bytes: int = 1
+) -> tuple[int, int]:
     """Return how many cases fit on the page, and how many slices of each.
 
     >>> page_capacity(20, 64), page_capacity(32, 128), page_capacity(32, 256)
     ((20, 24), (18, 10), (4, 11))
+    >>> page_capacity(28, 500, most_slices=1, pixel_bytes=COLOURED_BYTES)
+    (6, 1)
+
+    Args:
+        num_cases: Number of all cases.
+        side: Of a slice on the page, in pixels.
+        most_slices: Slices of the case that has most of them.
+        pixel_bytes: What a pixel takes of the page.
     """
-    cases = max(1, min(num_cases, PIXEL_BUDGET // (FEWEST_SLICES * side**2)))
-    return cases, min(MOST_SLICES, max(FEWEST_SLICES, PIXEL_BUDGET // (cases * side**2)))
+    slice_bytes = pixel_bytes * side**2
+    fewest = min(FEWEST_SLICES, most_slices)
+    cases = max(1, min(num_cases, PAGE_BYTES // (fewest * slice_bytes)))
+    slices = max(fewest, PAGE_BYTES // (cases * slice_bytes))
+    return cases, min(MOST_SLICES, most_slices, slices)
 
 
 def best_median_worst(means: Sequence[Mapping[str, float]]) -> tuple[tuple[str, str], ...]:

@@ -89,6 +89,7 @@ class Segmentations:
         cases: The worst first.
         num_cases: All cases that every network predicted, shown or not.
         missing: Why there are no cases, or ``None``.
+        step: Every how many-th row and column of the prepared slices is shown.
     """
 
     class_names: tuple[str, ...]
@@ -97,6 +98,7 @@ class Segmentations:
     cases: tuple[OutlinedCase, ...] = ()
     num_cases: int = 0
     missing: str | None = None
+    step: int = 1
 
 
 def outline_case(

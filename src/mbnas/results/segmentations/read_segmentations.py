@@ -12,6 +12,7 @@ from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
 from mbnas.errors import StudyError
 from mbnas.results.comparison import Comparison
 from mbnas.results.segmentations.case_selection import (
+    COLOURED_BYTES,
     order_by_mean_dice,
     page_capacity,
     spread_over_order,
@@ -72,8 +73,13 @@ def _outlined(
 ) -> Segmentations:
     volumes = [v for v in prepared.volumes if all(v.case in each for each in predicted)]
     dice = [tuple(mean_dice(each[volume.case]) for each in predicted) for volume in volumes]
-    side = max((max(each.plane.frame) // _thinning(each) for each in volumes), default=1)
-    num_cases, num_slices = page_capacity(len(volumes), side)
+    step = max(map(_thinning, volumes), default=1)
+    num_cases, num_slices = page_capacity(
+        len(volumes),
+        max((-(-max(each.plane.frame) // step) for each in volumes), default=1),
+        most_slices=max((each.num_slices for each in volumes), default=1),
+        pixel_bytes=COLOURED_BYTES if _are_coloured(prepared) else 1,
+    )
     order = order_by_mean_dice(dice)
     return Segmentations(
         class_names=class_names,
@@ -86,11 +92,19 @@ def _outlined(
                 [each[volumes[order[place]].case] for each in predicted],
                 dice[order[place]],
                 most_slices=num_slices,
+                step=step,
             )
             for place in spread_over_order(len(volumes), num_cases)
         ),
         num_cases=len(volumes),
+        step=step,
     )
+
+
+def _are_coloured(prepared: PreparedSlices) -> bool:
+    """Return whether slices are shown in colours."""
+    channels = np.zeros((len(prepared.channels), 1, 1), np.float32)
+    return bool(seen_channels(channels, prepared.unit).ndim > channels[0].ndim)
 
 
 def _case(
@@ -100,8 +114,8 @@ def _case(
     dice: tuple[float | None, ...],
     *,
     most_slices: int,
+    step: int,
 ) -> OutlinedCase:
-    step = _thinning(volume)
     return outline_case(
         seen_channels(
             np.moveaxis(np.array(prepared.images_of(volume)[..., ::step, ::step]), 1, 0),

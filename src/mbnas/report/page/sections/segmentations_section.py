@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from mbnas.data.images.appearance import EDGES, class_colour
 from mbnas.report.markup import Markup, element, fragment
+from mbnas.results.segmentations.case_selection import spread_over_order
 from mbnas.results.segmentations.outlined_cases import OutlinedCase, OutlinedSlice, Segmentations
-from mbnas.wording import counted, score_text
+from mbnas.wording import score_text
 
 
 def segmentations_section(shown: Segmentations | None) -> Markup | None:
@@ -37,21 +38,31 @@ def segmentations_section(shown: Segmentations | None) -> Markup | None:
 
 
 def _explanation(shown: Segmentations) -> str:
-    chosen = ""
-    if len(shown.cases) < shown.num_cases:
-        chosen = (
-            f" To keep this page small, it shows {len(shown.cases)} of "
-            f"{counted(shown.num_cases, 'case')}: the worst, and a few from the middle and the "
-            "best."
-        )
     images = "Pictures" if shown.slice_axis is None else "Slices"
+    resolution = (
+        "the prepared resolution"
+        if shown.step == 1
+        else f"1/{shown.step} of the prepared resolution"
+    )
     return (
         "Every case is segmented by networks that were not trained on it, from the first fresh "
         "initialisation. Cases are ordered by their Dice, mean over classes and networks. "
-        f"{images} have the prepared resolution and are cropped to all foreground with a margin."
-        f"{chosen}"
+        f"{images} have {resolution} and are cropped to all foreground with a margin."
+        f"{_selection(len(shown.cases), shown.num_cases)}"
         f"{' Ignored pixels are grey: they count nowhere.' if _has_ignored(shown) else ''}"
     )
+
+
+def _selection(num_shown: int, num_cases: int) -> str:
+    """Return which cases are shown, if not all are."""
+    if num_shown == num_cases:
+        return ""
+    which = (
+        "the worst, and a few from the middle and the best"
+        if spread_over_order(num_cases, num_shown) != tuple(range(num_shown))
+        else "the worst"
+    )
+    return f" To keep this page small, it shows {num_shown} of {num_cases} cases: {which}."
 
 
 def _has_ignored(shown: Segmentations) -> bool:
