@@ -1,5 +1,7 @@
 """Which patient a case belongs to, and names that look like one patient's."""
 
+import re
+
 import pytest
 
 from mbnas.data.datasets.patients import group_by_patient, patient_of, suspicious_groups
@@ -50,3 +52,26 @@ def test_names_of_one_patient_are_suspected(names):
 )
 def test_numbered_patients_are_not_suspected(names):
     assert suspicious_groups(names) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "message"),
+    [
+        (
+            "patient001_frame12",
+            "scan",
+            r"for example, \D*\d+ finds patient001 in patient001_frame12",
+        ),
+        ("left_visit", "scan", "for example, [^_-]+ finds left in left_visit"),
+        ("_", "scan", "finds _ in _"),
+        (
+            "case_7",
+            "(",
+            r"not a regular expression .*: for example, \\D\*\\d\+ finds case_7 in case_7",
+        ),
+    ],
+)
+def test_a_pattern_that_fails_is_answered_with_one_for_the_users_own_name(name, pattern, message):
+    expected = message if pattern == "(" else re.escape(message)
+    with pytest.raises((DatasetError, ConfigurationError), match=expected):
+        patient_of(name, pattern, None)

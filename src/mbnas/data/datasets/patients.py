@@ -48,15 +48,28 @@ def patient_of(case_name: str, pattern: str | None, table: Mapping[str, str] | N
         match = re.match(pattern, case_name)
     except re.error as error:
         raise ConfigurationError(
-            f"The patient pattern {pattern!r} is not a regular expression ({error}). Correct it."
+            f"The patient pattern {pattern!r} is not a regular expression ({error}). Correct it: "
+            f"{_example(case_name)}."
         ) from error
     patient = match[_patient_group(match.re)] if match else None
     if not patient:
         raise DatasetError(
             f"Case {case_name} has no patient: the patient pattern {pattern!r} does not match its "
-            "name. Widen the pattern, or give a table."
+            f"name. Change the pattern ({_example(case_name)}), or give a table."
         )
     return patient
+
+
+def _example(case_name: str) -> str:
+    r"""Return an example of a pattern, with the patient that it finds in a name.
+
+    >>> print(_example("patient001_frame12"))
+    for example, \D*\d+ finds patient001 in patient001_frame12
+    """
+    pattern = r"\D*\d+" if re.match(r"\D*\d+", case_name) else r"[^_-]+"
+    match = re.match(pattern, case_name)
+    found = match[0] if match else case_name
+    return f"for example, {pattern} finds {found} in {case_name}"
 
 
 def _patient_group(pattern: re.Pattern[str]) -> int | str:
