@@ -141,6 +141,7 @@ def test_regions_have_outlines_of_all_their_labels_and_ignored_pixels_one_of_the
 
 def test_colours_are_kept_in_the_strip():
     images = np.zeros((1, 8, 8, 3), np.float32)
+    images[..., 0] = -1
     images[0, :4, :, 0] = 1  # the first axis runs to the left
     images[0, :, :, 1] = np.linspace(-1, 1, 8)
     shown = outline_case(images, np.zeros((1, 1, 8, 8), np.uint8), **FACTS, most_slices=1)
@@ -148,3 +149,4 @@ def test_colours_are_kept_in_the_strip():
     assert strip.shape == (10, 8, 3)
     assert strip[5, 7, 0] == 255
     assert strip[5, 0, 0] == 0
+    assert (strip[..., 2] == 128).all()  # one window for all colours

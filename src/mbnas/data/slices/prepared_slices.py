@@ -143,6 +143,8 @@ class PreparedVolume:
             its slices are written.
         contents: A digest of each of its files, the label last.
         unlabelled: Which of its slices have only ignored voxels, from 0, ascending.
+        tones: Of a picture, what each channel was subtracted and divided by; empty for a volume and
+            until its slices are written.
     """
 
     case: str
@@ -154,6 +156,7 @@ class PreparedVolume:
     classes: tuple[int, ...] = ()
     contents: tuple[str, ...] = ()
     unlabelled: tuple[int, ...] = ()
+    tones: tuple[tuple[float, float], ...] = ()
 
     @property
     def num_slices(self) -> int:
@@ -284,6 +287,7 @@ def _volume(fields: Mapping[str, Any]) -> PreparedVolume:
         classes=tuple(fields["classes"]),
         contents=tuple(fields["contents"]),
         unlabelled=tuple(fields.get("unlabelled", ())),
+        tones=tuple((subtracted, divisor) for subtracted, divisor in fields.get("tones", ())),
     )
 
 

@@ -24,6 +24,7 @@ from mbnas.data.datasets.normalisation import (
     Normalisation,
     fit_normalisation,
     is_ct,
+    of_volume,
     sample_foreground,
 )
 from mbnas.data.slices.foreground_rows import LABELLED, ForegroundRows
@@ -120,7 +121,7 @@ class SliceWriter:
         }
         sentences = (each.message for each in constant_findings(constant, self.dataset))
         volumes = (
-            replace(volume, classes=each.classes, unlabelled=each.unlabelled)
+            replace(volume, classes=each.classes, unlabelled=each.unlabelled, tones=each.tones)
             for volume, each in zip(index.volumes, written, strict=True)
         )
         if has_patches:
@@ -219,6 +220,7 @@ class _Written:
     unlabelled: tuple[int, ...]
     foreground: ForegroundRows | None = None
     labelled: ForegroundRows | None = None
+    tones: tuple[tuple[float, float], ...] = ()
 
 
 def _write_volume(
@@ -238,11 +240,15 @@ def _write_volume(
     classes: tuple[int, ...] = ()
     unlabelled: tuple[int, ...] = ()
     foreground, labelled = None, None
+    tones: tuple[tuple[float, float], ...] = ()
     if seen.image is not None and seen.labels_XYZ is not None:
         channels, pixels = len(seen.image.voxels), math.prod(plane.frame)
         at_once = max(1, _VALUES_AT_ONCE // (channels * max(pixels, math.prod(plane.plane_shape))))
         for place, slices in image_blocks(seen.image.voxels, normalisation, plane, at_once=at_once):
             images.write(channels * (job.first_pixel + place.start * pixels), slices)
+        if seen.image.geometry.unit == "pixels":
+            scalings = of_volume(seen.image.voxels, normalisation)
+            tones = tuple((each.subtract, each.divide) for each in scalings)
         outside = IGNORED if targets.ignores else 0
         labels_NHW = plane.labels(seen.labels_XYZ, outside=outside)
         labels.write(job.first_pixel, labels_NHW)
@@ -262,6 +268,7 @@ def _write_volume(
         unlabelled=unlabelled,
         foreground=foreground,
         labelled=labelled,
+        tones=tones,
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from mbnas.data.images.appearance import seen_channels, upright
+from mbnas.data.images.appearance import upright
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
+from mbnas.data.slices.shown_slices import shown_slices
 from mbnas.errors import FigureError
 from mbnas.report.figures.segmentation_example import SegmentationExample
 from mbnas.results.compared_network import ComparedNetwork, patient_means
@@ -91,7 +92,8 @@ def _seen(
     prepared: PreparedSlices, volume: PreparedVolume, number: int
 ) -> Float32[np.ndarray, "side side *colours"]:
     """Return what is shown of a slice."""
-    return seen_channels(np.array(prepared.images_of(volume)[number]), volume.geometry.unit)
+    seen: np.ndarray = shown_slices(prepared, volume, slice(number, number + 1))[0]
+    return seen
 
 
 def _upright(

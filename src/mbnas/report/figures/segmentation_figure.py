@@ -118,9 +118,9 @@ def _draw_image(axes: Axes, example: SegmentationExample, view: View) -> None:
     rows = slice(max(0, int(view.top / down)), int(np.ceil((view.top + view.side) / down)))
     columns = slice(max(0, int(view.left / across)), int(np.ceil((view.left + view.side) / across)))
     in_view = example.image[rows, columns]
-    low, high = np.percentile(in_view, PERCENTILES, axis=(0, 1))  # of each colour
+    low, high = np.percentile(in_view, PERCENTILES)  # one for all colours keeps their hue
     axes.imshow(
-        ((example.image - low) / np.maximum(high - low, 1e-6)).clip(0, 1),
+        ((example.image - low) / max(high - low, 1e-6)).clip(0, 1),
         cmap="gray",
         vmin=0.0,
         vmax=1.0,

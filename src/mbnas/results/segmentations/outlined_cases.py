@@ -186,11 +186,8 @@ def _range(twice_centre: int, length: int, side: int) -> slice:
 def _shades(
     images: Float32[np.ndarray, "slice side side *colours"],
 ) -> UInt8[np.ndarray, "slice side side *colours"]:
-    """Return upright slices as they are shown; each colour has its own window."""
-    if images.ndim == 3:
-        return upright(as_bytes(images, window(images)))
-    colours = [as_bytes(each, window(each)) for each in np.moveaxis(images, -1, 0)]
-    return upright(np.stack(colours, axis=-1), coloured=True)
+    """Return upright slices as they are shown; colours have one window, which keeps their hue."""
+    return upright(as_bytes(images, window(images)), coloured=images.ndim > 3)
 
 
 def _strip(shades: UInt8[np.ndarray, "slice height width *colours"]) -> bytes:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from mbnas.data.images.appearance import seen_channels
 from mbnas.data.slices.prepared_slices import PreparedSlices, PreparedVolume
+from mbnas.data.slices.shown_slices import are_coloured, shown_slices
 from mbnas.errors import StudyError
 from mbnas.results.comparison import Comparison
 from mbnas.results.segmentations.case_selection import (
@@ -78,7 +76,7 @@ def _outlined(
         len(volumes),
         max((-(-max(each.plane.frame) // step) for each in volumes), default=1),
         most_slices=max((each.num_slices for each in volumes), default=1),
-        pixel_bytes=COLOURED_BYTES if _are_coloured(prepared) else 1,
+        pixel_bytes=COLOURED_BYTES if are_coloured(prepared) else 1,
     )
     order = order_by_mean_dice(dice)
     return Segmentations(
@@ -101,12 +99,6 @@ def _outlined(
     )
 
 
-def _are_coloured(prepared: PreparedSlices) -> bool:
-    """Return whether slices are shown in colours."""
-    channels = np.zeros((len(prepared.channels), 1, 1), np.float32)
-    return bool(seen_channels(channels, prepared.unit).ndim > channels[0].ndim)
-
-
 def _case(
     prepared: PreparedSlices,
     volume: PreparedVolume,
@@ -117,10 +109,7 @@ def _case(
     step: int,
 ) -> OutlinedCase:
     return outline_case(
-        seen_channels(
-            np.moveaxis(np.array(prepared.images_of(volume)[..., ::step, ::step]), 1, 0),
-            volume.geometry.unit,
-        ),
+        shown_slices(prepared, volume, step=step),
         reference_and_predictions(prepared, volume, records)[..., ::step, ::step],
         case=volume.case,
         patient=volume.patient,
