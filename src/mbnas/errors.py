@@ -9,7 +9,15 @@ from __future__ import annotations
 
 
 class MbnasError(Exception):
-    """Base class of all errors that mbnas raises on purpose."""
+    """Base class of all errors that mbnas raises on purpose.
+
+    >>> import mbnas
+    >>> try:
+    ...     mbnas.Network("0vgg3-2vgg3")
+    ... except mbnas.MbnasError as error:
+    ...     print(str(error).partition(":")[0])
+    Node 2 has level 2 after level 0
+    """
 
     exit_status = 1
 

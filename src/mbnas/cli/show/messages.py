@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 
 from rich.progress import (
@@ -93,27 +92,6 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total)
 
         yield show
-
-
-@contextmanager
-def stages(*labels: str) -> Iterator[tuple[Callable[[int, int], None], ...]]:
-    """Show the progress bar of one of several consecutive stages.
-
-    A stage's bar is shown from its first count until the next stage's bar; a stage without counts
-    has none. Yields a function for each label, to call with (done, total).
-    """
-    with progress_bar() as progress:
-        tasks = [progress.add_task(label, total=None, note="", visible=False) for label in labels]
-
-        def show(stage: int, done: int, total: int) -> None:
-            is_new = not progress.tasks[stage].visible
-            if is_new:
-                for number, task in enumerate(tasks):
-                    progress.update(task, visible=number == stage)
-                progress.reset(tasks[stage])  # its time begins now
-            progress.update(tasks[stage], completed=done, total=total, refresh=is_new)
-
-        yield tuple(partial(show, stage) for stage in range(len(labels)))
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.results.choice.short_verdict import search_verdict
+from mbnas.results.standing.evaluation_rows import Evaluation, evaluation_row
 from mbnas.study.directory import Study
 from mbnas.study.progress.knowledge.known_networks import SearchKnowledge, score_precision
 from mbnas.study.progress.knowledge.search_noise import SearchNoise, search_noise
@@ -127,17 +128,12 @@ def _precise(score: float | None, precision: ChosenPrecision) -> str:
     return f"{text} ({counted(precision.num_trainings, 'training')})"
 
 
-EVALUATION_COLUMNS = (
-    *("number", "genotype", "digest", "why", "score", "dropped_after", "parameters"),
-    *("multiply_accumulates", "trainings"),
-    *("score_standard_error", "num_trainings", "estimate", "estimate_sd", "probability_best"),
-)
+EVALUATION_COLUMNS = tuple(each.name for each in fields(Evaluation))
 
 
-def print_evaluations(status: SearchStatus, known: SearchKnowledge) -> None:
+def print_evaluations(evaluations: Iterable[Evaluation]) -> None:
     """Print every network that a search proposed, as CSV."""
-    rows = (_evaluation_as_json(each, known) for each in status.evaluations)
-    print_csv(EVALUATION_COLUMNS, (row | {"trainings": len(row["trainings"])} for row in rows))
+    print_csv(EVALUATION_COLUMNS, map(asdict, evaluations))
 
 
 def _flips(augmentation: AugmentationSettings) -> str | None:
@@ -224,21 +220,8 @@ def _confirmed_as_json(network: ConfirmedNetwork) -> dict[str, Any]:
 
 
 def _evaluation_as_json(evaluation: ScoredNetwork, known: SearchKnowledge) -> dict[str, Any]:
-    found = known.networks[evaluation.record.network]
-    return {
-        "number": evaluation.record.number,
-        "genotype": str(evaluation.genotype),
-        "digest": evaluation.record.network,
-        "why": evaluation.record.why,
-        "score": evaluation.score,
-        "score_standard_error": found.standard_error,
-        "num_trainings": found.num_trainings,
-        "estimate": found.estimate,
-        "estimate_sd": found.estimate_sd,
-        "probability_best": found.probability_best,
-        "dropped_after": evaluation.dropped_after,
-        "parameters": evaluation.parameters,
-        "multiply_accumulates": evaluation.macs,
+    row = evaluation_row(evaluation, known.networks[evaluation.record.network])
+    return asdict(row) | {
         "trainings": [
             {
                 "fold": record.key.fold,

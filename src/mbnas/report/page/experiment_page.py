@@ -12,10 +12,10 @@ from mbnas.report.drawings.svg_drawing import draw_network
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, state_line, write_document
-from mbnas.report.page.html_table import html_table
 from mbnas.report.page.network_panel import genotype_text
 from mbnas.report.page.sections.segmentations_section import segmentations_section
 from mbnas.report.page.sections.statistics_section import comparison_section, statistics_section
+from mbnas.report.tables.html_table import html_table
 from mbnas.report.tables.published_table import published_notes, published_tables
 from mbnas.report.tables.table_text import as_html
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mbnas.errors import StudyError
 from mbnas.results.explanation.explain_scores import explain_scores
 from mbnas.results.explanation.findings import Explanation
+from mbnas.results.standing.read_standing import Standing
 from mbnas.search.bayesian.observations import observe
 from mbnas.space.genotype import Genotype
 from mbnas.space.limited_space import LimitedSpace
@@ -11,6 +13,23 @@ from mbnas.space.search_space import Space
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.snapshot import Snapshot
 from mbnas.study.progress.leaders import network_answers
+
+
+def explain_standing(standing: Standing) -> Explanation:
+    """Return what mattered in the search of a study.
+
+    Raises:
+        StudyError: if no network has a score.
+    """
+    study, chosen = standing.study, standing.chosen
+    genotype = None if chosen is None else chosen.genotype
+    found = explanation_of(standing.snapshot, study.configuration, genotype)
+    if found is None:
+        raise StudyError(
+            f"{study.path} has no network with a score, so nothing can be explained. Run mbnas "
+            "search first, or wait for its first networks."
+        )
+    return found
 
 
 def explanation_of(

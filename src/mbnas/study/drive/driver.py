@@ -19,20 +19,7 @@ from mbnas.space.genotype import Genotype
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.evaluator import Evaluator
 from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.ledger.snapshot import EvaluationRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BestSoFar:
-    """The best network of a search so far.
-
-    Attributes:
-        number: Of its evaluation.
-        score: Mean over its trainings.
-    """
-
-    number: int
-    score: float
+from mbnas.study.ledger.snapshot import EvaluationRecord, NumberedScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +32,15 @@ class SearchProgress:
             proposal included, summed over networks.
         trainings: Progress of the proposal's trainings.
         best: The best network so far.
+        scored: The networks that have just got a score, also one that rests on more trainings than
+            before. Those that failed or were dropped are left out.
     """
 
     proposal: Proposal
     num_initialisations: int
     trainings: Progress
-    best: BestSoFar | None = None
+    best: NumberedScore | None = None
+    scored: tuple[NumberedScore, ...] = ()
 
 
 WatchSearch = Callable[[SearchProgress], None]
@@ -105,7 +95,8 @@ def drive(
                     if num_missing and not may_begin(num_missing):
                         return
                 order.record(proposal, new)
-                _evaluate(evaluator, proposal, order, lookahead, watch)
+                unknown = [each for each in new if not order.was_recorded(each)]
+                _evaluate(evaluator, proposal, order, lookahead, watch, unknown)
                 for genotype in proposal.genotypes:
                     order.see(genotype, evaluator.full_score(genotype, proposal))
     finally:
@@ -177,17 +168,33 @@ def _evaluate(
     order: _SearchOrder,
     lookahead: Lookahead | None,
     watch: WatchSearch | None,
+    unknown: Sequence[Genotype],
 ) -> None:
+    """Wait for the scores of a proposal.
+
+    Args:
+        evaluator: Trains its networks.
+        proposal: What the searcher waits for.
+        order: Of the search.
+        lookahead: What the search may ask for next.
+        watch: Called at the start and after each training.
+        unknown: Its networks that this run asks for first; some may have been trained ahead.
+    """
+
     def report(trainings: Progress) -> None:
         complete = trainings.complete
-        if isinstance(complete, Genotype):
-            order.see(complete, evaluator.full_score(complete, proposal))
+        ended = [complete] if isinstance(complete, Genotype) else []
+        if trainings.finished is None:
+            ended = list(unknown)
+        for each in ended:
+            order.see(each, evaluator.full_score(each, proposal))
         if watch is not None:
             progress = SearchProgress(
                 proposal=proposal,
                 num_initialisations=order.num_initialisations,
                 trainings=trainings,
                 best=order.best,
+                scored=tuple(filter(None, map(order.scored, ended))),
             )
             watch(progress)
 
@@ -228,11 +235,20 @@ class _SearchOrder:
             self._best = genotype
 
     @property
-    def best(self) -> BestSoFar | None:
+    def best(self) -> NumberedScore | None:
         """The network of the highest score so far, the first of equals."""
-        if self._best is None:
+        return None if self._best is None else self.scored(self._best)
+
+    def was_recorded(self, genotype: Genotype) -> bool:
+        """Return whether the ledger held an evaluation before this run."""
+        return self._asked[genotype] <= len(self._recorded)
+
+    def scored(self, genotype: Genotype) -> NumberedScore | None:
+        """Return a network's number and score; ``None`` without a score."""
+        if genotype not in self._scores:
             return None
-        return BestSoFar(number=self._asked[self._best], score=self._scores[self._best])
+        number, score = self._asked[genotype], self._scores[genotype]
+        return NumberedScore(number=number, genotype=genotype, score=score)
 
     def _rank(self, genotype: Genotype) -> tuple[float, int]:
         return self._scores[genotype], -self._asked[genotype]

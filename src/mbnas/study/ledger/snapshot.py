@@ -38,6 +38,21 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedScore:
+    """A network of a search, by its number, and its score.
+
+    Attributes:
+        number: Of its evaluation.
+        genotype: The network.
+        score: Mean over its trainings.
+    """
+
+    number: int
+    genotype: Genotype
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRecord:
     """A network and what it costs.
 

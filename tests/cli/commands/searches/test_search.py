@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from mbnas.cli.commands.searches import search
+from mbnas.actions import search_study
 from mbnas.cli.main import main
 from mbnas.space.genotype import Genotype
 
@@ -55,7 +55,7 @@ def test_the_number_of_workers_makes_no_difference(workers, finished, command, c
 
 def test_the_page_of_a_running_search_says_so(dataset, options, tmp_path, monkeypatch):
     pages = []
-    monkeypatch.setattr(search, "write_report", lambda summary, path: pages.append(summary))
+    monkeypatch.setattr(search_study, "write_report", lambda summary, path: pages.append(summary))
     budget = ("--set", "run.executor=inline", "--set", "search.evaluations=1")
     arguments = [each for each in options if each not in ("--evaluations", "6")]
     assert main(["search", str(dataset), str(tmp_path / "study"), *arguments, *budget]) == 0

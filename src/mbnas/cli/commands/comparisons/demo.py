@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mbnas.cli.commands.comparisons.compare import compare_networks
+from mbnas.actions.compare_networks import compare_networks
+from mbnas.actions.hold_study import holding
 from mbnas.cli.commands.searches.search import search_and_report
-from mbnas.cli.held_study import holding
 from mbnas.cli.show.comparison_display import print_comparison
+from mbnas.cli.show.event_display import EventDisplay
 from mbnas.cli.show.messages import say, say_next
 from mbnas.cli.show.printing import console
+from mbnas.cli.typed_command import command_line
 from mbnas.data.phantom.phantom_dataset import write_phantom
 from mbnas.escaping import visible
 from mbnas.study.resolve_study import resolve
@@ -44,13 +46,17 @@ def demo(arguments: argparse.Namespace) -> int:
     status = search_and_report(study)
     say("Retraining the leader of the search and the U-Net on new initialisations.", step="3")
     leader = () if status.best is None else (str(status.best.genotype),)
-    with holding(study) as held:
+    with EventDisplay() as display, holding(study, command=command_line(), watch=display) as held:
         comparison = compare_networks(
-            held, ("best", *leader, "unet-genotype"), initialisations=NEW_INITIALISATIONS
+            held,
+            ("best", *leader, "unet-genotype"),
+            initialisations=NEW_INITIALISATIONS,
+            watch=display,
+            forecast=display.is_seen,
         )
-        print_comparison(
-            comparison, reference=str(study.configuration.reference), with_notes=arguments.notes
-        )
+    print_comparison(
+        comparison, reference=str(study.configuration.reference), with_notes=arguments.notes
+    )
     console().print(f"\nReport: {visible(str(study.report.resolve()))}")
     say_next(
         train_a_model=("train", study_path),

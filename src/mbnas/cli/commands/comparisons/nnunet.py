@@ -7,11 +7,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from mbnas.cli.held_study import command_line
-from mbnas.cli.network_names import genotype_named
+from mbnas.actions.named_networks import genotype_named
 from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.cli.show.messages import counting, note, say
 from mbnas.cli.show.printing import print_json
+from mbnas.cli.typed_command import command_line
 from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.prepared_slices import PreparedSlices

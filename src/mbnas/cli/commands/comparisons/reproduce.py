@@ -5,27 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from mbnas.actions.asked_study import asked_preset, default_protocol, preset_sentence
+from mbnas.actions.compare_networks import watching_trainings
+from mbnas.actions.forecast_message import forecast_message
+from mbnas.actions.hold_study import holding
+from mbnas.actions.named_networks import networks_named
 from mbnas.bounds import check_bound
 from mbnas.cli.commands.comparisons.experiment_outputs import ExperimentPage, write_outputs
 from mbnas.cli.commands.searches.search import search_and_report
-from mbnas.cli.configuration_options import (
-    announce_preset,
-    default_protocol,
-    options_layer,
-    preset_asked_for,
-)
-from mbnas.cli.held_study import holding
-from mbnas.cli.network_names import networks_named
+from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.show.comparison_display import print_comparison
-from mbnas.cli.show.forecast_message import say_forecast
-from mbnas.cli.show.live_log import check_log, logged
-from mbnas.cli.show.messages import say
+from mbnas.cli.show.event_display import EventDisplay
+from mbnas.cli.show.messages import note, say
 from mbnas.cli.show.printing import console
-from mbnas.cli.show.search_display import training_bar
+from mbnas.cli.typed_command import command_line
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.errors import UsageError
 from mbnas.escaping import visible
 from mbnas.network.architecture import Architecture
+from mbnas.report.live.study_log import check_log, logged
 from mbnas.report.page.study_page import write_report
 from mbnas.report.tables.published_table import published_notes
 from mbnas.results.comparison import Comparison, compare_in_study
@@ -57,7 +55,9 @@ _SEARCHED = {
 def reproduce(arguments: argparse.Namespace) -> int:
     """Search the paper's spaces, compare the networks found, and write one report."""
     _check(arguments)
-    protocol, paper_dataset = preset_asked_for(arguments)
+    protocol, paper_dataset = asked_preset(
+        arguments.dataset, protocol=arguments.protocol, preset=arguments.preset
+    )
     experiment = resolve_experiment(
         arguments.directory,
         arguments.dataset,
@@ -73,7 +73,8 @@ def reproduce(arguments: argparse.Namespace) -> int:
     check_networks(
         baselines.values(), read_dataset(arguments.dataset), experiment.configuration
     )  # before days are spent on searches
-    announce_preset(experiment.comparison, paper_dataset)
+    if preset := preset_sentence(experiment.comparison, paper_dataset):
+        note(preset)
     page = ExperimentPage(experiment, paper_dataset)
     statuses = _search_all(experiment, page)
     experiment = experiment.settled()
@@ -130,18 +131,22 @@ def _compare(
     )
     page.begin("retraining the networks found and the baselines")
     page.write()
-    with holding(experiment.comparison) as held:
+    study = experiment.comparison
+    with EventDisplay() as display, holding(study, command=command_line(), watch=display) as held:
         networks = (*(each.genotype for each in found), *baselines.values())
-        say_forecast(lambda: retraining_forecast(held, networks, initialisations=initialisations))
+        if display.is_seen:
+            forecast = retraining_forecast(held, networks, initialisations=initialisations)
+            if forecast is not None:
+                say(forecast_message(forecast))
         try:
-            with logged(held) as log, training_bar("Retraining", log) as watch:
+            with logged(held) as log:
                 contenders = compare_found(
                     held,
                     found,
                     tuple(baselines.values()),
                     initialisations=initialisations,
                     find_training=experiment.find_in_others(COMPARISON),
-                    watch=watch,
+                    watch=watching_trainings(display, log),
                 )
         finally:
             summary = read_search(held.study, held.ledger)

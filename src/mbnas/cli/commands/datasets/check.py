@@ -8,7 +8,8 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from mbnas.cli.configuration_options import default_protocol, options_layer
+from mbnas.actions.asked_study import default_protocol
+from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.show.check_display import FINDING_COLUMNS, check_as_json, print_check
 from mbnas.cli.show.dataset_display import found_as_json, print_found
 from mbnas.cli.show.messages import counting, note

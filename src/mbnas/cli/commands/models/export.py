@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mbnas.cli.network_names import genotype_named, networks_named
+from mbnas.actions.named_networks import genotype_named, networks_named
 from mbnas.cli.show.messages import say, warn
 from mbnas.cli.show.printing import print_path
 from mbnas.errors import UsageError

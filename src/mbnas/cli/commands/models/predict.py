@@ -4,56 +4,31 @@ from __future__ import annotations
 
 import argparse
 
-from mbnas.cli.show.messages import counting, note_reasons, warn
+from mbnas.actions.predict_images import predict_images
+from mbnas.cli.show.event_display import EventDisplay
+from mbnas.cli.show.messages import note_reasons
 from mbnas.cli.show.printing import console
 from mbnas.cli.terminal import words
-from mbnas.data.images.file_names import passed_over_sentences
-from mbnas.errors import ModelError, UsageError
-from mbnas.prediction.cases.input_cases import find_cases
-from mbnas.prediction.cases.predict_cases import CaseCounts, predict_cases
+from mbnas.prediction.cases.predict_cases import CaseCounts
 from mbnas.prediction.cases.prediction_options import Destination, PredictionOptions
-from mbnas.prediction.cases.prediction_record import predictions_in
-from mbnas.prediction.model.find_model import find_model
-from mbnas.prediction.model.model_card import read_card
-from mbnas.prediction.predictor import Predictor
 
 
 def predict(arguments: argparse.Namespace) -> int:
     """Predict a file or a folder; return 1 if a case could not be predicted."""
-    if arguments.workers < 1:
-        raise UsageError(f"--workers (={arguments.workers}) must be 1 or more.")
-    source, options = arguments.input, _options(arguments)
-    destination = Destination.of(
-        arguments.output, is_folder=source.is_dir(), dicom_seg=options.dicom_seg
-    )
-    folder = find_model(arguments.study, arguments.model)
-    card = read_card(folder)
-    if arguments.onnx and card.format != "onnx":
-        raise ModelError(
-            f"{folder} is not a model in ONNX format, which --onnx requires. Write one with: mbnas "
-            f"export {arguments.study} --to onnx"
-        )
-    found = find_cases(source, len(card.channels), made=predictions_in(destination))
-    for each in passed_over_sentences(found.passed_over):
-        warn(each)
-    predictor = Predictor.load(
-        folder,
-        fold=arguments.fold,
-        device=arguments.device,
-        tta=options.tta,
-        keep_largest=options.keep_largest,
-        trust_modules=arguments.trust_module,
-    )
-    with counting("Predicting") as progress:
-        counts = predict_cases(
-            predictor,
-            found.cases,
-            destination,
-            options,
+    with EventDisplay() as display:
+        counts, destination = predict_images(
+            arguments.study,
+            arguments.input,
+            arguments.output,
+            _options(arguments),
+            watch=display,
+            model=arguments.model,
+            fold=arguments.fold,
+            device=arguments.device,
+            trust_modules=arguments.trust_module,
             workers=arguments.workers,
             overwrite=arguments.overwrite,
-            progress=progress,
-            warn=lambda case, concern: warn(f"{case}: {concern}"),
+            only_onnx=arguments.onnx,
         )
     return _print(counts, destination)
 

@@ -6,10 +6,11 @@ import argparse
 
 from torch import nn
 
+from mbnas.actions.named_networks import network_named
 from mbnas.bounds import check_bound
-from mbnas.cli.network_names import network_named
-from mbnas.cli.show.load_warning import warn_of_load
+from mbnas.cli.show.messages import warn
 from mbnas.cli.show.printing import console, print_json
+from mbnas.machine.load import load_warning
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.cost.complexity import LATENCY_BATCHES, complexity, latency_ms
 from mbnas.network.interface import Interface
@@ -35,7 +36,8 @@ def cost(arguments: argparse.Namespace) -> int:
     check_logits(build(), interface, name=str(architecture))
     found = complexity(build, interface)
     device = resolve_device(arguments.device)
-    warn_of_load()
+    if sentence := load_warning():
+        warn(sentence)
     milliseconds = latency_ms(build(), interface, device=device)
     if arguments.json:
         print_json(

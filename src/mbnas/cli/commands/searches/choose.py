@@ -8,26 +8,18 @@ import shlex
 from mbnas.cli.show.front_display import choice_as_json, print_choice
 from mbnas.cli.show.printing import print_json
 from mbnas.errors import UsageError
-from mbnas.results.fronts.network_choice import NetworkChoice, choose_network
-from mbnas.results.fronts.search_front import search_front
+from mbnas.results.fronts.choose_in import choose_in
+from mbnas.results.fronts.network_choice import NetworkChoice
+from mbnas.results.standing.read_standing import read_standing
 from mbnas.space.cost_limits import COST_NAMES, CostName
 from mbnas.study.directory import Study
-from mbnas.study.ledger.ledger import Ledger
-from mbnas.study.progress.search_status import search_status
 
 
 def choose(arguments: argparse.Namespace) -> int:
     """Print the network of the highest score within limits, and what is shown of it."""
     limits = _limits(arguments)
     study = Study.open(arguments.study)
-    configuration = study.configuration
-    with Ledger.open(study.ledger, read_only=True) as ledger:
-        snapshot = ledger.read(fresh=True)
-    status = search_status(snapshot, configuration)
-    front = search_front(configuration, snapshot, status, [name for name, _ in limits])
-    protocol = snapshot.facts["protocol"]
-    fresh = [each for each in snapshot.fresh if each.key.protocol == protocol]
-    choice = choose_network(front, limits, fresh=fresh)
+    choice, front = choose_in(read_standing(study), limits)
     if arguments.json:
         print_json({"study": str(study.path), **choice_as_json(choice, front)})
     else:

@@ -16,13 +16,14 @@ from mbnas.cli.show.status_display import (
 )
 from mbnas.cli.show.status_watch import watch
 from mbnas.errors import UsageError
-from mbnas.results.choice.network_decision import chosen_network, read_chosen_network
+from mbnas.results.choice.network_decision import read_chosen_network
 from mbnas.results.fronts.search_front import objective_front
+from mbnas.results.standing.evaluation_rows import evaluations_of
+from mbnas.results.standing.read_standing import Standing, standing_of, was_killed
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import Snapshot
-from mbnas.study.lock import holder_of
-from mbnas.study.progress.knowledge.known_networks import MOST_TRAININGS, search_knowledge
+from mbnas.study.progress.knowledge.known_networks import MOST_TRAININGS
 from mbnas.study.progress.search_status import SearchStatus, search_status
 from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
 
@@ -40,45 +41,39 @@ def status(arguments: argparse.Namespace) -> int:
             _print_large(study, ledger)
             return 0
         snapshot = ledger.read(fresh=True)
-    found = print_standing(study, snapshot, as_json=arguments.json, as_csv=arguments.csv)
+    found = standing_of(study, snapshot)
+    print_standing(study, found, as_json=arguments.json, as_csv=arguments.csv)
     if not machine_readable:
-        _print_front(study, snapshot, found)
+        _print_front(study, snapshot, found.status)
     return 0
 
 
 def print_standing(
-    study: Study, snapshot: Snapshot, *, as_json: bool = False, as_csv: bool = False
-) -> SearchStatus:
-    """Print the status of a search and the network that it stands for; return the status.
+    study: Study, found: Standing, *, as_json: bool = False, as_csv: bool = False
+) -> None:
+    """Print the status of a search and the network that it stands for.
 
     Args:
-        study: Its directory and configuration.
-        snapshot: Of its ledger, with its fresh trainings.
+        study: As named by the user.
+        found: Where it stands.
         as_json: As one JSON value, with what is known of every network.
         as_csv: As one row for each network.
     """
-    configuration = study.configuration
-    found = search_status(snapshot, configuration)
-    chosen = chosen_network(snapshot, found, configuration)
-    if found.state == "running" and _was_killed(study):
-        found = replace(found, state="stopped")
-    if as_json or as_csv:
-        known = search_knowledge(snapshot, found, configuration)
-        if as_csv:
-            print_evaluations(found, known)
-        else:
-            print_json(status_as_json(study.path, found, chosen, known))
+    status, chosen = found.status, found.chosen
+    if as_csv:
+        print_evaluations(evaluations_of(found))
+    elif as_json:
+        print_json(status_as_json(study.path, status, chosen, found.known))
     else:
-        precision = chosen_precision(found, chosen, num_folds=configuration.protocol.folds)
-        print_status_summary(study, status_summary_of(found), chosen, precision)
-    return found
+        precision = chosen_precision(status, chosen, num_folds=study.configuration.protocol.folds)
+        print_status_summary(study, status_summary_of(status), chosen, precision)
 
 
 def _print_large(study: Study, ledger: Ledger) -> None:
     """Print the status of a search that is too large to be read for every look at it."""
     summary = read_status_summary(ledger, study.configuration)
     chosen = read_chosen_network(ledger, summary, study.configuration)
-    if summary.state == "running" and _was_killed(study):
+    if summary.state == "running" and was_killed(study):
         summary = replace(summary, state="stopped")
     precision = ChosenPrecision(
         spread=f"Spread of the networks: mbnas status --json computes it, with more than "
@@ -93,8 +88,3 @@ def _print_large(study: Study, ledger: Ledger) -> None:
 def _print_front(study: Study, snapshot: Snapshot, found: SearchStatus) -> None:
     if (front := objective_front(study.configuration, snapshot, found)) is not None:
         print_front(front)
-
-
-def _was_killed(study: Study) -> bool:
-    """Return whether no process holds a study whose search should be running."""
-    return holder_of(study.path) is None

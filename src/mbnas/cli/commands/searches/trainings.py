@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mbnas.cli.show.printing import console, print_csv, print_json, score_text
 from mbnas.cli.terminal import headed, table, words
+from mbnas.cli.typed_command import command_line
 from mbnas.errors import UsageError
+from mbnas.results.standing.evaluation_rows import Training, training_row
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.progress.search_status import LostRunOutcome, failed_trainings, lost_run_outcomes
@@ -18,10 +20,7 @@ from mbnas.wording import counted, duration_text
 
 _SEQUEL = {"scored": "rerun, scored", "failed": "rerun, failed again", None: "not rerun yet"}
 _PLACE = ("network", "fold", "initialisation")
-CSV_COLUMNS = (
-    *("evaluation", "digest", "network", "fold", "initialisation", "score", "collapsed"),
-    *("absent", "unpredicted", "attempts", "error", "wall_s", "worker", "started_at", "borrowed"),
-)
+CSV_COLUMNS = tuple(each.name for each in fields(Training))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +64,16 @@ def trainings(arguments: argparse.Namespace) -> int:
 def retry(study: Study, *, as_json: bool) -> int:
     """Rerun the failed trainings, and print how many have a score now."""
     # Imported here because listing trainings needs no torch.
-    from mbnas.cli.held_study import holding
-    from mbnas.cli.show.search_display import training_bar
+    from mbnas.actions.compare_networks import watching_trainings
+    from mbnas.actions.hold_study import holding
+    from mbnas.cli.show.event_display import EventDisplay
     from mbnas.report.page.study_page import write_report
     from mbnas.results.read_search import read_search
     from mbnas.study.drive.retry_failed import retry_failed
 
-    with holding(study) as held:
+    with EventDisplay() as display, holding(study, command=command_line(), watch=display) as held:
         try:
-            with training_bar("Retraining") as watch:
-                retried = retry_failed(held, watch)
+            retried = retry_failed(held, watching_trainings(display))
         finally:
             write_report(read_search(study, held.ledger), study.report)
     if as_json:
@@ -244,24 +243,12 @@ def _as_json(study: Study, listed: _Listed) -> dict[str, Any]:
 
 
 def _training_as_json(each: TrainingRecord, listed: _Listed) -> dict[str, Any]:
-    return {
-        **_place_as_json(each, listed),
-        "score": each.score,
-        "collapsed": list(each.collapsed),
-        "absent": list(each.absent),
-        "unpredicted": list(each.unpredicted),
-        "attempts": each.attempts,
-        "error": each.error,
-        "wall_s": each.wall_s,
-        "worker": each.worker,
-        "started_at": each.started_at,
-        "borrowed": each.borrowed,
-    }
+    return asdict(training_row(each, listed.numbers, listed.architectures))
 
 
 def _training_as_row(each: TrainingRecord, listed: _Listed) -> dict[str, Any]:
     return {
-        name: " ".join(map(str, value)) if isinstance(value, list) else value
+        name: " ".join(map(str, value)) if isinstance(value, tuple) else value
         for name, value in _training_as_json(each, listed).items()
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mbnas.report.markup import Markup, element
-from mbnas.report.page.html_table import html_table
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
 from mbnas.wording import count_text, score_text
 

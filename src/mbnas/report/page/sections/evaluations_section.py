@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mbnas.report.markup import Markup, element, fragment
-from mbnas.report.page.html_table import html_table
 from mbnas.report.page.network_panel import change_lines, evaluation_link, problems_of
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import NOTHING, count_text, counted, duration_text, score_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mbnas.report.markup import Content, Markup, element
-from mbnas.report.page.html_table import html_table
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.explanation.findings import AblationPath, Effect, Explanation
 from mbnas.results.explanation.verdict import (
     HOLD_TOGETHER,

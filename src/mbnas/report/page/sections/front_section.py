@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mbnas.report.charts.front_chart import draw_front
 from mbnas.report.markup import Markup, element
-from mbnas.report.page.html_table import html_table
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
 from mbnas.wording import NOTHING, count_text, score_text
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mbnas.report.markup import Markup, element
-from mbnas.report.page.html_table import html_table
 from mbnas.report.page.network_panel import evaluation_link
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.search_summary import SearchSummary
 from mbnas.wording import counted, score_text
 

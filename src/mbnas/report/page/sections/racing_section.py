@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mbnas.report.markup import Markup, element
-from mbnas.report.page.html_table import html_table
+from mbnas.report.tables.html_table import html_table
 from mbnas.results.search_summary import RacingSummary
 from mbnas.study.progress.racing_account import RacingAccount
 from mbnas.wording import counted, duration_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mbnas.report.markup import Markup, element
+from mbnas.report.markup import Content, Markup, element
 
 
 def html_table(
@@ -23,3 +23,17 @@ def html_table(
     )
     head = element("thead", element("tr", *cells))
     return element("div", element("table", head, element("tbody", *rows)), class_="wide")
+
+
+def fact_table(facts: Iterable[tuple[str, Content]]) -> Markup:
+    """Return a table of two columns: the name of each fact, and the fact.
+
+    Args:
+        facts: Names and values; a fact without a value is left out.
+    """
+    rows = (
+        element("tr", element("th", name, scope="row", class_="words"), element("td", value))
+        for name, value in facts
+        if value is not None
+    )
+    return element("table", element("tbody", *rows))

@@ -1,12 +1,11 @@
 """The paper's settings for its own datasets: asked for, or recognised and announced."""
 
-import argparse
 import json
 from dataclasses import replace
 
 import pytest
 
-from mbnas.cli.configuration_options import announce_preset, preset_asked_for
+from mbnas.actions.asked_study import asked_preset, preset_sentence
 from mbnas.errors import UsageError
 from mbnas.study.resolve_study import resolve
 
@@ -25,7 +24,7 @@ def spleen(tmp_path):
 
 
 def asked(dataset, *, preset=None, protocol=None):
-    return preset_asked_for(argparse.Namespace(dataset=dataset, preset=preset, protocol=protocol))
+    return asked_preset(dataset, preset=preset, protocol=protocol)
 
 
 def resolved(dataset, protocol, paper_dataset, **options):
@@ -39,15 +38,12 @@ def resolved(dataset, protocol, paper_dataset, **options):
     )
 
 
-def test_a_dataset_is_recognised_by_its_name_and_announced(spleen, capsys):
+def test_a_dataset_is_recognised_by_its_name_and_announced(spleen):
     protocol, paper_dataset = asked(spleen, protocol="paper")
     assert (protocol, paper_dataset) == ("paper", "spleen")
-    announce_preset(resolved(spleen, protocol, paper_dataset), paper_dataset)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == (
-        "mbnas: This is Spleen, a dataset of the paper: each training takes 50 epochs, as in the "
-        "paper. Change it with --set training.epochs=N.\n"
+    assert preset_sentence(resolved(spleen, protocol, paper_dataset), paper_dataset) == (
+        "This is Spleen, a dataset of the paper: each training takes 50 epochs, as in the "
+        "paper. Change it with --set training.epochs=N."
     )
 
 
@@ -61,19 +57,23 @@ def test_a_preset_and_another_protocol_contradict_each_other(spleen):
         asked(spleen, preset="spleen", protocol="quick")
 
 
+def test_an_unknown_preset_is_refused(spleen):
+    with pytest.raises(UsageError, match=r"--preset \(=liver\) must be prostate or spleen"):
+        asked(spleen, preset="liver")
+
+
 @pytest.mark.parametrize(
     ("protocol", "options"), [("quick", {}), ("paper", {"training": {"epochs": 3}})]
 )
-def test_nothing_is_announced_if_nothing_is_set(spleen, protocol, options, capsys):
-    announce_preset(resolved(spleen, protocol, "spleen", **options), "spleen")
-    assert capsys.readouterr().err == ""
+def test_nothing_is_announced_if_nothing_is_set(spleen, protocol, options):
+    study = resolved(spleen, protocol, "spleen", **options)
+    assert preset_sentence(study, "spleen") is None
 
 
-def test_nothing_is_announced_again(spleen, capsys):
+def test_nothing_is_announced_again(spleen):
     study = resolved(spleen, "paper", "spleen")
     study.path.mkdir()
     study.write_configuration()
     again = resolved(spleen, "paper", "spleen")
     assert again == replace(study, configuration=again.configuration)
-    announce_preset(again, "spleen")
-    assert capsys.readouterr().err == ""
+    assert preset_sentence(again, "spleen") is None

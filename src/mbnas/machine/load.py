@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 
-from mbnas.cli.show.messages import warn
 
-
-def warn_of_load() -> None:
-    """Warn if the machine is so busy that measured times would be too long."""
-    if sentence := load_sentence(os.getloadavg()[0], os.cpu_count() or 1):
-        warn(sentence)
+def load_warning() -> str | None:
+    """Return a warning if the machine is so busy that measured times would be too long."""
+    return load_sentence(os.getloadavg()[0], os.cpu_count() or 1)
 
 
 def load_sentence(load: float, num_cores: int) -> str | None:

@@ -1,0 +1,37 @@
+"""A study that this process holds, with what its preparation says told as events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mbnas.actions.events import Message, Watch, counted_by
+from mbnas.study.begin_or_resume import opened
+from mbnas.study.directory import Study
+from mbnas.study.open_study import OpenStudy
+
+
+@contextmanager
+def holding(study: Study, *, command: str, watch: Watch) -> Iterator[OpenStudy]:
+    """Hold a study, and prepare its slices if they are missing.
+
+    Args:
+        study: To begin or resume.
+        command: What the user started, shown to users who find the study in use.
+        watch: Told of the preparation, and what a user should know of the data.
+
+    Raises:
+        MbnasError: as :func:`~mbnas.study.begin_or_resume.opened` does.
+    """
+
+    def warn(text: str) -> None:
+        watch(Message(text=text, is_warning=True))
+
+    with opened(
+        study,
+        command=command,
+        progress=counted_by(watch, "preparing"),
+        warn=warn,
+        tell=lambda text: watch(Message(text=text)),
+    ) as held:
+        yield held

@@ -1,0 +1,133 @@
+"""A search: run or resumed, with its page and its live log kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mbnas.actions.events import Message, StageProgress, Watch
+from mbnas.actions.forecast_message import forecast_message
+from mbnas.actions.hold_study import holding
+from mbnas.report.live.rate_limited_page import RateLimitedPage
+from mbnas.report.live.study_log import check_log, logged
+from mbnas.report.page.study_page import write_report
+from mbnas.results.read_search import read_search
+from mbnas.results.search_summary import SearchSummary
+from mbnas.study.cost.training_speed import search_forecast
+from mbnas.study.directory import Study
+from mbnas.study.drive.dispatcher import FindTraining
+from mbnas.study.drive.driver import SearchProgress
+from mbnas.study.drive.evaluation_request import Progress
+from mbnas.study.drive.run_search import run_search
+from mbnas.study.mode.training_mode import describe_choice
+from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import default_workers
+from mbnas.study.progress.search_status import SearchStatus, read_status
+
+
+def search_study(
+    study: Study,
+    *,
+    command: str,
+    watch: Watch,
+    find_training: FindTraining | None = None,
+    show: Callable[[SearchSummary], None] | None = None,
+    forecast: bool = True,
+) -> SearchStatus:
+    """Run a search to the end of its budget, and return its final status.
+
+    Args:
+        study: To begin or resume.
+        command: What the user started, shown to users who find the study in use.
+        watch: Told of the progress.
+        find_training: Finds trainings of other studies.
+        show: Called with the search's summary each time its report is written.
+        forecast: Whether to tell how long the search will take, which may time a few steps.
+
+    Raises:
+        MbnasError: if the search cannot begin or go on; the study can then be resumed.
+    """
+    protocol = study.configuration.protocol
+    check_log(study.configuration)
+    watch(
+        Message(
+            text=f"Protocol {protocol.name}: {protocol.folds} folds × "
+            f"{protocol.initialisations} initialisations per network."
+        )
+    )
+    with holding(study, command=command, watch=watch) as held:
+        if measured := describe_choice(held.ledger.facts()):
+            watch(Message(text=f"Trains with {measured}."))
+        hours = held.configuration.search.hours
+        if forecast and (found := search_forecast(held)) is not None:
+            watch(Message(text=forecast_message(found, offer_less=True, hours=hours)))
+        _run(held, watch=watch, find_training=find_training, show=show)
+        return read_status(held.ledger, held.configuration)
+
+
+def _run(
+    held: OpenStudy,
+    *,
+    watch: Watch,
+    find_training: FindTraining | None,
+    show: Callable[[SearchSummary], None] | None,
+) -> None:
+    def rewrite() -> None:
+        summary = read_search(held.study, held.ledger)
+        write_report(summary, held.study.report)
+        if show is not None:
+            show(summary)
+
+    page = RateLimitedPage(rewrite)
+    events = _Events(held)
+
+    def note(trainings: Progress) -> None:
+        if log is not None:
+            log(trainings)
+        if trainings.complete is not None:
+            page.write_if_due()
+
+    def watch_search(progress: SearchProgress) -> None:
+        watch(events.of_search(progress))
+        note(progress.trainings)
+
+    def watch_confirmation(trainings: Progress) -> None:
+        watch(StageProgress(stage="confirming", done=trainings.done, total=trainings.total))
+        note(trainings)
+
+    try:
+        with logged(held) as log:
+            run_search(
+                held,
+                watch=watch_search,
+                watch_confirmation=watch_confirmation,
+                find_training=find_training,
+                begun=page.write,
+            )
+    finally:
+        page.write()
+
+
+class _Events:
+    """From the progress of one proposal to that of the whole search."""
+
+    def __init__(self, held: OpenStudy) -> None:
+        configuration = held.configuration
+        self._folds = configuration.protocol.folds
+        self._workers = configuration.run.workers or default_workers(configuration)
+        self._total = (
+            held.budget().initialisations * self._folds
+            if configuration.search.hours is None
+            else None
+        )
+
+    def of_search(self, progress: SearchProgress) -> StageProgress:
+        missing = progress.trainings.total - progress.trainings.done
+        return StageProgress(
+            stage="searching",
+            done=progress.num_initialisations * self._folds - missing,
+            total=self._total,
+            in_flight=min(missing, self._workers),
+            why=progress.proposal.why,
+            best=progress.best,
+            scored=progress.scored,
+        )

@@ -1,0 +1,1 @@
+"""A study at one moment: its search, the chosen network, and its networks and trainings as rows."""
