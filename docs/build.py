@@ -71,13 +71,13 @@ def modules() -> list[str]:
     """Return what pdoc is to walk: it would leave out submodules that an ``__all__`` lacks."""
     names = [each.name for each in pkgutil.walk_packages(mbnas.__path__, "mbnas.")]
     names.remove("mbnas.__main__")
-    left_out = (name for name in names if "__all__" in vars(import_module(parent_of(name))))
-    return ["mbnas", *left_out]
+    return ["mbnas", *(name for name in names if is_left_out(name))]
 
 
-def parent_of(name: str) -> str:
-    """Return the package that a module is in."""
-    return name.rpartition(".")[0]
+def is_left_out(name: str) -> bool:
+    """Return whether the ``__all__`` of a module's package lacks it."""
+    package, _, last = name.rpartition(".")
+    return last not in vars(import_module(package)).get("__all__", [last])
 
 
 def render(text: str, page: Path) -> str:

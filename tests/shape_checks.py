@@ -14,10 +14,11 @@ from importlib.machinery import PathFinder, SourceFileLoader
 from typing import get_args
 from unittest import mock
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray, jaxtyped
 
 _NAME = "_check_calls"
+_CHECK = beartype(conf=BeartypeConf(is_pep484_tower=True))  # a float may be an int
 # Part of the names of cached bytecode: raise the number when the decorated code changes.
 _CACHE_TAG = "checkcalls1"
 
@@ -41,8 +42,8 @@ def _check_function(function):
     for name, hint in hints.items():
         hints[name] = _evaluate(hint, function.__globals__)
     if any(map(_has_shape, hints.values())):
-        return jaxtyped(function, typechecker=beartype)
-    return beartype(function)
+        return jaxtyped(function, typechecker=_CHECK)
+    return _CHECK(function)
 
 
 def _evaluate(hint, names):

@@ -19,7 +19,7 @@ from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
 from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
-from mbnas.search.searcher import Proposal, Searcher, begin_search, takes
+from mbnas.search.searcher import Proposal, Search, Searcher, begin_search, takes
 from mbnas.space.cost_limits import COST_NAMES, CostLimits, CostName, CostOf
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
@@ -235,6 +235,7 @@ def make_searcher(
     *,
     per_network: int = 1,
     cost_of: CostOf | None = None,
+    algorithm: Search | None = None,
 ) -> Searcher:
     """Return a new searcher for the settings.
 
@@ -247,6 +248,7 @@ def make_searcher(
         per_network: Initialisations of a network whose proposal does not say how many. The first
             phase of a bilevel search has its budget in them.
         cost_of: Returns costs of genotypes; needed if the settings have costs.
+        algorithm: Creates the searcher in place of the one that the settings name.
 
     Raises:
         ConfigurationError: if the search cannot start at ``search.start``, nothing is found
@@ -254,7 +256,8 @@ def make_searcher(
             ``search.proposal_size``.
         ValueError: if costs are limited and ``cost_of`` is ``None``.
     """
-    algorithm = named_search(search.searcher, proposal_size=search.proposal_size)
+    given = algorithm
+    algorithm = given or named_search(search.searcher, proposal_size=search.proposal_size)
     searched, first = space.searched, space.first
     start, reference = search.start_in(space), reference_genotype(space.first)
     if cost_of is None:
@@ -279,7 +282,13 @@ def make_searcher(
         plain = replace(search, reference=False, confirmation=0.0)
         plain = replace(plain, topology_evaluations=search.num_topologies)
         searcher = make_searcher(
-            plain, space, rng, recorded[1:], per_network=per_network, cost_of=cost_of
+            plain,
+            space,
+            rng,
+            recorded[1:],
+            per_network=per_network,
+            cost_of=cost_of,
+            algorithm=given,
         )
         return with_reference(searcher, reference)
     if space.name == "bilevel":
