@@ -13,6 +13,7 @@ import torch
 
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.datasets.label_scheme import Targets
+from mbnas.network.blocks import BLOCKS
 from mbnas.network.genotype_network import Network
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration_layers import build, merge, preset_layer
@@ -27,8 +28,6 @@ MIXED = Genotype.parse(
     "-2residual3@4"
 )
 """A random network of the mixed space."""
-
-BLOCKS = ("vgg", "residual", "dense", "inception")
 
 
 def unet_of(block: str, kernel: int = 3) -> Genotype:

@@ -1,7 +1,6 @@
 """The attention block: pixels of a window look at one another.
 
-Shape suffixes: B batch, H height, W width, C channels; D windows down, A windows across, N pixels
-of a window, E heads.
+Shape suffixes: B batch, V windows of a map, N pixels of a window, C channels, E heads.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from mbnas.network.blocks.image_extent import Extent, ExtentBlock
 from mbnas.network.blocks.pixel_perceptron import PixelPerceptron, maps_of, pixels_of, projection
-from mbnas.network.blocks.windows import cut_windows, image_in_windows, join_windows
+from mbnas.network.blocks.windows import copied, cut_windows, image_in_windows, join_windows
 
 HEAD_CHANNELS = 32
 """Channels of an attention head, where they divide the block's."""
@@ -102,34 +101,38 @@ class WindowAttention(nn.Module):
         self, pixels: Float[Tensor, "batch height width channels"], extent: Extent | None
     ) -> Float[Tensor, "batch height width channels"]:
         """Return what every pixel takes from its window."""
-        _, height, width, _ = pixels.shape
+        batch, height, width, _ = pixels.shape
         size = (height, width)
-        windows_BDANC = cut_windows(pixels, self.window, self.offset)
-        query, key, value = self._of_heads(self.inputs(windows_BDANC))
-        logits_BDAENN = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        bias = self._bias(size, extent, logits_BDAENN.dtype)
-        weights_BDAENN = (logits_BDAENN + bias).softmax(dim=-1)
-        seen_BDANC = (weights_BDAENN @ value).transpose(3, 4).flatten(4)
-        return join_windows(self.output(seen_BDANC), self.window, self.offset, size)
+        windows_BVNC = cut_windows(pixels, self.window, self.offset)
+        query, key, value = self._of_heads(self.inputs(windows_BVNC))
+        logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+        logits_BVENN = logits.reshape(batch, -1, self.heads, *logits.shape[1:])
+        bias = self._bias(size, extent, logits.dtype)
+        weights = (logits_BVENN + bias).softmax(dim=-1).reshape(logits.shape)
+        seen = (weights @ value).reshape(-1, self.heads, *value.shape[1:])
+        seen_BVNC = copied(seen.transpose(1, 2)).reshape(windows_BVNC.shape)
+        return join_windows(self.output(seen_BVNC), self.window, self.offset, size)
 
-    def _of_heads(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values, each with shape B, D, A, E, N and channels of a head."""
-        split = inputs.reshape(*inputs.shape[:-1], 3, self.heads, -1)
-        query, key, value = split.permute(4, 0, 1, 2, 5, 3, 6).unbind()
+    def _of_heads(self, inputs_BVNC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, their first dimension all heads of all windows."""
+        _, _, pixels, channels = inputs_BVNC.shape
+        head = channels // (3 * self.heads)
+        split = inputs_BVNC.reshape(-1, pixels, 3, self.heads, head).permute(2, 0, 3, 1, 4)
+        query, key, value = copied(split).reshape(3, -1, pixels, head).unbind()
         return query, key, value
 
     def _bias(self, size: Extent, extent: Extent | None, dtype: torch.dtype) -> Tensor:
-        """Return what is added to the logits: E, N, N, or D, A, E, N, N where some are masked."""
+        """Return what is added to the logits: E, N, N, or V, E, N, N where some are masked."""
         side = self.window
         # Entry (y, x) of a window and (y', x') of the flipped one are at y + y', x + x'.
         bias = self.positions.unfold(1, side, 1).unfold(2, side, 1).flip(3, 4)
         bias_ENN = bias.reshape(self.heads, side * side, side * side).to(dtype)
-        image_DAN = image_in_windows(side, self.offset, size, extent, bias.device)
-        if image_DAN is None:
+        image_VN = image_in_windows(side, self.offset, size, extent, bias.device)
+        if image_VN is None:
             return bias_ENN
         # Finite: a window outside the image has no pixel to look at, and must not become NaN.
         masked = torch.finfo(dtype).min / 2
-        return torch.where(image_DAN[:, :, None, None], bias_ENN, masked)
+        return torch.where(image_VN[:, None, None], bias_ENN, masked)
 
     def extra_repr(self) -> str:
         """Return what the parameters' shapes do not tell, for the module's text."""

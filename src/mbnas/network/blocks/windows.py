@@ -3,8 +3,7 @@
 Windows cover the maps and are padded where they reach beyond. The first begins at the top left of
 the maps, or with an offset that many pixels before it.
 
-Shape suffixes: B batch, H height, W width, C channels; D windows down, A windows across, N pixels
-of a window.
+Shape suffixes: B batch, H height, W width, C channels; V windows of a map, N pixels of a window.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from mbnas.network.blocks.image_extent import Extent, are_multiples
 
 def cut_windows(
     pixels_BHWC: Float[Tensor, "batch height width channels"], side: int, offset: int
-) -> Float[Tensor, "batch down across pixels channels"]:
-    """Return the pixels of every window, row by row.
+) -> Float[Tensor, "batch windows pixels channels"]:
+    """Return the pixels of every window; pixels and windows are ordered row by row.
 
     Args:
         pixels_BHWC: Maps of any size, 1 pixel or more.
@@ -34,11 +33,11 @@ def cut_windows(
     beyond = (0, 0, offset, after[0], offset, after[1])
     padded = functional.pad(pixels_BHWC, beyond)  # type: ignore[arg-type]  # symbols too
     rows = padded.reshape(batch, down, side, across, side, channels)
-    return _copied(rows.transpose(2, 3)).reshape(batch, down, across, side * side, channels)
+    return copied(rows.transpose(2, 3)).reshape(batch, down * across, side * side, channels)
 
 
 def join_windows(
-    windows_BDANC: Float[Tensor, "batch down across pixels channels"],
+    windows_BVNC: Float[Tensor, "batch windows pixels channels"],
     side: int,
     offset: int,
     size: Extent,
@@ -46,22 +45,21 @@ def join_windows(
     """Return the maps that were cut into windows.
 
     Args:
-        windows_BDANC: From :func:`cut_windows`, with any number of channels.
+        windows_BVNC: From :func:`cut_windows`, with any number of channels.
         side: Side of a window in pixels.
         offset: As in cutting.
         size: Height and width of the maps.
     """
-    batch, down, across, _, channels = windows_BDANC.shape
-    rows = windows_BDANC.reshape(batch, down, across, side, side, channels)
-    copied = _copied(rows.transpose(2, 3))
-    padded = copied.reshape(batch, down * side, across * side, channels)
-    height, width = size
+    (height, width), (batch, _, _, channels) = size, windows_BVNC.shape
+    down, across = num_windows(height, side, offset), num_windows(width, side, offset)
+    rows = windows_BVNC.reshape(batch, down, across, side, side, channels)
+    padded = copied(rows.transpose(2, 3)).reshape(batch, down * side, across * side, channels)
     return padded[:, offset : offset + height, offset : offset + width]
 
 
 def image_in_windows(
     side: int, offset: int, size: Extent, extent: Extent | None, device: torch.device
-) -> Bool[Tensor, "down across pixels"] | None:
+) -> Bool[Tensor, "windows pixels"] | None:
     """Return which pixels of every window are image; ``None`` if all are.
 
     Args:
@@ -78,7 +76,7 @@ def image_in_windows(
         for whole, image in zip(size, extent or size, strict=True)
     )
     both = down[:, None, :, None] & across[:, None, :]
-    return _copied(both).reshape(*both.shape[:2], side * side)
+    return copied(both).reshape(both.shape[0] * both.shape[1], side * side)
 
 
 def num_windows(size: int | torch.SymInt, side: int, offset: int) -> int | torch.SymInt:
@@ -103,10 +101,10 @@ def _image_along(
     return ((place >= 0) & (place < extent)).reshape(number, side)
 
 
-def _copied(tensor: Tensor) -> Tensor:
-    """Return a contiguous copy.
+def copied(tensor: Tensor) -> Tensor:
+    """Return a contiguous copy, whose dimensions can be joined.
 
-    ``reshape`` copies only if it must, which depends on whether there is one window across. A
-    program for images of any size cannot tell.
+    ``reshape`` and ``matmul`` copy only if they must, which may depend on whether there is one
+    window. A program for images of any size cannot tell.
     """
     return tensor.clone(memory_format=torch.contiguous_format)
