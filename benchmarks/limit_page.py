@@ -27,10 +27,11 @@ INTRODUCTION = """\
 Blocks run forward and backward in {precision}, channels last, {batch} slices at a time, where they
 stand in a network of 32 base channels and 128 × 128 pixels: at level 0 with 32 channels and as many
 pixels, at level 2 with 128 channels and 32 × 32 pixels. **Arithmetic** is their rate of operations
-(multiplications and additions of convolutions and matrix products) over that of matrix products; **memory** is
-what their operators would move if each read its inputs and wrote its outputs once, over the
-memory's rate: caches can lift it above 100 %. What reaches half of its limit **binds**; where
-neither does, the time goes elsewhere: into small operators, and kernels that are not the best.
+(multiplications and additions of convolutions and matrix products) over that of large products;
+**memory** is what their operators would move if each read its inputs and wrote its outputs once,
+over the memory's rate: caches can lift it above 100 %. What reaches half of its limit **binds**;
+where neither does, the time goes elsewhere: into small operators, and kernels that are not the
+best.
 
 ![Shares of the limit]({picture})
 
