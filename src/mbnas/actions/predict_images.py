@@ -7,7 +7,7 @@ from pathlib import Path
 from mbnas.actions.events import Message, Watch, counted_by
 from mbnas.data.images.file_names import passed_over_sentences
 from mbnas.errors import ModelError, UsageError
-from mbnas.prediction.cases.input_cases import find_cases
+from mbnas.prediction.cases.input_cases import check_exists, find_cases
 from mbnas.prediction.cases.predict_cases import CaseCounts, predict_cases
 from mbnas.prediction.cases.prediction_options import Destination, PredictionOptions
 from mbnas.prediction.cases.prediction_record import predictions_in
@@ -53,6 +53,7 @@ def predict_images(
     """
     if workers < 1:
         raise UsageError(f"--workers (={workers}) must be 1 or more.")
+    check_exists(source)
     destination = Destination.of(target, is_folder=source.is_dir(), dicom_seg=options.dicom_seg)
     folder = find_model(place, model)
     card = read_card(folder)

@@ -133,3 +133,13 @@ def test_examples_show_the_fullest_slice_in_radiological_orientation(prepared, t
 def test_a_figure_needs_kept_predictions(prepared, tmp_path):
     with pytest.raises(FigureError, match="holds no segmentations of a"):
         examples_of(prepared, tmp_path, record_of(prepared, keep=False))
+
+
+def test_a_picture_is_named_and_not_called_a_slice(prepared, tmp_path):
+    volumes = tuple(
+        replace(each, geometry=replace(each.geometry, unit="pixels"))
+        for each in prepared.index.volumes
+    )
+    pictures = replace(prepared, index=replace(prepared.index, volumes=volumes))
+    best, *_ = examples_of(pictures, tmp_path, record_of(prepared))
+    assert (best.patient, best.place) == ("a", "case_a")

@@ -121,6 +121,11 @@ def test_ignored_pixels_are_hatched_and_not_in_view(ids, words):
     assert "Numbers: Dice of the whole volume. Hatched voxels are ignored." in words(figure)
 
 
+def test_pictures_are_called_pictures(words):
+    one = replace(example(1), unit="pixels", place="")
+    assert "Numbers: Dice of the whole picture." in words(draw([one], num_networks=1))
+
+
 def test_regions_are_outlined_with_all_of_their_labels(ids):
     whole = Targets(num_labels=2, regions=((1, 2), (2,)), written=(1, 2))
     first = np.where(labels(10, 12) == 2, 0, labels(10, 12)).astype(np.uint8)

@@ -75,9 +75,18 @@ def find_cases(source: Path, num_channels: int, *, made: Collection[Path] = ()) 
     """
     if source.is_dir():
         return _in_folder(source, num_channels, frozenset(path.resolve() for path in made))
+    check_exists(source)
+    return FoundCases(cases=(_of_file(source, num_channels),))
+
+
+def check_exists(source: Path) -> None:
+    """Return if there is an input.
+
+    Raises:
+        DatasetError: if there is none.
+    """
     if not source.exists():
         raise DatasetError(f"{source} does not exist. Give an image, or a folder of images.")
-    return FoundCases(cases=(_of_file(source, num_channels),))
 
 
 def _of_file(file: Path, num_channels: int) -> InputCase:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mbnas.data.images.file_names import (
     HEADER_SUFFIXES,
-    IMAGE_NAMES,
     is_image,
     suffix_of,
     without_suffix,
@@ -157,8 +156,8 @@ def _check_file(path: Path, *, dicom_seg: bool) -> None:
         return
     if path.is_dir() or not is_image(path.name):
         raise UsageError(
-            f"{path} cannot be a label map: the prediction of a file goes to a file named "
-            f"{IMAGE_NAMES}."
+            f"{path} cannot be a label map: the prediction of a file goes to a file, with a suffix "
+            "such as .nii.gz, .nrrd, .mha, .png or .tif."
         )
     file_format = format_of(path)
     if not file_format.holds_labels:

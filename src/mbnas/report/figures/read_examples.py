@@ -77,7 +77,7 @@ def _example(
     return SegmentationExample(
         title=title,
         patient=patient,
-        place=f"slice {number + 1} of {volume.num_slices}",
+        place=_place(volume, number),
         image=_upright(_seen(prepared, volume, number), volume),
         reference_HW=_upright(reference_NSS[number], volume),
         predicted_HW=tuple(_upright(each[number], volume) for each in predicted_NSS),
@@ -86,6 +86,13 @@ def _example(
         unit=volume.geometry.unit,
         targets=prepared.targets,
     )
+
+
+def _place(volume: PreparedVolume, number: int) -> str:
+    """Return which slice of a volume it is, or which picture of its patient."""
+    if volume.geometry.unit == "mm":
+        return f"slice {number + 1} of {volume.num_slices}"
+    return "" if volume.case == volume.patient else volume.case
 
 
 def _seen(

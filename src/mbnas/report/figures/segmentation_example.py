@@ -23,7 +23,7 @@ class SegmentationExample:
     Attributes:
         title: Why the patient was chosen, such as ``"best"``.
         patient: Name of the patient.
-        place: Which slice of the volume it is.
+        place: Which slice of the volume it is, or which picture of the patient; may be empty.
         image: Its intensities, upright, or its colours last.
         reference_HW: Labels of the reference.
         predicted_HW: Of every network.

@@ -104,11 +104,18 @@ def draw_segmentations(
                 fontweight="bold" if not number else "normal",
                 color=QUIET if number == 2 else "#000000",
             )
-    words = "Numbers: Dice of the whole volume."
-    if any(each.targets.ignores for each in examples):
-        words = "Numbers: Dice of the whole volume. Hatched voxels are ignored."
-    _draw_key(figure, key_rows, class_names, words, bottom=bottom + 2)
+    _draw_key(figure, key_rows, class_names, _legend(examples), bottom=bottom + 2)
     return figure
+
+
+def _legend(examples: Sequence[SegmentationExample]) -> str:
+    """Return what numbers and hatches are."""
+    of_pictures = all(each.unit == "pixels" for each in examples)
+    whole, elements = ("picture", "pixels") if of_pictures else ("volume", "voxels")
+    words = f"Numbers: Dice of the whole {whole}."
+    if any(each.targets.ignores for each in examples):
+        words += f" Hatched {elements} are ignored."
+    return words
 
 
 def _draw_image(axes: Axes, example: SegmentationExample, view: View) -> None:

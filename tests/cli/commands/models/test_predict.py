@@ -133,6 +133,7 @@ def test_the_memory_limit_of_an_image_can_be_set(run):
         (["predict", "study", "images", "x", "--model", "unet"], 1, "there is best"),
         (["predict", "study", "images", "x", "--device", "gpu9"], 2, "is not a device"),
         (["predict", "study", "study", "x"], 1, "holds no images"),
+        (["predict", "study", "absent", "x"], 1, "absent does not exist. Give an image"),
         (["predict", "images", "images", "x"], 1, "holds no trained model"),
         (["predict", "study", "images", "images"], 2, "is an image to predict"),
         (["evaluate", "images", "images", "--workers", "1"], 1, "it looks like an image"),
