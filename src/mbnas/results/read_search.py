@@ -5,18 +5,26 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 
+from mbnas.prediction.model.find_model import WEIGHTS
+from mbnas.results.choice.short_verdict import Verdict, precise_score, study_verdict
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
 from mbnas.results.explanation.read_explanation import explanation_of
 from mbnas.results.fronts.search_front import objective_front
+from mbnas.results.next_steps import next_steps
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
+from mbnas.results.standing.read_standing import was_killed
 from mbnas.results.study_state import StudyState, read_study_state
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
 from mbnas.study.directory import Study
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.training_mode import describe_choice
-from mbnas.study.progress.knowledge.known_networks import KnownNetwork, search_knowledge
+from mbnas.study.progress.knowledge.known_networks import (
+    KnownNetwork,
+    SearchKnowledge,
+    search_knowledge,
+)
 from mbnas.study.progress.racing_account import THRESHOLDS, RacingAccount, racing_account
 from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
 from mbnas.study.progress.time_account import time_account_of
@@ -37,6 +45,9 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
     snapshot, status, comparison = state.snapshot, state.status, state.comparison
     facts, class_names = snapshot.facts, state.class_names
     space = configuration.space
+    standing = _STATES[status.state]
+    if standing == "running" and was_killed(study):
+        standing = "stopped"
     known = search_knowledge(snapshot, status, configuration)
     evaluations = tuple(
         _evaluation(each, class_names, known.networks[each.record.network])
@@ -48,7 +59,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         dataset_name=facts["dataset name"],
         class_names=class_names,
         unit=facts.unit,
-        state=_STATES[status.state],
+        state=standing,
         updated_at=datetime.now(UTC),
         space_text=f"{space.name}, {space.num_nodes} nodes, {space.num_levels} levels, "
         f"{space.searched.count:,} genotypes",
@@ -59,6 +70,14 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         budget=status.budget,
         evaluations=evaluations,
         chosen=state.chosen,
+        verdict=_verdict(configuration, state, known),
+        next_steps=next_steps(
+            study.path,
+            configuration.dataset,
+            standing,
+            is_compared=comparison is not None,
+            is_trained=(study.path / WEIGHTS).is_dir(),
+        ),
         spread=known.noise.sentence,
         unet=next((each for each in evaluations if each.genotype == unet), None),
         comparison=comparison,
@@ -91,6 +110,22 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         identity=_identity(configuration, facts),
         commands=_commands(configuration, state),
     )
+
+
+def _verdict(
+    configuration: Configuration, state: StudyState, known: SearchKnowledge
+) -> Verdict | None:
+    chosen = state.chosen
+    if chosen is None:
+        return None
+    found = known.networks.get(chosen.genotype.digest)
+    score = precise_score(
+        chosen.score,
+        None if found is None else found.standard_error,
+        None if found is None else found.num_trainings,
+    )
+    per = configuration.preparation.input_name
+    return study_verdict(chosen, state.comparison, score=score, per=per)
 
 
 def _identity(configuration: Configuration, facts: dict[str, str]) -> dict[str, str]:

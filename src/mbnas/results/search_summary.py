@@ -9,10 +9,12 @@ from typing import Literal
 
 from mbnas.data.images.geometry import Unit
 from mbnas.results.choice.chosen_network import ChosenNetwork
+from mbnas.results.choice.short_verdict import Verdict
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.explanation.findings import Explanation
 from mbnas.results.fronts.search_front import SearchFront
+from mbnas.results.next_steps import NextStep
 from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
 from mbnas.study.progress.racing_account import RacingAccount
@@ -60,6 +62,8 @@ class SearchSummary:
         budget: How many networks the search may evaluate.
         evaluations: Every network evaluated, in order.
         chosen: The network that the study stands for; ``None`` without a score.
+        verdict: On this network; ``None`` without a score.
+        next_steps: What can be done next.
         spread: What is known of the spread of its networks, in words.
         unet: The U-Net of the space under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
@@ -90,6 +94,8 @@ class SearchSummary:
     budget: int
     evaluations: tuple[EvaluationSummary, ...] = ()
     chosen: ChosenNetwork | None = None
+    verdict: Verdict | None = None
+    next_steps: tuple[NextStep, ...] = ()
     spread: str | None = None
     unet: EvaluationSummary | None = None
     context: int = 0
@@ -115,12 +121,12 @@ class SearchSummary:
 
     @property
     def best(self) -> EvaluationSummary | None:
-        """The network that the study stands for; ``None`` without a score.
+        """The evaluation of the network that the study stands for; ``None`` without a score.
 
-        It is the chosen one, or without a confirmation that of the highest score, the first of
+        If the search did not ask for that network, it is that of the highest score, the first of
         equals.
         """
-        if self.chosen is not None and self.chosen.is_confirmed:
+        if self.chosen is not None:
             for evaluation in self.evaluations:
                 if evaluation.number == self.chosen.number:
                     return evaluation

@@ -1,7 +1,7 @@
 """The first three sentences that a user reads."""
 
 from mbnas.results.choice.chosen_network import ChosenNetwork
-from mbnas.results.choice.short_verdict import comparison_verdict, search_verdict
+from mbnas.results.choice.short_verdict import comparison_verdict, search_verdict, study_verdict
 from mbnas.search.decision import Decision, DecisionRule
 from mbnas.space.genotype import Genotype, unet_genotype
 
@@ -86,3 +86,27 @@ def test_a_single_network_is_compared_with_none(compare, contender, drawn):
 
 def test_nothing_is_said_where_nothing_was_trained(compare, contender):
     assert comparison_verdict(compare(contender("A", {})), "") is None
+
+
+def test_a_comparison_of_the_unconfirmed_network_is_the_better_evidence(compare, contender, drawn):
+    first, second = contender("A", drawn(1)), contender("B", drawn(2), kernel=5)
+    comparison = compare(first, second)
+    of_first = chosen(genotype=first.architecture, reference=second.architecture)
+    found = study_verdict(of_first, comparison, score="0.8", per="slice")
+    assert found == comparison_verdict(comparison, str(second.architecture))
+
+
+def test_a_comparison_of_other_networks_is_not_about_the_chosen_one(compare, contender, drawn):
+    comparison = compare(contender("A", drawn(1)), contender("B", drawn(2), kernel=5))
+    of_search = search_verdict(chosen(), score="0.8", per="slice")
+    assert study_verdict(chosen(), comparison, score="0.8", per="slice") == of_search
+    assert study_verdict(chosen(), None, score="0.8", per="slice") == of_search
+
+
+def test_a_confirmation_decides_before_a_comparison(compare, contender, drawn):
+    first = contender("A", drawn(1))
+    decision = Decision(chosen="x", ground="not shown", better={"x": 0.4}, not_worse={})
+    confirmed = chosen(genotype=first.architecture, decision=decision)
+    comparison = compare(first, contender("B", drawn(2), kernel=5))
+    found = study_verdict(confirmed, comparison, score="0.8", per="slice")
+    assert found == search_verdict(confirmed, score="0.8", per="slice")

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mbnas.cli.show.printing import console, print_csv, print_drawing, score_text
+from mbnas.cli.show.printing import console, print_csv, print_drawing
 from mbnas.cli.terminal import headed
 from mbnas.data.augmentation.parameters import LEFT_RIGHT, AugmentationSettings
 from mbnas.escaping import visible
 from mbnas.results.choice.chosen_network import ChosenNetwork, ConfirmedNetwork
-from mbnas.results.choice.short_verdict import search_verdict
+from mbnas.results.choice.short_verdict import precise_score, search_verdict
 from mbnas.results.standing.evaluation_rows import Evaluation, evaluation_row
 from mbnas.study.directory import Study
 from mbnas.study.progress.knowledge.known_networks import SearchKnowledge, score_precision
@@ -77,7 +77,7 @@ def print_status_summary(
         out.print("No network has a score yet.")
     else:
         input_name = study.configuration.preparation.input_name
-        score = _precise(chosen.score, precision)
+        score = precise_score(chosen.score, precision.standard_error, precision.num_trainings)
         for sentence in search_verdict(chosen, score=score, per=input_name).sentences:
             out.print(sentence)
         out.print(f"\n{chosen.genotype}")
@@ -116,16 +116,6 @@ def _done(summary: StatusSummary) -> str:
         return f"{done} of {counted(summary.budget, 'network')} evaluated"
     took = duration_text(spent.seconds)
     return f"{counted(done, 'network')} evaluated in {took} of {spent.hours:g} h"
-
-
-def _precise(score: float | None, precision: ChosenPrecision) -> str:
-    """Return a score with its standard error and its number of trainings."""
-    text = score_text(score)
-    if score is None or precision.num_trainings is None:
-        return text
-    if precision.standard_error is not None:
-        text += f" ± {precision.standard_error:.4f}"
-    return f"{text} ({counted(precision.num_trainings, 'training')})"
 
 
 EVALUATION_COLUMNS = tuple(each.name for each in fields(Evaluation))

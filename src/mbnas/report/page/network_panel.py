@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mbnas.report.drawings.svg_drawing import draw_network
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
@@ -40,15 +42,9 @@ class NetworkPanels:
         marked = {change.node for change in evaluation.changes}
         if 2 * len(marked) > len(genotype.nodes):  # too many nodes differ to mark them
             marked = set()
-        drawing = draw_network(
-            genotype,
-            blocks=self._blocks,
-            marked=marked,
-            inline=True,
-        )
         caption = f"Dashed rings: nodes that differ from {self._name(evaluation.incumbent)}."
         return fragment(
-            element("div", Markup(drawing), class_="drawing"),
+            self._drawn(genotype, marked),
             element("p", caption, class_="quiet small") if marked else None,
             _genotype(evaluation.genotype),
             element(
@@ -58,6 +54,14 @@ class NetworkPanels:
                 class_="columns",
             ),
         )
+
+    def drawing(self, genotype: Genotype) -> Markup:
+        """Return a network that the search did not ask for, drawn, and its text."""
+        return fragment(self._drawn(genotype, ()), _genotype(str(genotype)))
+
+    def _drawn(self, genotype: Genotype, marked: Collection[int]) -> Markup:
+        drawing = draw_network(genotype, blocks=self._blocks, marked=marked, inline=True)
+        return element("div", Markup(drawing), class_="drawing")
 
     def _facts(self, evaluation: EvaluationSummary) -> Markup:
         facts = [

@@ -9,7 +9,7 @@ from mbnas.results.choice.cost_words import share_text
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.scoring.claims import claim_pair
-from mbnas.wording import count_text, counted
+from mbnas.wording import NOTHING, count_text, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,49 @@ def search_verdict(chosen: ChosenNetwork, *, score: str, per: str) -> Verdict:
             other=_the(unet),
         ),
     )
+
+
+def study_verdict(
+    chosen: ChosenNetwork, comparison: Comparison | None, *, score: str, per: str
+) -> Verdict:
+    """Return the verdict of a study, on the best evidence that there is.
+
+    A confirmation decides. Without one, a comparison does that has the chosen network first: it
+    was trained again, so its score is not the highest of many.
+
+    Args:
+        chosen: The network that the study stands for.
+        comparison: The last one, if any.
+        score: Its search score as text, with what it rests on.
+        per: What multiply-accumulates are for, such as ``slice``.
+    """
+    if not chosen.is_confirmed and comparison is not None and comparison.tested:
+        first = comparison.networks[comparison.tested[0]]
+        if first.architecture == str(chosen.genotype):
+            found = comparison_verdict(comparison, str(chosen.reference))
+            assert found is not None  # a network was tested
+            return found
+    return search_verdict(chosen, score=score, per=per)
+
+
+def precise_score(
+    score: float | None, standard_error: float | None, num_trainings: int | None
+) -> str:
+    """Return a score with its standard error and its number of trainings, as text.
+
+    >>> precise_score(0.81234, 0.0041, 6)
+    '0.8123 ± 0.0041 (6 trainings)'
+    >>> precise_score(None, None, None)
+    '–'
+    """
+    if score is None:
+        return NOTHING
+    text = f"{score:.4f}"
+    if num_trainings is None:
+        return text
+    if standard_error is not None:
+        text += f" ± {standard_error:.4f}"
+    return f"{text} ({counted(num_trainings, 'training')})"
 
 
 def comparison_verdict(comparison: Comparison, reference: str) -> Verdict | None:

@@ -37,11 +37,8 @@ def test_a_study_without_a_score_has_no_section():
     assert confirmation_section(None) is None
 
 
-def test_without_a_confirmation_it_says_that_the_score_is_optimistic():
-    html = str(confirmation_section(chosen(OTHER)))
-    assert "Not confirmed yet" in html
-    assert "Best of 12 noisy scores, unconfirmed" in html
-    assert "<table" not in html
+def test_without_a_confirmation_there_is_no_section():
+    assert confirmation_section(chosen(OTHER)) is None
 
 
 def test_every_confirmed_network_is_shown_with_its_difference():

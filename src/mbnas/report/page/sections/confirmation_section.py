@@ -9,18 +9,14 @@ from mbnas.wording import count_text, score_text
 
 
 def confirmation_section(chosen: ChosenNetwork | None) -> Markup | None:
-    """Return the section, ``None`` for a study without a score."""
-    if chosen is None:
+    """Return the section, ``None`` for a study in which nothing was confirmed."""
+    if chosen is None or not chosen.confirmed:
         return None
-    title = element("h2", "The chosen network" if chosen.is_confirmed else "Not confirmed yet")
-    sentence = element("p", chosen.sentence)
-    if not chosen.confirmed:
-        return element("section", title, sentence, id="chosen")
     where = "held-out patients" if chosen.num_held_out else "patients of the folds"
     return element(
         "section",
-        title,
-        sentence,
+        element("h2", "The chosen network" if chosen.is_confirmed else "Not confirmed yet"),
+        element("p", chosen.sentence),
         html_table(
             (
                 *("Network", "Dice", "Difference", "95 % interval", "P(better)"),
