@@ -39,9 +39,8 @@ def write_dataset(
         sources: What each case is made from.
         write_case: Writes the files of a source into ``imagesTr`` and ``labelsTr`` of the folder
             ``root``, its keyword argument; picklable.
-        facts: Contents of ``dataset.json``.
-        patients: Patient of each case, for the table that ``dataset.json`` names; ``None`` writes
-            none.
+        facts: Contents of ``dataset.json``, with :func:`patient_facts`.
+        patients: Patient of each case, for a table; ``None`` writes none.
         workers: Number of processes that write files.
         progress: Called after each case.
 
@@ -58,10 +57,14 @@ def write_dataset(
         task = partial(write_case, root=aside)
         map_in_processes(task, sources, workers=workers, progress=progress)
         if patients is not None:
-            facts = {**facts, PATIENT_TABLE: PATIENTS}
             write_text(aside / PATIENTS, _patient_table(patients))
         write_text(aside / "dataset.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return root
+
+
+def patient_facts(patients: Mapping[str, str] | None) -> dict[str, str]:
+    """Return how ``dataset.json`` names the table of patients that is written, if there is one."""
+    return {} if patients is None else {PATIENT_TABLE: PATIENTS}
 
 
 def check_new(root: Path) -> None:

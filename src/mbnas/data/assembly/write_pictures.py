@@ -16,7 +16,7 @@ from mbnas.data.assembly.file_pairs import FilePair
 from mbnas.data.assembly.mask_classes import MaskClasses, as_colour
 from mbnas.data.assembly.mask_file import mask_pixels
 from mbnas.data.assembly.picture_folders import COLOURS, FoundPictures
-from mbnas.data.assembly.write_dataset import write_dataset
+from mbnas.data.assembly.write_dataset import patient_facts, write_dataset
 from mbnas.data.images.formats.registry import format_of
 from mbnas.data.images.write import write_label
 from mbnas.errors import DatasetError
@@ -68,6 +68,7 @@ def dataset_facts(found: FoundPictures, name: str) -> dict[str, Any]:
         "labels": labels,
         "numTraining": len(found.pairing.pairs),
         "file_ending": found.ending,
+        **patient_facts(found.patients),
     }
 
 

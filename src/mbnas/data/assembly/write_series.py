@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Num
 
 from mbnas.data.assembly.series_references import FoundReferences, SeriesPair, labels_on
-from mbnas.data.assembly.write_dataset import write_dataset
+from mbnas.data.assembly.write_dataset import patient_facts, write_dataset
 from mbnas.data.images.formats.dicom.dicom_series_file import open_series
 from mbnas.data.images.write import write_image, write_label
 from mbnas.machine.processes import ProgressCallback
@@ -52,6 +52,7 @@ def write_series(
             },
             "numTraining": len(found.pairs),
             "file_ending": _ENDING,
+            **patient_facts(found.patients),
         },
         patients=found.patients,
         workers=workers,

@@ -36,6 +36,11 @@ def test_a_dataset_is_written_and_sound(folders, capsys):
     assert "6 pictures with masks: masks are named NAME_gt." in printed.out
     assert "Patients: 3, by the pattern." in printed.out
     assert printed.err.endswith(f"Next: mbnas check {out}\n")
+    written = json.loads((out / "dataset.json").read_text())
+    assert written["patient_table"] == "patients.csv"
+    assert main(arguments(folders, "--dry-run", "--patient-pattern", pattern, "--json")) == 0
+    told = json.loads(capsys.readouterr().out)["dataset"]
+    assert told | {"name": "out"} == written
     checked = ["check", str(out), "--set", "protocol.folds=3"]
     assert main([*checked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["dataset"]
