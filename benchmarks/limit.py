@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from traffic import Traffic
 
 from mbnas.network.blocks import BLOCKS
+from mbnas.network.cpu import with_cpu_layers
 from mbnas.training.device.device_setup import (
     autocast,
     flushing_subnormals,
@@ -134,6 +135,8 @@ def measure(
     torch.manual_seed(0)
     module = BLOCKS[block](place.channels, place.channels, kernel)
     module.to(device, memory_format=torch.channels_last)
+    if torch.device(device).type == "cpu":
+        with_cpu_layers(module)
     shape = (arguments.batch, place.channels, place.side, place.side)
     images = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
     images.requires_grad_()

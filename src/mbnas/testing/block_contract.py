@@ -169,7 +169,7 @@ def check_fused_networks_equal_single_ones(name: str) -> None:
 
 def check_cpu_layers_change_nothing(name: str) -> None:
     """Check that it computes the same with the layers that trainings on CPUs use."""
-    plain = _network(Genotype.parse(f"0{name}3-1{name}1")).double()
+    plain = _network(Genotype.parse(f"0{name}5-1{name}1")).double()
     images = channels_last(_maps(2, (16, 16)).double())
     found = _step(with_cpu_layers(copy.deepcopy(plain)), images)
     for one, other in zip(found, _step(plain, images), strict=True):

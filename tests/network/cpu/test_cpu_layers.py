@@ -9,6 +9,11 @@ from torch import nn
 from mbnas.network import cpu
 from mbnas.network.build import build_network
 from mbnas.network.cpu import with_cpu_layers
+from mbnas.network.cpu.depthwise_gradient import (
+    CACHE_BYTES,
+    PartwiseGradientConv2d,
+    depthwise_gradient_of,
+)
 from mbnas.network.cpu.folded_normalisation import FoldedBatchNorm2d
 from mbnas.network.cpu.neighbour_mean import NeighbourMean
 from mbnas.network.cpu.weight_gradient import (
@@ -108,12 +113,51 @@ def test_a_convolution_by_products_equals_that_of_torch(monkeypatch):
         assert (found - true).abs().max() <= 1e-5 * true.abs().max()
 
 
+@pytest.mark.parametrize("side", [5, 7, 9, 11])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 1, 1, 1), (3, 16, 12, 2)])
+def test_the_weight_gradient_by_parts_equals_that_of_torch(shape, side):
+    maps, gradient = maps_of(*shape), maps_of(*shape)
+    size = (shape[1], 1, side, side)
+    expected = nn.grad.conv2d_weight(maps, size, gradient, padding=side // 2, groups=shape[1])
+    torch.testing.assert_close(depthwise_gradient_of(maps, gradient, side), expected)
+
+
+def test_parts_of_several_chunks_are_added():
+    maps, gradient = maps_of(5, 64, 64, 32), maps_of(5, 64, 64, 32)
+    assert maps.numel() * maps.element_size() > 2 * CACHE_BYTES
+    expected = nn.grad.conv2d_weight(maps, (64, 1, 5, 5), gradient, padding=2, groups=64)
+    torch.testing.assert_close(depthwise_gradient_of(maps, gradient, 5), expected)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_large_depthwise_convolution_equals_that_of_torch(bias, bfloat16):
+    plain = nn.Conv2d(16, 16, 5, padding=2, groups=16, bias=bias)
+    plain = plain.to(memory_format=torch.channels_last)
+    parent = with_cpu_layers(nn.Sequential(copy.deepcopy(plain)))
+    assert type(parent[0]) is PartwiseGradientConv2d
+    maps, weights = (maps_of(3, 16, 24, 20, dtype=torch.float32) for _ in range(2))
+    assert parent[0]._pays(maps)
+    exact = trained(copy.deepcopy(plain).double(), maps.double(), weights.double())
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        by_us, by_torch = trained(parent, maps, weights), trained(plain, maps, weights)
+    for ours, theirs, true in zip(by_us, by_torch, exact, strict=True):
+        assert ours.dtype == theirs.dtype
+        assert (ours - true).abs().max() <= (2e-2 if bfloat16 else 1e-5) * true.abs().max()
+    torch.testing.assert_close(parent.eval()(maps), plain.eval()(maps))
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         nn.Conv2d(16, 16, 3),  # without padding
         nn.Conv2d(16, 16, 3, padding=1, stride=2),
         nn.Conv2d(16, 16, 3, padding=1, groups=2),
+        nn.Conv2d(16, 16, 3, padding=1, groups=16),  # torch's gradient is fast
+        nn.Conv2d(16, 16, 5, padding=2, groups=8),
+        nn.Conv2d(16, 32, 5, padding=2, groups=16),
+        nn.Conv2d(16, 16, 5, groups=16),
+        nn.Conv2d(16, 16, (5, 7), padding=(2, 3), groups=16),
         nn.Conv2d(16, 16, 3, padding="same"),
         nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"),
         nn.Conv2d(8, 16, 3, padding=1),
@@ -132,7 +176,7 @@ def test_other_layers_are_not_replaced(layer, monkeypatch):
 GENOTYPES = {
     "unet": unet_genotype(),
     "mixed": Genotype.parse("0inception3-1dense5-2inception7-1residual3-0vgg3@2"),
-    "newer": Genotype.parse("0mbconv3-1mbconv1-1convnext1-0seresidual5-0convnext3-0attention3"),
+    "newer": Genotype.parse("0mbconv7-1mbconv1-1convnext5-0seresidual5-0convnext3-0attention3"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from mbnas.network.cpu.depthwise_gradient import PartwiseGradientConv2d, is_large_depthwise
 from mbnas.network.cpu.folded_normalisation import FoldedBatchNorm2d
 from mbnas.network.cpu.neighbour_mean import NeighbourMean, is_neighbour_mean
 from mbnas.network.cpu.weight_gradient import (
@@ -34,6 +35,8 @@ def with_cpu_layers(network: nn.Module) -> nn.Module:
                 _replace(module, name, NeighbourMean(3))
             elif type(child) is nn.Conv2d and child.kernel_size == (1, 1):
                 child.dilation = ONEDNN_DILATION
+            elif type(child) is nn.Conv2d and is_large_depthwise(child):
+                _replace(module, name, PartwiseGradientConv2d(1, 1, 1))
             elif type(child) is nn.Conv2d and slow_gradients and is_same_3x3(child):
                 _replace(module, name, ProductGradientConv2d(1, 1, 1))
     return network
