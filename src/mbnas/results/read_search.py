@@ -9,7 +9,7 @@ from mbnas.prediction.model.find_model import WEIGHTS
 from mbnas.results.choice.short_verdict import Verdict, precise_score, study_verdict
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
 from mbnas.results.explanation.read_explanation import explanation_of
-from mbnas.results.fronts.search_front import objective_front
+from mbnas.results.fronts.search_front import search_front
 from mbnas.results.next_steps import next_steps
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
@@ -93,7 +93,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
                 snapshot, configuration, None if state.chosen is None else state.chosen.genotype
             )
         ),
-        front=objective_front(configuration, snapshot, status),
+        front=search_front(configuration, snapshot, status),
         racing=_racing(configuration, status),
         timeline=timeline_of(
             snapshot.trainings,

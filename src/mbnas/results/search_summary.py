@@ -69,7 +69,7 @@ class SearchSummary:
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
         explanation: What mattered in the search; ``None`` while it runs.
-        front: Of its networks, if low cost is an objective.
+        front: Of its networks by score and cost.
         racing: What racing saved or would have saved; ``None`` if it is off.
         timeline: Which worker ran what and when.
         account: The time that the study took.

@@ -13,7 +13,9 @@ import pytest
 from mbnas.report.page.experiment_page import render_experiment_page
 from mbnas.report.page.study_page import render_page
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
+from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
 from mbnas.results.timeline import timeline_of
+from mbnas.space.genotype import Genotype
 from mbnas.study.progress.time_account import time_account
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
@@ -65,6 +67,21 @@ TRAININGS = [
     for fold in (0, 1)
 ]
 
+NETWORKS = tuple(
+    FrontNetwork(
+        number=number,
+        genotype=Genotype.parse(f"0vgg{2 * number + 1}"),
+        score=score,
+        standard_error=None,
+        num_trainings=3,
+        parameters=10 * macs,
+        macs=macs,
+        latency_ms=None,
+    )
+    for number, score, macs in ((1, 0.81, 1000), (2, 0.85, 4000))
+)
+FRONT = SearchFront(costs=("macs",), networks=NETWORKS, members=NETWORKS, reference=NETWORKS[0])
+
 
 @pytest.fixture
 def page(study, evaluation, comparison, segmentations, shown_case):
@@ -77,6 +94,7 @@ def page(study, evaluation, comparison, segmentations, shown_case):
         segmentations=segmentations(shown_case("worst"), shown_case("better", dice=(0.9, None))),
         identity={"Seed": "7"},
         commands=("mbnas search data again --config study.toml",),
+        front=FRONT,
         timeline=timeline_of(TRAININGS, (), numbers={"a": 1}),
         account=time_account(TRAININGS, (), asked={"a"}, evaluated={"a"}),
     )
@@ -132,19 +150,19 @@ def browse(page, tmp_path):
 
 def test_pointing_at_a_network_and_clicking_it_show_what_it_is(browse):
     result = browse("""
-      const point = one('.chart.broad .point[data-number="2"]');
+      const point = one('#search .chart.broad .point[data-number="2"]');
       const chart = point.ownerSVGElement;
       const { left, top, width } = point.querySelector("path").getBoundingClientRect();
       const place = { clientX: left + width / 2, clientY: top + width / 2, detail: 1 };
-      result.before = [seen(one(".tip")), seen(one("div.pinned"))];
+      result.before = [seen(one("#search .tip")), seen(one("div.pinned:not(.empty)"))];
       send(chart, [PointerEvent, "pointermove"], place);
-      result.tip = one(".tip").innerText;
+      result.tip = one("#search .tip").innerText;
       send(chart, [MouseEvent, "click"], place);
-      result.pinned = one("div.pinned").innerText;
-      result.drawn = seen(one("div.pinned .net"));
+      result.pinned = one("div.pinned:not(.empty)").innerText;
+      result.drawn = seen(one("#search div.pinned .net"));
       result.hash = location.hash;
       send(document, [KeyboardEvent, "keydown"], { key: "Escape" });
-      result.after = [seen(one(".tip")), seen(one("div.pinned"))];
+      result.after = [seen(one("#search .tip")), seen(one("div.pinned:not(.empty)"))];
     """)
 
     assert result["before"] == result["after"] == [False, False]
@@ -157,20 +175,63 @@ def test_pointing_at_a_network_and_clicking_it_show_what_it_is(browse):
 
 def test_every_network_can_be_reached_and_chosen_by_keys(browse):
     result = browse("""
-      const points = all(".chart.broad .point");
+      const points = all("#search .chart.broad .point");
       const last = points.find((each) => each.getAttribute("tabindex") === "0");
       last.focus();
-      result.first = one(".tip").innerText;
+      result.first = one("#search .tip").innerText;
       send(last, [KeyboardEvent, "keydown"], { key: "ArrowLeft" });
-      result.then = one(".tip").innerText;
+      result.then = one("#search .tip").innerText;
       document.activeElement.dispatchEvent(
         new MouseEvent("click", { bubbles: true, cancelable: true, detail: 0 }));
-      result.pinned = one("div.pinned h3").innerText;
+      result.pinned = one("#search div.pinned h3").innerText;
     """)
 
     assert "Evaluation 2" in result["first"]
     assert "Evaluation 1" in result["then"]
     assert result["pinned"] == "Evaluation 1"
+
+
+@pytest.mark.parametrize("width", [1440, 768, 500])
+def test_a_clicked_network_is_shown_beside_the_chart_or_below_it_in_view(browse, width):
+    result = browse(
+        """
+      const point = all('#front .point[data-number="1"]').find(seen);
+      point.scrollIntoView({ block: "center" });
+      const { left, top, width } = point.querySelector("path").getBoundingClientRect();
+      send(point.ownerSVGElement, [MouseEvent, "click"],
+        { clientX: left + width / 2, clientY: top + width / 2, detail: 1 });
+      const place = (each) => (({ left, right, top, bottom }) => ({ left, right, top, bottom }))(
+        each.getBoundingClientRect());
+      result.chart = place(point.ownerSVGElement);
+      result.panel = place(one("#front .pinned"));
+      result.title = one("#front .pinned h3").innerText;
+      result.height = innerHeight;
+      result.others = all("div.pinned:not(.empty)").length;
+    """,
+        f"--window-size={width},900",
+    )
+    chart, panel = result["chart"], result["panel"]
+    assert result["title"] == "Evaluation 1"
+    assert result["others"] == 1
+    assert 0 < panel["top"] < result["height"] * 0.6
+    assert panel["right"] <= width
+    if width == 1440:
+        assert panel["left"] > chart["right"]
+        assert abs(panel["top"] - chart["top"]) < 5
+    else:
+        assert panel["top"] > chart["bottom"] > 0
+
+
+def test_a_link_to_a_network_shows_it_by_the_chart_of_its_section(browse):
+    result = browse("""
+      one("#front table a").click();
+      result.front = one("#front .pinned h3").innerText;
+      for (const details of all("details")) details.open = true;
+      one('#evaluations a[href="#evaluation-2"]').click();
+      result.search = one("#search .pinned h3").innerText;
+      result.others = all("div.pinned:not(.empty)").length;
+    """)
+    assert result == {"front": "Evaluation 1", "search": "Evaluation 2", "others": 1}
 
 
 def test_tables_and_sections_are_filled(browse):
@@ -186,7 +247,7 @@ def test_tables_and_sections_are_filled(browse):
 
     assert sum("Best found" in row for row in result["rows"]) == 1 + 2  # over and by class
     assert sum("node 2 kernel" in row for row in result["rows"]) == 1
-    assert result["links"] == [True] * 10
+    assert result["links"] == [True] * 11
     assert result["ranked"] == 4
     assert result["conclusions"] == 6
     assert "@inproceedings{bosma2022mixed" in result["cite"]

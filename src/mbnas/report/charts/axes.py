@@ -12,6 +12,9 @@ from mbnas.report.markup import Markup, element
 SIZES = {"broad": (976.0, 390.0), "narrow": (380.0, 330.0)}
 """Width and height, for a desktop screen and for a phone."""
 
+BESIDE = {"broad": (720.0, 420.0), "narrow": (380.0, 330.0)}
+"""Width and height of a chart that has a panel beside it, for the same screens."""
+
 _LEFT, _TOP, _BOTTOM = 46.0, 34.0, 44.0
 
 
@@ -84,9 +87,13 @@ class Frame:
 
 
 def widened(low: float, high: float) -> tuple[float, float]:
-    """Return a range of scores with a margin on both sides, so that no score is on an edge."""
+    """Return a range of scores with a margin on both sides, within those that Dice can have.
+
+    >>> widened(0.0, 0.5), widened(1.0, 1.0)
+    ((0.0, 0.54), (0.995, 1.0))
+    """
     margin = max(0.08 * (high - low), 0.005)
-    return low - margin, high + margin
+    return max(low - margin, 0.0), min(high + margin, 1.0)
 
 
 def score_range(scores: Sequence[float]) -> tuple[float, float]:

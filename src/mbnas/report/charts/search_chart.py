@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mbnas.report.charts.axes import SIZES, Frame, line, score_range, staircase
+from mbnas.report.charts.axes import BESIDE, Frame, line, score_range, staircase
+from mbnas.report.charts.marks import (
+    draw_signs,
+    path_of_low,
+    path_of_network,
+    path_of_none,
+    path_of_start,
+)
 from mbnas.report.markup import Markup, element
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
@@ -27,7 +34,7 @@ def draw_progress(summary: SearchSummary, shape: Literal["broad", "narrow"]) -> 
         summary: Of the study; a study without a score gives an empty pair of axes.
         shape: For a desktop screen and paper, or for a phone.
     """
-    width, height = SIZES[shape]
+    width, height = BESIDE[shape]
     frame = _frame_around(summary, width=width, height=height)
     improved = {evaluation.number for evaluation in summary.improvements}
     return element(
@@ -51,46 +58,37 @@ def draw_key(summary: SearchSummary) -> Markup:
     done = summary.evaluations
     unet = None if summary.unet is None else summary.unet.score
     signs = (
-        (True, "point", _path_of_network(10.0, 7.0), "network"),
-        (bool(summary.improvements), "point improved", _path_of_network(10.0, 7.0), "new best"),
+        (True, "point", path_of_network(10.0, 7.0), "network"),
+        (bool(summary.improvements), "point improved", path_of_network(10.0, 7.0), "new best"),
         (bool(summary.improvements), "best-so-far", "M1 11H10V3H19", "best so far"),
         (unet is not None, "unet", "M0 7H20", f"standard U-Net, {score_text(unet)}"),
-        (any(e.is_start for e in done), "point", _path_of_start(10.0, 7.0), "new start"),
+        (any(e.is_start for e in done), "point", path_of_start(10.0, 7.0), "new start"),
         (
             any(e.num_collapsed for e in done),
             "point collapsed",
-            _path_of_network(10.0, 7.0),
+            path_of_network(10.0, 7.0),
             "a training collapsed",
         ),
         (
             any(_is_below(frame, e) for e in done),
             "point",
-            _path_of_low(10.0, 7.0),
+            path_of_low(10.0, 7.0),
             "below the axis",
         ),
         (
             any(_expected(e) is not None for e in done),
             "point dropped",
-            _path_of_network(10.0, 7.0),
+            path_of_network(10.0, 7.0),
             "dropped early, expected score",
         ),
         (
             any(_height(e) is None for e in done),
             "point failed",
-            _path_of_none(10.0, 7.0),
+            path_of_none(10.0, 7.0),
             "no score",
         ),
     )
-    items = (
-        element(
-            "li",
-            element("svg", element("g", element("path", d=path), class_=kind), class_="sign"),
-            words,
-        )
-        for occurs, kind, path, words in signs
-        if occurs
-    )
-    return element("ul", *items, class_="key")
+    return draw_signs(signs)
 
 
 def _frame_around(summary: SearchSummary, *, width: float, height: float) -> Frame:
@@ -151,12 +149,12 @@ def _draw_point(frame: Frame, evaluation: EvaluationSummary, improved: bool) -> 
     x = frame.x(evaluation.number)
     y = frame.floor - 7
     if height is None:
-        path = _path_of_none(x, y)
+        path = path_of_none(x, y)
     elif _is_below(frame, evaluation):
-        path = _path_of_low(x, y)
+        path = path_of_low(x, y)
     else:
         y = frame.y(height)
-        path = _path_of_start(x, y) if evaluation.is_start else _path_of_network(x, y)
+        path = path_of_start(x, y) if evaluation.is_start else path_of_network(x, y)
     return element(
         "a",
         _whisker(frame, evaluation, x),
@@ -185,20 +183,4 @@ def _whisker(frame: Frame, evaluation: EvaluationSummary, x: float) -> Markup | 
     score, sd = evaluation.score, evaluation.sd
     if score is None or sd is None or _is_below(frame, evaluation):
         return None
-    return line("whisker", x, max(frame.y(score + sd), 2.0), x, frame.y(score - sd))
-
-
-def _path_of_network(x: float, y: float) -> str:
-    return f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
-
-
-def _path_of_start(x: float, y: float) -> str:
-    return f"M{x:.1f} {y - 6:.1f}l6 6-6 6-6-6z"
-
-
-def _path_of_low(x: float, y: float) -> str:
-    return f"M{x - 5:.1f} {y - 4:.1f}h10l-5 9z"
-
-
-def _path_of_none(x: float, y: float) -> str:
-    return f"M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8"
+    return line("whisker", x, max(frame.y(min(score + sd, 1.0)), 2.0), x, frame.y(score - sd))

@@ -11,6 +11,7 @@ from mbnas.report.charts.search_chart import draw_key, draw_progress
 from mbnas.report.markup import Markup, element
 from mbnas.report.page.citing import citing_section
 from mbnas.report.page.document import Section, render_document, write_document
+from mbnas.report.page.explorer import explorer
 from mbnas.report.page.network_panel import NetworkPanels
 from mbnas.report.page.sections.confirmation_section import confirmation_section
 from mbnas.report.page.sections.evaluations_section import evaluations_section
@@ -45,7 +46,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("best", "The network", _best(summary, panels)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),
         Section("statistics", "Statistics", statistics_section(compared)),
-        Section("front", "Score and cost", front_section(summary.front)),
+        Section("front", "Score and cost", _front(summary)),
         Section("search", "Progress", _progress(summary)),
         Section("explanation", "What mattered", explanation_section(summary.explanation)),
         Section("segmentations", "Segmentations", segmentations_section(summary.segmentations)),
@@ -75,22 +76,16 @@ def _progress(summary: SearchSummary) -> Markup:
             class_="quiet",
         ),
         None if summary.spread is None else element("p", summary.spread, id="spread"),
-        element(
-            "figure",
-            draw_progress(summary, "broad"),
-            draw_progress(summary, "narrow"),
-            draw_key(summary),
-            element("div", class_="tip", hidden="", role="status"),
-            class_="progress",
+        explorer(
+            draw_progress(summary, "broad"), draw_progress(summary, "narrow"), draw_key(summary)
         ),
-        element(
-            "p",
-            "Point at a network to see what was tried; click it to draw it here.",
-            class_="quiet small hint",
-        ),
-        element("div", class_="pinned", hidden=""),
         id="search",
     )
+
+
+def _front(summary: SearchSummary) -> Markup | None:
+    linked = frozenset(each.number for each in summary.shown)
+    return front_section(summary.front, linked=linked, input_name=summary.input_name)
 
 
 def _best(summary: SearchSummary, panels: NetworkPanels) -> Markup | None:

@@ -1,8 +1,7 @@
 "use strict";
 // Every evaluation is in a <template>; this script only shows it.
 (() => {
-  const figure = document.querySelector(".progress");
-  const pinned = document.querySelector(".pinned");
+  const figures = [...document.querySelectorAll(".explorer")];
   const contents = (number, part) =>
     document.getElementById(`evaluation-${number}`)?.content.querySelector(part)?.cloneNode(true);
   const pointsOf = (number) => document.querySelectorAll(`.point[data-number="${number}"]`);
@@ -47,31 +46,33 @@
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details.printed")) details.open = true;
   });
-  if (!pinned) return; // no evaluations to point at
+  if (!figures.length) return; // no evaluations to point at
 
-  const tip = figure.querySelector(".tip");
   let shown = null;
   let pin = null;
+  let place = null; // the figure that shows the pinned network
 
   function show(point) {
     if (shown === point) return;
     hide();
+    const frame = point.closest(".charts");
+    const tip = frame.querySelector(".tip");
     shown = point;
     point.classList.add("shown");
     tip.replaceChildren(...contents(point.dataset.number, ".for-tip").childNodes);
     tip.hidden = false;
-    const frame = figure.getBoundingClientRect();
-    const [x, y] = placeOf(point).map((value, index) => value - [frame.left, frame.top][index]);
-    const left = Math.min(Math.max(x - tip.offsetWidth / 2, 0), frame.width - tip.offsetWidth);
+    const { left, top, width } = frame.getBoundingClientRect();
+    const [x, y] = placeOf(point).map((value, index) => value - [left, top][index]);
+    const across = Math.min(Math.max(x - tip.offsetWidth / 2, 0), width - tip.offsetWidth);
     const above = y - tip.offsetHeight - 16;
-    const fits = above + frame.top > 0;
-    tip.style.translate = `${left}px ${fits ? above : y + 16}px`;
+    tip.style.translate = `${across}px ${above + top > 0 ? above : y + 16}px`;
   }
 
   function hide() {
-    shown?.classList.remove("shown");
+    if (!shown) return;
+    shown.classList.remove("shown");
+    shown.closest(".charts").querySelector(".tip").hidden = true;
     shown = null;
-    tip.hidden = true;
   }
 
   function placeOf(point) {
@@ -83,7 +84,7 @@
 
   function nearest(chart, event, reach) {
     let best = null;
-    for (const point of chart.querySelectorAll(".point")) {
+    for (const point of chart.querySelectorAll(".point[data-number]")) {
       const [x, y] = placeOf(point);
       const distance = Math.hypot(x - event.clientX, y - event.clientY);
       if (distance < reach) [best, reach] = [point, distance];
@@ -91,23 +92,41 @@
     return best;
   }
 
-  function setPin(number) {
+  function empty(panel) {
+    panel.classList.add("empty");
+    panel.replaceChildren(panel.hint);
+  }
+
+  function setPin(number, figure) {
     for (const point of document.querySelectorAll(".point.pinned")) point.classList.remove("pinned");
+    if (place) empty(place.querySelector(".pinned"));
     const panel = number === null ? null : contents(number, ".for-panel");
     pin = panel ? number : null;
-    pinned.hidden = !panel;
-    pinned.replaceChildren(...(panel ? panel.childNodes : []));
+    place = panel ? figure : null;
     history.replaceState(null, "", panel ? `#evaluation-${number}` : location.pathname + location.search);
     if (!panel) return;
+    const pinned = figure.querySelector(".pinned");
+    pinned.classList.remove("empty");
+    pinned.replaceChildren(...panel.childNodes);
+    pinned.scrollTop = 0;
     for (const point of pointsOf(number)) point.classList.add("pinned");
     prepareCopying(pinned);
     const close = pinned.querySelector("button.close");
     close.hidden = false;
     close.addEventListener("click", () => setPin(null));
+    const below = pinned.getBoundingClientRect().top - innerHeight / 2;
+    if (below > 0) scrollBy({ top: below }); // so that the chart stays in view
   }
 
-  for (const chart of figure.querySelectorAll(".chart")) {
-    const points = [...chart.querySelectorAll(".point")];
+  function explore(figure) {
+    const panel = figure.querySelector(".pinned");
+    panel.hint = panel.firstElementChild;
+    figure.classList.add("scripted");
+    for (const chart of figure.querySelectorAll(".chart")) prepareChart(chart, figure);
+  }
+
+  function prepareChart(chart, figure) {
+    const points = [...chart.querySelectorAll(".point[data-number]")];
     points.forEach((point, index) => {
       point.setAttribute("tabindex", index === points.length - 1 ? "0" : "-1");
     });
@@ -116,13 +135,18 @@
       if (point) show(point); else hide();
     });
     chart.addEventListener("pointerleave", hide);
-    chart.addEventListener("focusin", (event) => show(event.target.closest(".point")));
+    chart.addEventListener("focusin", (event) => {
+      const point = event.target.closest(".point[data-number]");
+      if (point) show(point);
+    });
     chart.addEventListener("focusout", hide);
     chart.addEventListener("click", (event) => {
       event.preventDefault();
       event.stopPropagation();
       const point = event.detail ? nearest(chart, event, 32) : event.target.closest(".point");
-      if (point) setPin(point.dataset.number === pin ? null : point.dataset.number);
+      if (!point) return;
+      const again = point.dataset.number === pin && place === figure;
+      setPin(again ? null : point.dataset.number, figure);
     });
     chart.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -134,6 +158,8 @@
     });
   }
 
+  figures.forEach(explore);
+  const main = document.querySelector("#search .explorer") ?? figures[0];
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { hide(); if (pin !== null) setPin(null); }
   });
@@ -141,9 +167,10 @@
     const link = event.target.closest?.('a[href^="#evaluation-"]');
     if (!link) return;
     event.preventDefault();
-    setPin(link.hash.slice("#evaluation-".length));
-    figure.scrollIntoView({ behavior: "smooth" });
+    const figure = link.closest("section")?.querySelector(".explorer") ?? main;
+    figure.scrollIntoView();
+    setPin(link.hash.slice("#evaluation-".length), figure);
   });
   const asked = /^#evaluation-(\d+)$/.exec(location.hash);
-  if (asked) setPin(asked[1]);
+  if (asked) setPin(asked[1], main);
 })();
