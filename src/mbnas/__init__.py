@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mbnas.version import __version__
 
 if TYPE_CHECKING:
-    from mbnas.actions.events import Message, StageProgress, silent
+    from mbnas.actions.events import EpochProgress, Message, StageProgress, silent
     from mbnas.api.finding_objects import Comparison, Explanation
     from mbnas.api.model_object import Model, Predictions
     from mbnas.api.network_object import Network
@@ -34,6 +34,7 @@ _MODULES = {
     "Ask": "api.search_object",
     "Chosen": "api.standing_objects",
     "Comparison": "api.finding_objects",
+    "EpochProgress": "actions.events",
     "Evaluation": "results.standing.evaluation_rows",
     "Explanation": "api.finding_objects",
     "FrontNetwork": "api.study_object",
@@ -60,6 +61,7 @@ __all__ = [
     "Ask",
     "Chosen",
     "Comparison",
+    "EpochProgress",
     "Evaluation",
     "Explanation",
     "FrontNetwork",

@@ -11,6 +11,7 @@ PUBLIC = [
     "Ask",
     "Chosen",
     "Comparison",
+    "EpochProgress",
     "Evaluation",
     "Explanation",
     "FrontNetwork",

@@ -16,6 +16,7 @@ from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import OutOfMemory, TrainingError
 from mbnas.machine.heartbeat import listening
+from mbnas.machine.news import hearing
 from mbnas.network.head import bias_head_to_frequencies
 from mbnas.network.others.own_network import find_own_network
 from mbnas.scoring.overlap import OverlapCounts, mean_defined
@@ -230,6 +231,14 @@ def test_a_training_sends_a_heartbeat_at_every_step_and_prediction(task, monkeyp
     assert unmeasured == 1 + 4 * 2 + 2 + 1
     # two volumes, each of one batch
     assert len(heard) - 2 * unmeasured == 2 * 2
+
+
+def test_a_training_tells_of_every_epoch(task):
+    heard = []
+    with hearing(heard.append):
+        record = run_training(task)
+    assert [each.epoch for each in heard] == list(record.epochs)
+    assert {(each.key, each.num_epochs) for each in heard} == {(task.key, len(record.epochs))}
 
 
 def test_a_bug_in_the_program_is_raised_and_not_recorded(task, monkeypatch):

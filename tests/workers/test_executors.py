@@ -19,6 +19,7 @@ from types import MappingProxyType
 import pytest
 
 from mbnas.errors import TrainingError
+from mbnas.machine.news import tell
 from mbnas.workers import worker_process
 from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor, WorkerDied
 
@@ -392,3 +393,16 @@ def test_ctrl_c_at_any_moment_reaches_only_the_parent(delay_s):
 def test_importing_the_executors_does_not_import_torch():
     code = "import sys, mbnas.workers.executors; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_news_of_a_call_arrive_before_its_outcome():
+    heard = []
+    with ProcessExecutor(1, hear=heard.append) as executor:
+        assert executor.submit(tell, ("epoch", 3)).result() is None
+        assert heard == [("epoch", 3)]
+
+
+def test_news_that_nobody_hears_are_no_outcome():
+    with ProcessExecutor(1) as executor:
+        assert executor.submit(tell, "epoch").result() is None
+        assert executor.submit(math.sqrt, 4.0).result() == 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mbnas.actions.events import Message, Watch, counted_by
+from mbnas.actions.events import Message, Watch, counted_by, telling_epochs
 from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named, read_chosen
@@ -102,7 +102,13 @@ def compare_networks(
             watch(Message(text=forecast_message(found)))
     with logged(held) as log:
         watched = watching_trainings(watch, log)
-        retrain(held, networks, initialisations=initialisations, watch=watched)
+        retrain(
+            held,
+            networks,
+            initialisations=initialisations,
+            watch=watched,
+            watch_epoch=telling_epochs(watch),
+        )
     summary = read_search(study, held.ledger)
     assert summary.comparison is not None
     write_report(summary, study.report)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from mbnas.machine.processes import ProgressCallback
 from mbnas.study.ledger.snapshot import NumberedScore
+from mbnas.training.training_record import EpochNews
 
 Stage = Literal["preparing", "searching", "confirming", "comparing", "training", "predicting"]
 """What runs, and so what is counted: volumes are prepared, trainings searched, confirmed and
@@ -48,6 +49,7 @@ class StageProgress:
         why: What a search is doing, such as ``node 3 level``.
         best: The best network of a search so far.
         scored: The networks of a search that have just got a score.
+        left_s: Seconds until the time of a search is over, where that limits it.
     """
 
     stage: Stage
@@ -57,9 +59,31 @@ class StageProgress:
     why: str = ""
     best: NumberedScore | None = None
     scored: tuple[NumberedScore, ...] = ()
+    left_s: float | None = None
 
 
-Event = Message | StageProgress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochProgress:
+    """An epoch of a training that is running in a process of this machine.
+
+    >>> from mbnas import EpochProgress
+    >>> EpochProgress(fold=2, epoch=5, num_epochs=24, loss=0.31).epoch
+    5
+
+    Attributes:
+        fold: Number of the training's fold, from 0.
+        epoch: Number of the epoch that has ended, from 1.
+        num_epochs: Epochs of the training.
+        loss: Mean over the epoch's steps.
+    """
+
+    fold: int
+    epoch: int
+    num_epochs: int
+    loss: float
+
+
+Event = Message | StageProgress | EpochProgress
 Watch = Callable[[Event], object]
 """Called with each event, in the thread that runs."""
 
@@ -70,6 +94,22 @@ def silent(event: Event) -> None:
     >>> import mbnas
     >>> mbnas.search("data", "study", watch=mbnas.silent)  # doctest: +SKIP
     """
+
+
+def telling_epochs(watch: Watch) -> Callable[[EpochNews], None]:
+    """Return a function that tells a watch of the epochs of running trainings."""
+
+    def tell(news: EpochNews) -> None:
+        watch(
+            EpochProgress(
+                fold=news.key.fold,
+                epoch=news.epoch.epoch,
+                num_epochs=news.num_epochs,
+                loss=news.epoch.loss,
+            )
+        )
+
+    return tell
 
 
 def counted_by(watch: Watch, stage: Stage) -> ProgressCallback:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mbnas.actions.events import Message, StageProgress, Watch
+from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs
 from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.report.live.rate_limited_page import RateLimitedPage
@@ -102,6 +102,7 @@ def _run(
                 watch_confirmation=watch_confirmation,
                 find_training=find_training,
                 begun=page.write,
+                watch_epoch=telling_epochs(watch),
             )
     finally:
         page.write()
@@ -130,4 +131,5 @@ class _Events:
             why=progress.proposal.why,
             best=progress.best,
             scored=progress.scored,
+            left_s=progress.left_s,
         )

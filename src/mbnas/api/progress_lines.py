@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol, runtime_checkable
 
-from mbnas.actions.events import Event, Message, StageProgress
+from mbnas.actions.events import EpochProgress, Event, Message, StageProgress
 from mbnas.escaping import in_message
 from mbnas.wording import counted
 
@@ -62,6 +62,8 @@ class ProgressLines:
         """Print what is new in an event."""
         if isinstance(event, Message):
             self._print(f"Warning: {event.text}" if event.is_warning else event.text)
+        elif isinstance(event, EpochProgress):
+            pass  # an epoch is not worth a line
         elif event.stage == "searching":
             self._print_scores(event)
         else:

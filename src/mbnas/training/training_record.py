@@ -83,6 +83,21 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochNews:
+    """What a running training tells after each of its epochs (:mod:`mbnas.machine.news`).
+
+    Attributes:
+        key: Of the training.
+        epoch: The epoch that has ended.
+        num_epochs: Of the training.
+    """
+
+    key: TrainingKey
+    epoch: EpochRecord
+    num_epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRecord:
     """The metrics of a trained network on one volume that it was not trained on.
 

@@ -25,6 +25,7 @@ from multiprocessing import resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from mbnas.errors import WorkerDied
+from mbnas.machine.news import Hear
 from mbnas.workers.call import Call, check_open
 from mbnas.workers.memory_queue import Demand, MemoryQueue
 from mbnas.workers.worker_process import RUN_SIGNALS, Worker
@@ -90,6 +91,8 @@ class ProcessExecutor(Executor):
             device; by default nothing.
         patience_s: A worker that runs a call without a heartbeat (:mod:`mbnas.machine.heartbeat`)
             for this many seconds hangs, and is killed. By default, workers are never killed.
+        hear: Called with the news of calls (:mod:`mbnas.machine.news`), in threads of this
+            executor.
 
     Raises:
         ValueError: if there is no slot, no device, not one tuple for each slot, or if the
@@ -105,6 +108,7 @@ class ProcessExecutor(Executor):
         device_memory_bytes: Sequence[int | None] = (None,),
         demand: Callable[..., Demand] | None = None,
         patience_s: float = math.inf,
+        hear: Hear | None = None,
     ) -> None:
         if num_slots < 1:
             raise ValueError(f"num_slots (={num_slots}) must be 1 or more.")
@@ -125,7 +129,7 @@ class ProcessExecutor(Executor):
         self._queue = _CallQueue(device_memory_bytes)
         num_devices = len(device_memory_bytes)
         self._slots = [
-            _Slot(self._queue, number % num_devices, initializer, arguments, patience_s)
+            _Slot(self._queue, number % num_devices, initializer, arguments, patience_s, hear)
             for number, arguments in enumerate(slot_arguments)
         ]
         for device in range(num_devices):
@@ -236,12 +240,14 @@ class _Slot:
         initializer: Callable[..., object] | None,
         arguments: tuple[Any, ...],
         patience_s: float,
+        hear: Hear | None,
     ) -> None:
         self._queue = queue
         self._device = device
         self._initializer = initializer
         self._arguments = arguments
         self._patience_s = patience_s
+        self._hear = hear
         self._device_slots: Sequence[_Slot] = ()
         self._lock = threading.Lock()
         self._worker: Worker | None = None
@@ -296,7 +302,7 @@ class _Slot:
                 raise CancelledError
             if self._worker is not None:
                 return self._worker
-            worker = self._worker = Worker(self._patience_s)
+            worker = self._worker = Worker(self._patience_s, self._hear)
         if self._initializer is not None:
             try:
                 succeeded, outcome = worker.call(self._initializer, self._arguments, {})

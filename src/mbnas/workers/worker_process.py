@@ -3,7 +3,8 @@
 A worker leaves signals meant for the whole run (Ctrl-C, a batch system's warning, a closed
 terminal) to its parent, and ends itself when its parent has ended, for any reason. Functions,
 arguments and results travel pickled over a pipe. So do the worker's heartbeats
-(:mod:`mbnas.machine.heartbeat`): a worker without one for too long hangs, and is killed.
+(:mod:`mbnas.machine.heartbeat`): a worker without one for too long hangs, and is killed. News of a
+call (:mod:`mbnas.machine.news`) travel the same way.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from mbnas.errors import WorkerDied
 from mbnas.machine import heartbeat
+from mbnas.machine.news import Hear, hearing
 from mbnas.machine.processes import end_with_parent
 from mbnas.machine.spawned import SPAWNED
 from mbnas.workers.call import portable_error
@@ -30,6 +32,7 @@ from mbnas.workers.call import portable_error
 RUN_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 _BEAT = b""  # no pickle is empty
+_NEWS = b"\x00"  # no pickle begins with it
 # Python itself may start slowly, on a busy machine or from a slow disk.
 _STARTING_S = 60.0
 _ENDING_S = 10.0
@@ -46,9 +49,11 @@ class Worker:
     Args:
         patience_s: The process hangs if it sends no heartbeat during a call for this many
             seconds, and is killed; a new process has at least a minute for its first one.
+        hear: Called with the news of calls, in the thread that waits for their outcome.
     """
 
-    def __init__(self, patience_s: float = math.inf) -> None:
+    def __init__(self, patience_s: float = math.inf, hear: Hear | None = None) -> None:
+        self._hear = hear
         self._connection, theirs = SPAWNED.Pipe()
         self._process = SPAWNED.Process(target=_work, args=(theirs,), daemon=True)
         with _children_lock:
@@ -97,7 +102,10 @@ class Worker:
                 if not self._connection.poll():
                     return None
                 message = self._connection.recv_bytes()
-                if message != _BEAT:
+                if message.startswith(_NEWS):
+                    if self._hear is not None:
+                        self._hear(pickle.loads(message[len(_NEWS) :]))
+                elif message != _BEAT:
                     return message
                 self._allowed_s = self._patience_s
                 watch.set(self._allowed_s)
@@ -225,7 +233,15 @@ def _work(connection: Connection) -> None:
         with suppress(OSError):  # the parent has ended, and this process is about to
             connection.send_bytes(_BEAT)
 
-    with heartbeat.listening(send_beat), suppress(EOFError, OSError):  # the parent closed the pipe
+    def send_news(news: object) -> None:
+        with suppress(OSError):
+            connection.send_bytes(_NEWS + pickle.dumps(news))
+
+    with (
+        heartbeat.listening(send_beat),
+        hearing(send_news),
+        suppress(EOFError, OSError),  # the parent closed the pipe
+    ):
         heartbeat.beat()
         while True:
             connection.send_bytes(_answer(connection.recv_bytes()))

@@ -1,5 +1,6 @@
 """Worker pools: from a configuration, and the memory that trainings need of a device."""
 
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mbnas.training.final.train_final import FinalTask
 from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
 from mbnas.training.run_training import run_training
 from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import EpochNews, EpochRecord
 from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor
 
 
@@ -128,3 +130,20 @@ def test_an_error_ends_a_worker_pool(task):
     for place in (ended, broken):
         with pytest.raises(RuntimeError, match="accepts no more calls"):
             place.executor.submit(run_training, task)
+
+
+def test_news_of_epochs_are_passed_on_and_are_no_results(task):
+    news = EpochNews(
+        key=task.key, epoch=EpochRecord(epoch=1, learning_rate=0.1, loss=0.5), num_epochs=3
+    )
+    watched, done = [], Future()
+    pool = WorkerPool(executor=InlineExecutor(), slots=1, watch_epoch=watched.append)
+    pool.completions.put(news)
+    pool.completions.put(done)
+    assert pool.next_done() is done
+    assert watched == [news]
+    unwatched = replace(pool, watch_epoch=None)
+    unwatched.completions.put(news)
+    unwatched.completions.put(done)
+    assert unwatched.next_done() is done
+    assert watched == [news]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
+from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -22,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from mbnas.cli.terminal import Terminal, headed, words
-from mbnas.escaping import in_message
+from mbnas.escaping import in_message, visible
 
 _ESTIMATE_OVER_S = 1800.0
 _MOST_REASONS = 20
@@ -127,23 +128,45 @@ def moving_bytes() -> Iterator[Callable[[str, int, int | None], None]]:
 def progress_bar() -> Progress:
     """Return a bar on standard error, disabled if that is not a terminal.
 
-    Its tasks have the field ``note``, shown at the end, and may have ``per``: the number of
-    steps in each counted unit.
+    Its tasks have the field ``note``, shown on a line of its own. They may have ``per``, the
+    number of steps in each counted unit, and ``left_s``, the seconds left where they are known.
     """
     console = error_console()
-    return Progress(
+    return _BarAndNote(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         _Evaluations(),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        _TimeLeft(),
         console=console,
         disable=not console.is_terminal,
         speed_estimate_period=_ESTIMATE_OVER_S,
         transient=True,
     )
+
+
+class _BarAndNote(Progress):
+    """Bars, with the note of each below them: beside them it would be cut in a narrow terminal."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the bars, then the notes that are not empty."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.visible and (note := task.fields.get("note")):
+                yield Text(visible(note), style="dim", no_wrap=True, overflow="ellipsis")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left: as it is known, or as the speed of the last steps suggests."""
+
+    def render(self, task: Task) -> Text:
+        """Return the time as text."""
+        if (left_s := task.fields.get("left_s")) is None:
+            return super().render(task)
+        minutes, seconds = divmod(int(max(0.0, left_s)), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(f"{hours}:{minutes:02}:{seconds:02}", style="progress.remaining")
 
 
 class _Evaluations(MofNCompleteColumn):
@@ -152,5 +175,5 @@ class _Evaluations(MofNCompleteColumn):
     def render(self, task: Task) -> Text:
         """Return the count as text."""
         per = task.fields.get("per", 1)
-        total = "?" if task.total is None else int(task.total) // per
-        return Text(f"{int(task.completed) // per}/{total}", style="progress.download")
+        of = "" if task.total is None else f"/{int(task.total) // per}"
+        return Text(f"{int(task.completed) // per}{of}", style="progress.download")

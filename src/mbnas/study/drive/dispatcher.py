@@ -99,7 +99,7 @@ class Dispatcher:
     def wait(self) -> None:
         """Return once a training is recorded or a run is lost."""
         if not self._recorded:
-            self._take(self._worker_pool.completions.get())
+            self._take(self._worker_pool.next_done())
 
     def cancel(self) -> None:
         """Cancel every task that does not run yet."""
@@ -120,7 +120,7 @@ class Dispatcher:
         self._submitted[future] = tasks
         future.add_done_callback(pool.completions.put)
         if future.done():  # an executor may run calls at once
-            self._take(pool.completions.get())
+            self._take(pool.next_done())
 
     def _take(self, future: TrainingFuture) -> None:
         tasks = self._submitted.pop(future, None)

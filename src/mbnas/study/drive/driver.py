@@ -34,6 +34,7 @@ class SearchProgress:
         best: The best network so far.
         scored: The networks that have just got a score, also one that rests on more trainings than
             before. Those that failed or were dropped are left out.
+        left_s: Seconds until the search's time is over, where that limits it.
     """
 
     proposal: Proposal
@@ -41,6 +42,7 @@ class SearchProgress:
     trainings: Progress
     best: NumberedScore | None = None
     scored: tuple[NumberedScore, ...] = ()
+    left_s: float | None = None
 
 
 WatchSearch = Callable[[SearchProgress], None]

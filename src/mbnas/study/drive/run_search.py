@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 from mbnas.search.lookahead import Speculation
 from mbnas.study.configuration import Configuration
@@ -15,7 +16,7 @@ from mbnas.study.drive.retry_failed import finish_retry
 from mbnas.study.drive.time_limit import TimeLimit
 from mbnas.study.ledger.facts import HOURS
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.pool.worker_pool import WorkerPool, default_workers, worker_pool_of
+from mbnas.study.pool.worker_pool import WatchEpoch, WorkerPool, default_workers, worker_pool_of
 
 
 def run_search(
@@ -26,6 +27,7 @@ def run_search(
     find_training: FindTraining | None = None,
     worker_pool: WorkerPool | None = None,
     begun: Callable[[], None] | None = None,
+    watch_epoch: WatchEpoch | None = None,
 ) -> None:
     """Run or resume a study's search until its budget is spent, and confirm its leaders.
 
@@ -39,6 +41,7 @@ def run_search(
         find_training: Finds trainings in the ledgers of other studies.
         worker_pool: Where trainings run; as configured if ``None``.
         begun: Called once, when the ledger says that the search runs.
+        watch_epoch: Called after each epoch of a training in a process of this machine.
     """
     configuration, ledger = study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
@@ -50,6 +53,7 @@ def run_search(
     def record_cost_and_watch(progress: SearchProgress) -> None:
         if limit is not None:
             limit.note(progress.trainings.finished)
+            progress = replace(progress, left_s=limit.left_s)
         if progress.trainings.complete is not None:
             study.costs.record(progress.trainings.complete)
         if watch is not None:
@@ -59,7 +63,11 @@ def run_search(
         if begun is not None:
             begun()
         study.record_missing_costs()  # those of a search that was killed before it wrote them
-        pool = worker_pool_of(configuration) if worker_pool is None else nullcontext(worker_pool)
+        pool = (
+            worker_pool_of(configuration, watch_epoch)
+            if worker_pool is None
+            else nullcontext(worker_pool)
+        )
         with pool as worker_pool:
             if ledger.is_retrying():
                 finish_retry(study, worker_pool)

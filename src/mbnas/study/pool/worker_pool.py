@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from mbnas.study.configuration import Configuration
 from mbnas.study.pool.ray_pool import ray_trainings
@@ -18,23 +18,24 @@ from mbnas.training.device.device_setup import free_memory, take_device, visible
 from mbnas.training.device.processor import num_cores
 from mbnas.training.run_training import run_together, run_training
 from mbnas.training.task import TrainingTask
-from mbnas.training.training_record import TrainingRecord
+from mbnas.training.training_record import EpochNews, TrainingRecord
 from mbnas.workers.executors import Demand, InlineExecutor, ProcessExecutor
 
 Train = Callable[[TrainingTask], TrainingRecord]
 TrainTogether = Callable[[Sequence[TrainingTask]], Sequence[TrainingRecord]]
 TrainingFuture = Future[TrainingRecord] | Future[Sequence[TrainingRecord]]
 """The future of a training, or of several fused ones."""
+WatchEpoch = Callable[[EpochNews], object]
 
 
 @runtime_checkable
 class Completions(Protocol):
-    """A queue of futures that are done."""
+    """A queue of futures that are done, and of epochs that have ended."""
 
-    def put(self, item: TrainingFuture, /) -> None:
+    def put(self, item: TrainingFuture | EpochNews, /) -> None:
         """Add one, from any thread."""
 
-    def get(self) -> TrainingFuture:
+    def get(self) -> TrainingFuture | EpochNews:
         """Wait for the first and take it."""
 
 
@@ -48,23 +49,39 @@ class WorkerPool:
         slots: How many trainings it runs at a time, 1 or more.
         train: Runs a task there: :func:`run_training`, or a function that wraps it.
         train_together: Runs fused tasks there.
-        completions: Where its futures go when they are done.
+        completions: Where its futures go when they are done, and news of epochs if it has any.
+        watch_epoch: Called with news of epochs, in the thread that takes them from there.
     """
 
     executor: Executor
     slots: int
     train: Train = run_training
     train_together: TrainTogether = run_together
-    completions: Completions = field(default_factory=SimpleQueue[TrainingFuture])
+    completions: Completions = field(default_factory=SimpleQueue[TrainingFuture | EpochNews])
+    watch_epoch: WatchEpoch | None = None
 
     def __post_init__(self) -> None:
         if self.slots < 1:
             raise ValueError(f"slots (={self.slots}) must be 1 or more.")
 
+    def next_done(self) -> TrainingFuture:
+        """Wait for the next future that is done, and pass on the news of epochs before it."""
+        while isinstance(arrived := self.completions.get(), EpochNews):
+            if self.watch_epoch is not None:
+                self.watch_epoch(arrived)
+        return arrived
+
 
 @contextmanager
-def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
-    """Yield a configuration's worker pool; end what still runs when the context ends."""
+def worker_pool_of(
+    configuration: Configuration, watch_epoch: WatchEpoch | None = None
+) -> Iterator[WorkerPool]:
+    """Yield a configuration's worker pool; end what still runs when the context ends.
+
+    Args:
+        configuration: Of the study.
+        watch_epoch: Called after each epoch of a training in a process of this machine.
+    """
     run = configuration.run
     if run.executor == "inline":
         yield WorkerPool(executor=InlineExecutor(), slots=1)
@@ -74,6 +91,7 @@ def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
             yield WorkerPool(executor=on_ray, slots=slots)
         return
     workers = run.workers or default_workers(configuration)
+    completions: SimpleQueue[Any] = SimpleQueue()
     executor = ProcessExecutor(
         workers,
         initializer=take_device,
@@ -81,9 +99,12 @@ def worker_pool_of(configuration: Configuration) -> Iterator[WorkerPool]:
         device_memory_bytes=device_memory_bytes(run.device, workers),
         demand=demand_of,
         patience_s=run.patience_s,
+        hear=completions.put,
     )
     try:
-        yield WorkerPool(executor=executor, slots=workers)
+        yield WorkerPool(
+            executor=executor, slots=workers, completions=completions, watch_epoch=watch_epoch
+        )
     finally:
         executor.terminate()  # what still runs was started ahead of time
 

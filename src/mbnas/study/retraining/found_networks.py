@@ -19,7 +19,7 @@ from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.pool.worker_pool import WorkerPool, worker_pool_of
+from mbnas.study.pool.worker_pool import WatchEpoch, WorkerPool, worker_pool_of
 from mbnas.study.progress.contenders import Contender, read_contenders, record_comparison
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.training.training_record import FIRST_FRESH
@@ -168,6 +168,7 @@ def retrain(
     *,
     initialisations: int,
     watch: Watch | None = None,
+    watch_epoch: WatchEpoch | None = None,
 ) -> None:
     """Train networks on fresh initialisations, and record them as the study's comparison.
 
@@ -178,6 +179,7 @@ def retrain(
         contenders: The networks.
         initialisations: How many fresh initialisations; finished trainings are not run again.
         watch: Called at the start and after each training.
+        watch_epoch: Called after each epoch of a training in a process of this machine.
 
     Raises:
         ConfigurationError: if a network cannot be built or gives no logits.
@@ -186,7 +188,7 @@ def retrain(
     for network in networks:
         study.costs.latency_ms(network)  # which also checks that it can be trained
         study.costs.record(network)
-    with worker_pool_of(study.configuration) as worker_pool:
+    with worker_pool_of(study.configuration, watch_epoch) as worker_pool:
         evaluator = study.evaluator(
             worker_pool, range(FIRST_FRESH, FIRST_FRESH + initialisations), measured=True
         )

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from torch import nn
 
 from mbnas.errors import TrainingError
+from mbnas.machine.news import tell
 from mbnas.network.operations.memory_layout import placed
 from mbnas.training.device.device_setup import flushing_subnormals
 from mbnas.training.loading.slice_source import SliceSource
@@ -17,6 +18,7 @@ from mbnas.training.loop.training_loop import Schedule, TrainingLoop
 from mbnas.training.loop.training_plan import TrainingPlan, plan_training
 from mbnas.training.loop.training_step import Step, is_program
 from mbnas.training.task import TrainingTask
+from mbnas.training.training_record import EpochNews
 
 
 @flushing_subnormals()
@@ -38,7 +40,7 @@ def train_together(
     histories = [TrainingHistory(plan, protocol, data) for plan in plans]
     loop = _loop(tasks[0], data, plans)
     outcomes: dict[int, Attempt | TrainingError] = {}
-    batch_size = protocol.training.batch_size
+    batch_size, num_epochs = protocol.training.batch_size, protocol.training.epochs
     steps_s, start = 0.0, time.perf_counter()
     while len(outcomes) < len(tasks) and (mean_losses := loop.advance()):
         steps_s += time.perf_counter() - start
@@ -49,6 +51,7 @@ def train_together(
             history, network = histories[index], loop.step.networks[index]
             try:
                 history.end_epoch(network, mean_loss, loop.schedules[index].learning_rate)
+                tell(EpochNews(key=tasks[index].key, epoch=history.last, num_epochs=num_epochs))
                 if history.is_over:
                     if len(tasks) > 1 or is_program(protocol.training):
                         network = _copy(network, tasks[index], data, plans[index].weights_seed)

@@ -69,6 +69,11 @@ class TrainingHistory:
         """Whether the last epoch has ended."""
         return len(self._epochs) == self._protocol.training.epochs
 
+    @property
+    def last(self) -> EpochRecord:
+        """The last epoch that has ended."""
+        return self._epochs[-1]
+
     def end_epoch(self, network: nn.Module, mean_loss: float, learning_rate: float) -> None:
         """Record an epoch, and validate the network if the epoch is scored.
 
