@@ -28,7 +28,6 @@ MRI = {
     "precision": "bfloat16",
 }
 CT_AND_MRI = {
-    "network": NETWORKS["back at level 0"],
     "channels": ("CT", "$1/0 MRI"),
     "normalisation": (CT, Z_SCORE),
 }
@@ -106,8 +105,9 @@ run(bundle_root=bundle, image=image, output_dir=labels, device="$torch.device('c
 
 
 @pytest.mark.slow
-def test_monai_verifies_it_and_runs_it_from_elsewhere(tmp_path):
-    write_model(tmp_path / "model", card_of(**CT_AND_MRI))
+@pytest.mark.parametrize("name", ["back at level 0", "newer"])
+def test_monai_verifies_it_and_runs_it_from_elsewhere(name, tmp_path):
+    write_model(tmp_path / "model", card_of(**CT_AND_MRI, network=NETWORKS[name]))
     export_monai(tmp_path / "model", tmp_path / "bundle")
     image = write_noise(tmp_path / "case.nii", (32, 50, 7, 2), OBLIQUE)
     places = [str(tmp_path / name) for name in ("bundle", "case.nii", "labels")]

@@ -1,6 +1,7 @@
 """What is exported to torch, opened by torch without mbnas."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 import mbnas
 from mbnas.data.datasets.dataset import LabelClass
 from mbnas.errors import ModelError
+from mbnas.export import network_source as network_source_module
 from mbnas.export.agreement import TOLERANCE, disagreement
 from mbnas.export.network_source import network_source
 from mbnas.export.torch_program import export_torch
@@ -97,6 +99,28 @@ def test_the_folder_is_a_model(exported):
 def test_nothing_tells_where_it_was_made(exported):
     place = str(Path(mbnas.__file__).parent).encode()
     assert all(place not in path.read_bytes() for path in exported[2].iterdir())
+
+
+def test_modules_of_blocks_define_every_name_once_and_need_torch_alone():
+    """Their definitions are written into one file."""
+    statements = [
+        each
+        for module in network_source_module._SOURCES
+        for each in ast.parse(inspect.getsource(module)).body
+    ]
+    names = [
+        name
+        for each in statements
+        for name in (
+            [each.name]
+            if isinstance(each, ast.ClassDef | ast.FunctionDef)
+            else [target.id for target in getattr(each, "targets", [])]
+        )
+    ]
+    assert len(names) > 30
+    assert len(set(names)) == len(names)
+    roots = {each.module.partition(".")[0] for each in statements if hasattr(each, "module")}
+    assert roots <= {"__future__", "jaxtyping", "mbnas", "torch"}
 
 
 def test_a_name_cannot_put_code_into_the_source():
