@@ -34,7 +34,7 @@ from mbnas.data.slices.plane_transform import PlaneTransform
 from mbnas.data.slices.reference_labels import read_reference
 from mbnas.errors import ConfigurationError, MbnasError, StudyError
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Part of the digest: increase it whenever prepared slices change."""
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
