@@ -203,8 +203,8 @@ def test_a_clicked_network_is_shown_beside_the_chart_or_below_it_in_view(browse,
       const place = (each) => (({ left, right, top, bottom }) => ({ left, right, top, bottom }))(
         each.getBoundingClientRect());
       result.chart = place(point.ownerSVGElement);
-      result.panel = place(one("#front .pinned"));
-      result.title = one("#front .pinned h3").innerText;
+      result.panel = place(one("#front div.pinned"));
+      result.title = one("#front div.pinned h3").innerText;
       result.height = innerHeight;
       result.others = all("div.pinned:not(.empty)").length;
     """,
@@ -225,10 +225,10 @@ def test_a_clicked_network_is_shown_beside_the_chart_or_below_it_in_view(browse,
 def test_a_link_to_a_network_shows_it_by_the_chart_of_its_section(browse):
     result = browse("""
       one("#front table a").click();
-      result.front = one("#front .pinned h3").innerText;
+      result.front = one("#front div.pinned h3").innerText;
       for (const details of all("details")) details.open = true;
       one('#evaluations a[href="#evaluation-2"]').click();
-      result.search = one("#search .pinned h3").innerText;
+      result.search = one("#search div.pinned h3").innerText;
       result.others = all("div.pinned:not(.empty)").length;
     """)
     assert result == {"front": "Evaluation 1", "search": "Evaluation 2", "others": 1}
