@@ -6,11 +6,12 @@ import shlex
 from datetime import UTC, datetime
 
 from mbnas.prediction.model.find_model import WEIGHTS
+from mbnas.results.choice.next_steps import next_steps
 from mbnas.results.choice.short_verdict import Verdict, precise_score, study_verdict
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
 from mbnas.results.explanation.read_explanation import explanation_of
 from mbnas.results.fronts.search_front import search_front
-from mbnas.results.next_steps import next_steps
+from mbnas.results.learning_curves import read_learning_curves
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
 from mbnas.results.standing.read_standing import was_killed
@@ -79,6 +80,9 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
             is_trained=(study.path / WEIGHTS).is_dir(),
         ),
         spread=known.noise.sentence,
+        curves=read_learning_curves(
+            ledger, status.complete, _first(state), num_classes=len(class_names)
+        ),
         unet=next((each for each in evaluations if each.genotype == unet), None),
         comparison=comparison,
         segmentations=(
@@ -110,6 +114,12 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         identity=_identity(configuration, facts),
         commands=_commands(configuration, state),
     )
+
+
+def _first(state: StudyState) -> tuple[str, ...]:
+    """Return the networks that a user asks about first, by digest: the chosen and the U-Net."""
+    chosen = state.chosen
+    return () if chosen is None else (chosen.genotype.digest, chosen.reference.digest)
 
 
 def _verdict(

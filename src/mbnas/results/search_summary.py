@@ -9,12 +9,13 @@ from typing import Literal
 
 from mbnas.data.images.geometry import Unit
 from mbnas.results.choice.chosen_network import ChosenNetwork
+from mbnas.results.choice.next_steps import NextStep
 from mbnas.results.choice.short_verdict import Verdict
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.explanation.findings import Explanation
 from mbnas.results.fronts.search_front import SearchFront
-from mbnas.results.next_steps import NextStep
+from mbnas.results.learning_curves import LearningCurves
 from mbnas.results.segmentations.outlined_cases import Segmentations
 from mbnas.results.timeline import Timeline
 from mbnas.study.progress.racing_account import RacingAccount
@@ -65,6 +66,8 @@ class SearchSummary:
         verdict: On this network; ``None`` without a score.
         next_steps: What can be done next.
         spread: What is known of the spread of its networks, in words.
+        curves: How networks of the search learned, by digest: at most
+            :data:`~mbnas.results.learning_curves.MOST_CURVES` of them.
         unet: The U-Net of the space under the same protocol, if it was evaluated.
         comparison: Of networks trained again on fresh initialisations, if any were.
         segmentations: Of these networks.
@@ -97,6 +100,7 @@ class SearchSummary:
     verdict: Verdict | None = None
     next_steps: tuple[NextStep, ...] = ()
     spread: str | None = None
+    curves: Mapping[str, LearningCurves] = field(default_factory=dict)
     unet: EvaluationSummary | None = None
     context: int = 0
     input_name: Literal["slice", "patch"] = "slice"

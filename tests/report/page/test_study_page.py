@@ -7,7 +7,9 @@ import pytest
 
 from mbnas.report.page.study_page import render_page, write_report
 from mbnas.results.evaluation_summary import TrainingSummary
+from mbnas.results.learning_curves import MOST_CURVES, learning_curves
 from mbnas.results.search_summary import MOST_SHOWN
+from mbnas.training.training_record import EpochRecord
 
 VOID = {"meta", "link", "br", "wbr", "input"}
 ADDRESSED = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
@@ -253,11 +255,28 @@ def test_the_page_of_a_very_long_search_is_bounded_and_states_what_it_leaves_out
     scores = [0.5 + 0.3 * ((7919 * number) % 3001) / 3001 for number in range(1, 3001)]
     failed = TrainingSummary(fold=0, initialisation=0, score=None, error="The loss is not finite.")
     evaluations = [
-        evaluation(number, score, genotype=nodes, incumbent=nodes, trainings=(failed,))
+        evaluation(
+            number,
+            score,
+            genotype=nodes,
+            incumbent=nodes,
+            trainings=(failed,),
+            digest=f"network {number}",
+        )
         for number, score in enumerate(scores, start=1)
     ]
-    html = render_page(study(*evaluations, budget=3000))
-    assert len(html.encode()) < 3_000_000
+    epochs = [
+        EpochRecord(epoch=epoch, learning_rate=0.1, loss=1 / epoch, class_dice=(0.3, 1 - 1 / epoch))
+        for epoch in range(1, 1001)
+    ]
+    curves = {
+        f"network {number}": learning_curves([epochs], 2)
+        for number in range(3001 - MOST_CURVES, 3001)
+    }
+    html = render_page(study(*evaluations, budget=3000, curves=curves))
+    assert len(html.encode()) < 3_500_000
+    assert html.count('class="chart learning"') == MOST_CURVES
+    assert "This page has those of 60 networks: the latest and the best." in html
     shown = {int(number) for number in re.findall(r'<template id="evaluation-(\d+)"', html)}
     best = max(range(3000), key=scores.__getitem__) + 1
     assert {best, *range(2851, 3001)} <= shown

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from mbnas.report.charts.learning_chart import draw_learning
 from mbnas.report.drawings.svg_drawing import draw_network
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.results.evaluation_summary import EvaluationSummary, TrainingSummary
@@ -22,6 +23,8 @@ class NetworkPanels:
         genotypes = [Genotype.parse(evaluation.genotype) for evaluation in evaluations]
         self._blocks = {node.block for genotype in genotypes for node in genotype.nodes}
         self._input_name = summary.input_name
+        self._class_names = summary.class_names
+        self._curves = summary.curves
         self._numbers = {e.genotype: e.number for e in summary.evaluations}
 
     def template(self, evaluation: EvaluationSummary) -> Markup:
@@ -53,7 +56,20 @@ class NetworkPanels:
                 element("div", element("h3", "Search score by training"), _scores(evaluation)),
                 class_="columns",
             ),
+            *self._learning(evaluation),
         )
+
+    def _learning(self, evaluation: EvaluationSummary) -> Iterator[Markup]:
+        """Yield how the network learned, or for which networks the page shows that."""
+        if not self._curves:
+            return
+        yield element("h3", "Learning curves")
+        curves = self._curves.get(evaluation.digest)
+        if curves is not None:
+            yield draw_learning(curves, self._class_names)
+            return
+        words = f"This page has those of {len(self._curves)} networks: the latest and the best."
+        yield element("p", words, class_="quiet small")
 
     def drawing(self, genotype: Genotype) -> Markup:
         """Return a network that the search did not ask for, drawn, and its text."""

@@ -229,6 +229,24 @@ class LedgerReader:
         where = "(?1 IS NULL OR network = ?1) AND (?2 IS NULL OR protocol = ?2)"
         return self._trainings(where, (network, protocol), with_epochs=with_epochs)
 
+    def epochs_of(self, network: str, protocol: str) -> tuple[tuple[EpochRecord, ...], ...]:
+        """Return the epochs of each training of a network in the search, which may be none.
+
+        Args:
+            network: Digest of the network.
+            protocol: Digest of the protocol.
+        """
+        query = (
+            "SELECT epochs.* FROM trainings JOIN epochs ON training = id "
+            f"WHERE network = ? AND protocol = ? AND NOT {_FRESH} ORDER BY training, epoch"
+        )
+        found: dict[int, list[EpochRecord]] = defaultdict(list)
+        with self.file.reading() as connection:
+            rows = connection.execute(query, (network, protocol))
+            for training, epoch in self.file.values("epochs", rows, _epoch_in(self.facts())):
+                found[training].append(epoch)
+        return tuple(map(tuple, found.values()))
+
     def _trainings(
         self,
         where: str,

@@ -3,8 +3,8 @@
 from mbnas.report.page.sections.overview_section import overview_section
 from mbnas.report.page.study_page import render_page
 from mbnas.results.choice.chosen_network import ChosenNetwork
+from mbnas.results.choice.next_steps import NextStep
 from mbnas.results.choice.short_verdict import Verdict
-from mbnas.results.next_steps import NextStep
 from mbnas.search.decision import DecisionRule
 from mbnas.space.genotype import Genotype, unet_genotype
 

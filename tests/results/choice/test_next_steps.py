@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mbnas.cli.arguments import parse
-from mbnas.results.next_steps import next_steps
+from mbnas.results.choice.next_steps import next_steps
 
 STATES = ("running", "finished", "stopped")
 
