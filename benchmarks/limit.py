@@ -57,32 +57,40 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="slices (default 8)")
     parser.add_argument("--device", default="cpu", help="default cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
+    parser.add_argument(
+        "--clock",
+        choices=("wall_s", "cpu_s"),
+        default="wall_s",
+        help="cpu_s: this process's time, for one thread on a machine with other work",
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
     prepare_process(arguments.threads)
     device = resolve_device(arguments.device)
     precision = resolve_precision("auto", device)
+    stopwatch = Stopwatch(device=device, rounds=arguments.rounds, clock=arguments.clock)
     with flushing_subnormals():
         rates = {
-            "float32": product_rate(torch.float32, device, arguments.rounds),
-            "bfloat16": product_rate(torch.bfloat16, device, arguments.rounds),
+            "float32": product_rate(torch.float32, stopwatch),
+            "bfloat16": product_rate(torch.bfloat16, stopwatch),
         }
-        bandwidth = memory_rate(device, arguments.rounds)
+        bandwidth = memory_rate(stopwatch)
         rows = [
             {"block": block, "kernel": kernel, "place": place}
-            | measure(block, kernel, PLACES[place], precision, device, arguments)
+            | measure(block, kernel, PLACES[place], precision, arguments.batch, stopwatch)
             for block in BLOCKS
             for kernel in KERNELS
             for place in PLACES
         ]
     for row in rows:
-        row["share_of_products"] = row["flop"] / row["wall_s"] / rates[precision]
-        row["share_of_bandwidth"] = row["bytes"] / row["wall_s"] / bandwidth
+        row["share_of_products"] = row["flop"] / row["seconds"] / rates[precision]
+        row["share_of_bandwidth"] = row["bytes"] / row["seconds"] / bandwidth
     measured = {
         "machine": machine(device, arguments.threads),
         "flop_per_s": rates,
         "bytes_per_s": bandwidth,
         "precision": precision,
+        "clock": arguments.clock,
         "batch_size": arguments.batch,
         "rows": rows,
         "headlines": [
@@ -102,24 +110,44 @@ def main() -> None:
     plot(measured, picture)
 
 
-def product_rate(dtype: torch.dtype, device: str, rounds: int) -> float:
+@dataclass(frozen=True, kw_only=True)
+class Stopwatch:
+    """Times calls on a device.
+
+    Attributes:
+        device: Where they run.
+        rounds: How often a call is timed.
+        clock: Which of the times of :func:`measuring.timed` counts.
+    """
+
+    device: str
+    rounds: int
+    clock: str
+
+    def best(self, call: Callable[[], object]) -> float:
+        """Return the shortest time of a call, in seconds; the first is not counted."""
+        timed(call, self.device)
+        return min(timed(call, self.device)[self.clock] for _ in range(self.rounds))
+
+
+def product_rate(dtype: torch.dtype, stopwatch: Stopwatch) -> float:
     """Return the best rate of a product of square matrices, in operations per second."""
-    rates = []
+    rates, device = [], stopwatch.device
     for side in PRODUCTS[torch.device(device).type]:
         first, second = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         made = torch.empty(side, side, dtype=dtype, device=device)
-        seconds = best(lambda: torch.mm(first, second, out=made), device, rounds)  # noqa: B023
+        seconds = stopwatch.best(lambda: torch.mm(first, second, out=made))  # noqa: B023
         rates.append(2 * side**3 / seconds)
     return max(rates)
 
 
-def memory_rate(device: str, rounds: int) -> float:
+def memory_rate(stopwatch: Stopwatch) -> float:
     """Return the better rate of a copy and a triad of large vectors, in bytes per second."""
     first, second, third = (
-        torch.ones(COPY_BYTES // 4, dtype=torch.float32, device=device) for _ in range(3)
+        torch.ones(COPY_BYTES // 4, dtype=torch.float32, device=stopwatch.device) for _ in range(3)
     )
-    copy_s = best(lambda: first.copy_(second), device, rounds)
-    triad_s = best(lambda: torch.add(second, third, alpha=2.0, out=first), device, rounds)
+    copy_s = stopwatch.best(lambda: first.copy_(second))
+    triad_s = stopwatch.best(lambda: torch.add(second, third, alpha=2.0, out=first))
     return max(2 * COPY_BYTES / copy_s, 3 * COPY_BYTES / triad_s)
 
 
@@ -128,16 +156,17 @@ def measure(
     kernel: int,
     place: Place,
     precision: Precision,
-    device: str,
-    arguments: argparse.Namespace,
+    batch: int,
+    stopwatch: Stopwatch,
 ) -> dict[str, Any]:
     """Return the operations, bytes and time of one block, forward and backward."""
     torch.manual_seed(0)
+    device = stopwatch.device
     module = BLOCKS[block](place.channels, place.channels, kernel)
     module.to(device, memory_format=torch.channels_last)
     if torch.device(device).type == "cpu":
         with_cpu_layers(module)
-    shape = (arguments.batch, place.channels, place.side, place.side)
+    shape = (batch, place.channels, place.side, place.side)
     images = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
     images.requires_grad_()
 
@@ -158,14 +187,8 @@ def measure(
         # Torch's counter takes the backward pass of grouped convolutions for that of full ones.
         "flop": 3 * counted.get_total_flops(),
         "bytes": moved.bytes,
-        "wall_s": best(step, device, arguments.rounds),
+        "seconds": stopwatch.best(step),
     }
-
-
-def best(call: Callable[[], object], device: str, rounds: int) -> float:
-    """Return the shortest time of a call, in seconds; the first is not counted."""
-    timed(call, device)
-    return min(timed(call, device)["wall_s"] for _ in range(rounds))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from measuring import described
 
+CLOCKS = {"wall_s": "those of the clock", "cpu_s": "those of the process, since others ran too"}
+"""What each clock is called on the page."""
+
 BINDS = 0.5
 """The share from which a limit is said to bind."""
 
 INTRODUCTION = """\
 # The limit of the machine, and how near each block is to it
 
-{about} Made by `python benchmarks/limit.py`.
+{about} Made by `python benchmarks/limit.py`. Times are {clock}.
 
 | rate | measured |
 | --- | ---: |
@@ -47,6 +50,7 @@ def markdown(measured: dict[str, Any], picture: str) -> str:
         about=described(measured["machine"]),
         **rates,
         memory=measured["bytes_per_s"] / 1e9,
+        clock=CLOCKS[measured["clock"]],
         precision=measured["precision"],
         batch=measured["batch_size"],
         picture=picture,
@@ -58,8 +62,8 @@ def line(row: dict[str, Any]) -> str:
     """Return one block's row."""
     arithmetic, memory = row["share_of_products"], row["share_of_bandwidth"]
     return (
-        f"| {row['block']} | {row['kernel']} | {row['place']} | {1e3 * row['wall_s']:.1f} "
-        f"| {row['flop'] / row['wall_s'] / 1e9:.1f} | {100 * arithmetic:.0f} % "
+        f"| {row['block']} | {row['kernel']} | {row['place']} | {1e3 * row['seconds']:.1f} "
+        f"| {row['flop'] / row['seconds'] / 1e9:.1f} | {100 * arithmetic:.0f} % "
         f"| {100 * memory:.0f} % | {binding(arithmetic, memory)} |"
     )
 
