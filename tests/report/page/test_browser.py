@@ -431,3 +431,85 @@ class TestExperiment:
     def test_nothing_is_wider_than_a_phone(self, browse):
         result = browse("result.width = document.documentElement.scrollWidth;", width=360)
         assert result["width"] <= 360
+
+
+class TestTables:
+    """Sorting and filtering the rows of a table."""
+
+    @pytest.fixture
+    def page(self, study, evaluation):
+        """A study of ten networks, one of them without a score."""
+        scores = (0.81, 0.79, None, 0.9, 0.805, 0.7, 0.75, 0.71, 0.72, 0.73)
+        costs = (12_000, 940, 7_763_041, 3_000_000, 50, 60, 70, 80, 90, 100)
+        return render_page(
+            study(
+                *(
+                    evaluation(
+                        n, score, parameters=cost, wall_s=50.0 * n, why=f"node {n} kernel <b>"
+                    )
+                    for n, (score, cost) in enumerate(zip(scores, costs, strict=True), start=1)
+                )
+            )
+        )
+
+    READ = """
+      for (const details of all("details")) details.open = true;
+      const table = one("#evaluations table");
+      const head = (name) => [...table.tHead.rows[0].cells].find((each) =>
+        each.textContent.startsWith(name));
+      const numbers = () => [...table.tBodies[0].rows].filter(seen).map((row) =>
+        Number(row.cells[0].textContent));
+    """
+
+    def test_a_column_is_sorted_by_its_values_dashes_last_and_then_as_it_was(self, browse):
+        result = browse(
+            self.READ
+            + """
+          const press = (name) => { head(name).querySelector("button").click(); return numbers(); };
+          result.scores = [press("score"), press("score"), press("score")];
+          result.parameters = press("parameters");
+          result.said = head("parameters").getAttribute("aria-sort");
+          result.before = head("score").getAttribute("aria-sort");
+          result.times = press("time");
+          result.tried = press("tried");
+        """
+        )
+        ordered = [6, 8, 9, 10, 7, 2, 5, 1, 4]
+        assert result["scores"] == [[*ordered[::-1], 3], [*ordered, 3], list(range(1, 11))]
+        assert result["parameters"] == [3, 4, 1, 2, 10, 9, 8, 7, 6, 5]
+        assert (result["said"], result["before"]) == ("descending", None)
+        assert result["times"] == list(range(10, 0, -1))
+        assert result["tried"] == list(range(1, 11))  # node 10 after node 9
+
+    def test_rows_are_filtered_by_all_words(self, browse):
+        result = browse(
+            self.READ
+            + """
+          const box = one("#evaluations .filter input");
+          const type = (text) => {
+            box.value = text;
+            send(box, [Event, "input"]);
+            return numbers();
+          };
+          result.found = type("7.76 NODE");
+          result.count = one("#evaluations .filter output").textContent;
+          result.none = type("nothing");
+          result.all = type("").length;
+        """
+        )
+        assert result["found"] == [3]
+        assert result["count"] == "1 of 10"
+        assert result["none"] == []
+        assert result["all"] == 10
+
+    def test_headings_are_reached_by_the_keyboard(self, browse):
+        result = browse(
+            self.READ
+            + """
+          const button = head("score").querySelector("button");
+          button.focus();
+          result.focused = document.activeElement === button;
+          result.kind = button.tagName + button.type;
+        """
+        )
+        assert result == {"focused": True, "kind": "BUTTONbutton"}

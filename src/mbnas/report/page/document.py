@@ -19,7 +19,7 @@ from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.wording import moment_text
 
 _STYLES = ("page.css", "segmentations.css", "timeline.css")
-_SCRIPTS = ("page.js", "segmentations.js")
+_SCRIPTS = ("page.js", "segmentations.js", "tables.js")
 
 
 @dataclass(frozen=True, slots=True)
