@@ -50,8 +50,9 @@ check-avx2: $(READY)  ## run the tests that depend on the processor, restricted 
 	  tests/network tests/training/loop/test_training_loop.py tests/training/device/test_device_setup.py \
 	  tests/training/test_run_training.py tests/training/loop/test_validation.py tests/prediction/test_predictor.py
 
-docs: $(READY)  ## build the documentation into site/
-	$(BIN)/python docs/build.py site
+docs: $(READY)  ## build the documentation into site/; open site/index.html
+	rm -rf site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs/sphinx . site
 
 bench: $(READY)  ## run all benchmarks, on an idle machine; BENCH=--quick only shows that they run
 	$(BIN)/python benchmarks/run.py $(BENCH)

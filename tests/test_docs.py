@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import mbnas
+
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "mbnas"
 PAGES = sorted(
@@ -164,3 +166,19 @@ def test_named_classes_functions_and_constants_exist(page):
 
 def test_the_architecture_is_read_in_ten_minutes():
     assert (PROJECT / "ARCHITECTURE.md").stat().st_size <= 8 * 1024
+
+
+def test_every_page_for_users_is_in_the_navigation():
+    listed = {to for to, _ in LINK.findall((PROJECT / "docs" / "README.md").read_text("utf-8"))}
+    pages = {
+        str(page.relative_to(PROJECT / "docs"))
+        for folder in ("", "method/", "internals/")
+        for page in PROJECT.glob(f"docs/{folder}*.md")
+    }
+    assert pages - {"README.md"} <= listed
+
+
+def test_the_python_reference_has_every_public_name():
+    page = (PROJECT / "docs" / "api.md").read_text("utf-8")
+    documented = set(re.findall(r"^\.\. auto\w+:: mbnas\.(\w+)$", page, re.MULTILINE))
+    assert documented == set(mbnas.__all__) - {"__version__"}
