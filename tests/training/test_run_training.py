@@ -79,6 +79,16 @@ def test_a_training_is_the_same_bit_for_bit_here_and_in_another_process(task, da
         assert record.result().score == first.score
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_training_of_newer_blocks_is_the_same_bit_for_bit(precision, task, data):
+    prepare_process(1)
+    genotype = Genotype.parse("0convnext5-1attention3-1mbconv7-0seresidual3")
+    task = replace(with_training(task, precision=precision), architecture=genotype)
+    first, again = (train_once(task, data) for _ in range(2))
+    assert math.isfinite(first.loss)
+    assert_same_weights(first, again)
+
+
 def test_a_record_has_every_epoch_but_only_scored_ones_are_validated(task, monkeypatch):
     validated = []
     count = course.count_overlap

@@ -6,6 +6,9 @@ import pytest
 
 from mbnas.network.blocks import BLOCKS
 from mbnas.report.drawings.block_symbols import symbols_of
+from mbnas.report.drawings.svg_drawing import draw_network
+from mbnas.report.drawings.terminal_drawing import draw_in_terminal
+from mbnas.space.genotype import Genotype
 
 CONTRAST = 4.5
 """The least contrast of text that WCAG 2.2 allows, success criterion 1.4.3."""
@@ -45,3 +48,12 @@ def test_blocks_of_mbnas_have_names_of_their_own():
     names = {block: symbol.name for block, symbol in symbols_of(BLOCKS).items()}
     assert names.keys() == BLOCKS.keys()
     assert names["seresidual"] == "SE-Residual"
+
+
+def test_the_kernel_of_attention_is_shown_as_its_window():
+    genotype = Genotype.parse("0vgg3-0attention5")
+    assert "Attention, window 5×5" in draw_network(genotype)
+    assert "VGG, kernel 3×3" in draw_network(genotype)
+    assert draw_in_terminal(genotype).endswith(
+        "V VGG, A Attention, with the side of the kernel or window"
+    )

@@ -29,12 +29,14 @@ class Symbol:
         letters: One letter or more that no other block has.
         fill: Colour of its nodes, legible on white and on black.
         ink: Colour of text on ``fill``.
+        side: What the kernel gene is the side of.
     """
 
     name: str
     letters: str
     fill: str
     ink: str = _DARK_INK
+    side: str = "kernel"
 
 
 _KNOWN = {
@@ -45,7 +47,7 @@ _KNOWN = {
     "convnext": Symbol(name="ConvNeXt", letters="C", fill="#56b4e9"),
     "seresidual": Symbol(name="SE-Residual", letters="S", fill="#d55e00"),
     "mbconv": Symbol(name="MBConv", letters="M", fill="#f0e442"),
-    "attention": Symbol(name="Attention", letters="A", fill="#999999"),
+    "attention": Symbol(name="Attention", letters="A", fill="#999999", side="window"),
 }
 
 

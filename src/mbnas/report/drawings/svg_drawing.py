@@ -178,7 +178,7 @@ def _draw_node(plan: Layout, number: int, symbol: Symbol, marked: bool) -> Marku
         "g",
         element(
             "title",
-            f"Node {number}: {symbol.name}, kernel {node.kernel}×{node.kernel}{widened}, "
+            f"Node {number}: {symbol.name}, {symbol.side} {node.kernel}×{node.kernel}{widened}, "
             f"at 1/{2**node.level} of the input's resolution{source}",
         ),
         element("circle", cx=x, cy=y, r=radius, fill=symbol.fill),

@@ -47,7 +47,8 @@ def draw_in_terminal(genotype: Genotype) -> str:
     canvas.write(1 + genotype.nodes[-1].level, columns[-1] + width, "─" * _LINK_WIDTH + _HEAD)
     _write_skips(canvas, genotype, columns)
     blocks = ", ".join(f"{symbol.letters} {symbol.name}" for symbol in symbols.values())
-    return f"{canvas.text()}\n\n{blocks}, with the side of the kernel"
+    sides = " or ".join(dict.fromkeys(symbol.side for symbol in symbols.values()))
+    return f"{canvas.text()}\n\n{blocks}, with the side of the {sides}"
 
 
 def _write_link(canvas: _Canvas, column: int, before: int, level: int) -> None:
