@@ -138,6 +138,14 @@ def test_without_a_confirmation_it_is_the_best_of_noisy_scores(ledger):
     )
 
 
+def test_the_best_by_a_model_is_called_so(ledger):
+    snapshot = ledger.read(fresh=True)
+    search = replace(CONFIGURATION.search, searcher="bayesian", start="unet")
+    configuration = replace(CONFIGURATION, search=search)
+    chosen = chosen_network(snapshot, search_status(snapshot, configuration), configuration)
+    assert chosen.sentence.startswith("Best of 3 noisy scores, by a model of them, unconfirmed: ")
+
+
 def test_a_study_without_a_score_stands_for_no_network(tmp_path):
     with Ledger.create(tmp_path / "ledger.sqlite") as ledger:
         ledger.set_facts({"protocol": "p", "state": "stopped", "budget": "3"})

@@ -77,6 +77,8 @@ class ChosenNetwork:
         decision: Made after the confirmation, by digest; ``None`` without a confirmation.
         confirmed: Networks of the confirmation: candidates, the reference, further ones.
         num_held_out: Held-out patients, who decide if there are any.
+        by_model: Whether the best of an unconfirmed search is so by a model that pools the scores
+            of similar networks (:mod:`mbnas.study.progress.leaders`), not by its own score.
     """
 
     genotype: Genotype
@@ -94,6 +96,7 @@ class ChosenNetwork:
     decision: Decision[str] | None = None
     confirmed: tuple[ConfirmedNetwork, ...] = ()
     num_held_out: int = 0
+    by_model: bool = False
 
     @property
     def is_confirmed(self) -> bool:
@@ -116,9 +119,10 @@ class ChosenNetwork:
         """How sure the choice is, in words."""
         unet = "the U-Net" if self.reference_name == "U-Net" else self.reference_name
         if self.decision is None or not self.is_confirmed:
+            by = ", by a model of them" if self.by_model else ""
             return (
-                f"Best of {self.num_scored} noisy scores, unconfirmed: its score is optimistic, "
-                f"and it may be worse than {unet}."
+                f"Best of {self.num_scored} noisy scores{by}, unconfirmed: its score is "
+                f"optimistic, and it may be worse than {unet}."
             )
         probability = self.decision.probability
         assert probability is not None

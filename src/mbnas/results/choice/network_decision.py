@@ -141,6 +141,7 @@ def _chosen(
         decision=decision,
         confirmed=confirmed,
         num_held_out=num_held_out,
+        by_model=search.is_stepwise,
     )
 
 
