@@ -33,6 +33,7 @@ def test_a_network_is_a_drawing_of_its_nodes():
     drawing = ET.fromstring(network._repr_svg_())
     titles = [each.text for each in drawing.iter("{http://www.w3.org/2000/svg}title")]
     assert "Node 2: Dense, kernel 5×5, at 1/2 of the input's resolution" in titles
+    assert "<style" not in network._repr_html_()  # which would colour the whole notebook
     assert (str(network), network) == (network.text, mbnas.Network(network.text))
 
 

@@ -94,10 +94,16 @@ class Network:
         return GenotypeCost(interface=interface, base_channels=base_channels)(self.genotype)
 
     def _repr_svg_(self) -> str:
-        """Return the drawing of its nodes, resolution against depth."""
+        """Return the drawing of its nodes as a document, resolution against depth."""
         from mbnas.report.drawings.svg_drawing import draw_network
 
         return draw_network(self.genotype)
+
+    def _repr_html_(self) -> str:
+        """Return the drawing in the colours of the notebook, which those of a document are not."""
+        from mbnas.report.drawings.svg_drawing import draw_network
+
+        return draw_network(self.genotype, inline=True)
 
 
 def network_of(named: Network | Genotype | str) -> Network:

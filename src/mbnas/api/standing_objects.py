@@ -69,7 +69,7 @@ class Chosen:
 
     def _repr_html_(self) -> str:
         """Return its drawing above what is known of it."""
-        return fragment(Markup(self.network._repr_svg_()), fact_table(self._facts()))
+        return fragment(Markup(self.network._repr_html_()), fact_table(self._facts()))
 
     def _facts(self) -> list[tuple[str, str | None]]:
         return [

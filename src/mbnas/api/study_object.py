@@ -286,20 +286,35 @@ class Study:
         return Model.open(find_model(self.path, name))
 
     def predict(
-        self, source: str | Path, target: str | Path, *, model: str | None = None, **options: Any
+        self,
+        source: str | Path,
+        target: str | Path,
+        *,
+        model: str | None = None,
+        device: str = "auto",
+        workers: int = 1,
+        overwrite: bool = False,
+        watch: Watch | None = None,
     ) -> Predictions:
         """Write the label maps of an image or a folder by a trained model.
+
+        :meth:`mbnas.Model.predict` has more options.
 
         Args:
             source: An image, or a folder of images or DICOM series.
             target: A file if ``source`` is one, otherwise a folder.
             model: Name of the model; the only one, or ``best``, by default.
-            options: As for :meth:`mbnas.Model.predict`.
+            device: As torch names it; ``auto`` is CUDA if available.
+            workers: Cases to read and to write while one is predicted.
+            overwrite: Whether other predictions in ``target`` are replaced.
+            watch: Called with events; lines on standard error by default.
 
         Raises:
             MbnasError: as :meth:`mbnas.Model.predict` does.
         """
-        return self.model(model).predict(source, target, **options)
+        return self.model(model).predict(
+            source, target, device=device, workers=workers, overwrite=overwrite, watch=watch
+        )
 
     def _repr_html_(self) -> str:
         """Return its status."""
