@@ -221,7 +221,7 @@ def test_cost(printed):
         (["status", "{study}"], 6, "genotype"),
         (["trainings", "{study}", "--all"], 12, "score"),
         (["trainings", "{study}"], 0, "score"),
-        (["space"], 4, "topologies"),
+        (["space"], 5, "topologies"),
         (["check", "{dataset}"], 0, "message"),
     ],
 )

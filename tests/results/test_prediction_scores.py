@@ -12,6 +12,7 @@ from mbnas.data.images.write import write_image
 from mbnas.errors import DatasetError
 from mbnas.report.tables.prediction_scores_table import (
     case_rows,
+    left_out,
     scores_notes,
     scores_table,
     scores_values,
@@ -61,7 +62,7 @@ def test_pairs_share_a_name_with_any_suffix(tmp_path):
     scores = evaluate_pairs(pairs)
     assert [each.name for each in scores.classes] == ["1", "5"]
     assert scores.summary.metrics["dice"].overall.mean == 1
-    notes = " ".join(scores_notes(scores))
+    notes = " ".join((*scores_notes(scores), *left_out(scores)))
     assert "1 reference without a prediction, in no mean: c." in notes
     assert "1 file without a reference, not read: d." in notes
 
@@ -139,7 +140,7 @@ def test_a_case_that_cannot_be_measured_does_not_stop_the_others(tmp_path):
     assert scores_values(scores)["failed"] == [
         {"case": case, "reason": reason} for case, reason in scores.failed.items()
     ]
-    assert "1 case that could not be measured, in no mean: b." in scores_notes(scores)
+    assert "1 case that could not be measured, in no mean: b." in left_out(scores)
 
 
 def test_an_error_is_raised_if_no_case_can_be_measured(tmp_path):
@@ -161,7 +162,7 @@ def test_files_that_look_like_images_and_are_not_read_are_named(tmp_path):
     assert {each.file.rpartition("/")[2] for each in pairs.passed_over} == {"b.nii.bz2", "c.mnc"}
     scores = evaluate_pairs(pairs)
     assert len(scores_values(scores)["passed_over"]) == 2
-    assert "c.mnc" in scores_notes(scores)[-1]
+    assert "c.mnc" in left_out(scores)[-1]
 
 
 def test_any_numbers_may_be_labels(tmp_path):

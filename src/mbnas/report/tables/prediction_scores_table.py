@@ -55,8 +55,13 @@ def _count_cell(counts: Counts) -> Cell:
 
 
 def scores_notes(scores: PredictionScores) -> tuple[str, ...]:
-    """Return the conventions of the table, and what is not in it."""
-    notes = [_MEANS, definitions(scores.unit), _EMPTY]
+    """Return the conventions of the table."""
+    return (_MEANS, definitions(scores.unit), _EMPTY)
+
+
+def left_out(scores: PredictionScores) -> tuple[str, ...]:
+    """Return which files are not in the table, and why."""
+    notes = []
     if scores.missing:
         notes.append(
             f"{counted(len(scores.missing), 'reference')} without a prediction, in no mean: "

@@ -9,12 +9,14 @@ from pathlib import Path
 from mbnas.cli.show.comparison_display import on_screen, print_notes
 from mbnas.cli.show.messages import counting, note, note_reasons
 from mbnas.cli.show.printing import console, print_csv, print_json
+from mbnas.cli.terminal import words
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.errors import UsageError
 from mbnas.machine.files import remove_leftovers, write_text
 from mbnas.report.tables.prediction_scores_table import (
     CASE_COLUMNS,
     case_rows,
+    left_out,
     scores_notes,
     scores_table,
     scores_values,
@@ -40,6 +42,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     else:
         out = console()
         out.print_table(on_screen(scores_table(scores)))
+        for sentence in left_out(scores):
+            out.print(words(sentence))
         print_notes(out, scores_notes(scores), shown=arguments.notes)
     if arguments.markdown is not None:
         _write_markdown(scores, arguments.markdown, heading=str(arguments.predictions))
@@ -56,5 +60,5 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def _write_markdown(scores: PredictionScores, path: Path, *, heading: str) -> None:
     remove_leftovers(path.parent)
-    table, notes = scores_table(scores), scores_notes(scores)
+    table, notes = scores_table(scores), (*scores_notes(scores), *left_out(scores))
     write_text(path, as_markdown([table], notes, (), heading=f"Evaluation: {heading}"))
