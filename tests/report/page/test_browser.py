@@ -4,12 +4,16 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape, unescape
 
 import pytest
 
+from mbnas.report.live.live_page import LivePage
+from mbnas.report.live.page_server import PageServer
 from mbnas.report.page.experiment_page import render_experiment_page
 from mbnas.report.page.study_page import render_page
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
@@ -513,3 +517,49 @@ class TestTables:
         """
         )
         assert result == {"focused": True, "kind": "BUTTONbutton"}
+
+
+class CountedPage(LivePage):
+    """Counts how often it was read: a visit reads the page, then the stream's first event."""
+
+    reads = 0
+
+    @property
+    def edition(self):
+        self.reads += 1
+        return super().edition
+
+
+def test_a_served_page_loads_itself_again_when_there_is_a_newer_edition(
+    study, evaluation, tmp_path
+):
+    summary = study(evaluation(1))
+    page = CountedPage(lambda number: render_page(summary, edition=number), clock=lambda: 0.0)
+
+    def wait_for(reads):
+        deadline = time.monotonic() + 60
+        while page.reads < reads:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    with PageServer(page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        window = subprocess.Popen(
+            [
+                *(str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu"),
+                *("--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}"),
+                *("--remote-debugging-port=0", server.address),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(2)
+            page.refresh()
+            wait_for(4)
+        finally:
+            window.terminate()
+            window.wait(60)
+            server.shutdown()
+            thread.join(60)

@@ -19,6 +19,7 @@ from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.wording import moment_text
 
 _STYLES = ("page.css", "segmentations.css", "timeline.css")
+_LIVE_SCRIPT = "live.js"
 _SCRIPTS = ("page.js", "segmentations.js", "tables.js")
 
 
@@ -38,20 +39,30 @@ class Section:
 
 
 def render_document(
-    title: str, sections: Sequence[Section], *, templates: Iterable[Markup] = ()
+    title: str,
+    sections: Sequence[Section],
+    *,
+    templates: Iterable[Markup] = (),
+    edition: int | None = None,
 ) -> str:
     """Return a document as HTML; it contains everything it shows and fetches nothing.
+
+    A document that is served asks its server for newer editions, and for nothing else.
 
     Args:
         title: Shown by the browser.
         sections: From top to bottom.
         templates: What its script can show in addition.
+        edition: Number of the edition of a document that is served; ``None`` for a file.
     """
+    is_served = edition is not None
     present = [section for section in sections if section.content is not None]
     return Template(_text_of("document.html")).substitute(
         title=fragment(f"{title} · mbnas"),
         style="\n".join(map(_text_of, _STYLES)),
-        script="\n".join(map(_text_of, _SCRIPTS)),
+        script="\n".join(map(_text_of, (*_SCRIPTS, *([_LIVE_SCRIPT] if is_served else [])))),
+        edition=fragment(Markup(f' data-edition="{edition}"') if is_served else None),
+        connect="; connect-src 'self'" if is_served else "",
         contents=_contents(present),
         sections=fragment(*(section.content for section in present)),
         templates=fragment(*templates),

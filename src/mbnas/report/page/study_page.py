@@ -37,11 +37,17 @@ def write_report(summary: SearchSummary, path: Path) -> None:
     write_document(render_page(summary), path)
 
 
-def render_page(summary: SearchSummary) -> str:
-    """Return the page as HTML; it contains everything it shows and fetches nothing."""
+def render_page(summary: SearchSummary, *, edition: int | None = None) -> str:
+    """Return the page as HTML; it contains everything it shows and fetches nothing.
+
+    Args:
+        summary: Of the study.
+        edition: Number of the edition of a page that is served and renews itself; ``None`` for a
+            file.
+    """
     panels, compared = NetworkPanels(summary), summary.comparison
     sections = (
-        Section("overview", "Overview", overview_section(summary)),
+        Section("overview", "Overview", overview_section(summary, is_served=edition is not None)),
         Section("chosen", "Chosen network", confirmation_section(summary.chosen)),
         Section("best", "The network", _best(summary, panels)),
         Section("comparison", "Comparison", comparison_section(compared) if compared else None),
@@ -58,7 +64,7 @@ def render_page(summary: SearchSummary) -> str:
         Section("cite", "Cite", citing_section(summary.versions.get("mbnas", __version__))),
     )
     templates = map(panels.template, summary.shown)
-    return render_document(summary.study_name, sections, templates=templates)
+    return render_document(summary.study_name, sections, templates=templates, edition=edition)
 
 
 def _progress(summary: SearchSummary) -> Markup:

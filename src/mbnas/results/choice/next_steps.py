@@ -46,7 +46,8 @@ def next_steps(
     """
     steps: list[tuple[str, list[str]]] = []
     if state == "running":
-        steps.append(("Watch the search", ["status", str(path), "--watch"]))
+        steps.append(("See this page renew itself", ["report", str(path), "--live"]))
+        steps.append(("Watch the search in a terminal", ["status", str(path), "--watch"]))
     if state == "stopped":
         steps.append(("Resume the search", ["search", dataset, str(path)]))
     if state == "finished":

@@ -174,8 +174,17 @@ def _trainings(arguments: argparse.Namespace) -> int:
 
 def add_report(commands: Commands) -> None:
     """Add ``mbnas report``."""
-    add_study(
-        commands.add("report", _report, "Write the study's report, one self-contained HTML page.")
+    parser = commands.add(
+        "report", _report, "Write the study's report, one self-contained HTML page, or serve it."
+    )
+    add_study(parser)
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="serve the page on this machine only, renewed while a search runs; write nothing",
+    )
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="port of the page with --live (default: any free one)"
     )
 
 

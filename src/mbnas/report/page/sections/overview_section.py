@@ -17,8 +17,13 @@ Figure = tuple[str, Content, Content]
 """The name of a number, the number, and a note."""
 
 
-def overview_section(summary: SearchSummary) -> Markup:
-    """Return the name of the study, its verdict, the next commands and its main numbers."""
+def overview_section(summary: SearchSummary, *, is_served: bool = False) -> Markup:
+    """Return the name of the study, its verdict, the next commands and its main numbers.
+
+    Args:
+        summary: Of the study.
+        is_served: Whether the page is served, so that it renews itself.
+    """
     done = len(summary.evaluations)
     word = {"running": "Running", "finished": "Finished", "stopped": "Stopped"}[summary.state]
     share = min(1.0, done / max(1, summary.budget))
@@ -29,12 +34,13 @@ def overview_section(summary: SearchSummary) -> Markup:
         state_line(
             summary.state,
             word,
-            f"{done} of {counted(summary.budget, 'evaluation')}",
+            _done(summary),
             summary.updated_at,
         ),
+        element("p", "", class_="live quiet small", role="status") if is_served else None,
         _meter(share) if summary.state != "finished" else None,
         _verdict(summary),
-        element("p", _advice(summary), class_="quiet small hint"),
+        element("p", _advice(summary, is_served=is_served), class_="quiet small hint"),
         *_next(summary),
         _figures(summary),
         element("p", _description(summary), class_="quiet"),
@@ -93,12 +99,18 @@ def _neighbours(context: int) -> str:
     )
 
 
-def _advice(summary: SearchSummary) -> str | None:
+def _done(summary: SearchSummary) -> str:
+    """Return how many networks were evaluated, and of how many if that was not exceeded."""
+    done = len(summary.evaluations)
+    if done > summary.budget:  # of networks with fewer initialisations than the protocol's
+        return counted(done, "evaluation")
+    return f"{done} of {counted(summary.budget, 'evaluation')}"
+
+
+def _advice(summary: SearchSummary, *, is_served: bool) -> str | None:
     if summary.state == "running":
-        return (
-            "The search is running; this page is updated as evaluations are completed. "
-            "Reload it to see newer results."
-        )
+        words = "The search is running; this page is updated as evaluations are completed."
+        return words if is_served else f"{words} Reload it to see newer results."
     if summary.state == "stopped":
         return "The search stopped before it used its budget; the same command resumes it."
     return None
