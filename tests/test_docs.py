@@ -20,6 +20,7 @@ PAGES = sorted(
     ]
 )
 CURRENT = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which may name what is gone
+EXAMPLES = PROJECT / "examples"
 GLOSSARY = PROJECT / "docs" / "glossary.md"
 
 LINK = re.compile(r"\]\((?!\w+:|//)([^)#\s]*)(?:#([^)\s]+))?[^)]*\)")
@@ -119,7 +120,7 @@ def test_named_files_exist(page):
     missing = {
         each
         for each in in_code
-        if not any((root / each).exists() for root in (PROJECT, PACKAGE, page.parent))
+        if not any((root / each).exists() for root in (PROJECT, PACKAGE, EXAMPLES, page.parent))
     }
     assert missing == set()
 
@@ -166,6 +167,27 @@ def test_named_classes_functions_and_constants_exist(page):
 
 def test_the_architecture_is_read_in_ten_minutes():
     assert (PROJECT / "ARCHITECTURE.md").stat().st_size <= 8 * 1024
+
+
+def texts_in_the_code():
+    """Every text of the package; what an f-string fills in is left out."""
+    for file in PACKAGE.glob("**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match node:
+                case ast.Constant(value=str(text)):
+                    yield text
+                case ast.JoinedStr(values=parts):
+                    yield "…".join(each.value for each in parts if isinstance(each, ast.Constant))
+
+
+def test_troubleshooting_quotes_messages_that_exist():
+    page = (PROJECT / "docs" / "troubleshooting.md").read_text("utf-8")
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    quoted = [each for cell in cells for each in re.findall(r"\*([^*]+)\*", cell)]
+    assert len(quoted) > 50
+    parts = {part.strip(" .,") for each in quoted for part in each.split("…")} - {""}
+    code = "\n".join(texts_in_the_code())
+    assert {part for part in parts if part not in code} == set()
 
 
 def test_every_page_for_users_is_in_the_navigation():

@@ -41,7 +41,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings of libraries name folders of the machine
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
