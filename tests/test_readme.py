@@ -15,14 +15,14 @@ BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(page, program):
-    """The arguments of a program's calls in a page's blocks of code, one list for each call."""
+    """The arguments of a program's calls of a command in a page's code, one list for each call."""
     lines = "\n".join(BLOCK.findall(page.read_text("utf-8"))).replace("\\\n", " ").splitlines()
     calls = (
         shlex.split(line.removeprefix("$ "), comments=True)
         for line in lines
         if line.removeprefix("$ ").startswith(program)
     )
-    return [call[1:] for call in calls if call[0] == program]
+    return [call[1:] for call in calls if call[0] == program and not call[1].startswith("-")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

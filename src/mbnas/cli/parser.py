@@ -25,6 +25,13 @@ class Parser(argparse.ArgumentParser):
         )
         raise SystemExit(2)
 
+    @property
+    def options(self) -> tuple[argparse.Action, ...]:
+        """Its options, in the order of its help, without those that the help hides."""
+        return tuple(
+            each for each in self._actions if each.option_strings and each.help != argparse.SUPPRESS
+        )
+
     def refuse(self, unknown: str) -> NoReturn:
         """Print that an argument is unknown, with the nearest option, and exit with status 2."""
         option = unknown.split("=")[0]
