@@ -53,6 +53,7 @@ check-avx2: $(READY)  ## run the tests that depend on the processor, restricted 
 docs: $(READY)  ## build the documentation into site/; open site/index.html
 	rm -rf site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs/sphinx . site
+	rm -rf jupyter_execute
 
 bench: $(READY)  ## run all benchmarks, on an idle machine; BENCH=--quick only shows that they run
 	$(BIN)/python benchmarks/run.py $(BENCH)
@@ -69,7 +70,7 @@ gpu-wheels:  ## fill wheels/ for make gpu on a machine that has torch and no pac
 	@du -sh wheels
 
 clean:  ## remove what was built, except .venv, which is slow to create
-	rm -rf site mbnas-demo .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf site jupyter_execute mbnas-demo .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache
 
 $(DEMO_READY): pyproject.toml | $(BIN)/pip
