@@ -45,7 +45,7 @@ COMMANDS = {
     "nnunet": "STUDY DIR --network --base-channels --epochs --iterations-per-epoch --folds "
     "--device --processes --notes --max-volume-gib --dataset --json",
     "export": "STUDY OUT --to --model --trust-module --network --base-channels --plans",
-    "report": "STUDY",
+    "report": "STUDY --live --port",
     "figures": "STUDY --output --format --label",
     "space": "--space --nodes --levels --sample --seed --set --json --csv",
     "cost": "NETWORK --in-channels --classes --size --base-channels --device --json",
