@@ -407,6 +407,107 @@ def experiment_page(study, evaluation, comparison, segmentations, shown_case):
     )
 
 
+READABLE = """
+  for (const details of all("details")) details.open = true;
+  const channels = (colour) => {
+    const [r, g, b, a] = colour.match(/[\\d.]+/g).map(Number);
+    return { rgb: [r, g, b], alpha: a ?? 1 };
+  };
+  const over = (top, alpha, under) => top.map((each, k) => alpha * each + (1 - alpha) * under[k]);
+  const chain = (element) => {
+    const found = [];
+    for (let each = element; each; each = each.parentElement) found.push(each);
+    return found;
+  };
+  const ground = (element) => chain(element).reverse().reduce((under, each) => {
+    const { rgb, alpha } = channels(getComputedStyle(each).backgroundColor);
+    return over(rgb, alpha, under);
+  }, [255, 255, 255]);
+  const light = (rgb) => rgb.map((each) => each / 255).map((each) =>
+    each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, each, k) => sum + each * [0.2126, 0.7152, 0.0722][k], 0);
+  const ratio = (element) => {
+    const style = getComputedStyle(element);
+    const { rgb, alpha } = channels(element.ownerSVGElement ? style.fill : style.color);
+    const opacity = chain(element).reduce(
+      (product, each) => product * getComputedStyle(each).opacity, alpha);
+    const under = ground(element);
+    const [dark, bright] = [light(over(rgb, opacity, under)), light(under)].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05);
+  };
+  const hasText = (element) => [...element.childNodes].some((each) =>
+    each.nodeType === Node.TEXT_NODE && each.data.trim());
+  // Letters on nodes and on images are on other grounds than the page's.
+  const texts = all("body *").filter((each) => hasText(each) && seen(each)
+    && !each.matches("script, style, title, .net text[font-size], .net-node *, .edge"));
+  result.number = texts.length;
+  result.faint = texts.map((each) => [each.textContent.trim().slice(0, 30), ratio(each)])
+    .filter(([, found]) => found < 4.5);
+"""
+
+
+@pytest.mark.parametrize("scheme", [1, 0])
+def test_text_differs_enough_from_what_is_behind_it(browse, scheme):
+    pin = """one('#search .point[data-number="2"]').dispatchEvent(
+      new MouseEvent("click", { bubbles: true, cancelable: true, detail: 0 }));"""
+    options = (f"--blink-settings=preferredColorScheme={scheme}", "--window-size=1440,900")
+    result = browse(pin + READABLE, *options)
+    assert result["number"] > 200
+    assert result["faint"] == []
+
+
+@pytest.mark.parametrize("width", [1440, 500])
+def test_no_label_is_on_a_line(browse, width):
+    result = browse(
+        """
+      for (const details of all("details")) details.open = true;
+      const place = (each) => each.getBoundingClientRect();
+      const charts = all(".chart").filter(seen);
+      result.charts = charts.length;
+      result.crossed = charts.flatMap((chart) => {
+        const lines = [...chart.querySelectorAll("line:not(.whisker)")].map(place);
+        const texts = [...chart.querySelectorAll("text")];
+        return texts.filter((text) => lines.some((line) => {
+          const box = place(text);
+          const margin = box.height * 0.2; // above and below the letters
+          return line.left < box.right - 1 && line.right > box.left + 1
+            && line.top < box.bottom - margin && line.bottom > box.top + margin;
+        })).map((text) => text.textContent);
+      });
+    """,
+        f"--window-size={width},900",
+    )
+    assert result["charts"] >= 3
+    assert result["crossed"] == []
+
+
+@pytest.mark.parametrize("width", [768, 500])
+def test_the_contents_stay_in_view_on_a_narrow_screen(browse, width):
+    result = browse(
+        """
+      const nav = one(".contents");
+      const list = nav.querySelector("ol");
+      result.scrolls = list.scrollWidth > list.clientWidth;
+      result.page = document.documentElement.scrollWidth;
+      one("#cite").scrollIntoView();
+      dispatchEvent(new Event("scroll"));
+      const { top, bottom } = nav.getBoundingClientRect();
+      result.top = top;
+      result.below = one("#timeline h2").getBoundingClientRect().top;
+      const last = nav.querySelector("[aria-current]").getBoundingClientRect();
+      result.current = last.left >= 0 && last.right <= innerWidth;
+      location.hash = "#timeline";
+      result.heading = one("#timeline h2").getBoundingClientRect().top - bottom;
+    """,
+        f"--window-size={width},900",
+    )
+    assert result["scrolls"]
+    assert result["page"] <= width
+    assert result["top"] == 0
+    assert result["current"]
+    assert 0 <= result["heading"] < 60
+
+
 class TestExperiment:
     """The same browser on the page of an experiment."""
 
@@ -431,6 +532,12 @@ class TestExperiment:
         assert result["tables"] > 2
         assert result["copy"] > 0
         assert "@inproceedings{bosma2022mixed" in result["cite"]
+
+    @pytest.mark.parametrize("scheme", [1, 0])
+    def test_text_differs_enough_from_what_is_behind_it(self, browse, scheme):
+        result = browse(READABLE, f"--blink-settings=preferredColorScheme={scheme}")
+        assert result["number"] > 100
+        assert result["faint"] == []
 
     def test_nothing_is_wider_than_a_phone(self, browse):
         result = browse("result.width = document.documentElement.scrollWidth;", width=360)

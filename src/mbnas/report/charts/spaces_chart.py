@@ -86,9 +86,8 @@ def _draw_line(frame: Frame, search: SpaceSearch) -> Markup:
 
 
 def _draw_name(frame: Frame, search: SpaceSearch, y: float) -> Markup:
-    colour, _ = _LINES[search.name]
     x = frame.x(search.summary.evaluations[-1].number) + 8
-    return element("text", search.name, x=x, y=y + 4, style=f"fill:{colour};font-weight:600")
+    return element("text", search.name, x=x, y=y + 4, style="fill:var(--ink);font-weight:600")
 
 
 def _apart(heights: Sequence[float]) -> list[float]:

@@ -61,3 +61,21 @@ def test_a_chosen_network_that_the_search_did_not_ask_for_is_drawn(study, evalua
     assert f"Network {unet}" in best
     assert "not evaluated by the search" in best
     assert "1.23 k" in html
+
+
+def test_the_unet_is_not_compared_with_itself(study, evaluation):
+    unet = evaluation(1, 0.7)
+    other = chosen(Genotype.parse(evaluation(2).genotype), 2)
+    itself = chosen(Genotype.parse(unet.genotype), 1)
+    words = "Difference from the U-Net"
+    both = (unet, evaluation(2, 0.8))
+    assert words in overview_section(study(*both, unet=unet, chosen=other))
+    assert words not in overview_section(study(*both, unet=unet, chosen=itself))
+
+
+def test_more_networks_than_the_budget_are_not_told_as_a_share(study, evaluation):
+    evaluations = [evaluation(number) for number in (1, 2, 3)]
+    assert "3 of 20 evaluations" in overview_section(study(*evaluations))
+    beyond = overview_section(study(*evaluations, budget=2))
+    assert "3 evaluations" in beyond
+    assert "of 2" not in beyond

@@ -28,6 +28,7 @@
   function followReading() {
     const links = [...document.querySelectorAll(".contents a")];
     const sections = links.map((link) => document.querySelector(link.hash));
+    let marked = null;
     const mark = () => {
       const atEnd = scrollY > 0 && innerHeight + scrollY >= document.body.scrollHeight - 2;
       const read = (each) => each.getBoundingClientRect().top < innerHeight / 3;
@@ -36,6 +37,11 @@
         if (index === last) link.setAttribute("aria-current", "true");
         else link.removeAttribute("aria-current");
       });
+      const link = links[last];
+      if (link === marked || !link) return;
+      marked = link;
+      const list = link.closest("ol");
+      list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
     };
     addEventListener("scroll", mark, { passive: true });
     mark();

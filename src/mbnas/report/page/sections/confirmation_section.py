@@ -16,7 +16,7 @@ def confirmation_section(chosen: ChosenNetwork | None) -> Markup | None:
     return element(
         "section",
         element("h2", "The chosen network" if chosen.is_confirmed else "Not confirmed yet"),
-        element("p", chosen.sentence),
+        None if chosen.is_confirmed else element("p", chosen.sentence),  # else it is the verdict
         html_table(
             (
                 *("Network", "Dice", "Difference", "95 % interval", "P(better)"),

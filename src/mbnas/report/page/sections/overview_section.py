@@ -153,7 +153,8 @@ def _score_figures(summary: SearchSummary, best: EvaluationSummary) -> Iterator[
     is_drawn = chosen is None or best.genotype == str(chosen.genotype)
     spread = f"± {best.sd:.3f} over trainings" if is_drawn and best.sd else None
     yield "Search score", score_text(score), spread
-    if unet is not None and unet.score is not None:
+    is_unet = unet is not None and chosen is not None and unet.genotype == str(chosen.genotype)
+    if unet is not None and unet.score is not None and not is_unet:
         note = f"its search score {score_text(unet.score, unet.sd)}"
         yield "Difference from the U-Net", difference_text(score - unet.score), note
 
