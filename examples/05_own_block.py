@@ -1,49 +1,18 @@
-"""A block of your own: a class that is made with `(in_channels, out_channels, kernel)`.
+"""Test a block of your own and use it; `package/my_package/blocks.py` has the block.
 
-    pip install --no-deps ./examples
+    pip install --no-deps ./examples/package
     python examples/05_own_block.py
 
-`pyproject.toml` in this folder offers the class to mbnas under the entry point `mbnas.blocks`, by
-the name `ghost`. Then `mbnas search … --set 'space.blocks=["vgg", "ghost"]'` searches with it.
+`package/pyproject.toml` offers it to mbnas under the entry point `mbnas.blocks`, by the name
+`ghost`. `mbnas search … --set 'space.blocks=["vgg", "ghost"]'` searches with it.
 """
-
-import torch
-from torch import Tensor, nn
 
 import mbnas
 from mbnas.testing import block_contract
 
+for check in block_contract.CHECKS:
+    check("ghost")
+print(f"The block keeps the contract, in {len(block_contract.CHECKS)} checks.")
 
-class GhostBlock(nn.Module):
-    """Half of the channels by a convolution, the others from these by a depthwise one.
-
-    Source: Han et al. 2020 (GhostNet), section 3.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
-        super().__init__()
-        half = (out_channels + 1) // 2
-        self.primary = nn.Sequential(
-            nn.Conv2d(in_channels, half, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm2d(half),
-            nn.ReLU(inplace=True),
-        )
-        self.cheap = nn.Sequential(
-            nn.Conv2d(half, half, 3, padding=1, groups=half, bias=False),
-            nn.BatchNorm2d(half),
-            nn.ReLU(inplace=True),
-        )
-        self.out_channels = out_channels
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return maps of the same height and width."""
-        primary = self.primary(maps)
-        return torch.cat([primary, self.cheap(primary)], dim=1)[:, : self.out_channels]
-
-
-if __name__ == "__main__":
-    for check in block_contract.CHECKS:
-        check("ghost")
-    print(f"GhostBlock keeps the contract, in {len(block_contract.CHECKS)} checks.")
-    for text in ("0vgg3-1vgg3-0vgg3", "0ghost3-1ghost3-0ghost3"):
-        print(f"{text}: {mbnas.Network(text).cost().parameters:,d} parameters")
+for text in ("0vgg3-1vgg3-0vgg3", "0ghost3-1ghost3-0ghost3"):
+    print(f"{text}: {mbnas.Network(text).cost().parameters:,d} parameters")

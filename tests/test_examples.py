@@ -20,6 +20,7 @@ from mbnas.testing.block_contract import CHECKS
 
 PROJECT = Path(__file__).parents[1]
 EXAMPLES = PROJECT / "examples"
+PACKAGE = EXAMPLES / "package"
 GUIDE = PROJECT / "docs" / "extending.md"
 
 
@@ -52,20 +53,20 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """The package of the examples, as a package manager installs it."""
-    information = tmp_path / "mbnas_examples-1.0.dist-info"
+    """The package among the examples, as a package manager installs it."""
+    information = tmp_path / "my_package-1.0.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mbnas-examples\n")
-    project = tomllib.loads((EXAMPLES / "pyproject.toml").read_text("utf-8"))["project"]
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\n")
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text("utf-8"))["project"]
     lines = []
     for group, points in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
     (information / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.syspath_prepend(PACKAGE)
     yield
-    for name in ("05_own_block", "06_own_searcher"):
-        sys.modules.pop(name, None)
+    for name in [each for each in sys.modules if each.partition(".")[0] == "my_package"]:
+        del sys.modules[name]
 
 
 def test_the_examples_are_numbered():

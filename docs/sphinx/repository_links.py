@@ -87,8 +87,8 @@ def _source_pages(app: Sphinx) -> Iterator[Page]:
 
 def _shown(folder: Path) -> Iterator[Path]:
     for each in folder.iterdir():
-        is_package = each.is_dir() and any(each.glob("*.py"))
-        if is_package or _language(each.relative_to(folder)):
+        has_source = each.is_dir() and any(each.rglob("*.py"))
+        if has_source or _language(each.relative_to(folder)):
             yield each
 
 

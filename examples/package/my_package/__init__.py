@@ -1,0 +1,1 @@
+"""A block and a searcher for mbnas."""
