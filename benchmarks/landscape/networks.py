@@ -8,13 +8,40 @@ from itertools import chain, zip_longest
 import numpy as np
 
 from mbnas.seeds import generator
+from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.space.search_space import Space
 
 SEED = 2022
 NUM_UNIFORM, NUM_NEAR = 75, 75
+NUM_MODERN = 75
+PAPER_BLOCKS = ("vgg", "residual", "dense", "inception")
+LATER_BLOCKS = ("convnext", "seresidual", "mbconv", "attention")
 MOST_CHANGES = 3
 """Genes of the U-Net that are changed, at most, one after the other."""
+
+
+def networks_of(space: str) -> dict[Genotype, str]:
+    """Return the networks of a landscape, each with how it was drawn.
+
+    Args:
+        space: ``mixed`` for the paper's space, ``modern`` for the wider one.
+    """
+    return landscape_networks() if space == "mixed" else modern_networks()
+
+
+def modern_space() -> Space:
+    """Return the space of all blocks of mbnas, with attention at deep levels only."""
+    blocks = (*PAPER_BLOCKS, *LATER_BLOCKS)
+    return SpaceSettings(blocks=blocks, block_levels=("attention:2-4",)).searched
+
+
+def modern_networks() -> dict[Genotype, str]:
+    """Return the U-Net and uniform draws of the modern space."""
+    space = modern_space()
+    rng = generator(SEED, "modern landscape")
+    drawn = _distinct(iter(lambda: space.sample(rng), None), NUM_MODERN)
+    return {unet_genotype(): "unet"} | dict.fromkeys(drawn, "uniform")
 
 
 def landscape_networks() -> dict[Genotype, str]:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from networks import landscape_networks
+from networks import networks_of
 from table import Row, read_rows, write_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -36,6 +36,7 @@ from mbnas.workers.executors import ProcessExecutor
 
 FOLDS, INITIALISATIONS, WAVE = 3, 3, 25
 EPOCHS, WARMUP_SHARE, STEPS = 16, 1 / 8, 40
+PATIENTS = 60
 SETTINGS: dict[str, dict[str, Any]] = {
     "protocol": {"folds": FOLDS, "initialisations": INITIALISATIONS, "scored_fraction": 1.0},
     "preparation": {"slice_size": 32},
@@ -46,7 +47,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "fused": "off",
         "precision": "float32",
     },
-    "data": {"max_patients": 60},
     "run": {"device": "cpu", "measure": False},
 }
 """Every epoch is validated, so that shorter trainings and other scores can be read from them."""
@@ -62,21 +62,24 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--initialisations", type=int, default=INITIALISATIONS)
     parser.add_argument("--networks", type=int, help="only the first")
+    parser.add_argument("--space", choices=("mixed", "modern"), default="mixed")
+    parser.add_argument("--patients", type=int, default=PATIENTS)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="only the first")
     arguments = parser.parse_args()
-    settings = settings_of(arguments.epochs)
+    settings = settings_of(arguments.epochs, arguments.patients)
     deadline = time.monotonic() + 3600 * arguments.hours
     with (
         TemporaryDirectory() as directory,
         held_study(Path(directory, "study"), arguments.dataset, settings) as study,
         ProcessExecutor(arguments.workers) as executor,
     ):
-        networks = dict(islice(landscape_networks().items(), arguments.networks))
+        networks = dict(islice(networks_of(arguments.space).items(), arguments.networks))
         rows = read_rows(arguments.table)
         known = {(each.network, each.fold, each.initialisation) for each in rows}
         tasks = (
             each
             for each in _tasks(study, networks, arguments.initialisations)
-            if place_of(each) not in known
+            if place_of(each) not in known and each.fold < arguments.folds
         )
         running: dict[Future[TrainingRecord], TrainingTask] = {}
         while True:
@@ -93,10 +96,13 @@ def main() -> None:
                 print(len(rows), task.architecture, f"{rows[-1].score():.4f}", flush=True)
 
 
-def settings_of(epochs: int) -> dict[str, Any]:
-    """Return the settings of a study whose trainings have so many epochs."""
+def settings_of(epochs: int, patients: int = PATIENTS) -> dict[str, Any]:
+    """Return the settings of a study whose trainings have so many epochs and patients."""
     length = {"epochs": epochs, "warmup_steps": round(WARMUP_SHARE * epochs * STEPS)}
-    return SETTINGS | {"training": SETTINGS["training"] | length}
+    return SETTINGS | {
+        "training": SETTINGS["training"] | length,
+        "data": {"max_patients": patients},
+    }
 
 
 def _tasks(
