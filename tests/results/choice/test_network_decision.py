@@ -138,6 +138,11 @@ def test_without_a_confirmation_it_is_the_best_of_noisy_scores(ledger):
     )
 
 
+def test_an_unconfirmed_reference_is_not_compared_with_itself(ledger):
+    chosen = replace(choose(ledger), genotype=UNET)
+    assert chosen.sentence.endswith("its score is optimistic, and another may be better.")
+
+
 def test_the_best_by_a_model_is_called_so(ledger):
     snapshot = ledger.read(fresh=True)
     search = replace(CONFIGURATION.search, searcher="bayesian", start="unet")

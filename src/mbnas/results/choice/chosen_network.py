@@ -120,9 +120,10 @@ class ChosenNetwork:
         unet = "the U-Net" if self.reference_name == "U-Net" else self.reference_name
         if self.decision is None or not self.is_confirmed:
             by = ", by a model of them" if self.by_model else ""
+            worse = "another may be better" if self.is_reference else f"it may be worse than {unet}"
             return (
                 f"Best of {self.num_scored} noisy scores{by}, unconfirmed: its score is "
-                f"optimistic, and it may be worse than {unet}."
+                f"optimistic, and {worse}."
             )
         probability = self.decision.probability
         assert probability is not None
