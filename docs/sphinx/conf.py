@@ -48,6 +48,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Source"]
+highlight_language = "bash"  # of blocks that name none, most of which are commands
 maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
 

@@ -26,6 +26,8 @@ LANGUAGES = {
 }
 """The language of what is shown as source, by suffix or name."""
 
+NOTEBOOK = ".ipynb"  # a page by itself
+
 Page = tuple[str, dict[str, object], str]
 
 
@@ -65,6 +67,8 @@ def _place(path: Path, root: Path) -> str:
     """Return where a file or folder of the repository is in the site."""
     if (root / path).is_dir():
         return f"{path}/index.html"
+    if path.suffix == NOTEBOOK:
+        return str(path.with_suffix(".html"))
     return f"{path}.html" if _language(path) else str(path)
 
 
@@ -88,7 +92,7 @@ def _source_pages(app: Sphinx) -> Iterator[Page]:
 def _shown(folder: Path) -> Iterator[Path]:
     for each in folder.iterdir():
         has_source = each.is_dir() and any(each.rglob("*.py"))
-        if has_source or _language(each.relative_to(folder)):
+        if has_source or each.suffix == NOTEBOOK or _language(each.relative_to(folder)):
             yield each
 
 
@@ -103,7 +107,8 @@ def _listing(inside: list[Path], root: Path) -> str:
         path = each.relative_to(root)
         uri = relpath(_place(path, root), path.parent)
         name = f'<a href="{escape(uri)}"><code>{escape(each.name)}</code></a>'
-        lines.append(f"<li>{name}: {escape(_summary(each))}</li>")
+        summary = _summary(each)
+        lines.append(f"<li>{name}{': ' if summary else ''}{escape(summary)}</li>")
     return f"<ul>{''.join(lines)}</ul>"
 
 
