@@ -71,9 +71,7 @@ def whole(tmp_path_factory):
                 executor=InlineExecutor(), slots=1, train=lambda task: invented(task, held)
             )
             run_search(held, worker_pool=worker_pool)
-            patched.setattr(
-                comparison, "worker_pool_of", lambda configuration: nothing(worker_pool)
-            )
+            patched.setattr(comparison, "worker_pool_of", lambda *_: nothing(worker_pool))
             networks = [each.genotype for each in held.ledger.evaluations()[:3]]
             retrain(held, networks, initialisations=1)
     return place / "study"

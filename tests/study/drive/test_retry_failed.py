@@ -185,9 +185,7 @@ def astray(dataset, tmp_path, monkeypatch):
 
         search(open_study, fails)
         worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
-        monkeypatch.setattr(
-            comparison, "worker_pool_of", lambda configuration: nullcontext(worker_pool)
-        )
+        monkeypatch.setattr(comparison, "worker_pool_of", lambda *_: nullcontext(worker_pool))
         failed = [key for key, each in open_study.ledger.outcomes().items() if each.score is None]
         networks = open_study.ledger.networks()
         retrain(open_study, [networks[failed[0].network].architecture], initialisations=1)
@@ -274,9 +272,7 @@ def test_failed_trainings_of_a_comparison_are_run_again_too(open_study, monkeypa
         return outcome(task, error="The disk was full.") if task.fold else scored(task)
 
     worker_pool = WorkerPool(executor=InlineExecutor(), slots=1, train=fails)
-    monkeypatch.setattr(
-        comparison, "worker_pool_of", lambda configuration: nullcontext(worker_pool)
-    )
+    monkeypatch.setattr(comparison, "worker_pool_of", lambda *_: nullcontext(worker_pool))
     retrain(open_study, [network], initialisations=2)
     measures = []
 
