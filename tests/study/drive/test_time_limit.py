@@ -85,9 +85,9 @@ def path(tmp_path):
 def test_it_ends_in_time_and_uses_the_time(path, hours):
     clock = Clock()
     limit, num_networks = search(path, hours, clock)
-    proposal_s = 2 * 3 * TRAINING_S
-    assert 0 <= limit.left_s < proposal_s
-    assert num_networks == 2 * int(3600 * hours // proposal_s)
+    network_s = 3 * TRAINING_S  # of a proposal of two, only the first may fit
+    assert 0 <= limit.left_s < network_s
+    assert num_networks == int(3600 * hours // network_s)
 
 
 def test_the_share_of_the_confirmation_is_left(path):
@@ -96,11 +96,27 @@ def test_the_share_of_the_confirmation_is_left(path):
     assert limit.num_confirming() == int(limit.left_s / (3 * MEASURING * TRAINING_S)) >= 4
 
 
-def test_a_short_search_keeps_what_one_leader_needs_but_half_of_its_time_at_most(path):
+def test_a_short_search_keeps_what_one_leader_needs_and_something_to_spare(path):
     limit, _ = search(path, 1.0, Clock(), confirmation=0.01)
-    assert limit.num_confirming() >= 4
-    limit, _ = search(path.with_name("short"), 0.4, Clock(), confirmation=0.01)
-    assert limit.left_s >= 720
+    assert limit.num_confirming() >= 5
+
+
+def test_a_search_too_short_to_confirm_uses_its_time(path):
+    limit, num_networks = search(path, 0.6, Clock(), confirmation=0.25)
+    assert limit.left_s < 3 * TRAINING_S
+    assert num_networks == int(0.6 * 3600 // (3 * TRAINING_S))
+
+
+def test_a_search_cut_within_a_proposal_continues_with_it(path):
+    clock = Clock()
+    _, before = search(path, 0.75, clock)  # 2 700 s: four proposals, and half of the fifth
+    _, after = search(path, 2.0, clock)
+    assert (before, after) == (9, 24)
+    search(path.with_name("whole"), 2.0, Clock())
+    with Ledger.open(path) as cut, Ledger.open(path.with_name("whole")) as other:
+        assert [each.genotype for each in cut.evaluations()] == [
+            each.genotype for each in other.evaluations()
+        ]
 
 
 def test_a_killed_search_does_not_get_its_time_again(path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mbnas.errors import StudyError
 from mbnas.search.limit import Budget, Spent
@@ -74,8 +74,8 @@ def drive(
         watch: Called at each proposal and after each training.
         speculate: On what idle workers start: what the search may want next, only what it will
             certainly want, or nothing.
-        may_begin: Returns whether a number of trainings may begin; where not, the search ends.
-            ``None`` lets all of them begin.
+        may_begin: Returns whether a number of trainings may begin. If not all of a proposal may, as
+            many of its first networks as may begin are the last ones. ``None`` lets all begin.
 
     Raises:
         StudyError: if the ledger holds another search's networks.
@@ -91,18 +91,35 @@ def drive(
     searcher = begin()
     try:
         with closing(_proposals(searcher, evaluator, lookahead)) as proposals:
-            for proposal, new in proposals:
+            for asked, new in proposals:
+                proposal = asked
                 if may_begin is not None:
-                    num_missing = evaluator.num_missing(proposal)
-                    if num_missing and not may_begin(num_missing):
+                    if (begun := _beginning(asked, evaluator, may_begin)) is None:
                         return
+                    proposal, new = begun, [each for each in new if each in begun.genotypes]
                 order.record(proposal, new)
                 unknown = [each for each in new if not order.was_recorded(each)]
                 _evaluate(evaluator, proposal, order, lookahead, watch, unknown)
                 for genotype in proposal.genotypes:
                     order.see(genotype, evaluator.full_score(genotype, proposal))
+                if proposal is not asked:
+                    return
     finally:
         evaluator.close()
+
+
+def _beginning(
+    proposal: Proposal, evaluator: Evaluator, may_begin: Callable[[int], bool]
+) -> Proposal | None:
+    """Return a proposal, or as many of its first networks as may begin; ``None`` if none may."""
+    for number in range(len(proposal.genotypes), 0, -1):
+        part = proposal
+        if number < len(proposal.genotypes):
+            part = replace(proposal, genotypes=proposal.genotypes[:number])
+        num_missing = evaluator.num_missing(part)
+        if not num_missing or may_begin(num_missing):
+            return part
+    return None
 
 
 def first_divergence(

@@ -1,7 +1,7 @@
 """A search that ends in time: which proposals still fit, and how much is left to confirm.
 
 The time is that of all runs of the study together, as the ledger adds it up, so a search that was
-killed and resumed ends in time too. A proposal begins only if its trainings are expected to end
+killed and resumed ends in time too. Networks begin only if their trainings are expected to end
 before the time that is kept for the confirmation.
 """
 
@@ -21,6 +21,10 @@ from mbnas.training.training_record import TrainingRecord
 _NUM_LATEST = 50
 MEASURING = 1.2
 """A training of the confirmation takes this many times as long: it also predicts whole volumes."""
+_SPARE = 1.25
+"""What one leader needs is kept this many times: trainings differ in length."""
+_MOST_KEPT = 0.75
+"""Largest share of the time that is kept for one leader."""
 
 
 class TimeLimit:
@@ -91,12 +95,13 @@ class TimeLimit:
     def _kept_s(self, training_s: float) -> float:
         """Return the seconds that are kept for the confirmation.
 
-        They are its share, or what the reference and one leader need if that is longer, but half
-        of the time at most.
+        They are its share, or what the reference and one leader need if that is longer. If this is
+        more than :data:`_MOST_KEPT` of the time, nothing is kept: no leader could be confirmed.
         """
         if self._search.confirmation == 0:
             return 0.0
         least = fewest(1, 1 + len(self._search.confirm_also)) * self._folds
-        least_s = math.ceil(least / self._workers) * MEASURING * training_s
-        share_s = self._search.confirmation * self._total_s
-        return max(share_s, min(least_s, self._total_s / 2))
+        least_s = _SPARE * math.ceil(least / self._workers) * MEASURING * training_s
+        if least_s > _MOST_KEPT * self._total_s:
+            return 0.0
+        return max(self._search.confirmation * self._total_s, least_s)
