@@ -31,7 +31,7 @@ def test_the_modern_space_contains_the_papers():
 
 def test_the_count_of_the_modern_space_in_the_docs():
     modern = build(merge({"dataset": "/data"}, space_layer("modern"))).space.searched
-    assert modern.count == 501_992_436_037_199_159_808
+    assert modern.count == 317_028_492_995_514_254_640
 
 
 def test_a_layer_does_not_change_the_preset():

@@ -22,14 +22,14 @@ SPACE_PRESETS: Mapping[str, Mapping[str, Any]] = {
             "convnext",
             "seresidual",
             "mbconv",
-            "attention",
         ],
-        "block_levels": ["attention:2-4"],
+        "block_levels": [],
         "expansions": [],
     }
 }
-"""``modern`` adds the blocks of later networks to the paper's. Attention is at deep levels only,
-where maps are small: its windows cost as much per pixel as large kernels."""
+"""``modern`` adds the blocks of later networks to the paper's. Attention is left out: in random
+networks on two datasets it was on no front of Dice and cost
+(``benchmarks/results/modern-blocks-2026-11-29.md``)."""
 
 SPACES: tuple[str, ...] = (*SPACE_NAMES, *SPACE_PRESETS)
 """What a user may name: the paper's spaces and the presets."""
