@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mbnas.actions.events import Message, Watch, counted_by, telling_epochs
+from mbnas.actions.events import Message, Watch, counted_by, telling_epochs, warning
 from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named, read_chosen
@@ -57,7 +57,7 @@ def compare_study(
     check_log(study.configuration)
     named_others(names, study)  # refuses unknown networks before anything is prepared
     if sentence := load_warning():
-        watch(Message(text=sentence, is_warning=True))
+        warning(watch)(sentence)
     with holding(study, command=command, watch=watch) as held:
         return compare_networks(
             held,

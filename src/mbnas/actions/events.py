@@ -96,6 +96,15 @@ def silent(event: Event) -> None:
     """
 
 
+def warning(watch: Watch) -> Callable[[str], None]:
+    """Return a function that tells a watch of warnings."""
+
+    def warn(text: str) -> None:
+        watch(Message(text=text, is_warning=True))
+
+    return warn
+
+
 def telling_epochs(watch: Watch) -> Callable[[EpochNews], None]:
     """Return a function that tells a watch of the epochs of running trainings."""
 

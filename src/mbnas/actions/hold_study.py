@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mbnas.actions.events import Message, Watch, counted_by
+from mbnas.actions.events import Message, Watch, counted_by, warning
 from mbnas.study.begin_or_resume import opened
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
@@ -23,15 +23,11 @@ def holding(study: Study, *, command: str, watch: Watch) -> Iterator[OpenStudy]:
     Raises:
         MbnasError: as :func:`~mbnas.study.begin_or_resume.opened` does.
     """
-
-    def warn(text: str) -> None:
-        watch(Message(text=text, is_warning=True))
-
     with opened(
         study,
         command=command,
         progress=counted_by(watch, "preparing"),
-        warn=warn,
+        warn=warning(watch),
         tell=lambda text: watch(Message(text=text)),
     ) as held:
         yield held

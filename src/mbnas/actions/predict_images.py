@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mbnas.actions.events import Message, Watch, counted_by
+from mbnas.actions.events import Watch, counted_by, warning
 from mbnas.data.images.file_names import passed_over_sentences
 from mbnas.errors import ModelError, UsageError
 from mbnas.prediction.cases.input_cases import check_exists, find_cases
@@ -62,10 +62,7 @@ def predict_images(
             f"{folder} is not a model in ONNX format, which --onnx requires. Write one with: mbnas "
             f"export {place} --to onnx"
         )
-
-    def warn(text: str) -> None:
-        watch(Message(text=text, is_warning=True))
-
+    warn = warning(watch)
     found = find_cases(source, len(card.channels), made=predictions_in(destination))
     for each in passed_over_sentences(found.passed_over):
         warn(each)

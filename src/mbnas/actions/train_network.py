@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbnas.actions.events import Message, Watch, counted_by
+from mbnas.actions.events import Message, Watch, counted_by, warning
 from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named, read_chosen
@@ -89,12 +89,12 @@ def train_network(
         for member in card.members
     }
     _draw(folder, card, curves)
+    warn = warning(watch)
     for file, name in _never_predicted(card, curves):
-        text = (
+        warn(
             f"{folder / file} never predicts {name} in its validation patients: do not use it. "
             "Train longer, or with another --set training.learning_rate, under another --name."
         )
-        watch(Message(text=text, is_warning=True))
     return TrainedModel(folder=folder, card=card, curves=curves)
 
 

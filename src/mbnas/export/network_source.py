@@ -123,7 +123,7 @@ def _genotype_class(genotype: Genotype, card: ModelCard) -> str:
         sequential = "nn.Sequential"
         if _takes_extent(node.block):
             sequential = "ExtentSequential"
-            came += f", extent_at({max(before, node.level)}, (height, width))"
+            came += f", extent_at({genotype.computing_level(number)}, (height, width))"
         cells.append(f"            {sequential}({_layers(block, node.level - before)}),")
         steps.append(f"        maps{number} = self.cells[{number - 1}]({came})")
     last, names = len(genotype.nodes), ", ".join(in_source(each.name) for each in card.classes)

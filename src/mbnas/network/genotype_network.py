@@ -96,12 +96,11 @@ class Network(nn.Module):
             arriving = in_channels if number == 1 else channels[number - 2]
             if node.skip is not None:
                 arriving += channels[node.skip - 1]
-            before = genotype.level_before(number)
-            self.levels.append(max(before, node.level))
+            self.levels.append(genotype.computing_level(number))
             self.cells.append(
                 Cell(
                     node,
-                    level_before=before,
+                    level_before=genotype.level_before(number),
                     in_channels=arriving,
                     out_channels=channels[number - 1],
                     takes_image=number == 1,

@@ -72,12 +72,12 @@ class BlockLevels:
         Raises:
             ConfigurationError: if it cannot be read.
         """
-        match = re.fullmatch(r"([a-z]+):(\d{1,3})(?:-(\d{1,3}))?", text)
-        if match is None:
-            raise ConfigurationError(
-                f"space.block_levels contains {text!r}, which cannot be read: write a block and "
-                "its levels, such as attention:2-4."
-            )
+        match = _matched(
+            r"([a-z]+):(\d{1,3})(?:-(\d{1,3}))?",
+            text,
+            key="block_levels",
+            wanted="a block and its levels, such as attention:2-4",
+        )
         block, first, last = match.groups()
         return cls(block=block, first=int(first), last=int(last or first))
 
@@ -116,12 +116,12 @@ class BlockExpansion:
         Raises:
             ConfigurationError: if it cannot be read.
         """
-        match = re.fullmatch(r"([a-z]+):(\d{1,3})", text)
-        if match is None:
-            raise ConfigurationError(
-                f"space.expansions contains {text!r}, which cannot be read: write a block and one "
-                "expansion, such as convnext:2."
-            )
+        match = _matched(
+            r"([a-z]+):(\d{1,3})",
+            text,
+            key="expansions",
+            wanted="a block and one expansion, such as convnext:2",
+        )
         return cls(block=match[1], expansion=int(match[2]))
 
 
@@ -207,6 +207,16 @@ def cell_choices(
         for allowed in blocks_by_level
     )
     return CellChoices(blocks=tuple(blocks_by_level), expansions=of_block, cells=cells)
+
+
+def _matched(pattern: str, text: str, *, key: str, wanted: str) -> re.Match[str]:
+    """Return the match of a pattern with the text of a rule."""
+    match = re.fullmatch(pattern, text)
+    if match is None:
+        raise ConfigurationError(
+            f"space.{key} contains {text!r}, which cannot be read: write {wanted}."
+        )
+    return match
 
 
 def _check_names(

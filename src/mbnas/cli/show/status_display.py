@@ -112,13 +112,12 @@ def _details(study: Study, summary: StatusSummary) -> Iterator[str]:
 def _done(summary: StatusSummary) -> str:
     """Return how much of its budget a search has used, in words."""
     done, spent = summary.counts.complete, summary.spent
-    if spent is None and done > summary.budget:  # fewer trainings each than the protocol's score
-        budget = f"a budget of the trainings of {summary.budget}"
-        return f"{counted(done, 'network')} evaluated within {budget}"
-    if spent is None:
-        return f"{done} of {counted(summary.budget, 'network')} evaluated"
-    took = duration_text(spent.seconds)
-    return f"{counted(done, 'network')} evaluated in {took} of {spent.hours:g} h"
+    evaluated = f"{counted(done, 'network')} evaluated"
+    if spent is not None:
+        return f"{evaluated} in {duration_text(spent.seconds)} of {spent.hours:g} h"
+    if done > summary.budget:  # fewer trainings each than the protocol's score
+        return f"{evaluated} within a budget of the trainings of {summary.budget}"
+    return f"{done} of {counted(summary.budget, 'network')} evaluated"
 
 
 EVALUATION_COLUMNS = tuple(each.name for each in fields(Evaluation))

@@ -11,6 +11,7 @@ Shape suffixes: B batch, C channels, H height, W width.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from mbnas.network.cpu.convolution_gradients import convolution_backward, gradients_of
 
 SIDE = 3
 
@@ -82,17 +85,9 @@ class _PartwiseGradientConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of maps, weight and bias."""
-        gradient_BCHW = gradients[0].contiguous(memory_format=torch.channels_last)
-        maps_BCHW, weight = ctx.saved_tensors
-        needs_maps, needs_weight, needs_bias = ctx.needs_input_grad
-        maps_gradient = weight_gradient = bias_gradient = None
-        if needs_maps:
-            maps_gradient = _backward(gradient_BCHW, maps_BCHW, weight, 0)
-        if needs_weight:
-            weight_gradient = depthwise_gradient_of(maps_BCHW, gradient_BCHW, weight.shape[-1])
-        if needs_bias:
-            bias_gradient = gradient_BCHW.sum(dim=(0, 2, 3))
-        return maps_gradient, weight_gradient, bias_gradient
+        _, weight = ctx.saved_tensors
+        own = partial(depthwise_gradient_of, side=weight.shape[-1])
+        return gradients_of(ctx, gradients[0], own, groups=len(weight))
 
 
 def depthwise_gradient_of(
@@ -128,24 +123,13 @@ def _add_parts(weights: Tensor, maps_BCHW: Tensor, gradient_BCHW: Tensor, before
         for across in range(0, covered, SIDE):
             moved_BCHW = padded_BCHW[..., down : down + height, across : across + width]
             moved_BCHW = moved_BCHW.contiguous(memory_format=torch.channels_last)
-            weights[..., down : down + SIDE, across : across + SIDE] += _backward(
-                gradient_BCHW, moved_BCHW, part, 1, padding=0
+            _, gradient = convolution_backward(
+                gradient_BCHW,
+                moved_BCHW,
+                part,
+                padding=0,
+                groups=len(weights),
+                wanted=(False, True),
             )
-
-
-def _backward(
-    gradient_BCHW: Tensor,
-    maps_BCHW: Tensor,
-    weight: Tensor,
-    wanted: int,
-    *,
-    padding: int | None = None,
-) -> Tensor:
-    """Return the gradient of the maps (``wanted`` 0) or of the weight (1)."""
-    padding = weight.shape[-1] // 2 if padding is None else padding
-    mask = [wanted == 0, wanted == 1, False]
-    geometry = ([1, 1], [padding, padding], [1, 1], False, [0, 0], len(weight))
-    made: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-        gradient_BCHW, maps_BCHW, weight, None, *geometry, mask
-    )
-    return made[wanted]
+            assert gradient is not None  # it is wanted
+            weights[..., down : down + SIDE, across : across + SIDE] += gradient

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from mbnas.network.cpu.convolution_gradients import gradients_of
+
 SIDE = 3
 MIN_CHANNELS = 16
 """With fewer input or output channels the matrices are too narrow to be faster."""
@@ -83,20 +85,7 @@ class _ProductGradientConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of maps, weight and bias."""
-        gradient_BKHW = gradients[0].contiguous(memory_format=torch.channels_last)
-        maps_BCHW, weight = ctx.saved_tensors
-        needs_maps, needs_weight, needs_bias = ctx.needs_input_grad
-        maps_gradient = weight_gradient = bias_gradient = None
-        if needs_maps:
-            geometry = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
-            maps_gradient, _, _ = torch.ops.aten.convolution_backward(
-                gradient_BKHW, maps_BCHW, weight, None, *geometry, [True, False, False]
-            )
-        if needs_weight:
-            weight_gradient = weight_gradient_of(maps_BCHW, gradient_BKHW)
-        if needs_bias:
-            bias_gradient = gradient_BKHW.sum(dim=(0, 2, 3))
-        return maps_gradient, weight_gradient, bias_gradient
+        return gradients_of(ctx, gradients[0], weight_gradient_of, groups=1)
 
 
 def weight_gradient_of(
