@@ -28,3 +28,11 @@ def test_what_was_done_is_not_offered_again():
     later = next_steps(Path("s"), "d", "finished", is_compared=True, is_trained=True)
     assert [each.command.split()[1] for each in first] == ["compare", "train", "figures"]
     assert [each.command.split()[1] for each in later] == ["predict", "figures"]
+
+
+def test_only_a_page_that_is_a_file_offers_one_that_is_served():
+    steps = next_steps(Path("s"), "d", "running", is_compared=False, is_trained=False)
+    assert {each.command: each.needless_on for each in steps} == {
+        "mbnas report s --live": ("served",),
+        "mbnas status s --watch": (),
+    }

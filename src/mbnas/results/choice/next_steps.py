@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +15,12 @@ class NextStep:
     Attributes:
         purpose: In a few words.
         command: Quoted for a shell.
+        needless_on: Pages that already show what it is for: a file, or a page that is served.
     """
 
     purpose: str
     command: str
+    needless_on: tuple[Literal["file", "served"], ...] = ()
 
 
 def next_steps(
@@ -44,21 +46,25 @@ def next_steps(
         is_compared: Whether networks were trained again to compare them.
         is_trained: Whether it has a trained model.
     """
-    steps: list[tuple[str, list[str]]] = []
+    steps: list[NextStep] = []
     if state == "running":
-        steps.append(("See this page renew itself", ["report", str(path), "--live"]))
-        steps.append(("Watch the search in a terminal", ["status", str(path), "--watch"]))
+        live = _step("See this page renew itself", "report", path, "--live")
+        steps.append(replace(live, needless_on=("served",)))
+        steps.append(_step("Watch the search in a terminal", "status", path, "--watch"))
     if state == "stopped":
-        steps.append(("Resume the search", ["search", dataset, str(path)]))
+        steps.append(_step("Resume the search", "search", dataset, path))
     if state == "finished":
         if not is_compared:
-            steps.append(("Compare with baselines", ["compare", str(path)]))
+            steps.append(_step("Compare with baselines", "compare", path))
         if is_trained:
-            predict = ["predict", str(path), "IMAGES", "OUTPUT"]
-            steps.append(("Segment images with the model", predict))
+            steps.append(
+                _step("Segment images with the model", "predict", path, "IMAGES", "OUTPUT")
+            )
         else:
-            steps.append(("Train a model to use", ["train", str(path)]))
-        steps.append(("Draw figures for a paper", ["figures", str(path)]))
-    return tuple(
-        NextStep(purpose=purpose, command=shlex.join(["mbnas", *typed])) for purpose, typed in steps
-    )
+            steps.append(_step("Train a model to use", "train", path))
+        steps.append(_step("Draw figures for a paper", "figures", path))
+    return tuple(steps)
+
+
+def _step(purpose: str, *typed: str | Path) -> NextStep:
+    return NextStep(purpose=purpose, command=shlex.join(["mbnas", *map(str, typed)]))

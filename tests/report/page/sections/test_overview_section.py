@@ -39,6 +39,17 @@ def test_the_verdict_comes_before_the_commands_and_these_before_the_numbers(stud
     assert "&#x27;a &lt;b&gt;&#x27;" in html
 
 
+def test_a_page_does_not_offer_what_it_is(study):
+    live = NextStep(purpose="Renew", command="mbnas report --live", needless_on=("served",))
+    running = study(next_steps=(live, NextStep(purpose="Watch", command="mbnas status")))
+    assert "--live" in overview_section(running)
+    served = overview_section(running, is_served=True)
+    assert "--live" not in served
+    assert "mbnas status" in served
+    only = overview_section(study(next_steps=(live,)), is_served=True)
+    assert "What to do next" not in only
+
+
 def test_a_study_without_a_score_says_so(study):
     assert "No network has a score yet." in overview_section(study())
 

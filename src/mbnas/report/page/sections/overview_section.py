@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from mbnas.report.markup import Content, Markup, element
 from mbnas.report.page.citing import copied_text
@@ -41,7 +41,7 @@ def overview_section(summary: SearchSummary, *, is_served: bool = False) -> Mark
         _meter(share) if summary.state != "finished" else None,
         _verdict(summary),
         element("p", _advice(summary, is_served=is_served), class_="quiet small hint"),
-        *_next(summary),
+        *_next(summary, "served" if is_served else "file"),
         _figures(summary),
         element("p", _description(summary), class_="quiet"),
         id="overview",
@@ -64,16 +64,17 @@ def _verdict(summary: SearchSummary) -> Markup:
     )
 
 
-def _next(summary: SearchSummary) -> Iterator[Markup]:
+def _next(summary: SearchSummary, page: Literal["file", "served"]) -> Iterator[Markup]:
     """Yield what to do next, each step with its command."""
-    if not summary.next_steps:
+    steps = [each for each in summary.next_steps if page not in each.needless_on]
+    if not steps:
         return
     yield element("h2", "What to do next", class_="minor")
     yield element(
         "ul",
         *(
             element("li", element("span", step.purpose), copied_text(step.command))
-            for step in summary.next_steps
+            for step in steps
         ),
         class_="steps",
     )
