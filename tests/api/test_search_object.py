@@ -89,6 +89,82 @@ def test_networks_are_within_limits_on_cost():
         assert network.cost(**costs).multiply_accumulates <= 1_500_000
 
 
+def milliseconds(network):
+    """Stands for a measurement: longer for larger kernels."""
+    return sum(node.kernel for node in network.genotype.nodes) / 10
+
+
+def test_low_cost_can_be_an_objective():
+    costs = {"size": 32, "base_channels": 4}
+    given = {"networks": 24, "objective": "dice,macs", **costs, **SMALL}
+    search = tell_all(mbnas.Search(searcher="random", **given))
+    whys = {each["why"].partition(":")[0] for each in json.loads(search.to_json())["proposals"]}
+    assert {"any cost", "macs at most 0.5 of the reference's"} <= whys
+    front, scores = search.front, search.scores
+
+    def macs(network):
+        return network.cost(**costs).multiply_accumulates
+
+    assert front
+    assert [macs(each) for each in front] == sorted(map(macs, front))
+    for network, (mean,) in scores.items():
+        beaten = any(
+            macs(other) <= macs(network)
+            and score >= mean
+            and (macs(other), -score) != (macs(network), -mean)
+            for other, (score,) in scores.items()
+        )
+        assert (network in front) != beaten
+
+
+def test_a_search_without_costs_has_a_front_and_one_without_scores_none():
+    search = mbnas.Search(searcher="random", networks=5, **SMALL)
+    assert search.front == ()
+    assert search.best is None
+    search.tell(search.ask()[0].network, None)
+    assert search.front == ()
+    assert tell_all(search).best in search.front
+
+
+def test_a_latency_is_measured_once_also_by_a_resumed_search():
+    measured = []
+
+    def latency_ms(network):
+        measured.append(network)
+        return milliseconds(network)
+
+    given = {"networks": 12, "max_latency_ms": 1.8, "latency_ms": latency_ms, **SMALL}
+    search = tell_all(mbnas.Search(searcher="random", start="random", **given), 4)
+    again = mbnas.Search.from_json(search.to_json(), latency_ms=latency_ms)
+    assert len(measured) == len(set(measured))
+    tell_all(again)
+    assert len(measured) == len(set(measured))
+    assert again.ask() == ()
+    assert len(again.scores) == 12
+    assert all(milliseconds(network) <= 1.8 for network in again.scores)
+
+
+def test_latency_can_be_an_objective():
+    given = {"networks": 20, "objective": ("dice", "latency"), "latency_ms": milliseconds, **SMALL}
+    front = tell_all(mbnas.Search(searcher="random", **given)).front
+    assert [milliseconds(each) for each in front] == sorted(map(milliseconds, front))
+
+
+def test_latency_needs_a_function_that_measures_it():
+    for wanted in ({"max_latency_ms": 5.0}, {"objective": "dice,latency"}):
+        with pytest.raises(mbnas.MbnasError, match="give latency_ms, a function"):
+            mbnas.Search(**wanted, **SMALL)
+    text = mbnas.Search(max_latency_ms=5.0, latency_ms=milliseconds, **SMALL).to_json()
+    with pytest.raises(mbnas.MbnasError, match="give latency_ms, a function"):
+        mbnas.Search.from_json(text)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_what_is_no_duration_is_refused(wrong):
+    with pytest.raises(mbnas.MbnasError, match=f"latency_ms returned {wrong:g} for"):
+        mbnas.Search(max_latency_ms=5.0, latency_ms=lambda network: wrong, **SMALL)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -99,6 +175,8 @@ def test_networks_are_within_limits_on_cost():
         ({"start": "0vgg3"}, "must be in the mixed space"),
         ({"max_macs": 1}, "within"),
         ({"blocks": ()}, "blocks"),
+        ({"objective": "macs"}, "must be dice, alone or with some of"),
+        ({"max_latency_ms": 0.0, "latency_ms": milliseconds}, "max_latency_ms"),
     ],
 )
 def test_what_is_wrong_is_a_sentence(wrong, told):
@@ -126,6 +204,8 @@ def changed(**changes):
         changed(told=[["0vgg3", "high"]]),
         changed(proposals=[{"genotypes": []}]),
         changed(proposals=3),
+        changed(latencies_ms=3),
+        changed(latencies_ms={"0vgg3": "fast"}),
     ],
 )
 def test_other_text_is_no_search(text):

@@ -8,19 +8,21 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from mbnas.api.asked_costs import AskedCosts, MeasureLatency
 from mbnas.api.network_object import Network, network_of
 from mbnas.bounds import check_bound
 from mbnas.errors import UsageError
 from mbnas.escaping import visible
+from mbnas.network.interface import Interface
 from mbnas.report.markup import element
 from mbnas.report.tables.html_table import html_table
+from mbnas.scoring.non_dominated import non_dominated
 from mbnas.search.ask_tell import AskTell
 from mbnas.search.limit import Budget
 from mbnas.search.searcher import Proposal
 from mbnas.search.searcher import Search as Algorithm
 from mbnas.search.settings import SearchSettings, make_searcher
 from mbnas.seeds import generator
-from mbnas.space.cost_limits import CostName
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
 from mbnas.space.space_presets import space_layer
@@ -75,6 +77,27 @@ class _Recipe:
     in_channels: int
     num_classes: int
     base_channels: int
+    objective: tuple[str, ...] = ("dice",)
+    max_latency_ms: float | None = None
+
+    @property
+    def settings(self) -> SearchSettings:
+        """The settings of the search."""
+        return SearchSettings(
+            searcher=self.searcher or "local",
+            proposal_size=self.proposal_size,
+            evaluations=_UNLIMITED if self.networks is None else self.networks,
+            start=self.start,
+            objective=self.objective,
+            max_parameters=self.max_parameters,
+            max_macs=self.max_macs,
+            max_latency_ms=self.max_latency_ms,
+        )
+
+    @property
+    def interface(self) -> Interface:
+        """What the networks fit whose costs are counted."""
+        return Interface(in_channels=self.in_channels, num_classes=self.num_classes, size=self.size)
 
 
 class Search:
@@ -109,6 +132,12 @@ class Search:
         proposal_size: How many networks are asked for at once; the searcher's choice if ``None``.
         max_parameters: The most parameters that a network may have.
         max_macs: The most multiply-accumulates for one slice that it may have.
+        objective: ``dice``, or ``dice`` and costs that should be low: ``parameters``, ``macs``,
+            ``latency``. With costs, good networks are searched at every cost (:attr:`front`);
+            ``dice`` is then whatever your scores are.
+        max_latency_ms: The longest that a network may take for one slice, in milliseconds.
+        latency_ms: Returns how long a network takes, where it is to be used. It is called once for
+            each network whose latency is needed.
         size: Height and width of that slice in pixels.
         in_channels: Its channels.
         num_classes: Classes with the background.
@@ -134,6 +163,9 @@ class Search:
         proposal_size: int | None = None,
         max_parameters: int | None = None,
         max_macs: int | None = None,
+        objective: str | Sequence[str] = "dice",
+        max_latency_ms: float | None = None,
+        latency_ms: MeasureLatency | None = None,
         size: int = 128,
         in_channels: int = 1,
         num_classes: int = 2,
@@ -153,19 +185,40 @@ class Search:
             "proposal_size": proposal_size,
             "max_parameters": max_parameters,
             "max_macs": max_macs,
+            "objective": objective.split(",") if isinstance(objective, str) else objective,
+            "max_latency_ms": max_latency_ms,
             "size": size,
             "in_channels": in_channels,
             "num_classes": num_classes,
             "base_channels": base_channels,
         }
-        self._begin(_recipe(arguments), None if isinstance(searcher, str) else searcher)
+        algorithm = None if isinstance(searcher, str) else searcher
+        self._begin(_recipe(arguments), algorithm, latency_ms)
 
     def _begin(
-        self, recipe: _Recipe, algorithm: Algorithm | None, recorded: Sequence[Proposal] = ()
+        self,
+        recipe: _Recipe,
+        algorithm: Algorithm | None,
+        measure: MeasureLatency | None,
+        *,
+        recorded: Sequence[Proposal] = (),
+        latencies_ms: Mapping[str, float] | None = None,
     ) -> None:
         check_bound("initialisations", recipe.initialisations, 1, _MOST_SCORES)
+        needs_latency = recipe.max_latency_ms is not None or "latency" in recipe.objective
+        if needs_latency and measure is None:
+            raise UsageError(
+                "A latency that is limited or an objective has to be measured: give latency_ms, a "
+                "function that returns the milliseconds of a network."
+            )
         self._recipe = recipe
-        searcher = _searcher(recipe, algorithm, recorded)
+        self._costs = AskedCosts(
+            recipe.interface,
+            base_channels=recipe.base_channels,
+            measure=measure,
+            latencies_ms=latencies_ms or {},
+        )
+        searcher = _searcher(recipe, algorithm, self._costs, recorded)
         self._course = AskTell(searcher, per_network=recipe.initialisations)
 
     def ask(self) -> tuple[Ask, ...]:
@@ -211,6 +264,23 @@ class Search:
         return None if best is None else Network(str(best))
 
     @property
+    def front(self) -> tuple[Network, ...]:
+        """The networks that no other beats in mean score and costs, by rising cost.
+
+        The costs are those of the objective, or multiply-accumulates if it has none.
+        """
+        costs = self._recipe.settings.costs or ("macs",)
+        scores = {
+            each: mean
+            for each in dict.fromkeys(told.genotype for told in self._course.told)
+            if (mean := self._course.mean(each)) > -math.inf
+        }
+        points = [[self._costs(each, name) for name in costs] for each in scores]
+        networks = list(scores)
+        front = non_dominated(points, list(scores.values()))
+        return tuple(Network(str(networks[number])) for number in front)
+
+    @property
     def scores(self) -> Mapping[Network, tuple[float, ...]]:
         """The scores of every network, in the order told; ``-inf`` of a failed training."""
         known = dict.fromkeys(each.genotype for each in self._course.told)
@@ -245,20 +315,29 @@ class Search:
                 "arguments": asdict(self._recipe),
                 "proposals": proposals,
                 "told": told,
+                "latencies_ms": self._costs.latencies_ms,
             },
             indent=1,
         )
 
     @classmethod
-    def from_json(cls, text: str, *, searcher: Algorithm | None = None) -> Search:
+    def from_json(
+        cls,
+        text: str,
+        *,
+        searcher: Algorithm | None = None,
+        latency_ms: MeasureLatency | None = None,
+    ) -> Search:
         """Return the search that :meth:`to_json` wrote, at the same place.
 
         Args:
             text: What it wrote.
             searcher: The function that made its searcher, if it was given one.
+            latency_ms: The function that measures latency, if it was given one. What it returned
+                before is in the text.
 
         Raises:
-            UsageError: if the text is not such a search, or lacks the function.
+            UsageError: if the text is not such a search, or lacks a function.
         """
         try:
             found = json.loads(text)
@@ -269,7 +348,18 @@ class Search:
             recipe = _recipe(found["arguments"])
             proposals = [_proposal(each) for each in found["proposals"]]
             told = [(str(network), _score(score)) for network, score in found["told"]]
-        except (ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
+            latencies_ms = {
+                str(network): float(latency)
+                for network, latency in found.get("latencies_ms", {}).items()
+            }
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            UsageError,
+        ) as error:
             raise UsageError(
                 f"This is not a search that Search.to_json wrote ({visible(str(error))}): give "
                 "its text unchanged, or begin a new search."
@@ -281,7 +371,7 @@ class Search:
                 else f"This search was made by {recipe.searcher}: leave searcher out."
             )
         search = cls.__new__(cls)
-        search._begin(recipe, searcher, proposals)
+        search._begin(recipe, searcher, latency_ms, recorded=proposals, latencies_ms=latencies_ms)
         for network, score in told:
             search.tell(network, score)
         if search._course.proposals != proposals:
@@ -311,17 +401,10 @@ class Search:
 
 
 def _searcher(
-    recipe: _Recipe, algorithm: Algorithm | None, recorded: Sequence[Proposal]
+    recipe: _Recipe, algorithm: Algorithm | None, costs: AskedCosts, recorded: Sequence[Proposal]
 ) -> Generator[Proposal, Sequence[float], object]:
     """Return the searcher of a recipe at its beginning, with its budget."""
-    settings = SearchSettings(
-        searcher=recipe.searcher or "local",
-        proposal_size=recipe.proposal_size,
-        evaluations=_UNLIMITED if recipe.networks is None else recipe.networks,
-        start=recipe.start,
-        max_parameters=recipe.max_parameters,
-        max_macs=recipe.max_macs,
-    )
+    settings = recipe.settings
     asked = {
         "num_nodes": recipe.num_nodes,
         "num_levels": recipe.num_levels,
@@ -341,7 +424,7 @@ def _searcher(
         generator(recipe.seed, "search"),
         recorded,
         per_network=recipe.initialisations,
-        cost_of=_cost_of(recipe) if settings.limits.given else None,
+        cost_of=costs,
         algorithm=algorithm,
     )
     if recipe.networks is None:
@@ -350,22 +433,6 @@ def _searcher(
     return Budget(initialisations=budget.initialisations, per_network=recipe.initialisations).limit(
         searcher
     )
-
-
-def _cost_of(recipe: _Recipe) -> Any:
-    from mbnas.network.cost.genotype_cost import GenotypeCost
-    from mbnas.network.interface import Interface
-
-    interface = Interface(
-        in_channels=recipe.in_channels, num_classes=recipe.num_classes, size=recipe.size
-    )
-    count = GenotypeCost(interface=interface, base_channels=recipe.base_channels)
-
-    def cost_of(genotype: Genotype, name: CostName) -> float:
-        cost = count(genotype)
-        return float(cost.parameters if name == "parameters" else cost.multiply_accumulates)
-
-    return cost_of
 
 
 def _recipe(arguments: object) -> _Recipe:
