@@ -26,6 +26,7 @@ from mbnas.results.prediction_scores import PredictionScores, prediction_scores
 from mbnas.scoring.class_metrics import ClassMetrics
 from mbnas.scoring.surface_distance import measure
 
+_LABEL_FOLDERS = ("labelsTr", "labelsTs")
 _ACCOMPANYING = ("_probabilities", "_uncertainty", "_overlay")
 
 
@@ -107,6 +108,20 @@ def _remedy(references: Path) -> str:
     if labels.is_dir():
         return f"The label maps of this dataset are in {labels}: give that folder."
     return "Rename them, or give other folders."
+
+
+def declared_beside(references: Path) -> Path | None:
+    """Return the dataset to which reference label maps belong; ``None`` if they are in none.
+
+    A dataset has its label maps in ``labelsTr`` or ``labelsTs``, beside its ``dataset.json``.
+
+    Args:
+        references: A label map, or a folder of them.
+    """
+    folder = references if references.is_dir() else references.parent
+    root = folder.resolve().parent
+    is_of_dataset = folder.resolve().name in _LABEL_FOLDERS and (root / "dataset.json").is_file()
+    return root if is_of_dataset else None
 
 
 def evaluate_pairs(

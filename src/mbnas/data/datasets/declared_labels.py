@@ -10,12 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mbnas.data.datasets.dataset_json import MAX_DIGITS, is_number, malformed
+from mbnas.data.datasets.dataset_json import MAX_DIGITS, is_number, malformed, read_json
 from mbnas.data.datasets.label_scheme import MAX_CLASSES, LabelClass, LabelScheme
 from mbnas.errors import DatasetError
 
 _LARGEST_LABEL = 2**31 - 1
 _IGNORE, _ORDER = "ignore", "regions_class_order"
+
+
+def read_labels(root: Path) -> LabelScheme:
+    """Return the labels that the ``dataset.json`` of a folder declares.
+
+    Raises:
+        DatasetError: if there is none, or its labels cannot be used.
+    """
+    return labels_of(root, read_json(root))
 
 
 def labels_of(root: Path, facts: dict[str, Any]) -> LabelScheme:

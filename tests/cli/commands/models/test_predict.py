@@ -177,3 +177,48 @@ def test_an_image_that_cannot_be_predicted_is_named(run, places):
     warning, failure = err.splitlines()
     assert warning.startswith("mbnas: warning: good: its voxels are 9 mm apart along the inferior")
     assert "bad could not be predicted: mixed/bad.nii.gz has 2 where the model takes 1" in failure
+
+
+def write_dataset(folder, labels):
+    """A folder with label maps as a dataset has them, of the values 0 to 2, and predictions."""
+    voxels = np.random.default_rng(3).integers(0, 3, (6, 7, 4)).astype(np.uint8)
+    for place in ("labelsTr", "labelsTs", "other", "predicted"):
+        (folder / place).mkdir(parents=True)
+        nib.save(nib.Nifti1Image(voxels, np.eye(4)), folder / place / "case.nii.gz")
+    if labels is not None:
+        (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+
+
+@pytest.mark.parametrize("references", ["labelsTr", "labelsTs", "labelsTr/case.nii.gz"])
+def test_classes_have_the_names_of_the_dataset_of_the_references(run, tmp_path, references):
+    write_dataset(tmp_path, {"0": "background", "1": "[b]vessel", "2": "nerve"})
+    predictions = tmp_path / references.replace("labelsTr", "predicted").replace(
+        "labelsTs", "predicted"
+    )
+    status, out, err = run(
+        "evaluate", str(predictions), str(tmp_path / references), "--workers", "1"
+    )
+    assert status == 0
+    assert "[b]vessel" in out
+    assert "nerve" in out
+    assert f"Classes are those of {tmp_path / 'dataset.json'}." in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("place", "labels"), [("other", {"1": "vessel", "2": "nerve"}), ("labelsTr", None)]
+)
+def test_without_a_dataset_classes_are_numbers(run, tmp_path, place, labels):
+    write_dataset(tmp_path, labels)
+    command = ("evaluate", str(tmp_path / "predicted"), str(tmp_path / place), "--workers", "1")
+    status, out, err = run(*command, "--json")
+    assert (status, err) == (0, "")
+    assert [each["name"] for each in json.loads(out)["classes"]] == ["1", "2"]
+
+
+def test_a_dataset_of_the_references_that_cannot_be_read_is_not_passed_over(run, tmp_path):
+    write_dataset(tmp_path, {"1": "vessel"})
+    (tmp_path / "dataset.json").write_text("{")
+    command = ("evaluate", str(tmp_path / "predicted"), str(tmp_path / "labelsTr"))
+    status, _, err = run(*command, "--workers", "1")
+    assert status == 1
+    assert "is not valid JSON" in " ".join(err.split())

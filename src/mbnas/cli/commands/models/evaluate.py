@@ -10,7 +10,7 @@ from mbnas.cli.show.comparison_display import on_screen, print_notes
 from mbnas.cli.show.messages import counting, note, note_reasons
 from mbnas.cli.show.printing import console, print_csv, print_json
 from mbnas.cli.terminal import words
-from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.datasets.declared_labels import read_labels
 from mbnas.errors import UsageError
 from mbnas.machine.files import remove_leftovers, write_text
 from mbnas.report.tables.prediction_scores_table import (
@@ -22,7 +22,7 @@ from mbnas.report.tables.prediction_scores_table import (
     scores_values,
 )
 from mbnas.report.tables.table_text import as_markdown
-from mbnas.results.label_pairs import evaluate_pairs, find_pairs
+from mbnas.results.label_pairs import declared_beside, evaluate_pairs, find_pairs
 from mbnas.results.prediction_scores import PredictionScores
 
 
@@ -31,8 +31,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     workers = os.cpu_count() or 1 if arguments.workers is None else arguments.workers
     if workers < 1:
         raise UsageError(f"--workers (={workers}) must be 1 or more.")
-    labels = None if arguments.dataset is None else read_dataset(arguments.dataset).labels
     pairs = find_pairs(arguments.predictions, arguments.references)
+    dataset = arguments.dataset or declared_beside(arguments.references)
+    labels = None if dataset is None else read_labels(dataset)
+    if arguments.dataset is None and dataset is not None:
+        note(f"Classes are those of {dataset / 'dataset.json'}.")
     with counting("Measuring") as progress:
         scores = evaluate_pairs(pairs, labels, workers=workers, progress=progress)
     if arguments.json:

@@ -165,7 +165,8 @@ def add_evaluate(commands: Commands) -> None:
         "--dataset",
         type=Path,
         metavar="DATASET",
-        help="folder whose dataset.json declares the labels (default: the label values found)",
+        help="folder whose dataset.json declares the labels (default: the one that has "
+        "REFERENCES as labelsTr or labelsTs; without it, the label values found)",
     )
     parser.add_argument(
         "--allow-missing",
