@@ -12,15 +12,18 @@ from mbnas.report.live.study_log import check_log, logged
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
+from mbnas.study.configuration import Configuration
 from mbnas.study.cost.training_speed import search_forecast
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.run_search import run_search
+from mbnas.study.drive.time_limit import least_hours
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import default_workers
+from mbnas.study.progress.forecast import Forecast
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
 
@@ -57,11 +60,21 @@ def search_study(
     with holding(study, command=command, watch=watch) as held:
         if measured := describe_choice(held.ledger.facts()):
             watch(Message(text=f"Trains with {measured}."))
-        hours = held.configuration.search.hours
         if forecast and (found := search_forecast(held)) is not None:
-            watch(Message(text=forecast_message(found, offer_less=True, hours=hours)))
+            watch(Message(text=_forecast_text(found, held.configuration)))
         _run(held, watch=watch, find_training=find_training, show=show)
         return read_status(held.ledger, held.configuration)
+
+
+def _forecast_text(found: Forecast, configuration: Configuration) -> str:
+    search, folds = configuration.search, configuration.protocol.folds
+    workers = configuration.run.workers or default_workers(configuration)
+    return forecast_message(
+        found,
+        offer_less=True,
+        hours=search.hours,
+        least_hours=least_hours(search, found.training_s, folds=folds, workers=workers),
+    )
 
 
 def _run(

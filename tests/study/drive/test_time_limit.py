@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mbnas.search.confirmation import fewest
 from mbnas.search.limit import Budget
 from mbnas.search.random_search import random_search
 from mbnas.search.settings import SearchSettings
 from mbnas.space.search_space import Space
 from mbnas.study.drive.driver import drive
 from mbnas.study.drive.evaluator import Evaluator
-from mbnas.study.drive.time_limit import MEASURING, TimeLimit
+from mbnas.study.drive.time_limit import MEASURING, TimeLimit, least_hours
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import CrossValidationSettings, Protocol
@@ -105,6 +106,16 @@ def test_a_search_too_short_to_confirm_uses_its_time(path):
     limit, num_networks = search(path, 0.6, Clock(), confirmation=0.25)
     assert limit.left_s < 3 * TRAINING_S
     assert num_networks == int(0.6 * 3600 // (3 * TRAINING_S))
+
+
+@pytest.mark.parametrize("share", [0.95, 1.05])
+def test_the_shortest_time_that_is_confirmed_is_known_beforehand(path, share):
+    settings = SearchSettings(confirmation=0.25)
+    shortest = least_hours(settings, TRAINING_S, folds=3, workers=1)
+    limit, _ = search(path, share * shortest, Clock(), confirmation=0.25)
+    kept_one_leader = limit.num_confirming() >= fewest(1)
+    assert kept_one_leader == (share > 1)
+    assert least_hours(SearchSettings(), TRAINING_S, folds=3, workers=1) == 0
 
 
 def test_a_search_cut_within_a_proposal_continues_with_it(path):

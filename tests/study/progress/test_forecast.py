@@ -77,12 +77,14 @@ def test_a_longer_plan_takes_longer():
     ],
 )
 def test_the_sentence(num_networks, network_s, expected):
-    found = Forecast(num_networks=float(num_networks), network_s=network_s, basis="x")
+    found = Forecast(
+        num_networks=float(num_networks), network_s=network_s, training_s=1.0, basis="x"
+    )
     assert forecast_text(found, NOW, offer_less=True) == expected
 
 
 def test_what_is_counted_and_whether_less_is_offered_are_the_callers_choice():
-    found = Forecast(num_networks=5.0, network_s=7200.0, basis="x")
+    found = Forecast(num_networks=5.0, network_s=7200.0, training_s=1.0, basis="x")
     expected = "5 trainings: about 10 h, until 21:40 (by x)."
     assert forecast_text(found, NOW, what="training") == expected
 

@@ -27,6 +27,27 @@ _MOST_KEPT = 0.75
 """Largest share of the time that is kept for one leader."""
 
 
+def least_hours(search: SearchSettings, training_s: float, *, folds: int, workers: int) -> float:
+    """Return the shortest time limit of which some is kept to confirm one network.
+
+    Args:
+        search: Settings of the search.
+        training_s: How long a training takes.
+        folds: Of the protocol.
+        workers: Trainings at a time.
+    """
+    least_s = _least_s(search, training_s, folds=folds, workers=workers)
+    return least_s / _MOST_KEPT / 3600
+
+
+def _least_s(search: SearchSettings, training_s: float, *, folds: int, workers: int) -> float:
+    """Return the seconds to keep so that the reference and one leader can be confirmed."""
+    if search.confirmation == 0:
+        return 0.0
+    num_trainings = fewest(1, 1 + len(search.confirm_also)) * folds
+    return _SPARE * math.ceil(num_trainings / workers) * MEASURING * training_s
+
+
 class TimeLimit:
     """The time of a study's search.
 
@@ -98,10 +119,7 @@ class TimeLimit:
         They are its share, or what the reference and one leader need if that is longer. If this is
         more than :data:`_MOST_KEPT` of the time, nothing is kept: no leader could be confirmed.
         """
-        if self._search.confirmation == 0:
-            return 0.0
-        least = fewest(1, 1 + len(self._search.confirm_also)) * self._folds
-        least_s = _SPARE * math.ceil(least / self._workers) * MEASURING * training_s
+        least_s = _least_s(self._search, training_s, folds=self._folds, workers=self._workers)
         if least_s > _MOST_KEPT * self._total_s:
             return 0.0
         return max(self._search.confirmation * self._total_s, least_s)

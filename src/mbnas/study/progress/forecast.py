@@ -91,11 +91,13 @@ class Forecast:
     Attributes:
         num_networks: How many are trained; of a search, its remaining budget.
         network_s: How long one takes on average, with all workers busy.
+        training_s: How long a training of one occupies a worker, on average.
         basis: What the speed was measured on, as text.
     """
 
     num_networks: float
     network_s: float
+    training_s: float
     basis: str
 
     @property
@@ -106,7 +108,8 @@ class Forecast:
     def networks_within(self, hours: float) -> int:
         """Return how many networks, of all trainings each, fit into a time; 0 if none does.
 
-        >>> Forecast(num_networks=150.0, network_s=600.0, basis="").networks_within(2.0)
+        >>> found = Forecast(num_networks=150.0, network_s=600.0, training_s=200.0, basis="")
+        >>> found.networks_within(2.0)
         12
         """
         return int(3600 * hours / self.network_s)
@@ -128,6 +131,7 @@ def forecast(
     return Forecast(
         num_networks=num_networks,
         network_s=num_trainings * mean_s / at_a_time,
+        training_s=mean_s,
         basis=speed.basis,
     )
 
@@ -137,7 +141,9 @@ def forecast_text(
 ) -> str:
     """Return a forecast as a sentence.
 
-    >>> found = Forecast(num_networks=150.0, network_s=528.0, basis="12 trainings")
+    >>> found = Forecast(
+    ...     num_networks=150.0, network_s=528.0, training_s=176.0, basis="12 trainings"
+    ... )
     >>> forecast_text(found, datetime(2026, 11, 28, 11, 40), offer_less=True)
     '150 networks: about 22 h, until Sunday 9:40 (by 12 trainings); --hours 8 fits about 54.'
 
