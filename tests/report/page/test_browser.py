@@ -17,9 +17,17 @@ from mbnas.report.live.page_server import PageServer
 from mbnas.report.page.experiment_page import render_experiment_page
 from mbnas.report.page.study_page import render_page
 from mbnas.results.experiment_results import ExperimentResults, SpaceSearch
+from mbnas.results.explanation.choices import Choice
+from mbnas.results.explanation.findings import (
+    AblationPath,
+    ChoiceEffect,
+    Effect,
+    Explanation,
+    PathStep,
+)
 from mbnas.results.fronts.search_front import FrontNetwork, SearchFront
 from mbnas.results.timeline import timeline_of
-from mbnas.space.genotype import Genotype
+from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.progress.time_account import time_account
 from mbnas.training.training_record import TrainingKey, TrainingRecord
 
@@ -87,6 +95,43 @@ NETWORKS = tuple(
 FRONT = SearchFront(costs=("macs",), networks=NETWORKS, members=NETWORKS, reference=NETWORKS[0])
 
 
+def effect(mean, half):
+    return Effect(mean=mean, sd=half / 2, low=mean - half, high=mean + half)
+
+
+def explanation(change="block vgg → <b>dense</b> in node 2"):
+    """What mattered, with an effect that pays, one that costs, one beyond the axis, and others."""
+    unet = unet_genotype(2)
+    gains = (0.02, -0.004, 0.006)
+    changes = (change, "levels " + "0 1 2 3 4 " * 5 + "→ 0 1 2 3 4 5", "skips in nodes 3, 4")
+    found = (
+        *((Choice("block", name), mean, 0.005) for name, mean in (("vgg", -0.01), ("dense", 0.01))),
+        *((Choice("kernel", side), 0.001 * side, 0.01) for side in (3, 5)),
+        (Choice("skip", "over deeper levels"), 0.002, 0.004),
+        *((Choice("depth", number), 0.001, 0.004 + 0.1 * (number > 2)) for number in (2, 3)),
+    )
+    return Explanation(
+        num_networks=40,
+        num_initialisations=40,
+        searcher="random",
+        is_limited=False,
+        choices=tuple(
+            ChoiceEffect(choice=choice, effect=effect(mean, half), num_networks=9)
+            for choice, mean, half in found
+        ),
+        path=AblationPath(
+            reference=unet,
+            target=unet,
+            is_chosen=True,
+            steps=tuple(
+                PathStep(change=words, network=unet, is_scored=True, gain=effect(gain, 0.01))
+                for words, gain in zip(changes, gains, strict=True)
+            ),
+            total=effect(sum(gains), 0.01),
+        ),
+    )
+
+
 @pytest.fixture
 def page(study, evaluation, comparison, segmentations, shown_case):
     """A page with every section, two evaluations and two cases."""
@@ -99,6 +144,7 @@ def page(study, evaluation, comparison, segmentations, shown_case):
         identity={"Seed": "7"},
         commands=("mbnas search data again --config study.toml",),
         front=FRONT,
+        explanation=explanation(),
         timeline=timeline_of(TRAININGS, (), numbers={"a": 1}),
         account=time_account(TRAININGS, (), asked={"a"}, evaluated={"a"}),
     )
@@ -251,7 +297,7 @@ def test_tables_and_sections_are_filled(browse):
 
     assert sum("Best found" in row for row in result["rows"]) == 1 + 2  # over and by class
     assert sum("node 2 kernel" in row for row in result["rows"]) == 1
-    assert result["links"] == [True] * 11
+    assert result["links"] == [True] * 12
     assert result["ranked"] == 4
     assert result["conclusions"] == 6
     assert "@inproceedings{bosma2022mixed" in result["cite"]
@@ -479,6 +525,58 @@ def test_no_label_is_on_a_line(browse, width):
     )
     assert result["charts"] >= 3
     assert result["crossed"] == []
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_what_mattered_is_drawn_with_names_that_nothing_covers(browse, width):
+    result = browse(
+        """
+      const place = (each) => each.getBoundingClientRect();
+      const charts = all(".effects").filter(seen);
+      result.shapes = charts.map((each) => each.getAttribute("class"));
+      result.rows = charts.map((each) => each.querySelectorAll(".effect").length);
+      result.inside = charts.every((chart) => [...chart.querySelectorAll("text, line, rect, path")]
+        .every((each) => place(each).left >= -1 && place(each).right <= innerWidth + 1));
+      const crossed = (text, mark) => {
+        const [box, other] = [place(text), place(mark)];
+        const margin = box.height * 0.2; // above and below the letters
+        return text !== mark && other.left < box.right - 1 && other.right > box.left + 1
+          && other.top < box.bottom - margin && other.bottom > box.top + margin;
+      };
+      result.crossed = charts.flatMap((chart) => {
+        const marks = [...chart.querySelectorAll("text, line, rect, path")];
+        return [...chart.querySelectorAll("text")]
+          .filter((text) => marks.some((mark) => crossed(text, mark)))
+          .map((text) => text.textContent);
+      });
+      const rows = [...charts[0].querySelectorAll(".effect")];
+      const look = (kind) => {
+        const row = rows.find((each) => each.matches(kind));
+        const style = getComputedStyle(row.querySelector("text"));
+        return [style.fill, Number(style.fontWeight)];
+      };
+      result.looks = [".pays", ".costs", ".open"].map(look);
+      result.widths = rows.map((each) => place(each.querySelector(".interval")).width);
+      result.cuts = rows.map((each) => each.querySelectorAll(".cut").length);
+      result.words = one("#explanation").innerText;
+    """,
+        "--window-size=1440,900",
+        width=None if width == 1440 else width,
+    )
+    shape = "narrow" if width == 390 else "broad"
+    assert result["shapes"] == [f"chart effects {shape}"] * 2
+    assert result["rows"] == [7, 5]
+    assert result["inside"]
+    assert result["crossed"] == []
+    pays, costs, unclear = result["looks"]
+    assert pays == costs
+    assert pays[1] > unclear[1]
+    assert pays[0] != unclear[0]
+    assert result["cuts"] == [0, 0, 0, 0, 0, 0, 2]
+    dense, vgg, kernel, *_ = result["widths"]
+    assert vgg == pytest.approx(dense, abs=0.5)
+    assert kernel == pytest.approx(2 * dense, abs=0.5)
+    assert "block vgg → <b>dense</b> in node 2" in result["words"]
 
 
 @pytest.mark.parametrize("width", [768, 500])

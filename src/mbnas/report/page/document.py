@@ -18,7 +18,7 @@ from mbnas.machine.files import ready_folder, write_text
 from mbnas.report.markup import Content, Markup, element, fragment
 from mbnas.wording import moment_text
 
-_STYLES = ("page.css", "segmentations.css", "timeline.css")
+_STYLES = ("page.css", "effects.css", "segmentations.css", "timeline.css")
 _LIVE_SCRIPT = "live.js"
 _SCRIPTS = ("page.js", "segmentations.js", "tables.js")
 

@@ -151,10 +151,14 @@ def reference_name(path: AblationPath) -> str:
     return "the U-Net" if is_unet else "the reference"
 
 
+def target_name(path: AblationPath) -> str:
+    """Return what the network at the end of a path is."""
+    return "the chosen network" if path.is_chosen else "the network of the highest estimate"
+
+
 def path_title(path: AblationPath) -> str:
     """Return where a path begins and ends."""
-    end = "the chosen network" if path.is_chosen else "the network of the highest estimate"
-    return f"From {reference_name(path)} to {end}"
+    return f"From {reference_name(path)} to {target_name(path)}"
 
 
 def told_pairs(explanation: Explanation) -> tuple[list[PairEffect], str | None]:

@@ -67,6 +67,14 @@ def test_what_is_told_stands_out():
     assert page.count("cannot be told</td>") == 1
 
 
+def test_a_chart_comes_before_the_table_of_the_same_effects():
+    page = str(explanation_section(FOUND))
+    charts = [index for index in range(len(page)) if page.startswith('class="chart effects', index)]
+    assert len(charts) == 4  # of choices and of the path, for a desktop screen and for a phone
+    assert charts[1] < page.index("<table") < charts[2]
+    assert page.index("cannot be told from 0</li>") < page.index("<table")
+
+
 def test_texts_are_escaped():
     page = str(explanation_section(FOUND))
     assert "<i>" not in page
@@ -78,6 +86,7 @@ def test_few_networks_give_a_sentence_without_tables():
     page = str(explanation_section(few))
     assert "What mattered cannot be told: only 2 networks have scores" in page
     assert "<table" not in page
+    assert "<svg" not in page
 
 
 def test_a_running_search_has_no_section():

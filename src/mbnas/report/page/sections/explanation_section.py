@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mbnas.report.charts.effects_chart import (
+    draw_choices,
+    draw_choices_key,
+    draw_path,
+    draw_path_key,
+)
 from mbnas.report.markup import Content, Markup, element
 from mbnas.report.tables.html_table import html_table
 from mbnas.results.explanation.findings import AblationPath, Effect, Explanation
@@ -26,6 +32,12 @@ from mbnas.results.explanation.verdict import (
     verdict,
 )
 
+STEPS_ARE = (
+    "A bar begins where the one before ends. Its interval is that of the step alone: if the place "
+    "where the bar begins is within it, the step cannot be told from 0. The last bar is all steps "
+    "together."
+)
+
 
 def explanation_section(explanation: Explanation | None) -> Markup | None:
     """Return what mattered in a search; ``None`` if nothing was computed."""
@@ -45,6 +57,12 @@ def explanation_section(explanation: Explanation | None) -> Markup | None:
 def _tables(explanation: Explanation) -> Iterator[Markup]:
     if explanation.choices:
         yield element("h3", "What each choice gives, in Dice")
+        yield element(
+            "figure",
+            draw_choices(explanation.choices, "broad"),
+            draw_choices(explanation.choices, "narrow"),
+            draw_choices_key(explanation.choices),
+        )
         yield _effects(
             ("choice", "networks"),
             [
@@ -78,6 +96,13 @@ def _tables(explanation: Explanation) -> Iterator[Markup]:
 
 def _path(path: AblationPath) -> Iterator[Markup]:
     yield element("h3", f"{path_title(path)}, in Dice")
+    yield element(
+        "figure",
+        draw_path(path, "broad"),
+        draw_path(path, "narrow"),
+        draw_path_key(path),
+        element("figcaption", STEPS_ARE, class_="quiet small"),
+    )
     steps = [((each.change,), each.gain) for each in path.steps]
     yield _effects(("step",), [*steps, (("all steps",), path.total)])
 
