@@ -10,7 +10,7 @@
 from my_package.searchers import annealing_search
 
 import mbnas
-from mbnas.space.search_space import Space
+from mbnas.extending import Space
 from mbnas.testing import searcher_contract
 
 

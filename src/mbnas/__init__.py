@@ -1,7 +1,7 @@
 """Search for the segmentation network that suits a medical dataset; test it on baselines.
 
-What is public is in ``mbnas.__all__`` and :mod:`mbnas.testing`; all other modules may change
-without notice.
+What is public is in ``mbnas.__all__``, :mod:`mbnas.extending` and :mod:`mbnas.testing`; all other
+modules may change without notice.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import mbnas
+from mbnas import extending
 
 PUBLIC = [
     "Ask",
@@ -35,6 +36,18 @@ PUBLIC = [
 ]
 
 
+EXTENDING = [
+    "Extent",
+    "ExtentBlock",
+    "Genotype",
+    "Node",
+    "Proposal",
+    "Searcher",
+    "Space",
+    "Variable",
+]
+
+
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
@@ -44,6 +57,10 @@ def test_the_public_names_are_these():
     assert {each for each in dir(mbnas) if not each.startswith("_")} >= {
         each for each in PUBLIC if each != "__version__"
     }
+
+
+def test_these_names_are_for_blocks_and_searchers_of_others():
+    assert extending.__all__ == EXTENDING
 
 
 @pytest.mark.parametrize("name", [each for each in PUBLIC if each != "__version__"])

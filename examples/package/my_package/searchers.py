@@ -4,9 +4,7 @@ import math
 
 import numpy as np
 
-from mbnas.search.searcher import Proposal, Searcher
-from mbnas.space.genotype import Genotype
-from mbnas.space.search_space import Space
+from mbnas.extending import Genotype, Proposal, Searcher, Space
 
 COOLING = 0.97
 

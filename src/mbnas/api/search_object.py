@@ -120,7 +120,7 @@ class Search:
         space: ``mixed``, ``macro``, ``micro``, ``bilevel`` or ``modern``.
         searcher: ``local``, ``random``, ``evolution``, ``bayesian``, the name of one that an
             installed package offers, or a function that makes one
-            (:data:`mbnas.search.searcher.Search`).
+            (:mod:`mbnas.extending`).
         networks: Budget, in networks with all of their scores; ``None`` ends with the searcher.
         initialisations: Scores of a network, unless the searcher says how many.
         start: The first network: ``unet``, ``random`` or a network's text.
