@@ -3,7 +3,7 @@
 Simulated Dice of two or more networks whose mean over all patients is equal. A network's Dice of a
 patient differs from another's by what the architecture does to this patient, by the randomness of a
 training, which the patients of a fold share, and by noise. How large these are is estimated from
-the patients of ``docs/results/hippocampus_experiment``.
+the patients of ``docs/results/archive/hippocampus_experiment``.
 
     python benchmarks/claims.py --output benchmarks/results/claims.json
 
@@ -35,7 +35,7 @@ from mbnas.scoring.intervals import bootstrap_mean
 from mbnas.scoring.paired_tests import compare
 
 ROOT = Path(__file__).parents[1]
-PATIENTS = ROOT / "docs/results/hippocampus_experiment/patients.csv"
+PATIENTS = ROOT / "docs/results/archive/hippocampus_experiment/patients.csv"
 DESIGNS = ((6, 3), (10, 5), (21, 3), (30, 5))
 """Patients and folds."""
 INITIALISATIONS = (1, 5, 20)
@@ -225,9 +225,9 @@ Made by `python benchmarks/claims.py`, {replicates} comparisons a row: the stand
 error of a share of 5 % is {error:.1f} points ({about}).
 
 Differences of two networks whose true mean is equal, with standard deviations as estimated from the
-patients of `docs/results/hippocampus_experiment`: {patient_sd} of patients, {training_sd} of the
-luck of a training, which the patients of its fold share, {noise_sd} of noise. A share of 5 % is
-what a test at 0.05 may have.
+patients of `docs/results/archive/hippocampus_experiment`: {patient_sd} of patients, {training_sd}
+of the luck of a training, which the patients of its fold share, {noise_sd} of noise. A share of
+5 % is what a test at 0.05 may have.
 
 **Over blocks** (one initialisation on one fold) more initialisations make it worse: what an
 architecture does to the patients of a fold comes back in each of its blocks. **Over patients** more

@@ -41,8 +41,8 @@ COMPONENTS = """\
 ## The worlds
 
 The noise is that of 7 networks on 20 patients in 3 folds, from 2 fresh initialisations each
-([patients.csv](../../docs/results/hippocampus_experiment/patients.csv)), as standard deviations
-of Dice, from the differences of all pairs over √2: what a network is worth for a patient
+([patients.csv](../../docs/results/archive/hippocampus_experiment/patients.csv)), as standard
+deviations of Dice, from the differences of all pairs over √2: what a network is worth for a patient
 {patient:.4f}, a training {training:.4f}, a patient in a training {residual:.4f}. Together the score
 of a training, the mean over a fold, varies by {training_score:.4f} between initialisations. The
 networks' means spread by {network_means:.4f}.

@@ -232,10 +232,10 @@ def components() -> dict[str, float]:
     """Return what a comparison in this repository says of the noise, as standard deviations.
 
     They are of 7 networks, each from 2 fresh initialisations, on 20 patients in 3 folds
-    (``docs/results/hippocampus_experiment/patients.csv``), from the differences of all 21 pairs of
-    networks, over √2.
+    (``docs/results/archive/hippocampus_experiment/patients.csv``), from the
+    differences of all 21 pairs of networks, over √2.
     """
-    path = ROOT / "docs/results/hippocampus_experiment/patients.csv"
+    path = ROOT / "docs/results/archive/hippocampus_experiment/patients.csv"
     dice: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -92,7 +92,7 @@ def _normal(seed: int, purpose: str) -> float:
 
 def components() -> dict[str, float]:
     """Return what the results of this repository say about the sizes, as standard deviations."""
-    with (ROOT / "docs/results/hippocampus.csv").open(encoding="utf-8") as file:
+    with (ROOT / "docs/results/archive/hippocampus.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     cells: dict[str, dict[tuple[int, int], float]] = {}
     for row in rows:

@@ -30,9 +30,10 @@ of raced candidates that were dropped although their full score is above the inc
 Few data, all of one dataset (hippocampus, 20 patients, `quick`), as standard deviations:
 
 - Noise of an initialisation: {repeats_sd:.4f} of two networks trained twice on three folds
-  ({repeats_df} degrees of freedom, `docs/results/hippocampus.csv`), and {arms_sd:.4f} between the
-  two arms of `collapse-2026-11-23.json` without the network that collapsed ({arms_df} degrees; over
-  √2; what the remedy does to each network is in it). Together {noise_sd:.4f}, which is used.
+  ({repeats_df} degrees of freedom, `docs/results/archive/hippocampus.csv`), and {arms_sd:.4f}
+  between the two arms of `collapse-2026-11-23.json` without the network that collapsed
+  ({arms_df} degrees; over √2; what the remedy does to each network is in it). Together
+  {noise_sd:.4f}, which is used.
 - Network × fold and noise together: {residual_sd_search:.4f} in the search of 25 networks,
   {residual_sd_near:.4f} of four networks near one another, {residual_sd_all:.4f} of these and two
   random ones. That is no more than the noise, so network × fold cannot be distinguished from 0;

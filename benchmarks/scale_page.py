@@ -19,11 +19,11 @@ INTRODUCTION = """\
 Searches of {budget} networks, 5 folds × 3 initialisations, through the product's searchers, driver,
 evaluator, dispatcher and ledger, at simulated workers on a virtual clock. A training takes what a
 recorded network took (drawn by the genotype; 32 networks under `quick` at 48 × 48, of
-`docs/results/hippocampus.csv` and `collapse-2026-11-23.json`) times a recorded training's ratio to
-its network's mean. One run in a hundred takes 10 times as long, one in a hundred loses its worker
-halfway and is run again. Racing is at its threshold of 0.05. Every search evaluated the same
-networks at every number of workers; that is checked. One search an arm (seed 0): the order of the
-arms is no result, and their hours are not to be compared between searches.
+`docs/results/archive/hippocampus.csv` and `collapse-2026-11-23.json`) times a recorded training's
+ratio to its network's mean. One run in a hundred takes 10 times as long, one in a hundred loses
+its worker halfway and is run again. Racing is at its threshold of 0.05. Every search
+evaluated the same networks at every number of workers; that is checked. One search an arm (seed 0):
+the order of the arms is no result, and their hours are not to be compared between searches.
 
 **Speed-up** is over the same search at 1 worker. **Busy** is the share of worker time that was
 spent on trainings until the search ended, **needed** the share of that spent on trainings that the

@@ -29,8 +29,9 @@ from mbnas.training.training_record import EpochRecord, TrainingKey, TrainingRec
 LEVEL_SD, CELL_SD, NOISE_SD = 0.004, 0.0012, 0.007
 """Of a node's step in levels, of its block, kernel or skip, and of one training's score.
 
-The noise is about what two networks trained twice showed (docs/results/hippocampus.csv: 0.009)
-and the two arms of collapse-2026-11-23.json (0.006); the effects are assumed."""
+The noise is about what two networks trained twice showed
+(docs/results/archive/hippocampus.csv: 0.009) and the two arms of collapse-2026-11-23.json (0.006);
+the effects are assumed."""
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +52,7 @@ class Durations:
 def recorded_durations() -> Durations:
     """Return those of the trainings under ``quick`` at 48 × 48 in this repository's results."""
     walls: dict[str, list[float]] = defaultdict(list)
-    with (ROOT / "docs/results/hippocampus.csv").open(encoding="utf-8") as file:
+    with (ROOT / "docs/results/archive/hippocampus.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             walls[row["network"]].append(float(row["wall_s"]))
     collapse = ROOT / "benchmarks/results/collapse-2026-11-23.json"
