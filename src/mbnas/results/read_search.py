@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 
-from mbnas.prediction.model.find_model import WEIGHTS
-from mbnas.results.choice.next_steps import next_steps
 from mbnas.results.choice.short_verdict import Verdict, precise_score, study_verdict
 from mbnas.results.evaluation_summary import Dropped, EvaluationSummary, TrainingSummary
 from mbnas.results.explanation.read_explanation import explanation_of
@@ -14,7 +12,7 @@ from mbnas.results.fronts.search_front import search_front
 from mbnas.results.learning_curves import read_learning_curves
 from mbnas.results.search_summary import RacingSummary, SearchSummary, State
 from mbnas.results.segmentations.read_segmentations import read_segmentations
-from mbnas.results.standing.read_standing import was_killed
+from mbnas.results.standing.read_standing import Standing, unless_killed
 from mbnas.results.study_state import StudyState, read_study_state
 from mbnas.results.timeline import timeline_of
 from mbnas.study.configuration import Configuration
@@ -46,9 +44,8 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
     snapshot, status, comparison = state.snapshot, state.status, state.comparison
     facts, class_names = snapshot.facts, state.class_names
     space = configuration.space
-    standing = _STATES[status.state]
-    if standing == "running" and was_killed(study):
-        standing = "stopped"
+    seen = unless_killed(study, status)
+    standing = Standing(study=study, snapshot=snapshot, status=seen, chosen=state.chosen)
     known = search_knowledge(snapshot, status, configuration)
     evaluations = tuple(
         _evaluation(each, class_names, known.networks[each.record.network])
@@ -60,7 +57,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         dataset_name=facts["dataset name"],
         class_names=class_names,
         unit=facts.unit,
-        state=standing,
+        state=_STATES[seen.state],
         updated_at=datetime.now(UTC),
         space_text=f"{space.name}, {space.num_nodes} nodes, {space.num_levels} levels, "
         f"{space.searched.count:,} genotypes",
@@ -72,13 +69,7 @@ def read_search(study: Study, ledger: Ledger) -> SearchSummary:
         evaluations=evaluations,
         chosen=state.chosen,
         verdict=_verdict(configuration, state, known),
-        next_steps=next_steps(
-            study.path,
-            configuration.dataset,
-            standing,
-            is_compared=comparison is not None,
-            is_trained=(study.path / WEIGHTS).is_dir(),
-        ),
+        next_steps=standing.next_steps,
         spread=known.noise.sentence,
         curves=read_learning_curves(
             ledger, status.complete, _first(state), num_classes=len(class_names)

@@ -3,7 +3,7 @@
 import pytest
 
 from mbnas.errors import ModelError
-from mbnas.prediction.model.find_model import find_model
+from mbnas.prediction.model.find_model import find_model, has_model
 from mbnas.prediction.model.model_card import CARD
 
 
@@ -21,6 +21,13 @@ def test_a_study_has_one_model_or_a_best(tmp_path):
     two = study_with(tmp_path / "two", "unet", "best")
     assert find_model(two) == two / "weights/best"
     assert find_model(two, "unet") == two / "weights/unet"
+
+
+def test_a_model_that_is_still_trained_is_none_yet(tmp_path):
+    (tmp_path / "weights/best").mkdir(parents=True)
+    assert not has_model(tmp_path)
+    assert has_model(study_with(tmp_path, "unet"))
+    assert not has_model(study_with(tmp_path / "two", "unet", "resunet"))  # none without a name
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,9 +23,11 @@ from rich.text import Text
 
 from mbnas.cli.terminal import Terminal, headed, words
 from mbnas.escaping import in_message, visible
+from mbnas.results.choice.next_steps import NextStep
 
 _ESTIMATE_OVER_S = 1800.0
 _MOST_REASONS = 20
+_MOST_STEPS = 3
 
 
 def error_console() -> Terminal:
@@ -46,17 +47,13 @@ def say(text: str, *, step: str = "") -> None:
         console.print(headed(step, f" {text}") if step else words(text))
 
 
-def say_next(**commands: Sequence[object]) -> None:
-    """Print what can be done next, if standard error is a terminal.
-
-    Args:
-        commands: The words after ``mbnas``, by what they are for, in the order of use; ``_`` in
-            a name stands for a space.
-    """
-    width = max(map(len, commands))
+def say_next(steps: Sequence[NextStep]) -> None:
+    """Print the first of what can be done next, if standard error is a terminal."""
+    shown = steps[:_MOST_STEPS]
+    width = max(len(step.purpose) for step in shown)
     say("Next:")
-    for purpose, typed in commands.items():
-        say(f"  {purpose.replace('_', ' '):{width}}  {shlex.join(['mbnas', *map(str, typed)])}")
+    for step in shown:
+        say(f"  {step.purpose:{width}}  {step.command}")
 
 
 def note(text: str) -> None:

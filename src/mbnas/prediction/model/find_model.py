@@ -10,6 +10,15 @@ from mbnas.prediction.model.model_card import CARD
 WEIGHTS, BEST = "weights", "best"
 
 
+def has_model(study: Path) -> bool:
+    """Return whether a study has a trained model that needs no name."""
+    try:
+        find_model(study)
+    except ModelError:
+        return False
+    return True
+
+
 def find_model(path: Path, name: str | None = None) -> Path:
     """Return the folder of a model.
 

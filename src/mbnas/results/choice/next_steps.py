@@ -1,11 +1,14 @@
-"""What a user can do next with a study, as commands."""
+"""What a user can do next with a study, as commands: for its page and for the terminal."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+Page = Literal["file", "served"]
+"""A page that is a file, or one that is served and renews itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,18 +18,18 @@ class NextStep:
     Attributes:
         purpose: In a few words.
         command: Quoted for a shell.
-        needless_on: Pages that already show what it is for: a file, or a page that is served.
+        needless_on: Pages that already show what it is for.
     """
 
     purpose: str
     command: str
-    needless_on: tuple[Literal["file", "served"], ...] = ()
+    needless_on: tuple[Page, ...] = ()
 
 
 def next_steps(
     path: Path,
     dataset: str,
-    state: Literal["running", "finished", "stopped"],
+    state: str,
     *,
     is_compared: bool,
     is_trained: bool,
@@ -42,29 +45,37 @@ def next_steps(
     Args:
         path: Of the study.
         dataset: Folder of its dataset.
-        state: Of its search.
+        state: Of its search: ``running``, ``finished`` or ``stopped``.
         is_compared: Whether networks were trained again to compare them.
-        is_trained: Whether it has a trained model.
+        is_trained: Whether it has a trained model that needs no name.
     """
-    steps: list[NextStep] = []
     if state == "running":
-        live = _step("See this page renew itself", "report", path, "--live")
-        steps.append(replace(live, needless_on=("served",)))
-        steps.append(_step("Watch the search in a terminal", "status", path, "--watch"))
+        live = ("report", path, "--live")
+        return (
+            step_of("See this page renew itself", *live, needless_on=("served",)),
+            step_of("Watch the search in a terminal", "status", path, "--watch"),
+        )
     if state == "stopped":
-        steps.append(_step("Resume the search", "search", dataset, path))
-    if state == "finished":
-        if not is_compared:
-            steps.append(_step("Compare with baselines", "compare", path))
-        if is_trained:
-            steps.append(
-                _step("Segment images with the model", "predict", path, "IMAGES", "OUTPUT")
-            )
-        else:
-            steps.append(_step("Train a model to use", "train", path))
-        steps.append(_step("Draw figures for a paper", "figures", path))
-    return tuple(steps)
+        return (step_of("Resume the search", "search", dataset, path),)
+    compare = step_of("Compare with baselines", "compare", path)
+    train = step_of("Train a model to use", "train", path)
+    return (
+        *(() if is_compared else (compare,)),
+        *(model_steps(path) if is_trained else (train,)),
+        step_of("See what mattered", "explain", path, needless_on=("file", "served")),
+        step_of("Draw figures for a paper", "figures", path),
+    )
 
 
-def _step(purpose: str, *typed: str | Path) -> NextStep:
-    return NextStep(purpose=purpose, command=shlex.join(["mbnas", *map(str, typed)]))
+def model_steps(path: Path) -> tuple[NextStep, ...]:
+    """Return what can be done with a model, given its folder or that of its study."""
+    return (
+        step_of("Segment images with the model", "predict", path, "IMAGES", "OUTPUT"),
+        step_of("Export the model", "export", path, "OUTPUT", "--to", "onnx"),
+    )
+
+
+def step_of(purpose: str, *typed: str | Path, needless_on: tuple[Page, ...] = ()) -> NextStep:
+    """Return a step whose command is these words after ``mbnas``."""
+    command = shlex.join(["mbnas", *map(str, typed)])
+    return NextStep(purpose=purpose, command=command, needless_on=needless_on)

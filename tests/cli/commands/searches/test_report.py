@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.prediction.model.model_card import CARD
 from mbnas.study.ledger.ledger import Ledger
 
 
@@ -80,3 +82,15 @@ def test_a_port_without_a_server_is_misused(study, capsys):
 def test_a_port_that_does_not_exist_is_misused(study, capsys):
     assert main(["report", str(study), "--live", "--port", "99999"]) == 2
     assert "must be from 0 to 65535" in capsys.readouterr().err
+
+
+def test_the_page_offers_to_train_until_there_is_a_model(study):
+    def commands():
+        assert main(["report", str(study)]) == 0
+        page = (study / "report.html").read_text()
+        return re.findall(r"<code>mbnas (\w+) [^<]*</code>", page[: page.index("<dl")])
+
+    (study / "weights/best").mkdir(parents=True)  # as while a model is trained
+    assert commands() == ["compare", "train", "figures"]
+    (study / "weights/best" / CARD).write_text("{}")
+    assert commands() == ["compare", "predict", "export", "figures"]

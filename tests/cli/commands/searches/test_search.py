@@ -1,11 +1,14 @@
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from mbnas.actions import search_study
 from mbnas.cli.main import main
+from mbnas.cli.show import messages
+from mbnas.prediction.model.model_card import CARD
 from mbnas.space.genotype import Genotype
 
 
@@ -35,6 +38,24 @@ def test_a_finished_study_trains_nothing_again(finished, dataset, content):
     before = content(finished)
     assert main(["search", str(dataset), str(finished), "--set", "run.executor=inline"]) == 0
     assert content(finished) == before
+
+
+@pytest.mark.parametrize(
+    ("has_model", "offered"),
+    [(False, ["compare", "train", "explain"]), (True, ["compare", "predict", "export"])],
+)
+def test_a_terminal_is_offered_what_was_not_done(
+    has_model, offered, finished, dataset, tmp_path, monkeypatch
+):
+    study = shutil.copytree(finished, tmp_path / "study", symlinks=True)
+    if has_model:
+        (study / "weights/best").mkdir(parents=True)
+        (study / "weights/best" / CARD).write_text("{}")
+    said = []
+    monkeypatch.setattr(messages, "say", said.append)
+    assert main(["search", str(dataset), str(study), "--set", "run.executor=inline"]) == 0
+    steps = said[said.index("Next:") + 1 :]
+    assert [re.search(r"mbnas (\w+) ", each)[1] for each in steps] == offered
 
 
 def test_another_configuration_is_refused_with_the_differences(finished, dataset, capsys):

@@ -13,6 +13,7 @@ from mbnas.cli.show.printing import print_csv, print_json
 from mbnas.cli.typed_command import command_line
 from mbnas.report.tables.comparison_files import TABLE_COLUMNS, table_rows
 from mbnas.report.tables.comparison_values import comparison_values
+from mbnas.results.standing.read_standing import read_standing
 from mbnas.study.directory import Study
 
 
@@ -39,5 +40,5 @@ def compare(arguments: argparse.Namespace) -> int:
         reference = str(study.configuration.reference)
         print_comparison(comparison, reference=reference, with_notes=arguments.notes)
     say(f"Files: {arguments.output or study.comparison}")
-    say_next(train_a_model=("train", study.path), draw_figures=("figures", study.path))
+    say_next(read_standing(study).next_steps)
     return 0

@@ -15,6 +15,8 @@ from mbnas.cli.show.printing import console
 from mbnas.cli.typed_command import command_line
 from mbnas.data.phantom.phantom_dataset import write_phantom
 from mbnas.escaping import visible
+from mbnas.results.choice.next_steps import step_of
+from mbnas.results.standing.read_standing import read_standing
 from mbnas.study.resolve_study import resolve
 
 NUM_PATIENTS = 12
@@ -58,8 +60,6 @@ def demo(arguments: argparse.Namespace) -> int:
         comparison, reference=str(study.configuration.reference), with_notes=arguments.notes
     )
     console().print(f"\nReport: {visible(str(study.report.resolve()))}")
-    say_next(
-        train_a_model=("train", study_path),
-        search_your_own=("search", "DATASET", "STUDY", "--hours", "2"),
-    )
+    own = step_of("Search your own dataset", "search", "DATASET", "STUDY", "--hours", "2")
+    say_next((*read_standing(study).next_steps[:1], own))
     return 0

@@ -12,6 +12,7 @@ from mbnas.cli.show.printing import console, print_json, score_text
 from mbnas.cli.terminal import headed, table
 from mbnas.cli.typed_command import command_line
 from mbnas.network.architecture import title_of
+from mbnas.results.choice.next_steps import model_steps
 from mbnas.scoring.overlap import mean_defined
 from mbnas.study.directory import Study
 
@@ -58,10 +59,7 @@ def _print(trained: TrainedModel) -> None:
             "Dice: on the prepared grid after the last epoch, of patients that the member was not "
             "trained on. mbnas evaluate measures on the grid of the files."
         )
-    say_next(
-        predict_images=("predict", folder, "IMAGES", "LABELS"),
-        export_it=("export", folder, "MODEL", "--to", "onnx"),
-    )
+    say_next(model_steps(folder))
 
 
 def _as_json(trained: TrainedModel) -> dict[str, object]:

@@ -31,12 +31,9 @@ def search(arguments: argparse.Namespace) -> int:
     if preset is not None:
         note(preset)
     search_and_report(study)
-    print_standing(study, read_standing(study), as_json=arguments.json)
-    say_next(
-        compare_with_baselines=("compare", study.path),
-        train_a_model=("train", study.path),
-        see_what_mattered=("explain", study.path),
-    )
+    found = read_standing(study)
+    print_standing(study, found, as_json=arguments.json)
+    say_next(found.next_steps)
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, TypeGuard
+from typing import TypeGuard
 
 from mbnas.report.markup import Content, Markup, element
 from mbnas.report.page.citing import copied_text
 from mbnas.report.page.document import state_line
+from mbnas.results.choice.next_steps import Page
 from mbnas.results.comparison import Comparison
 from mbnas.results.evaluation_summary import EvaluationSummary
 from mbnas.results.search_summary import SearchSummary
@@ -64,7 +65,7 @@ def _verdict(summary: SearchSummary) -> Markup:
     )
 
 
-def _next(summary: SearchSummary, page: Literal["file", "served"]) -> Iterator[Markup]:
+def _next(summary: SearchSummary, page: Page) -> Iterator[Markup]:
     """Yield what to do next, each step with its command."""
     steps = [each for each in summary.next_steps if page not in each.needless_on]
     if not steps:
