@@ -100,7 +100,7 @@ def compare_networks(
         found = retraining_forecast(held, networks, initialisations=initialisations)
         if found is not None:
             watch(Message(text=forecast_message(found)))
-    with logged(held) as log:
+    with logged(held, warn=warning(watch)) as log:
         watched = watching_trainings(watch, log)
         retrain(
             held,

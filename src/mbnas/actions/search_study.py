@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs
+from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs, warning
 from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.report.live.rate_limited_page import RateLimitedPage
@@ -108,7 +108,7 @@ def _run(
         note(trainings)
 
     try:
-        with logged(held) as log:
+        with logged(held, warn=warning(watch)) as log:
             run_search(
                 held,
                 watch=watch_search,

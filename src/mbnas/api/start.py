@@ -72,7 +72,7 @@ def search(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:0`` …
         executor: ``processes``, ``inline`` or ``ray``.
         address: Of the Ray cluster.
-        log: ``tensorboard`` writes live curves of every training.
+        log: ``tensorboard``, ``wandb`` or ``mlflow`` writes live curves of every training.
         max_volume_gib: Refuse images that need more memory than this to read.
         config: A file of settings, in the format of ``study.toml``.
         settings: Further settings by key, such as ``{"training.epochs": 50}``; they override.

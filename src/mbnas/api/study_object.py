@@ -206,7 +206,7 @@ class Study:
             workers: Trainings at a time.
             executor: ``processes``, ``inline`` or ``ray``.
             address: Of the Ray cluster.
-            log: ``tensorboard`` writes live curves.
+            log: ``tensorboard``, ``wandb`` or ``mlflow`` writes live curves.
             watch: Called with events; lines on standard error by default.
 
         Raises:

@@ -163,8 +163,9 @@ def add_log(parser: Parser) -> None:
     """Add --log."""
     parser.add_argument(
         "--log",
-        choices=("tensorboard",),
-        help="write live curves of every training to STUDY/log/tensorboard",
+        choices=("tensorboard", "wandb", "mlflow"),
+        help="write live curves of every training for TensorBoard, Weights & Biases or MLflow, by "
+        "default to STUDY/log",
     )
 
 

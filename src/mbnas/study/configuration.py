@@ -73,7 +73,7 @@ class RunSettings:
     retries: int = 2
     patience_s: float = 600.0
     speculate: bool = True
-    log: Literal["tensorboard"] | None = None
+    log: Literal["tensorboard", "wandb", "mlflow"] | None = None
 
     def __post_init__(self) -> None:
         check_bounds("run", self, retries=(0, 1000), workers=(1, 2**12))

@@ -8,21 +8,11 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mbnas.errors import UsageError
 from mbnas.machine.files import writing
-
-
-def check_installed() -> None:
-    """Check that event files can be written, before anything is trained.
-
-    Raises:
-        UsageError: if the package tensorboard is not installed.
-    """
-    _modules()
+from mbnas.report.live.run_sink import needed_module
 
 
 class EventFile:
@@ -81,13 +71,7 @@ class EventFile:
 
 def _modules() -> tuple[Any, Any]:
     """Return TensorBoard's modules of events and of records, which are an optional dependency."""
-    try:
-        return (
-            import_module("tensorboard.compat.proto.event_pb2"),
-            import_module("tensorboard.summary.writer.record_writer"),
-        )
-    except ImportError as error:
-        raise UsageError(
-            "--log tensorboard needs the package tensorboard, which is not installed: "
-            "pip install 'mbnas[tensorboard]'."
-        ) from error
+    return (
+        needed_module("tensorboard.compat.proto.event_pb2", log="tensorboard"),
+        needed_module("tensorboard.summary.writer.record_writer", log="tensorboard"),
+    )

@@ -16,7 +16,7 @@ from mbnas.cli.commands.searches.search import search_and_report
 from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.show.comparison_display import print_comparison
 from mbnas.cli.show.event_display import EventDisplay
-from mbnas.cli.show.messages import note, say
+from mbnas.cli.show.messages import note, say, warn
 from mbnas.cli.show.printing import console
 from mbnas.cli.typed_command import command_line
 from mbnas.data.datasets.dataset import read_dataset
@@ -139,7 +139,7 @@ def _compare(
             if forecast is not None:
                 say(forecast_message(forecast))
         try:
-            with logged(held) as log:
+            with logged(held, warn=warn) as log:
                 contenders = compare_found(
                     held,
                     found,
