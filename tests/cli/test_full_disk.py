@@ -168,8 +168,8 @@ def test_figures_and_report(study, tmp_path, capsys, monkeypatch):
         lambda studies: {"progress": FIGURES["progress"]},
     )
     command = ["figures", study, "--output", tmp_path / "drawn"]
-    assert refuse_every_write(capsys, tmp_path, command) == 3
-    assert len(files(tmp_path / "drawn")) == 3
+    assert refuse_every_write(capsys, tmp_path, command) == 4
+    assert len(files(tmp_path / "drawn")) == 4  # three formats, and what includes the PDF
     assert refuse_every_write(capsys, study, ["report", study]) == 1
 
 

@@ -113,7 +113,11 @@ def compare_networks(
     assert summary.comparison is not None
     write_report(summary, study.report)
     write_comparison(
-        summary.comparison, output or study.comparison, heading=f"Comparison: {summary.study_name}"
+        summary.comparison,
+        output or study.comparison,
+        heading=f"Comparison: {summary.study_name}",
+        study_name=summary.study_name,
+        dataset=summary.dataset_name,
     )
     return summary.comparison
 

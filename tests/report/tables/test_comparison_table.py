@@ -16,6 +16,11 @@ from mbnas.report.tables.comparison_notes import failures, footnotes
 from mbnas.report.tables.comparison_table import tables
 from mbnas.report.tables.difference_tables import difference_tables
 
+NAMED = {
+    "heading": "Comparison: first_study",
+    "study_name": "first_study",
+    "dataset": "Left & right_50 %",
+}
 PAPER = r"""
 \documentclass{article}
 \usepackage{booktabs}
@@ -48,7 +53,7 @@ def comparison(compare, contender, drawn):
 
 @pytest.fixture
 def texts(comparison):
-    return comparison_texts(comparison, heading="Comparison: first_study")
+    return comparison_texts(comparison, **NAMED)
 
 
 def test_the_main_table_has_metrics_and_costs_with_the_best_in_bold(comparison):
@@ -130,7 +135,7 @@ def test_every_output_states_the_patients_of_the_comparison(differing, compariso
     for each, expected in ((differing, words), (comparison, told)):
         out = screen(300)
         print_comparison(each, out)
-        texts = comparison_texts(each, heading="one")
+        texts = comparison_texts(each, **NAMED)
         page = statistics_section(each)
         for text in (out.file.getvalue(), texts["table.md"], texts["table.tex"], page):
             assert expected in text
@@ -203,6 +208,35 @@ def test_latex_is_balanced_escaped_and_even(texts):
             assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
 
 
+def test_each_table_of_a_paper_says_what_it_shows_and_has_its_own_label(texts, comparison):
+    latex = texts["table.tex"]
+    tables_of_paper = re.findall(r"\\begin\{table\}.*?\\end\{table\}", latex, flags=re.DOTALL)
+    captions = [re.search(r"\\caption\{(.*)\}\n", each).group(1) for each in tables_of_paper]
+    labels = [re.search(r"\\label\{(.*)\}", each).group(1) for each in tables_of_paper]
+    names = ("held-out", "costs", "held-out-classes", "folds", "folds-classes", "differences")
+    assert labels == [f"tab:first-study-{name}" for name in (*names, "tests")]
+    assert all(each.endswith(r" Dataset: Left \& right\_50 \%.") for each in captions)
+    assert captions[0].startswith(
+        "Dice (DSC), 95th percentile of the Hausdorff distance (HD95, in mm) and surface Dice "
+        "(within 2 mm) of 4 networks on 2 held-out patients. Mean $\\pm$ standard deviation over 3 "
+        "fresh initialisations of the mean over patients, then over classes;"
+    )
+    assert "Bold: the best of the column, the lowest for HD95." in captions[0]
+    assert "Bold: the best of the class" in captions[2]
+    assert f"the {comparison.num_patients} patients of {comparison.num_folds} folds" in captions[3]
+    assert "adjusted for 3 comparisons (Bonferroni)" in captions[5]
+    assert all(each.index(r"\caption") < each.index(r"\begin{tabular}") for each in tables_of_paper)
+
+
+def test_one_initialisation_and_one_class_have_no_spread_and_no_mean_over_classes(
+    compare, contender, drawn
+):
+    places = {place: dice for place, dice in drawn(1).items() if place[0] == 1000}
+    caption = tables(compare(contender("Best found", places)), joined=False)[0].caption
+    assert "Mean of 1 fresh initialisation of the mean over patients" in caption
+    assert "±" not in caption
+
+
 @pytest.mark.skipif(not has_latex(), reason="needs pdflatex and booktabs")
 def test_latex_prints_tables_that_fit_a_page(texts, tmp_path):
     (tmp_path / "table.tex").write_text(texts["table.tex"], encoding="utf-8")
@@ -243,6 +277,6 @@ def test_rows_for_programs(texts, comparison):
 
 def test_files_are_replaced_atomically(comparison, texts, tmp_path):
     for _ in range(2):
-        write_comparison(comparison, tmp_path / "new", heading="Comparison: first_study")
+        write_comparison(comparison, tmp_path / "new", **NAMED)
     found = {each.name: each.read_text(encoding="utf-8") for each in (tmp_path / "new").iterdir()}
     assert found == texts

@@ -21,6 +21,7 @@ class FigureData:
 
     Attributes:
         label: Its name next to other studies.
+        dataset: Name of its dataset.
         directory: Of the study.
         slices: Folder of its prepared slices.
         status: Of its search.
@@ -31,6 +32,7 @@ class FigureData:
     """
 
     label: str
+    dataset: str
     directory: Path
     slices: Path
     status: SearchStatus
@@ -51,6 +53,7 @@ def read_figure_data(study: Study, ledger: Ledger, *, label: str) -> FigureData:
     state = read_study_state(study, ledger)
     return FigureData(
         label=label,
+        dataset=state.snapshot.facts["dataset name"],
         directory=study.path,
         slices=study.slices / state.snapshot.facts["data"],
         status=state.status,

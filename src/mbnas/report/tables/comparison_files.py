@@ -74,6 +74,8 @@ def write_comparison(
     directory: Path,
     *,
     heading: str,
+    study_name: str,
+    dataset: str,
     more: Sequence[Table] = (),
     more_notes: Sequence[str] = (),
 ) -> tuple[str, ...]:
@@ -84,13 +86,22 @@ def write_comparison(
         directory: Created if it does not exist; ``table.md``, ``table.tex``, ``table.csv``,
             ``patients.csv``, ``differences.csv`` and ``statistics.json`` in it are replaced.
         heading: Of ``table.md``.
+        study_name: Begins the labels of ``table.tex``.
+        dataset: Named in the captions of ``table.tex``.
         more: Further tables for ``table.md`` and ``table.tex``.
         more_notes: Notes on these tables.
 
     Raises:
         WriteError: if a file cannot be written.
     """
-    texts = comparison_texts(comparison, heading=heading, more=more, more_notes=more_notes)
+    texts = comparison_texts(
+        comparison,
+        heading=heading,
+        study_name=study_name,
+        dataset=dataset,
+        more=more,
+        more_notes=more_notes,
+    )
     ready_folder(directory)
     for name, text in texts.items():
         write_text(directory / name, text)
@@ -101,6 +112,8 @@ def comparison_texts(
     comparison: Comparison,
     *,
     heading: str,
+    study_name: str,
+    dataset: str,
     more: Sequence[Table] = (),
     more_notes: Sequence[str] = (),
 ) -> dict[str, str]:
@@ -113,7 +126,12 @@ def comparison_texts(
     return {
         "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page of a paper is narrower than a screen.
-        "table.tex": as_latex((*tables(comparison, joined=False), *further), (*words, *notes)),
+        "table.tex": as_latex(
+            (*tables(comparison, joined=False), *further),
+            (*words, *notes),
+            study_name=study_name,
+            dataset=dataset,
+        ),
         "table.csv": csv_text(TABLE_COLUMNS, table_rows(comparison)),
         "patients.csv": csv_text(PATIENT_COLUMNS, patient_rows(comparison)),
         "differences.csv": csv_text(DIFFERENCE_COLUMNS, difference_rows(comparison)),

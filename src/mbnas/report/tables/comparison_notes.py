@@ -59,16 +59,18 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
     return (comparison.basis, *cautions, *optimism)
 
 
-def _means(comparison: Comparison) -> str:
+def over_initialisations(comparison: Comparison) -> str:
+    """Return what a number in a table of metrics is, up to what it is the mean of."""
     initialisations = counted(comparison.num_initialisations, "fresh initialisation")
-    over = (
-        f"Mean ± standard deviation over {initialisations}"
-        if comparison.num_initialisations > 1
-        else f"Mean of {initialisations}"
-    )
+    if comparison.num_initialisations > 1:
+        return f"Mean ± standard deviation over {initialisations}"
+    return f"Mean of {initialisations}"
+
+
+def _means(comparison: Comparison) -> str:
     return (
-        f"{over} of the mean over patients, then over classes. Each of the "
-        f"{counted(comparison.num_patients, 'patient')} of "
+        f"{over_initialisations(comparison)} of the mean over patients, then over classes. Each of "
+        f"the {counted(comparison.num_patients, 'patient')} of "
         f"{counted(comparison.num_folds, 'fold')} is predicted by the network that was not "
         "trained on them. In brackets: the 95 % interval of the mean over patients (BCa "
         "bootstrap). The best value of a column is bold; lower is better for HD95."

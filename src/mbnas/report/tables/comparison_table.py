@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mbnas.data.images.geometry import Unit
+from mbnas.report.tables.table_captions import costs_caption, metrics_caption
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.metric_summaries import (
@@ -59,12 +60,16 @@ class Table:
         heads: Of the columns.
         rows: One cell for each head.
         num_words: Columns of words, at the left.
+        key: Names it among the tables of a paper.
+        caption: In a paper, where no title and no notes are next to it.
     """
 
     title: str
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     num_words: int = 1
+    key: str = ""
+    caption: str = ""
 
 
 def tables(comparison: Comparison, *, joined: bool = True) -> tuple[Table, ...]:
@@ -92,6 +97,10 @@ def _title(comparison: Comparison, *, held_out: bool) -> str:
     return "Patients of the folds, selected and compared on the same patients"
 
 
+def _key(held_out: bool) -> str:
+    return "held-out" if held_out else "folds"
+
+
 def _metrics(comparison: Comparison, *, held_out: bool) -> Table:
     """Return one row per network: every metric, mean over the classes."""
     return Table(
@@ -103,6 +112,8 @@ def _metrics(comparison: Comparison, *, held_out: bool) -> Table:
             lambda summaries, metric: summaries.metrics[metric].overall,
             held_out=held_out,
         ),
+        key=_key(held_out),
+        caption=metrics_caption(comparison, held_out=held_out, by_class=False),
     )
 
 
@@ -121,6 +132,8 @@ def _classes(comparison: Comparison, *, held_out: bool) -> Table:
         heads=("Class", "Network", *(heads(comparison.unit)[metric] for metric in METRICS)),
         rows=tuple(rows),
         num_words=2,
+        key=f"{_key(held_out)}-classes",
+        caption=metrics_caption(comparison, held_out=held_out, by_class=True),
     )
 
 
@@ -189,6 +202,8 @@ def _costs(comparison: Comparison) -> Table:
             (_name(each), *(Cell(text=text(each)) for text in columns.values()))
             for each in comparison.networks
         ),
+        key="costs",
+        caption=costs_caption(comparison),
     )
 
 

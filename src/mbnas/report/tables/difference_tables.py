@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mbnas.report.tables.comparison_table import Cell, Table
+from mbnas.report.tables.table_captions import differences_caption, tests_caption
 from mbnas.results.comparison import Comparison
 from mbnas.scoring.claims import conclusion, interval_text, p_text
 from mbnas.scoring.differences import ALPHA, Difference
@@ -36,6 +37,8 @@ def _conclusions(comparison: Comparison) -> Table:
         rows=tuple(
             _conclusion_row(each, comparison.tested_names) for each in comparison.differences
         ),
+        key="differences",
+        caption=differences_caption(comparison),
     )
 
 
@@ -63,6 +66,8 @@ def _paper_tests(comparison: Comparison) -> Table:
             *(_friedman_rows(comparison.friedman) if comparison.friedman else ()),
             *_wilcoxon_rows(comparison),
         ),
+        key="tests",
+        caption=tests_caption(comparison),
     )
 
 

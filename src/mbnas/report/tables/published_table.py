@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mbnas.report.tables.comparison_table import Cell, Table, heads
+from mbnas.report.tables.table_captions import patients_text
 from mbnas.results.compared_network import ComparedNetwork
 from mbnas.results.comparison import Comparison
 from mbnas.results.experiment_results import PublishedNames
@@ -13,7 +14,7 @@ from mbnas.results.metric_summaries import METRICS, Metric, Quantity
 from mbnas.results.published_results import PUBLISHED, SOURCE, PublishedDataset, PublishedRow
 from mbnas.scoring.claims import p_text
 from mbnas.scoring.differences import ALPHA
-from mbnas.wording import NOTHING
+from mbnas.wording import NOTHING, counted
 
 COLUMNS = [
     "network",
@@ -51,11 +52,23 @@ def published_tables(
                 "Parameters (M)",
             ),
             rows=tuple(map(_cells, _lines(comparison, names, published))),
+            key="published",
+            caption=(
+                f"Networks here, on {patients_text(comparison, held_out=False)}, and as published "
+                f"for {name} ({SOURCE}): Dice (DSC), HD95 in mm and surface Dice within 2 mm, mean "
+                "over patients with the standard deviation over initialisations below, millions "
+                "of multiply-accumulates (MACs) and of parameters."
+            ),
         ),
         Table(
             title=f"Next to the paper's tests, {name}",
             heads=("Result", "Here", "Published"),
             rows=tuple(_results(comparison, names, published)),
+            key="published-tests",
+            caption=(
+                f"Tests of Dice over {counted(len(comparison.blocks), 'block')} here, each one "
+                f"initialisation on one fold, and as published for {name} ({SOURCE})."
+            ),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mbnas.escaping import in_latex, in_markdown, visible
+from mbnas.report.latex_float import latex_float
 from mbnas.report.markup import Markup, element, fragment
 from mbnas.report.tables.comparison_table import Cell, Table
 
@@ -24,10 +25,24 @@ def as_markdown(
     return "\n\n".join(parts) + "\n"
 
 
-def as_latex(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    r"""Return tables for ``\input`` into a document that uses the package booktabs."""
+def as_latex(
+    tables: Sequence[Table], notes: Sequence[str], *, study_name: str, dataset: str
+) -> str:
+    r"""Return tables for ``\input`` into a document that uses the package booktabs.
+
+    Args:
+        tables: Each with a caption.
+        notes: Below them.
+        study_name: Begins the labels.
+        dataset: Named in the captions.
+    """
     parts = [r"% \usepackage{booktabs}"]
-    parts += [f"% {visible(table.title)}\n{_latex_table(table)}" for table in tables]
+    for table in tables:
+        caption = f"{table.caption} Dataset: {dataset}."
+        made = latex_float(
+            "table", _latex_table(table), caption=caption, names=(study_name, table.key)
+        )
+        parts.append(f"% {visible(table.title)}\n{made}")
     parts += ["{\\footnotesize\n" + "\n".join(f"{in_latex(each)}\\par" for each in notes) + "\n}"]
     return "\n\n".join(parts) + "\n"
 

@@ -1,6 +1,7 @@
 """What ``mbnas figures`` writes and prints."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,12 +33,52 @@ def test_a_study_with_a_comparison_has_every_figure_in_every_format(compared, ca
     assert main(["figures", str(compared)]) == 0
     said = capsys.readouterr()
     paths = [str(compared / "figures" / f"{n}.{k}") for n in NAMES for k in ("pdf", "svg", "png")]
+    paths.append(str(compared / "figures/figures.tex"))
     assert said.out.splitlines() == paths
     assert said.err == ""
     assert sorted(map(str, (compared / "figures").iterdir())) == sorted(paths)
     text = (compared / "figures" / "segmentations.svg").read_text()
     for words in ("Reference", "Best found", "best", "median", "worst", "peripheral zone"):
         assert f">{words}<" in text
+
+
+@pytest.fixture(scope="module")
+def latex(compared, tmp_path_factory):
+    """The folder of the PDF files of a study, and what includes them in a paper."""
+    folder = tmp_path_factory.mktemp("paper")
+    labelled = ["--label", "first_study", "--format", "pdf"]
+    assert main(["figures", str(compared), "--output", str(folder), *labelled]) == 0
+    return folder, (folder / "figures.tex").read_text()
+
+
+def test_each_figure_of_a_paper_says_what_it_shows_and_has_its_own_label(latex):
+    folder, text = latex
+    floats = re.findall(r"\\begin\{figure\*?\}.*?\\end\{figure\*?\}", text, flags=re.DOTALL)
+    included = [re.search(r"\\includegraphics.*\{(.*)\}", each).group(1) for each in floats]
+    assert included == [f"{name}.pdf" for name in NAMES]
+    assert all((folder / each).exists() for each in included)
+    labels = [re.search(r"\\label\{(.*)\}", each).group(1) for each in floats]
+    assert labels == [f"fig:first-study-{name}" for name in NAMES]
+    captions = [re.search(r"\\caption\{(.*)\}", each).group(1) for each in floats]
+    assert all(each.endswith(" Dataset: prostate phantom.") for each in captions)
+    assert r"first\_study (6 networks)" in captions[0]
+    assert "3 networks over 2 blocks" in captions[2]
+    assert "the 4 patients of 2 folds" in captions[3]
+    assert r"$\pm$" not in captions[3]  # there is one initialisation
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_a_paper_prints_the_figures(latex):
+    folder, _ = latex
+    paper = r"""\documentclass[twocolumn]{article}\usepackage{graphicx}
+        \begin{document}Figure \ref{fig:first-study-ranks}. \input{figures}\end{document}"""
+    (folder / "paper.tex").write_text(paper)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"]
+    for _ in range(2):  # the second run knows the labels
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    assert "undefined" not in done.stdout
+    assert "Overfull" not in done.stdout
 
 
 @pytest.mark.slow
@@ -48,7 +89,7 @@ def test_another_process_writes_the_same_bytes(compared, tmp_path):
         command = [sys.executable, "-m", "mbnas", "figures", str(compared), "--output", str(folder)]
         subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True)
         contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(contents[0]) == 15
+    assert len(contents[0]) == 16
     assert contents[0] == contents[1]
 
 

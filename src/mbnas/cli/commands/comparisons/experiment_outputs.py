@@ -12,6 +12,7 @@ from mbnas.errors import FigureError
 from mbnas.escaping import csv_text
 from mbnas.machine.files import ready_folder, write_text
 from mbnas.network.architecture import Architecture
+from mbnas.report.figures.figure_captions import LATEX, figure_latex, figures_latex
 from mbnas.report.figures.figure_data import FigureData, read_figure_data
 from mbnas.report.figures.study_figures import FIGURES
 from mbnas.report.figures.style import FORMATS, save
@@ -109,6 +110,8 @@ def write_outputs(
         comparison,
         directory,
         heading=f"The paper's experiment: {page.shown.name}",
+        study_name=page.shown.name,
+        dataset=_dataset_name(experiment),
         more=published,
         more_notes=published_notes(dataset) if dataset else (),
     )
@@ -128,6 +131,11 @@ def write_outputs(
     )
     page.write()
     return published
+
+
+def _dataset_name(experiment: Experiment) -> str:
+    with Ledger.open(experiment.comparison.ledger, read_only=True) as ledger:
+        return ledger.facts()["dataset name"]
 
 
 def _segmentations(experiment: Experiment, comparison: Comparison) -> Segmentations:
@@ -152,16 +160,22 @@ def _draw_figures(experiment: Experiment, comparison: Comparison) -> Iterator[st
 
     searches = [data(label) for label in studies]
     compared = replace(data("Comparison"), comparison=comparison)
+    title = experiment.directory.resolve().name
+    floats = []
     for name, draw in FIGURES.items():
+        shown = searches if name == "progress" else [compared]
         try:
-            figure = draw(searches if name == "progress" else [compared])
+            figure = draw(shown)
         except FigureError as error:
             warn(f"No figure of {name}: {error}")
             continue
+        floats.append(figure_latex(name, figure, shown, study_name=title))
         for kind in FORMATS:
             path = folder / f"{name}.{kind}"
-            save(figure, path, title=f"{experiment.directory.resolve().name}: {name}")
+            save(figure, path, title=f"{title}: {name}")
             yield f"{FOLDER}/{path.name}"
+    write_text(folder / LATEX, figures_latex(floats))
+    yield f"{FOLDER}/{LATEX}"
 
 
 def _published_names(

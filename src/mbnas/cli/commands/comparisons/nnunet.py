@@ -16,7 +16,7 @@ from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.datasets.folds import make_folds
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import StudyError, UsageError
-from mbnas.machine.files import ready_folder
+from mbnas.machine.files import ready_folder, real_path
 from mbnas.nnunet.commands import Place, check_installed
 from mbnas.nnunet.head_to_head import HeadToHead
 from mbnas.nnunet.nnunet_contenders import contenders, cost_size
@@ -54,6 +54,8 @@ def nnunet(arguments: argparse.Namespace) -> int:
             comparison,
             directory / "comparison",
             heading=f"nnU-Net head to head: {_dataset_name(study)}",
+            study_name=real_path(directory).name,
+            dataset=_dataset_name(study),
         )
     if arguments.json:
         print_json(comparison_values(comparison))

@@ -10,7 +10,8 @@ from pathlib import Path
 from mbnas.cli.show.messages import warn
 from mbnas.cli.show.printing import print_path
 from mbnas.errors import FigureError, UsageError
-from mbnas.machine.files import ready_folder, real_path
+from mbnas.machine.files import ready_folder, real_path, write_text
+from mbnas.report.figures.figure_captions import LATEX, figure_latex, figures_latex
 from mbnas.report.figures.figure_data import read_figure_data
 from mbnas.report.figures.study_figures import figures_of
 from mbnas.report.figures.style import FORMATS, save
@@ -43,20 +44,25 @@ def figures(arguments: argparse.Namespace) -> int:
         with Ledger.open(study.ledger, read_only=True) as ledger:
             data.append(read_figure_data(study, ledger, label=label))
     ready_folder(folder)
-    drawn = figures_of(data)
-    for name, draw in drawn.items():
+    floats = []
+    shown_as = list(dict.fromkeys(labels))
+    for name, draw in figures_of(data).items():
         try:
             figure = draw(data)
         except FigureError as error:
             missing.append(f"No figure of {name}: {error}")
             continue
+        floats.append(figure_latex(name, figure, data, study_name="-".join(shown_as)))
         for kind in formats:
             path = folder / f"{name}.{kind}"
-            save(figure, path, title=f"{', '.join(dict.fromkeys(labels))}: {name}")
+            save(figure, path, title=f"{', '.join(shown_as)}: {name}")
             print_path(path)
+    if floats and "pdf" in formats:
+        write_text(folder / LATEX, figures_latex(floats))
+        print_path(folder / LATEX)
     for sentence in missing:
         warn(sentence)
-    return 1 if len(missing) == len(drawn) else 0
+    return 0 if floats else 1
 
 
 def _formats(text: str) -> tuple[str, ...]:
