@@ -55,15 +55,35 @@ A score is the mean over all folds and the initialisations that the proposal ask
 nothing left to propose.
 """
 
+Answer = tuple[Proposal, tuple[float, ...]]
+"""A proposal and the scores that were sent for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedAnswers:
+    """What searchers that run in turn know together.
+
+    Attributes:
+        space: Of all of them; each may search a part of it.
+        answers: To the proposals of all, in order. Who runs them appends each answer before any of
+            them is asked for its next proposal.
+    """
+
+    space: Space
+    answers: list[Answer]
+
+
 Search = Callable[..., Searcher]
 """Creates a searcher from a space, a source of randomness and an optional start, in this order.
 
-Two keyword arguments are optional, and a search that has one declares something by it:
+Three keyword arguments are optional, and a search that has one declares something by it:
 
 - ``proposal_size: int``: it can be told how many genotypes a proposal has;
 - ``recorded: Sequence[Proposal]``: it is model-based. Proposals that were made before a search was
   resumed are given back to it. It yields them again without deriving them, because a model that
-  is fitted on another machine, or by another version of a library, may differ in its last digits.
+  is fitted on another machine, or by another version of a library, may differ in its last digits;
+- ``shared: SharedAnswers``: it can learn from what other searchers were sent. It then adds no
+  answer itself.
 """
 
 

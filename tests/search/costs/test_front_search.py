@@ -80,6 +80,36 @@ def test_a_limit_that_ends_leaves_the_others_their_turns():
     assert len(proposed) == small.count
 
 
+def test_a_model_learns_from_the_searchers_within_other_limits():
+    """None draws first networks once all together have enough, and none repeats another's."""
+    proposals = propose(front(bayesian_search)(SPACE, np.random.default_rng(0), UNET), 30)
+    whys = Counter(each.why.split(": ")[1] for each in proposals)
+    assert whys["start"] == 1 + len(SHARES)
+    assert 0 < whys["first networks"] <= 3
+    new = [
+        genotype
+        for each in proposals
+        if each.why.split(": ")[1] in ("first networks", "new network")
+        for genotype in each.genotypes
+    ]
+    assert len(new) == len(set(new))
+
+
+def test_a_model_of_all_scores_prefers_what_is_good_within_a_limit():
+    """Kernels of 7 are good and dear: a searcher within a limit learns it from the others."""
+
+    def good(genotype, _):
+        return sum(node.kernel == 7 for node in genotype.nodes) / 10
+
+    proposals = propose(front(bayesian_search)(SPACE, np.random.default_rng(0)), 60, good)
+    limited = [each for each in proposals if each.why.startswith("macs at most 0.5")]
+    early, late = (
+        np.mean([good(genotype, 1) for each in part for genotype in each.genotypes])
+        for part in (limited[:3], limited[-3:])
+    )
+    assert late > early + 0.1
+
+
 def test_a_latency_is_limited_too():
     search = along_front(local_search, ("latency",), cost_of=cost_of, reference=SLOWEST)
     proposals = propose(search(SPACE, np.random.default_rng(1)), 12)

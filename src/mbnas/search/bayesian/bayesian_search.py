@@ -19,9 +19,8 @@ import numpy as np
 
 from mbnas.search.bayesian.candidates import new_draw
 from mbnas.search.bayesian.choice import choose
-from mbnas.search.bayesian.observations import Answer
 from mbnas.search.evolution import mutant
-from mbnas.search.searcher import Proposal, Searcher
+from mbnas.search.searcher import Answer, Proposal, Searcher, SharedAnswers
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 
@@ -36,6 +35,7 @@ def bayesian_search(
     *,
     proposal_size: int = 4,
     recorded: Sequence[Proposal] = (),
+    shared: SharedAnswers | None = None,
 ) -> Searcher:
     """Yield the trainings that a model of the scores finds most valuable.
 
@@ -48,6 +48,7 @@ def bayesian_search(
         start: The first proposal; half of the first networks are then mutants of it.
         proposal_size: Networks of a proposal, at most.
         recorded: The first proposals, which are not derived.
+        shared: What other searchers know too: the model learns from all of it.
 
     Raises:
         GenotypeError: if ``start`` is not in the space.
@@ -55,8 +56,8 @@ def bayesian_search(
     if start is not None:
         space.check(start)
     seed = int(rng.integers(2**63))
-    answers: list[Answer] = []
-    pending: Proposal | None = None
+    own: list[Answer] = []
+    answers, modelled = (own, space) if shared is None else (shared.answers, shared.space)
     for step in count():
         proposal: Proposal | None
         if step < len(recorded):
@@ -65,16 +66,24 @@ def bayesian_search(
             proposal = Proposal(genotypes=(start,), incumbent=None, why="start", initialisations=1)
         else:
             known, step_seed = tuple(answers[:-1]), (seed, step)
-            if pending is None or _num_scored(known) < NUM_FIRST:
+            if _num_scored(known) < NUM_FIRST:
                 proposal = _first_networks(space, step_seed, start, answers, proposal_size)
             else:
-                proposal = choose(space, step_seed, known, pending, proposal_size=proposal_size)
+                proposal = choose(
+                    space,
+                    step_seed,
+                    known,
+                    answers[-1][0],
+                    modelled=modelled,
+                    proposal_size=proposal_size,
+                )
         if proposal is None:
             return
         received = yield proposal
         scored = zip(proposal.genotypes, received, strict=True)
-        answers.append((proposal, tuple(float(score) for _, score in scored)))
-        pending = proposal
+        answer = proposal, tuple(float(score) for _, score in scored)
+        if shared is None:
+            own.append(answer)
 
 
 def _num_scored(answers: Sequence[Answer]) -> int:
@@ -98,7 +107,8 @@ def _first_networks(
     known = {genotype for proposal, _ in answers for genotype in proposal.genotypes}
     rng = np.random.default_rng(seed)
     drawn: dict[Genotype, None] = {}
-    while len(drawn) < min(proposal_size, space.count - len(known)):
+    num_known = sum(each in space for each in known)
+    while len(drawn) < min(proposal_size, space.count - num_known):
         genotype = new_draw(space, rng, known | drawn.keys())
         if start is not None and len(drawn) % 2 == 0:
             child = start
@@ -112,6 +122,7 @@ def _first_networks(
         genotype: score
         for proposal, scores in answers[:-1]
         for genotype, score in zip(proposal.genotypes, scores, strict=True)
+        if genotype in space
     }
     return Proposal(
         genotypes=tuple(drawn),

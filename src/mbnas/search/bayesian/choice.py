@@ -12,9 +12,9 @@ from mbnas.search.bayesian.acquisition import log_values
 from mbnas.search.bayesian.candidates import neighbourhood, new_candidates
 from mbnas.search.bayesian.features import FeatureMap
 from mbnas.search.bayesian.kernel import Hyperparameters, covariance
-from mbnas.search.bayesian.observations import Answer, Observations, observe
+from mbnas.search.bayesian.observations import Observations, observe
 from mbnas.search.bayesian.surrogate import Surrogate, condition, fit
-from mbnas.search.searcher import Proposal
+from mbnas.search.searcher import Answer, Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 
@@ -149,6 +149,7 @@ def choose(
     answers: tuple[Answer, ...],
     pending: Proposal,
     *,
+    modelled: Space,
     proposal_size: int,
 ) -> Proposal | None:
     """Return the next proposal; ``None`` once every network was proposed.
@@ -162,19 +163,20 @@ def choose(
         seed: Of the candidates that are drawn.
         answers: Proposals and their scores.
         pending: The last proposal, whose scores are not known.
+        modelled: Where all networks of answers are, of which the model is; it holds ``space``.
         proposal_size: Networks of a proposal, at most.
     """
     asked: dict[Genotype, int] = {}
     for proposal in (*(proposal for proposal, _ in answers), pending):
         for genotype in proposal.genotypes:
             asked[genotype] = max(asked.get(genotype, 0), proposal.initialisations or 1)
-    if len(asked) >= space.count:
+    if sum(each in space for each in asked) >= space.count:
         return None
-    observations, surrogate = posterior(space, answers)
-    ranked = _ranked(observations, surrogate)
+    observations, surrogate = posterior(modelled, answers)
+    ranked = [each for each in _ranked(observations, surrogate) if each in space]
     leaders = ranked[:NUM_LEADERS]
     new = new_candidates(space, np.random.default_rng(seed), leaders, asked)
-    options = _options(space, observations, surrogate, [*ranked[:NUM_REVISITED], *new], asked)
+    options = _options(modelled, observations, surrogate, [*ranked[:NUM_REVISITED], *new], asked)
     values = options.log_values()
     is_new = options.counts_M == 0
     best_new = np.argsort(-np.where(is_new, values, -np.inf), kind="stable")[:NUM_PROMISING]
@@ -183,7 +185,7 @@ def choose(
     further = [each for each in dict.fromkeys(neighbourhood(space, promising)) if each not in seen]
     expected = [each for each in pending.genotypes if each not in options.genotypes]
     options = options.with_more(
-        _options(space, observations, surrogate, [*further, *expected], asked)
+        _options(modelled, observations, surrogate, [*further, *expected], asked)
     )
     every = options.genotypes
     for genotype in pending.genotypes:

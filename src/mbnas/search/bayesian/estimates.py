@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mbnas.search.bayesian.choice import feature_map, posterior
-from mbnas.search.bayesian.observations import Answer
+from mbnas.search.searcher import Answer
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 

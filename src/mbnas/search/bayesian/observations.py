@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbnas.search.searcher import Proposal
+from mbnas.search.searcher import Answer
 from mbnas.space.genotype import Genotype
 
 CLIPPED_BELOW = 3.0
@@ -16,9 +16,6 @@ CLIPPED_BELOW = 3.0
 
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
-
-Answer = tuple[Proposal, tuple[float, ...]]
-"""A proposal and the scores that were sent for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """A search for good networks at every cost, not only for the best one.
 
 The same searcher runs once without a limit and once within each of several limits on cost, in turn.
-Each sees only true scores, so what it knows about their noise holds. The best networks of all of
-them make the front.
+Each sees only true scores, so what it knows about their noise holds. A model-based one learns from
+the scores of all. The best networks of all of them make the front.
 
 Source: the ε-constraint method of Haimes et al. 1971, "On a bicriterion formulation of the problems
 of integrated system identification and system optimization".
@@ -20,7 +20,7 @@ import numpy as np
 
 from mbnas.errors import ConfigurationError
 from mbnas.search.costs.latency_limit import within_latency
-from mbnas.search.searcher import Proposal, Search, Searcher, takes
+from mbnas.search.searcher import Proposal, Search, Searcher, SharedAnswers, takes
 from mbnas.space.cost_limits import CostLimits, CostName, CostOf
 from mbnas.space.genotype import Genotype
 from mbnas.space.limited_space import LimitedSpace
@@ -78,6 +78,7 @@ def along_front(
         if start is not None:
             space.check(start)
         seed = int(rng.integers(2**63))
+        shared = SharedAnswers(space=space, answers=[])
         rungs = [Rung(), *(Rung(cost=cost, share=each) for cost in costs for each in SHARES)]
         searchers: deque[_RungSearcher] = deque()
         for number, rung in enumerate(rungs):
@@ -88,10 +89,11 @@ def along_front(
                     raise
                 continue
             own = np.random.default_rng([seed, number])
-            searchers.append(
-                _RungSearcher(str(rung), begun, own, options, takes(search, "recorded"))
-            )
-        return _in_turn(searchers, recorded)
+            given = options
+            if takes(search, "shared") and rung.cost != "latency":
+                given = options | {"shared": shared}
+            searchers.append(_RungSearcher(str(rung), begun, own, given, takes(search, "recorded")))
+        return _in_turn(searchers, shared, recorded)
 
     return front_search
 
@@ -173,7 +175,9 @@ class _RungSearcher:
         self._searcher.close()
 
 
-def _in_turn(searchers: deque[_RungSearcher], recorded: Sequence[Proposal]) -> Searcher:
+def _in_turn(
+    searchers: deque[_RungSearcher], shared: SharedAnswers, recorded: Sequence[Proposal]
+) -> Searcher:
     """Yield a proposal of each searcher in turn, until all have ended."""
     every = tuple(searchers)
     number = 0
@@ -186,7 +190,9 @@ def _in_turn(searchers: deque[_RungSearcher], recorded: Sequence[Proposal]) -> S
             if (proposal := searcher.next(known)) is None:
                 continue
             number += 1
-            searcher.learn((yield proposal))
+            scores = yield proposal
+            searcher.learn(scores)
+            shared.answers.append((proposal, tuple(scores)))
             searchers.append(searcher)
     finally:
         for searcher in every:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mbnas.scoring.non_dominated import non_dominated
 from mbnas.search.bayesian.estimates import Estimate, estimates
-from mbnas.search.bayesian.observations import Answer
-from mbnas.search.searcher import Proposal
+from mbnas.search.searcher import Answer, Proposal
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.training.training_record import TrainingRecord
