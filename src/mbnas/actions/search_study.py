@@ -22,7 +22,7 @@ from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.time_limit import least_hours
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.pool.worker_pool import default_workers
+from mbnas.study.pool.worker_pool import configured_workers
 from mbnas.study.progress.forecast import Forecast
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
@@ -68,7 +68,7 @@ def search_study(
 
 def _forecast_text(found: Forecast, configuration: Configuration) -> str:
     search, folds = configuration.search, configuration.protocol.folds
-    workers = configuration.run.workers or default_workers(configuration)
+    workers = configured_workers(configuration)
     return forecast_message(
         found,
         offer_less=True,
@@ -127,7 +127,7 @@ class _Events:
     def __init__(self, held: OpenStudy) -> None:
         configuration = held.configuration
         self._folds = configuration.protocol.folds
-        self._workers = configuration.run.workers or default_workers(configuration)
+        self._workers = configured_workers(configuration)
         self._total = (
             held.budget().initialisations * self._folds
             if configuration.search.hours is None

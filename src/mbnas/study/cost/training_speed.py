@@ -16,6 +16,7 @@ from mbnas.study.ledger.facts import WAY_TO_TRAIN
 from mbnas.study.mode.mode_selection import ModeQuestion, default_mode
 from mbnas.study.mode.training_mode import TrainingMode
 from mbnas.study.open_study import OpenStudy
+from mbnas.study.pool.worker_pool import configured_workers
 from mbnas.study.progress.forecast import (
     Forecast,
     TrainingSpeed,
@@ -44,7 +45,7 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
     """
     configuration, ledger = study.configuration, study.ledger
     run = configuration.run
-    workers = 1 if run.executor == "inline" else run.workers or default_mode(configuration).workers
+    workers = configured_workers(configuration)
     networks = ledger.networks()
     own = (
         (each.wall_s, float(networks[each.key.network].macs or 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,7 +17,7 @@ from mbnas.study.drive.retry_failed import finish_retry
 from mbnas.study.drive.time_limit import TimeLimit
 from mbnas.study.ledger.facts import HOURS
 from mbnas.study.open_study import OpenStudy
-from mbnas.study.pool.worker_pool import WatchEpoch, WorkerPool, default_workers, worker_pool_of
+from mbnas.study.pool.worker_pool import WatchEpoch, WorkerPool, worker_pool_of
 
 
 def run_search(
@@ -46,7 +47,8 @@ def run_search(
     configuration, ledger = study.configuration, study.ledger
     ledger.set_fact("budget", str(configuration.search.evaluations))
     ledger.set_fact("state", "running")
-    limit = _time_limit(study)
+    limit: TimeLimit | None = None
+    began_s = time.monotonic()
     if configuration.search.hours is not None:
         ledger.set_fact(HOURS, str(configuration.search.hours))
 
@@ -69,6 +71,7 @@ def run_search(
             else nullcontext(worker_pool)
         )
         with pool as worker_pool:
+            limit = _time_limit(study, workers=worker_pool.slots, began_s=began_s)
             if ledger.is_retrying():
                 finish_retry(study, worker_pool)
                 ledger.set_fact("state", "running")
@@ -96,7 +99,7 @@ def run_search(
     ledger.set_fact("state", "finished")
 
 
-def _time_limit(study: OpenStudy) -> TimeLimit | None:
+def _time_limit(study: OpenStudy, *, workers: int, began_s: float) -> TimeLimit | None:
     """Return the time limit of a study's search, ``None`` if its time is not limited."""
     configuration = study.configuration
     if configuration.search.hours is None:
@@ -105,7 +108,8 @@ def _time_limit(study: OpenStudy) -> TimeLimit | None:
         study.ledger,
         configuration.search,
         folds=configuration.protocol.folds,
-        workers=configuration.run.workers or default_workers(configuration),
+        workers=workers,
+        began_s=began_s,
     )
 
 

@@ -56,6 +56,7 @@ class TimeLimit:
         search: Settings with ``hours``.
         folds: Of the protocol.
         workers: Trainings at a time.
+        began_s: When this run of the study began, by the clock; now if ``None``.
         clock: Returns the time in seconds.
     """
 
@@ -66,6 +67,7 @@ class TimeLimit:
         *,
         folds: int,
         workers: int,
+        began_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         assert search.hours is not None
@@ -75,7 +77,8 @@ class TimeLimit:
         self._folds = folds
         self._workers = workers
         self._clock = clock
-        self._began_s = clock() - float(ledger.facts().get(SECONDS, 0.0))
+        now_s = clock() if began_s is None else began_s
+        self._began_s = now_s - float(ledger.facts().get(SECONDS, 0.0))
         known = [each.wall_s for each in ledger.trainings(with_epochs=False) if not each.borrowed]
         self._latest: deque[float] = deque(known, _NUM_LATEST)
 

@@ -26,7 +26,7 @@ from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.mode.training_mode import ModeChoice, TrainingMode
-from mbnas.study.pool.worker_pool import default_workers
+from mbnas.study.pool.worker_pool import configured_workers, default_workers
 from mbnas.training.device.device_setup import resolve_precision, take_device
 from mbnas.training.device.processor import num_cores
 from mbnas.training.device.step_speed import Rate, Workload, joined, measure_rate
@@ -163,7 +163,7 @@ def default_mode(configuration: Configuration) -> TrainingMode:
         precision=resolve_precision(training.precision, run.device),
         step="eager" if training.step == "auto" else training.step,
         fused="off" if training.fused == "auto" else training.fused,
-        workers=run.workers or default_workers(configuration),
+        workers=configured_workers(configuration),
     )
 
 

@@ -90,7 +90,7 @@ def worker_pool_of(
         with ray_trainings(run, threads=configuration.training.threads) as (on_ray, slots):
             yield WorkerPool(executor=on_ray, slots=slots)
         return
-    workers = run.workers or default_workers(configuration)
+    workers = configured_workers(configuration)
     completions: SimpleQueue[Any] = SimpleQueue()
     executor = ProcessExecutor(
         workers,
@@ -154,6 +154,16 @@ def device_memory_bytes(device: str, workers: int) -> tuple[int | None, ...]:
 
 def _num_devices(device: str) -> int:
     return visible_devices() if device == "cuda" else 1
+
+
+def configured_workers(configuration: Configuration) -> int:
+    """Return how many trainings run at a time on this machine.
+
+    A cluster that trains instead says so itself once it is reached.
+    """
+    if configuration.run.executor == "inline":
+        return 1
+    return configuration.run.workers or default_workers(configuration)
 
 
 def default_workers(configuration: Configuration) -> int:
