@@ -18,7 +18,8 @@ from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.pool.worker_pool import WorkerPool
 from mbnas.training.protocol import CrossValidationSettings, Protocol
 from mbnas.training.training_record import TrainingRecord
-from mbnas.workers.executors import InlineExecutor
+
+from .drawn_executor import DrawnExecutor
 
 TRAINING_S = 100.0
 PROTOCOL = Protocol(evaluation=CrossValidationSettings(folds=3, initialisations=1))
@@ -31,8 +32,8 @@ class Clock:
         return self.now_s
 
 
-def search(path, hours, clock, *, confirmation=0.0, dies_after=None):
-    """Run or resume a random search on one worker; return its time limit."""
+def search(path, hours, clock, *, confirmation=0.0, dies_after=None, slots=1, speculate="nothing"):
+    """Run or resume a random search; return its time limit, and its number of networks."""
     trained = []
 
     def train(task):
@@ -50,6 +51,7 @@ def search(path, hours, clock, *, confirmation=0.0, dies_after=None):
         )
 
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
+        workers = DrawnExecutor()
         limit = TimeLimit(
             ledger,
             SearchSettings(hours=hours, confirmation=confirmation),
@@ -59,7 +61,7 @@ def search(path, hours, clock, *, confirmation=0.0, dies_after=None):
         )
         evaluator = Evaluator(
             ledger,
-            WorkerPool(executor=InlineExecutor(), slots=1, train=train),
+            WorkerPool(executor=workers, slots=slots, train=train, completions=workers),
             protocol=PROTOCOL,
             slices=Path("slices"),
             device="cpu",
@@ -71,7 +73,7 @@ def search(path, hours, clock, *, confirmation=0.0, dies_after=None):
             ledger,
             budget=Budget(initialisations=10**6, per_network=1),
             watch=lambda progress: limit.note(progress.trainings.finished),
-            speculate="nothing",
+            speculate=speculate,
             may_begin=limit.may_begin,
         )
         return limit, len(ledger.evaluations())
@@ -116,6 +118,12 @@ def test_the_shortest_time_that_is_confirmed_is_known_beforehand(path, share):
     kept_one_leader = limit.num_confirming() >= fewest(1)
     assert kept_one_leader == (share > 1)
     assert least_hours(SearchSettings(), TRAINING_S, folds=3, workers=1) == 0
+
+
+@pytest.mark.parametrize("speculate", ["certain", "possible"])
+def test_idle_workers_look_no_further_than_a_proposal_that_is_cut(path, speculate):
+    _, num_networks = search(path, 0.75, Clock(), slots=8, speculate=speculate)
+    assert num_networks % 2 == 1
 
 
 def test_a_search_cut_within_a_proposal_continues_with_it(path):

@@ -99,10 +99,12 @@ def drive(
                     proposal, new = begun, [each for each in new if each in begun.genotypes]
                 order.record(proposal, new)
                 unknown = [each for each in new if not order.was_recorded(each)]
-                _evaluate(evaluator, proposal, order, lookahead, watch, unknown)
+                is_last = proposal is not asked
+                ahead = None if is_last else lookahead
+                _evaluate(evaluator, proposal, order, ahead, watch, unknown)
                 for genotype in proposal.genotypes:
                     order.see(genotype, evaluator.full_score(genotype, proposal))
-                if proposal is not asked:
+                if is_last:
                     return
     finally:
         evaluator.close()
