@@ -18,8 +18,8 @@ class TrainingSummary:
         fold: Number of the fold, from 0.
         initialisation: Number of the initialisation, from 0.
         score: Validation Dice of the training, or ``None`` if it failed.
-        collapsed: Names of the classes that are predicted on none of the training slices that
-            show them.
+        collapsed: Names of the classes of whose pixels in training slices less than a
+            hundredth is found.
         absent: Names of the classes that no training patient has.
         unpredicted: Names of the classes that validation patients have and that no scored epoch
             predicted.

@@ -124,8 +124,8 @@ class TrainingRecord:
     Attributes:
         key: The training's key.
         score: Validation Dice averaged over the scored epochs; ``None`` if it failed.
-        collapsed: Indices of the classes (in prepared labels, where 0 is background) that
-            the trained network predicts on none of the training slices that show them; empty
+        collapsed: Indices of the classes (in prepared labels, where 0 is background) of
+            whose pixels in training slices the trained network finds less than a hundredth; empty
             if the training did not collapse.
         absent: Classes that no training slice shows.
         unpredicted: Classes of validation patients that were predicted in no scored epoch.

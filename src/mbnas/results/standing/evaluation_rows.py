@@ -71,7 +71,7 @@ class Training:
         fold: Number of the fold, from 0.
         initialisation: Number of the initialisation, from 0; fresh ones are from 1000.
         score: Validation Dice; ``None`` if it failed.
-        collapsed: Numbers of the classes that it predicts on none of their training slices.
+        collapsed: Numbers of the classes of whose pixels in training slices it finds almost none.
         absent: Numbers of the classes that none of its training patients has.
         unpredicted: Numbers of the classes that it predicts in no scored epoch.
         attempts: How often it was started; more than once after a collapse.

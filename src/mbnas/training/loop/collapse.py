@@ -21,13 +21,19 @@ from mbnas.training.loading.target_masks import target_masks, without_ignored
 from mbnas.training.loop.validation import PREDICTED_AT_ONCE, predicted_batches
 from mbnas.training.protocol import Precision
 
+FOUND = 0.01
+"""The share of a class's pixels in training slices from which on it counts as learned.
+
+A network that has lost a class often still gives it to a few pixels.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collapse:
     """The classes or regions that a trained network did not learn: ascending, from 1.
 
     Attributes:
-        collapsed: Classes that it predicts on none of the training slices that show them.
+        collapsed: Classes of whose pixels in training slices it finds less than :data:`FOUND`.
         absent: Classes that no training slice shows.
     """
 
@@ -43,8 +49,8 @@ def judge_collapse(
 ) -> Collapse:
     """Return which classes a trained network did not learn.
 
-    Slices are predicted until every class has been predicted on a slice that shows it. The slices
-    that show most of a class come first, so a sound network is judged by a batch or two.
+    Slices are predicted until :data:`FOUND` of the pixels of every class have been found. The
+    slices that show most of a class come first, so a sound network is judged by a batch or two.
 
     Args:
         network: Gives logits; it is left in evaluation mode.
@@ -55,6 +61,8 @@ def judge_collapse(
     targets = data.targets
     pixels_NK = targets.of_labels(data.label_pixels(training_slices))
     is_shown_K: np.ndarray = pixels_NK.sum(axis=0) > 0
+    needed_K = FOUND * pixels_NK.sum(axis=0)
+    found_K = np.zeros(len(is_shown_K))
     waiting = [index for index in range(1, len(is_shown_K)) if is_shown_K[index]]
     absent = tuple(index for index in range(1, len(is_shown_K)) if not is_shown_K[index])
     # The place of each slice among those that show a class, by how much of it they show.
@@ -74,18 +82,10 @@ def judge_collapse(
         ):
             predicted_BHW = without_ignored(predicted_BHW, labels_BHW, targets)
             masks = [list(target_masks(each, targets)) for each in (predicted_BHW, labels_BHW)]
-            found = torch.stack(
-                [
-                    (
-                        masks[0][index - 1].flatten(1).any(1)
-                        & masks[1][index - 1].flatten(1).any(1)
-                    ).any()
-                    for index in waiting
-                ]
+            found_K[waiting] += torch.stack(
+                [(masks[0][index - 1] & masks[1][index - 1]).sum() for index in waiting]
             ).tolist()
-            waiting = [
-                index for index, is_found in zip(waiting, found, strict=True) if not is_found
-            ]
+            waiting = [index for index in waiting if found_K[index] < needed_K[index]]
             if not waiting:  # by tiles, slices are predicted one after another
                 break
     return Collapse(collapsed=tuple(waiting), absent=absent)

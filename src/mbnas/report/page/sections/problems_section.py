@@ -24,8 +24,9 @@ def problems_section(summary: SearchSummary) -> Markup | None:
         return None
     of_all = f"of {counted(sum(len(e.trainings) for e in summary.evaluations), 'training')}"
     collapsed = (
-        f"{num_collapsed} {of_all} collapsed: a class is predicted on none of the training slices "
-        "that show it. Such a score says more about the training than about the network."
+        f"{num_collapsed} {of_all} collapsed: of a class, less than a hundredth of the pixels in "
+        "training slices is found. Such a score says more about the training than about the "
+        "network."
     )
     failed = f"{num_failed} {of_all} failed and {'has' if num_failed == 1 else 'have'} no score."
     unpredicted = (
