@@ -49,7 +49,8 @@ class StageProgress:
         why: What a search is doing, such as ``node 3 level``.
         best: The best network of a search so far.
         scored: The networks of a search that have just got a score.
-        left_s: Seconds until the time of a search is over, where that limits it.
+        left_s: Seconds until the time of a search is over, where that limits it; otherwise an
+            estimate for the rest of a search, once a training has ended.
     """
 
     stage: Stage

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Sequence
 
 from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs, warning
 from mbnas.actions.forecast_message import forecast_message
@@ -13,7 +15,7 @@ from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.study.configuration import Configuration
-from mbnas.study.cost.training_speed import search_forecast
+from mbnas.study.cost.training_speed import NUM_EXPECTED, expected_macs, search_forecast
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
@@ -25,6 +27,8 @@ from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import configured_workers
 from mbnas.study.progress.forecast import Forecast
 from mbnas.study.progress.search_status import SearchStatus, read_status
+
+_FORECAST_EVERY_S = 5.0
 
 
 def search_study(
@@ -125,6 +129,10 @@ class _Events:
     """From the progress of one proposal to that of the whole search."""
 
     def __init__(self, held: OpenStudy) -> None:
+        self._held = held
+        self._macs: Sequence[float] | None = None
+        self._left_s: float | None = None
+        self._forecast_at_s = -math.inf
         configuration = held.configuration
         self._folds = configuration.protocol.folds
         self._workers = configured_workers(configuration)
@@ -135,6 +143,8 @@ class _Events:
         )
 
     def of_search(self, progress: SearchProgress) -> StageProgress:
+        if progress.left_s is None and progress.trainings.finished is not None:
+            self._forecast()
         missing = progress.trainings.total - progress.trainings.done
         return StageProgress(
             stage="searching",
@@ -144,5 +154,16 @@ class _Events:
             why=progress.proposal.why,
             best=progress.best,
             scored=progress.scored,
-            left_s=progress.left_s,
+            left_s=self._left_s if progress.left_s is None else progress.left_s,
         )
+
+    def _forecast(self) -> None:
+        """Estimate the time left by the trainings so far and the networks that follow."""
+        if time.monotonic() - self._forecast_at_s < _FORECAST_EVERY_S:
+            return
+        num_known = len(self._held.ledger.evaluations())
+        if self._macs is None or num_known >= NUM_EXPECTED:
+            self._macs = expected_macs(self._held)
+        found = search_forecast(self._held, self._macs)
+        self._left_s = None if found is None else found.seconds
+        self._forecast_at_s = time.monotonic()

@@ -40,6 +40,23 @@ def test_earlier_trainings_weigh_by_their_networks():
     assert speed_of_trainings([(0.0, 1e6), (3.0, 0.0)], workers=2) is None
 
 
+def test_a_constant_part_of_the_time_is_told_by_networks_of_several_costs():
+    macs = [1e6, 2e6, 4e6, 8e6, 16e6]
+    ended = [(7.0 + each / 1e6, each) for each in macs]
+    found = speed_of_trainings(ended, workers=1)
+    assert found.base_s == pytest.approx(7)
+    assert found.training_s(32e6) == pytest.approx(39)
+    assert found.scaled(2).training_s(32e6) == pytest.approx(78)
+    assert speed_of_trainings(ended[:4], workers=1).base_s == 0  # too few to tell
+
+
+def test_a_time_that_falls_with_cost_is_taken_to_be_constant():
+    ended = [(20.0 - each, 1e6 * each) for each in range(1, 7)]
+    found = speed_of_trainings(ended, workers=1)
+    assert found.s_per_mac == 0
+    assert found.training_s(1e9) == pytest.approx(16.5)
+
+
 def test_measured_steps_give_the_time_that_they_were_measured_to_take():
     """A network of 9 trainings took 90 s on 2 workers: each worker needs 20 s for a training."""
     found = speed_of_steps(90.0, macs=4e6, num_trainings=9, measured_workers=2, workers=2)

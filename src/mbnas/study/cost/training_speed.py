@@ -49,7 +49,7 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
     networks = ledger.networks()
     own = (
         (each.wall_s, float(networks[each.key.network].macs or 0))
-        for each in ledger.trainings()
+        for each in ledger.trainings(with_epochs=False)
         if not each.borrowed and each.score is not None
     )
     if (found := speed_of_trainings(own, workers=workers)) is not None:
@@ -76,11 +76,13 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
     )
 
 
-def search_forecast(study: OpenStudy) -> Forecast | None:
+def search_forecast(study: OpenStudy, macs: Sequence[float] | None = None) -> Forecast | None:
     """Return how long the rest of a search will take, ``None`` if that is unknown or nothing.
 
     Args:
         study: Held by this process.
+        macs: Multiply-accumulates of networks as the search proposes them, if they are known:
+            :func:`expected_macs` takes up to seconds.
     """
     if (speed := training_speed(study)) is None:
         return None
@@ -88,14 +90,14 @@ def search_forecast(study: OpenStudy) -> Forecast | None:
     num_trainings = evaluation.folds * evaluation.initialisations
     done = sum(
         each.key.protocol == study.protocol.digest and not each.key.is_fresh
-        for each in study.ledger.trainings()
+        for each in study.ledger.trainings(with_epochs=False)
     )
     num_left = study.configuration.search.evaluations - done / num_trainings
     if num_left <= 0:
         return None
-    return forecast(
-        speed, _expected_macs(study), num_networks=num_left, num_trainings=num_trainings
-    )
+    if macs is None:
+        macs = expected_macs(study)
+    return forecast(speed, macs, num_networks=num_left, num_trainings=num_trainings)
 
 
 def retraining_forecast(
@@ -150,7 +152,7 @@ def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
     return forecast(speed.scaled(factor), macs, num_networks=num_members, num_trainings=1)
 
 
-def _expected_macs(study: OpenStudy) -> Sequence[float]:
+def expected_macs(study: OpenStudy) -> Sequence[float]:
     """Return the multiply-accumulates of networks as the search proposes them.
 
     They are those of its first proposals if it has many, and otherwise those that it would propose

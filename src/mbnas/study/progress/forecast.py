@@ -1,7 +1,8 @@
 """How long trainings will take, before they begin.
 
-The time of a training is taken to be proportional to the multiply-accumulates of its network. It is
-an estimate: small networks take longer than that, and large ones are computed more efficiently.
+The time of a training is taken to be a constant plus a multiple of the multiply-accumulates of its
+network, once trainings of several networks are known; before that, to be proportional to them. That
+is an estimate: small networks then take longer, and large ones are computed more efficiently.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
+from scipy.optimize import nnls
+
 from mbnas.wording import counted, duration_text
 
 _SMALLER_H = (1.0, 2.0, 4.0, 8.0, 12.0, 24.0, 48.0, 96.0, 168.0)
 _SMALLER_PART = 0.5  # a smaller budget that is offered takes at most this part of the time
 _WEEK = timedelta(days=6)
+_ENOUGH_COSTS = 5  # networks of different costs that tell a constant part of the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +32,13 @@ class TrainingSpeed:
             its network has for a slice.
         workers: How many trainings run at a time.
         basis: What it was measured on, as text.
+        base_s: Seconds that a training needs whatever its network is.
     """
 
     s_per_mac: float
     workers: int
     basis: str
+    base_s: float = 0.0
 
     def training_s(self, macs: float) -> float:
         """Return how long a training occupies a worker.
@@ -39,11 +46,11 @@ class TrainingSpeed:
         Args:
             macs: Multiply-accumulates of its network for a slice.
         """
-        return macs * self.s_per_mac
+        return self.base_s + macs * self.s_per_mac
 
     def scaled(self, factor: float) -> TrainingSpeed:
         """Return the speed of trainings that see ``factor`` times as many slices."""
-        return replace(self, s_per_mac=factor * self.s_per_mac)
+        return replace(self, s_per_mac=factor * self.s_per_mac, base_s=factor * self.base_s)
 
 
 def speed_of_steps(
@@ -77,10 +84,20 @@ def speed_of_trainings(
     ended = [(seconds, macs) for seconds, macs in trainings if seconds > 0 and macs > 0]
     if not ended:
         return None
+    base_s, s_per_mac = (
+        0.0,
+        math.fsum(each[0] for each in ended) / math.fsum(each[1] for each in ended),
+    )
+    if len({macs for _, macs in ended}) >= _ENOUGH_COSTS:
+        seconds, macs = np.array(ended).T
+        scale = macs.mean()
+        (base_s, per_scale), _ = nnls(np.stack([np.ones_like(macs), macs / scale], axis=1), seconds)
+        s_per_mac = per_scale / scale
     return TrainingSpeed(
-        s_per_mac=math.fsum(each[0] for each in ended) / math.fsum(each[1] for each in ended),
+        s_per_mac=float(s_per_mac),
         workers=workers,
         basis=counted(len(ended), "training"),
+        base_s=float(base_s),
     )
 
 
