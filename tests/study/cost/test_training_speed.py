@@ -71,6 +71,19 @@ def test_trainings_come_before_a_measurement_and_that_before_timed_steps(held, m
     assert search_forecast(held) is None  # its budget is spent
 
 
+def test_what_is_confirmed_costs_as_much_as_the_reference(held, monkeypatch):
+    record_measurement(held, 40.0)
+    reference = held.costs(held.configuration.reference, "macs")
+    dear = [3 * reference]
+    alone = search_forecast(held, dear)
+    search = replace(held.configuration.search, evaluations=20, confirmation=0.25)
+    configuration = replace(held.configuration, search=search)
+    monkeypatch.setattr(type(held), "configuration", configuration)
+    found = search_forecast(held, dear)
+    assert found.num_networks == 20
+    assert found.seconds == pytest.approx(alone.network_s * (15 + 5 / 3))
+
+
 def test_the_steps_of_a_study_can_be_timed(held):
     found = search_forecast(held)
     assert 0 < found.seconds < 600

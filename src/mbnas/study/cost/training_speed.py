@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -79,6 +80,8 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
 def search_forecast(study: OpenStudy, macs: Sequence[float] | None = None) -> Forecast | None:
     """Return how long the rest of a search will take, ``None`` if that is unknown or nothing.
 
+    The networks that are confirmed are taken to cost as much as the reference, one of them.
+
     Args:
         study: Held by this process.
         macs: Multiply-accumulates of networks as the search proposes them, if they are known:
@@ -88,16 +91,25 @@ def search_forecast(study: OpenStudy, macs: Sequence[float] | None = None) -> Fo
         return None
     evaluation = study.configuration.protocol
     num_trainings = evaluation.folds * evaluation.initialisations
-    done = sum(
-        each.key.protocol == study.protocol.digest and not each.key.is_fresh
+    own = [
+        each.key
         for each in study.ledger.trainings(with_epochs=False)
-    )
-    num_left = study.configuration.search.evaluations - done / num_trainings
-    if num_left <= 0:
+        if each.key.protocol == study.protocol.digest
+    ]
+    searched = sum(not each.is_fresh for each in own) / num_trainings
+    confirmed = sum(each.is_confirming for each in own) / num_trainings
+    search, reference = study.configuration.search, study.configuration.reference
+    num_confirming = search.num_confirming(evaluation.initialisations) / evaluation.initialisations
+    num_searching = max(0.0, search.evaluations - num_confirming - searched)
+    num_confirming = max(0.0, num_confirming - confirmed)
+    if (num_left := num_searching + num_confirming) <= 0:
         return None
     if macs is None:
         macs = expected_macs(study)
-    return forecast(speed, macs, num_networks=num_left, num_trainings=num_trainings)
+    searching = num_searching * math.fsum(macs) / len(macs)
+    confirming = num_confirming * study.costs(reference, "macs")
+    mean = (searching + confirming) / num_left
+    return forecast(speed, [mean], num_networks=num_left, num_trainings=num_trainings)
 
 
 def retraining_forecast(
