@@ -224,14 +224,18 @@ def section(dataset: Dataset) -> str:
         f"{status['trainings']} trainings of {status['evaluated']} networks and the confirmation. "
         f"The chosen network, `{chosen['genotype']}`, is evaluation {chosen['number']}."
     )
-    parts = [f"## {dataset.title}", verdict(dataset), counts, dataset.notes, f"Files: {links}."]
+    parts = [f"## {dataset.title}", verdict(dataset)]
+    if dataset.baselines is not None:
+        claims = [f"- {each}" for each in dataset.baselines["claims"]]
+        parts.append("\n".join(["Secondary, from one initialisation each:", "", *claims]))
+    parts += [counts, dataset.notes, f"Files: {links}."]
     parts += ["What `mbnas explain` says:", f"```\n{dataset.explained.strip()}\n```\n"]
     return "\n\n".join(parts)
 
 
 def draw(datasets: Sequence[Dataset]) -> Figure:
     """Return Dice with its interval against multiply-accumulates, a panel for each dataset."""
-    figure = Figure(figsize=(3.4 * max(1, len(datasets)), 2.8), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(datasets), 3.2), layout="constrained")
     for number, dataset in enumerate(datasets, 1):
         axes = figure.add_subplot(1, len(datasets), number)
         for place, network in enumerate(dataset.networks):
@@ -242,21 +246,14 @@ def draw(datasets: Sequence[Dataset]) -> Figure:
                 [mean],
                 yerr=[[mean - low], [high - mean]],
                 fmt="o",
-                color="C3" if place == 0 else "C0",
+                color="C3" if place == 0 else f"C{place - 1}",
                 capsize=2,
-            )
-            name = "chosen" if place == 0 else network["name"]
-            axes.annotate(
-                name,
-                (network["multiply_accumulates"], high),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
+                label="chosen" if place == 0 else network["name"],
             )
         axes.set(xscale="log", title=dataset.title, xlabel="multiply-accumulates")
         axes.margins(x=0.25, y=0.15)
         axes.title.set_fontsize(9)
+        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=2)
         if number == 1:
             axes.set_ylabel("Dice, held-out patients")
     return figure
