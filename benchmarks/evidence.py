@@ -18,6 +18,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from mbnas.wording import count_text
+
 RESULTS = Path(__file__).parents[1] / "docs/results"
 FIGURE = "cost.svg"
 DATASETS = {
@@ -74,6 +76,12 @@ class Dataset:
         return DATASETS[self.key]
 
     @property
+    def chosen_name(self) -> str:
+        """What the table calls the chosen network, which may be the U-Net genotype itself."""
+        chosen, *others = self.compared["networks"]
+        return "**chosen**" if others else f"**chosen**, the {chosen['name'].split(' (')[0]}"
+
+    @property
     def networks(self) -> tuple[Mapping[str, Any], ...]:
         """The chosen network, the U-Net genotype and the baselines, each where it has most data."""
         known = self.compared["networks"]
@@ -128,14 +136,10 @@ def table(datasets: Sequence[Dataset]) -> str:
         for number, network in enumerate(dataset.networks):
             cells = [
                 f"**{dataset.title}**" if number == 0 else "",
-                f"**chosen**, the {network['name'].removesuffix(' (chosen)')}"
-                if number == 0 and len(dataset.compared["networks"]) == 1
-                else "**chosen**"
-                if number == 0
-                else network["name"],
+                network["name"] if number else dataset.chosen_name,
                 *(interval(network, metric) for metric in ("dice", "hd95_mm", "surface_dice")),
-                short(network["parameters"]),
-                short(network["multiply_accumulates"]),
+                count_text(network["parameters"]),
+                count_text(network["multiply_accumulates"]),
                 f"{network['latency_ms']:.2g}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
@@ -158,18 +162,6 @@ def held_out(network: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
         if (each["patients"], each["metric"], each["class"]) == ("held out", metric, None)
     )
     return found
-
-
-def short(number: int) -> str:
-    """Return a count as text.
-
-    >>> short(469_000), short(19_500_000)
-    ('469 k', '19.5 M')
-    """
-    for size, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return str(number)
 
 
 def verdict(dataset: Dataset) -> str:

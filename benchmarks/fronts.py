@@ -102,8 +102,7 @@ def gain_within(limit: float, answers: Sequence[Answer], landscape: Landscape) -
 
 def cost_of(genotype: Genotype, name: CostName) -> float:
     """Return one cost of a genotype that can be counted."""
-    cost = _COUNT(genotype)
-    return float(cost.parameters if name == "parameters" else cost.multiply_accumulates)
+    return _COUNT(genotype).named(name)
 
 
 if __name__ == "__main__":

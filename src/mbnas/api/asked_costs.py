@@ -56,8 +56,7 @@ class AskedCosts:
         """
         if name == "latency":
             return self._latency_ms(Network(str(genotype)))
-        cost = self._count(genotype)
-        return float(cost.parameters if name == "parameters" else cost.multiply_accumulates)
+        return self._count(genotype).named(name)
 
     @cached_property
     def _count(self) -> GenotypeCost:

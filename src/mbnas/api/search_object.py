@@ -272,7 +272,7 @@ class Search:
         costs = self._recipe.settings.costs or ("macs",)
         scores = {
             each: mean
-            for each in dict.fromkeys(told.genotype for told in self._course.told)
+            for each in self._course.scored
             if (mean := self._course.mean(each)) > -math.inf
         }
         points = [[self._costs(each, name) for name in costs] for each in scores]
@@ -283,8 +283,7 @@ class Search:
     @property
     def scores(self) -> Mapping[Network, tuple[float, ...]]:
         """The scores of every network, in the order told; ``-inf`` of a failed training."""
-        known = dict.fromkeys(each.genotype for each in self._course.told)
-        return {Network(str(each)): self._course.scores(each) for each in known}
+        return {Network(str(each)): self._course.scores(each) for each in self._course.scored}
 
     def to_json(self) -> str:
         """Return the search as text, from which :meth:`from_json` continues it.
@@ -384,7 +383,7 @@ class Search:
     def _repr_html_(self) -> str:
         """Return a table of the networks that have scores, the best first."""
         course = self._course
-        known = dict.fromkeys(each.genotype for each in course.told)
+        known = course.scored
         rows = (
             element(
                 "tr",

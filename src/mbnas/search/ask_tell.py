@@ -118,6 +118,11 @@ class AskTell:
         while self._proposal is not None and not self.ask():
             self._advance([self.mean(each) for each in self._proposal.genotypes])
 
+    @property
+    def scored(self) -> tuple[Genotype, ...]:
+        """The networks that have a score, in the order of their first one."""
+        return tuple(dict.fromkeys(each.genotype for each in self.told))
+
     def scores(self, genotype: Genotype) -> tuple[float, ...]:
         """Return the scores of a network, in the order told."""
         return tuple(self._scores.get(genotype, ()))

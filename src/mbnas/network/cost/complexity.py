@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mbnas.network.interface import Interface
+from mbnas.space.cost_limits import CostName
 
 LATENCY_BATCHES = 5
 """How many groups of passes are timed; the fastest gives the latency."""
@@ -27,6 +28,10 @@ class Complexity:
 
     parameters: int
     multiply_accumulates: int
+
+    def named(self, name: CostName) -> float:
+        """Return one of the two costs by its name among limits and objectives."""
+        return float(self.parameters if name == "parameters" else self.multiply_accumulates)
 
 
 def complexity(build: Callable[[], nn.Module], interface: Interface) -> Complexity:

@@ -34,7 +34,7 @@ def check_limits(configuration: Configuration, interface: Interface) -> None:
     count = GenotypeCost(interface=interface, base_channels=configuration.training.base_channels)
 
     def cost_of(genotype: Genotype, name: CostName) -> float:
-        return _counted(count(genotype), name)
+        return count(genotype).named(name)
 
     rng = np.random.default_rng(0)
     make_searcher(search, configuration.space, rng, cost_of=cost_of).close()
@@ -69,7 +69,7 @@ class NetworkCosts:
         """Return one cost of a genotype: a count, or milliseconds."""
         if name == "latency":
             return self.latency_ms(genotype)
-        return _counted(self._count(genotype), name)
+        return self._count(genotype).named(name)
 
     def record(self, architecture: Architecture) -> None:
         """Write a network's parameters and multiply-accumulates into the ledger."""
@@ -124,8 +124,3 @@ class NetworkCosts:
 
     def _build(self, architecture: Architecture, interface: Interface) -> nn.Module:
         return build_network(architecture, interface, base_channels=self._base_channels)
-
-
-def _counted(cost: Complexity, name: CostName) -> float:
-    """Return one of the two costs that can be counted."""
-    return float(cost.parameters if name == "parameters" else cost.multiply_accumulates)

@@ -84,17 +84,13 @@ def speed_of_trainings(
     ended = [(seconds, macs) for seconds, macs in trainings if seconds > 0 and macs > 0]
     if not ended:
         return None
-    base_s, s_per_mac = (
-        0.0,
-        math.fsum(each[0] for each in ended) / math.fsum(each[1] for each in ended),
-    )
-    if len({macs for _, macs in ended}) >= _ENOUGH_COSTS:
-        seconds, macs = np.array(ended).T
-        scale = macs.mean()
+    seconds, macs = np.array(ended).T
+    base_s, scale = 0.0, macs.mean()
+    per_scale = seconds.mean()
+    if len(set(macs)) >= _ENOUGH_COSTS:
         (base_s, per_scale), _ = nnls(np.stack([np.ones_like(macs), macs / scale], axis=1), seconds)
-        s_per_mac = per_scale / scale
     return TrainingSpeed(
-        s_per_mac=float(s_per_mac),
+        s_per_mac=float(per_scale / scale),
         workers=workers,
         basis=counted(len(ended), "training"),
         base_s=float(base_s),
