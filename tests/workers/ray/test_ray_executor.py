@@ -231,19 +231,21 @@ def test_without_ray_the_error_says_how_to_install_it():
 
 
 LOCAL = """
-import os, signal, sys
+import os, signal, sys, time
 from mbnas.workers.ray.ray_executor import RayExecutor
 from mbnas.errors import WorkerDied
+os.setsid()
 def mine(*_): print("mine", file=sys.stderr)
 signal.signal(signal.SIGTERM, mine)
 with connected("local", local_cpus=1), RayExecutor(lambda: 1, max_retries=1) as executor:
     assert isinstance(executor.submit(os._exit, 1).exception(), WorkerDied)
-    signal.raise_signal(signal.SIGTERM)
+    os.killpg(os.getpgid(0), signal.SIGTERM)  # as a batch system does
+    time.sleep(2)
     assert executor.submit(abs, -1).result() == 1
 """
 
 
-def test_ray_writes_no_output_and_keeps_signal_handlers():
+def test_ray_writes_no_output_and_leaves_signals_to_this_process():
     process = run_python(LOCAL)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "mine\n")
 

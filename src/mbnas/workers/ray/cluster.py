@@ -69,7 +69,7 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
             "on a machine of the cluster, with --address auto."
         )
     settings = {"num_cpus": local_cpus, "include_dashboard": False} if address == "local" else {}
-    with _sigterm_handler_kept():
+    with _sigterm_handler_kept(), _sigterm_blocked():
         try:
             _check_reachable(address)
             ray.init(
@@ -113,6 +113,20 @@ def _sigterm_handler_kept() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _sigterm_blocked() -> Iterator[None]:
+    """Block SIGTERM meanwhile; the daemons of a cluster that is started inherit the block.
+
+    Batch systems send SIGTERM to all processes of a job. If a daemon ended by it, Ray would end
+    this process with status 1 before it could close its study. Ray kills its daemons in the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _log_node_reports() -> None:
