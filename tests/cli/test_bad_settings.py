@@ -91,6 +91,7 @@ SETTINGS = {
     "augmentation.probability=nan": "between 0 and 1",
     "search.evaluations=0": "must be 1 or more",
     "search.racing_threshold=nan": "must be above 0 and below 0.5",
+    'search.confirm_also=["none"]': "(=none) must name networks, such as unet",
     "search.start=bogus": "must be random, unet or a genotype",
     "run.device=cuda:99": "is not on this machine",
     "run.device=cuda:-1": "is not a device",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mbnas.errors import UsageError
+from mbnas.network.architecture import is_own
 from mbnas.space.space_presets import space_layer
 from mbnas.study.configuration_layers import Layer, build, merge
 from mbnas.study.directory import Study
@@ -33,6 +34,8 @@ KEYS: Mapping[str, str] = {
 }
 """The key of each option, in ``study.toml``; the option ``space`` may stand for several keys."""
 
+_CONFIRMED = KEYS["confirm"]
+
 
 def layer_of(options: Mapping[str, object]) -> Layer:
     """Return the settings that options give; those that are ``None`` or no setting give none.
@@ -49,11 +52,23 @@ def layer_of(options: Mapping[str, object]) -> Layer:
             f"--address {address} needs --executor ray: add it, or leave out --address."
         )
     space = options.get("space")
-    given = ((key, options[name]) for name, key in KEYS.items() if name in options)
+    given = {key: options[name] for name, key in KEYS.items() if name in options}
+    if (names := given.get(_CONFIRMED)) is not None:
+        assert isinstance(names, Iterable)
+        given[_CONFIRMED] = [_with_fingerprint(str(name)) for name in names]
     return merge(
         {} if space is None else space_layer(str(space)),
-        *(layer_at(key, value) for key, value in given if value is not None),
+        *(layer_at(key, value) for key, value in given.items() if value is not None),
     )
+
+
+def _with_fingerprint(name: str) -> str:
+    """Return a network's name, with the fingerprint of its source if it is a user's own module."""
+    if not is_own(name):
+        return name
+    from mbnas.network.others.own_network import find_own_network  # it imports torch
+
+    return str(find_own_network(name))
 
 
 def running_as(study: Study, running: Layer) -> Study:

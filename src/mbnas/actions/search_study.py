@@ -61,6 +61,12 @@ def search_study(
             f"{protocol.initialisations} initialisations per network."
         )
     )
+    search = study.configuration.search
+    if search.confirm_also and search.confirmation == 0:
+        warning(watch)(
+            f"search.confirm_also (={','.join(search.confirm_also)}) has no effect, because "
+            "nothing is confirmed: add --set search.confirmation=0.25."
+        )
     with holding(study, command=command, watch=watch) as held:
         if measured := describe_choice(held.ledger.facts()):
             watch(Message(text=f"Trains with {measured}."))

@@ -10,8 +10,9 @@ import tomli_w
 from mbnas.bounds import check_bounds
 from mbnas.data.augmentation.parameters import AugmentationSettings
 from mbnas.data.slices.prepared_slices import PreparationSettings
-from mbnas.errors import ConfigurationError
+from mbnas.errors import ConfigurationError, MbnasError
 from mbnas.escaping import in_toml
+from mbnas.network.architecture import Architecture, parse_architecture
 from mbnas.search.settings import SearchSettings
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
@@ -94,7 +95,8 @@ class Configuration:
         seed: Root seed of the search, the folds and the trainings.
 
     Raises:
-        ConfigurationError: if the space does not contain the network that the search starts at.
+        ConfigurationError: if the space does not contain the network that the search starts at, or
+            a network to confirm cannot be read.
     """
 
     dataset: str
@@ -110,6 +112,19 @@ class Configuration:
 
     def __post_init__(self) -> None:
         self.search.start_in(self.space)
+        try:
+            _ = self.confirmed_also
+        except MbnasError as error:
+            names = ", ".join(self.search.confirm_also)
+            raise ConfigurationError(
+                f"search.confirm_also (={names}) must name networks, such as unet, resunet or a "
+                f"genotype. {error}"
+            ) from None
+
+    @property
+    def confirmed_also(self) -> tuple[Architecture, ...]:
+        """The networks that are confirmed in any case, beside the reference."""
+        return tuple(map(parse_architecture, self.search.confirm_also))
 
     @property
     def reference(self) -> Genotype:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from mbnas.network.architecture import parse_architecture
 from mbnas.search.bayesian.estimates import Estimate
 from mbnas.search.confirmation import ConfirmationRound, fewest, num_worthwhile, sequential_halving
 from mbnas.space.genotype import Genotype
@@ -99,7 +98,7 @@ def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationReco
     if begun is not None and is_of_search and begun.budget == budget:
         return begun
     reference = configuration.reference
-    others = tuple(map(parse_architecture, configuration.search.confirm_also))
+    others = configuration.confirmed_also
     for network in (reference, *others):
         study.costs.record(network)
     kept = {each.digest for each in (reference, *others)}

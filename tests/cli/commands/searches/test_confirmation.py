@@ -1,10 +1,12 @@
 """A search with a confirmation, from the command line."""
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
 
+from mbnas.actions.named_options import layer_of
 from mbnas.cli.main import main
 from mbnas.study.ledger.ledger import Ledger
 
@@ -76,3 +78,30 @@ def test_a_network_is_trained_by_the_choice(confirmed, dataset, tmp_path, capsys
     assert main(["train", str(study), "--dataset", str(dataset), *more]) == 0
     card = json.loads(next(study.glob("**/model.json")).read_text(encoding="utf-8"))
     assert found["chosen"]["genotype"] in json.dumps(card)
+
+
+def test_a_network_to_confirm_that_cannot_be_built_is_refused_before_any_training(
+    confirmed_options, dataset, tmp_path, capsys
+):
+    study = tmp_path / "study"
+    more = ("--confirm", "smp:Nope:vgg13")
+    assert main(["search", str(dataset), str(study), *confirmed_options, *more]) == 2
+    assert "has no design 'Nope'" in capsys.readouterr().err
+    with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
+        assert not ledger.trainings(with_epochs=False)
+
+
+def test_a_network_that_no_confirmation_reaches_is_told(options, dataset, tmp_path, capsys):
+    study = tmp_path / "study"
+    more = ("--evaluations", "1", "--confirm", "unet", "--set", "run.executor=inline")
+    assert main(["search", str(dataset), str(study), *options, *more]) == 0
+    assert "search.confirm_also (=unet) has no effect" in capsys.readouterr().err
+
+
+def test_own_modules_are_confirmed_as_their_source_is_now(tmp_path, monkeypatch):
+    (tmp_path / "own_net_to_confirm.py").write_text("class Small: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    layer = layer_of({"confirm": ["unet", "module:own_net_to_confirm:Small"]})
+    unet, own = layer["search"]["confirm_also"]
+    assert unet == "unet"
+    assert re.fullmatch(r"module:own_net_to_confirm:Small#[0-9a-f]{8}", own)
