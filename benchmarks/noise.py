@@ -17,14 +17,23 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from noise_arms import Arm, confirmed, known_after, ranked, ranked_by_model, run_search, unconfirmed
+from noise_arms import (
+    Arm,
+    confirmed,
+    known_after,
+    ranked,
+    ranked_by_model,
+    run_search,
+    unconfirmed,
+)
+from noise_arms import Landscape as AnyLandscape
 from noise_page import markdown, plot
 from noise_world import UNET, Landscape, World, components
 
@@ -89,7 +98,7 @@ def cases(grid: bool) -> list[Case]:
     return [(budget, *each) for budget in BUDGETS for each in both]
 
 
-def ends(landscape: Landscape, arm: Arm, asked: Sequence[Case]) -> dict[Case, list[float]]:
+def ends(landscape: AnyLandscape, arm: Arm, asked: Sequence[Case]) -> dict[Case, list[float]]:
     """Return how one search ends in each case.
 
     Returns:
@@ -106,7 +115,7 @@ def ends(landscape: Landscape, arm: Arm, asked: Sequence[Case]) -> dict[Case, li
         known = known_after(steps, searched)
         if searched not in leaders_of:
             leaders_of[searched] = (
-                ranked_by_model(steps, searched) if arm.by_model else ranked(known)
+                ranked_by_model(landscape.space, steps, searched) if arm.by_model else ranked(known)
             )
         leaders = leaders_of[searched]
         if share:
@@ -135,25 +144,17 @@ def ends(landscape: Landscape, arm: Arm, asked: Sequence[Case]) -> dict[Case, li
     return found
 
 
-def rows_of(
-    name: str, world: World, arm: str, num_worlds: int, num_long: int, *, grid: bool
-) -> list[Row]:
+def rows_of(name: str, arm: str, ended: Iterable[dict[Case, list[float]]]) -> list[Row]:
     """Return means over the worlds of one setting, with their standard errors.
 
     Args:
         name: Of the setting.
-        world: The setting.
         arm: Name of the search.
-        num_worlds: Worlds, of seeds from 0.
-        num_long: How many of them are searched to the largest budget, the others to
-            :data:`LONG`.
-        grid: Whether all shares and numbers of leaders are tried.
+        ended: How a search ended in each world, as :func:`ends` returns it.
     """
     of_case: dict[Case, list[list[float]]] = defaultdict(list)
-    for seed in range(num_worlds):
-        landscape = Landscape(world=world, seed=seed)
-        asked = [each for each in cases(grid) if seed < num_long or each[0] <= LONG]
-        for case, end in ends(landscape, ARMS[arm], asked).items():
+    for world in ended:
+        for case, end in world.items():
             of_case[case].append(end)
     rows = []
     for (budget, share, number), values in of_case.items():
@@ -227,14 +228,16 @@ def main() -> None:
             if not arm.startswith(tuple(arguments.only)):
                 continue
             began = time.perf_counter()
-            new = rows_of(
-                name,
-                {"main": MAIN, **WORLDS}[name],
-                arm,
-                arguments.worlds,
-                num_long,
-                grid=arguments.grid,
+            world = {"main": MAIN, **WORLDS}[name]
+            ended = (
+                ends(
+                    Landscape(world=world, seed=seed),
+                    ARMS[arm],
+                    [each for each in cases(arguments.grid) if seed < num_long or each[0] <= LONG],
+                )
+                for seed in range(arguments.worlds)
             )
+            new = rows_of(name, arm, ended)
             print(f"{name}: {arm}, {time.perf_counter() - began:.0f} s", flush=True)
             rows = merged(rows, new)
             write(rows, arguments.output)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from noise_world import SPACE, UNET, Landscape
+from jaxtyping import Float
+from noise_world import UNET
 
 from mbnas.scoring.superiority import superiority
 from mbnas.search.bayesian.estimates import estimates
@@ -24,6 +26,40 @@ from mbnas.search.reference_first import with_reference
 from mbnas.search.searcher import Proposal, begin_search
 from mbnas.seeds import generator
 from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
+
+
+class Landscape(Protocol):
+    """Networks with a true Dice, and with trainings that measure it."""
+
+    @property
+    def space(self) -> Space:
+        """The networks."""
+        ...
+
+    @property
+    def num_patients(self) -> int:
+        """In the folds; patient p is in fold p modulo their number."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn."""
+        ...
+
+    def true(self, genotype: Genotype) -> float:
+        """Return the expected Dice in new patients and new trainings."""
+        ...
+
+    def on_these_patients(self, genotype: Genotype) -> float:
+        """Return the expected Dice in new trainings on the patients of the folds."""
+        ...
+
+    def measured(
+        self, genotype: Genotype, num_initialisations: int, num_folds: int, *, fresh: bool = False
+    ) -> Float[np.ndarray, "initialisation patient"]:
+        """Return the Dice of every patient in the first initialisations of a search."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +105,7 @@ def run_search(landscape: Landscape, arm: Arm, num_trainings: int) -> list[Step]
     """Return the steps of a search until its next network would exceed a number of trainings."""
     start = UNET if arm.start == "unet" else None
     searcher = begin_search(
-        named_search(arm.searcher), SPACE, generator(landscape.seed, "search"), start
+        named_search(arm.searcher), landscape.space, generator(landscape.seed, "search"), start
     )
     if arm.start == "unet" and arm.searcher != "local":  # local search begins with it anyway
         searcher = with_reference(searcher, UNET)
@@ -140,7 +176,7 @@ def ranked(known: dict[Genotype, Step]) -> list[Genotype]:
     return sorted(known, key=lambda each: -known[each].score)
 
 
-def ranked_by_model(steps: Iterable[Step], num_trainings: int) -> list[Genotype]:
+def ranked_by_model(space: Space, steps: Iterable[Step], num_trainings: int) -> list[Genotype]:
     """Return the networks of a search by the model's estimate, the highest first."""
     answers = [
         (
@@ -155,7 +191,7 @@ def ranked_by_model(steps: Iterable[Step], num_trainings: int) -> list[Genotype]
         for each in steps
         if each.trainings <= num_trainings
     ]
-    return [each.genotype for each in estimates(SPACE, answers)]
+    return [each.genotype for each in estimates(space, answers)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +252,7 @@ def confirmed(
             )
         except StopIteration:
             asked = None
-    folds_P = np.arange(landscape.world.num_patients) % num_folds
+    folds_P = np.arange(landscape.num_patients) % num_folds
     found = {
         each: superiority(values(each, number), values(UNET, number), folds_P)
         for each, number in counts.items()

@@ -77,11 +77,17 @@ class Landscape:
 
     world: World
     seed: int
+    space: Space = SPACE
     effects: dict[str, np.ndarray] = field(default_factory=dict)
     truths: dict[Genotype, float] = field(default_factory=dict)
     patients: dict[Genotype, np.ndarray] = field(default_factory=dict)
     rows: dict[tuple[Genotype, int, int], np.ndarray] = field(default_factory=dict)
     _scale: tuple[float, ...] | None = None
+
+    @property
+    def num_patients(self) -> int:
+        """Patients in the folds."""
+        return self.world.num_patients
 
     def true(self, genotype: Genotype) -> float:
         """Return the expected Dice in new patients and new trainings."""

@@ -11,23 +11,16 @@ reached is that of the full score of the first initialisation.
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 from scipy.stats import bootstrap, kendalltau
-from table import Row, read_rows
+from table import FOLDS, Row, read_rows, scores_of
 
 from mbnas.scoring.noise.score_table import ScoreTable
 from mbnas.scoring.noise.variance_components import variance_components
 from mbnas.space.genotype import Genotype
-
-Score = Callable[[Row], float]
-Scores = dict[Genotype, Float[np.ndarray, "initialisation fold"]]
-
-FOLDS = 3
 
 
 def main() -> None:
@@ -40,19 +33,6 @@ def main() -> None:
     cheaper = dict(each.split("=", 1) for each in arguments.cheaper)
     print(_spread_part(rows))
     print(_cheaper_part(rows, {name: read_rows(Path(path)) for name, path in cheaper.items()}))
-
-
-def scores_of(rows: Sequence[Row], score: Score = Row.score) -> Scores:
-    """Return the scores of every network, its complete initialisations in order."""
-    found: dict[Genotype, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in rows:
-        found[row.network][row.initialisation][row.fold] = score(row)
-    complete = {
-        network: [[each[fold] for fold in range(FOLDS)] for _, each in sorted(of_network.items())
-                  if len(each) == FOLDS]
-        for network, of_network in found.items()
-    }  # fmt: skip
-    return {network: np.array(each) for network, each in complete.items() if each}
 
 
 def tau(one: Mapping[Genotype, float], other: Mapping[Genotype, float]) -> tuple[float, ...]:

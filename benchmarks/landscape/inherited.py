@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 from networks import landscape_networks
-from record import EPOCHS, FOLDS, held_study, place_of, row_of, settings_of
-from table import read_rows, write_rows
+from record import EPOCHS, held_study, place_of, row_of, settings_of
+from table import FOLDS, read_rows, write_rows
 from torch import nn
 
 from mbnas.space.genotype import Genotype, unet_genotype

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from networks import networks_of
-from table import Row, read_rows, write_rows
+from table import FOLDS, Row, read_rows, write_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from studies import held_study
@@ -34,7 +34,7 @@ from mbnas.training.task import TrainingTask
 from mbnas.training.training_record import TrainingRecord
 from mbnas.workers.executors import ProcessExecutor
 
-FOLDS, INITIALISATIONS, WAVE = 3, 3, 25
+INITIALISATIONS, WAVE = 3, 25
 EPOCHS, WARMUP_SHARE, STEPS = 16, 1 / 8, 40
 PATIENTS = 60
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
 
 from mbnas.machine.files import write_text
 from mbnas.space.genotype import Genotype
 
 FIXED = ("network", "drawn", "fold", "initialisation", "attempts", "seconds")
+FOLDS = 3
 _DECIMALS = 5
 
 
@@ -47,6 +52,23 @@ class Row:
         seen = self.dice[:epochs]
         last = seen[-ceil(fraction * len(seen)) :]
         return sum(last) / len(last)
+
+
+Score = Callable[[Row], float]
+Scores = dict[Genotype, Float[np.ndarray, "initialisation fold"]]
+
+
+def scores_of(rows: Sequence[Row], score: Score = Row.score) -> Scores:
+    """Return the scores of every network, its complete initialisations in order."""
+    found: dict[Genotype, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        found[row.network][row.initialisation][row.fold] = score(row)
+    complete = {
+        network: [[each[fold] for fold in range(FOLDS)] for _, each in sorted(of_network.items())
+                  if len(each) == FOLDS]
+        for network, of_network in found.items()
+    }  # fmt: skip
+    return {network: np.array(each) for network, each in complete.items() if each}
 
 
 def read_rows(path: Path) -> list[Row]:
