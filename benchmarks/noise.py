@@ -35,7 +35,7 @@ from noise_arms import (
 )
 from noise_arms import Landscape as AnyLandscape
 from noise_page import markdown, plot
-from noise_world import UNET, Landscape, World, components
+from noise_world import MAIN, UNET, WORLDS, Landscape, components
 
 from mbnas.search.confirmation import num_kept, num_worthwhile
 from mbnas.search.decision import DecisionRule
@@ -71,18 +71,6 @@ ARMS: dict[str, Arm] = {
     "evolution, 3 trainings, leaders by the model": Arm(searcher="evolution", by_model=True),
 }
 """All start from the U-Net but the first; 3 trainings are one initialisation on 3 folds."""
-
-MAIN = World()
-WORLDS = {
-    "the U-Net is among the best": replace(MAIN, unet=2.0),
-    "networks hardly differ": replace(MAIN, spread=0.004),
-    "both": replace(MAIN, spread=0.004, unet=2.0),
-    "effects of genes add up": replace(MAIN, pairs=0.0),
-    "most effects are of pairs of genes": replace(MAIN, pairs=0.8),
-    "patients differ more": replace(MAIN, patient=0.025),
-    "one training in 50 collapses": replace(MAIN, collapse=0.02),
-    "half of the training effect is shared": replace(MAIN, shared=0.5),
-}
 
 Row = dict[str, Any]
 Case = tuple[int, float, int]

@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from noise_world import BEND
 from scipy import stats
 
 AIM_WORSE, AIM_OPTIMISM = 5.0, 0.001
@@ -49,10 +48,12 @@ networks' means spread by {network_means:.4f}.
 
 The true Dice is a sum of effects of genes (a node's step in levels 2.5 times as large as others)
 and of pairs of genes in a node or adjacent nodes. With z as its standard deviations above the mean
-of uniform draws, the Dice is spread · (1 − exp(−{bend}·z)) / {bend}: the best networks differ less
-than the worst. The U-Net has a fixed z; a common effect of all its genes gives it. What a network
-is worth for a patient is half of its genes (similar networks suit similar patients) and half its
-own. The spread, the U-Net's z and the share of pairs are assumptions, varied above.
+of uniform draws, the Dice is spread · (1 − exp(−bend · z)) / bend above the mean network's, so the
+best networks differ less than the worst. The U-Net has a fixed z; a common effect of all its genes
+gives it. Spread, bend and z are those of uniform draws that were trained on hippocampus
+([landscape](../landscape/README.md)). What a network is worth for a patient is half of its genes
+(similar networks suit similar patients) and half its own. The share of pairs is an assumption. All
+are varied above.
 
 {worlds}
 """
@@ -121,7 +122,7 @@ def markdown(measured: dict[str, Any], picture: str) -> str:
     others = [row for row in rows if row["world"] != "main"]
     lines += [OTHERS, *others_table(others, measured), ""]
     worlds = [f"- **{name}**: {described(each)}" for name, each in measured["worlds"].items()]
-    lines.append(COMPONENTS.format(**measured["components"], bend=BEND, worlds="\n".join(worlds)))
+    lines.append(COMPONENTS.format(**measured["components"], worlds="\n".join(worlds)))
     return "\n".join(lines).rstrip() + "\n"
 
 

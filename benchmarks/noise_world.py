@@ -3,7 +3,8 @@
 A true Dice is the sum of main effects of genes and of effects of pairs of genes, bent so that the
 best networks differ less than the worst. The U-Net has a fixed rank. A measured Dice, of a patient
 in a training, adds what the network is worth for this patient, an effect of the training, and a
-residual; some trainings collapse.
+residual; some trainings collapse. Spread, bend and rank are those of recorded networks
+(``landscape/analyse.py``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,11 @@ from mbnas.space.search_space import Space
 ROOT = Path(__file__).parents[1]
 SPACE = Space()
 UNET = reference_genotype(SPACE)
+MEAN = 0.75
+"""Dice of the mean network."""
+
 LOST = 0.4
 """Dice that a collapsed training loses."""
-
-BEND = 0.3
-"""How much less the best networks differ than the worst; 0 is not at all."""
 
 LEVEL_WEIGHT = 2.5
 """Effect of a node's step in levels, where that of any other gene or pair is 1."""
@@ -46,7 +47,10 @@ class World:
     """How scores come about; numbers are standard deviations of Dice where not stated.
 
     Attributes:
-        spread: Of the true Dice over uniformly drawn networks.
+        spread: Of the true Dice over uniformly drawn networks, if it were not bent.
+        bend: How much less the best networks differ than the worst, above 0. A network z standard
+            deviations above the mean of uniform draws has spread · (1 − exp(−bend · z)) / bend
+            more Dice than the mean one.
         pairs: Share of its variance, before bending, from pairs of genes.
         unet: Rank of the U-Net, in standard deviations above the mean of uniform draws.
         training: Effect of a training on all its patients.
@@ -59,7 +63,8 @@ class World:
         num_patients: In the folds.
     """
 
-    spread: float = 0.012
+    spread: float = 0.06
+    bend: float = 1.2
     pairs: float = 0.4
     unet: float = 1.0
     training: float = 0.006
@@ -69,6 +74,21 @@ class World:
     uneven: float = 0.25
     collapse: float = 0.002
     num_patients: int = 20
+
+
+MAIN = World()
+WORLDS = {
+    "the U-Net is among the best": replace(MAIN, unet=2.0),
+    "as ultrasound was recorded": replace(MAIN, spread=0.07, bend=0.8, unet=1.9),
+    "networks hardly differ": replace(MAIN, spread=0.02),
+    "both": replace(MAIN, spread=0.02, unet=2.0),
+    "effects of genes add up": replace(MAIN, pairs=0.0),
+    "most effects are of pairs of genes": replace(MAIN, pairs=0.8),
+    "patients differ more": replace(MAIN, patient=0.025),
+    "one training in 50 collapses": replace(MAIN, collapse=0.02),
+    "half of the training effect is shared": replace(MAIN, shared=0.5),
+}
+"""The main world with one or two assumptions changed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,9 +112,9 @@ class Landscape:
     def true(self, genotype: Genotype) -> float:
         """Return the expected Dice in new patients and new trainings."""
         if genotype not in self.truths:
-            bent = (1 - math.exp(-BEND * self._rank(genotype))) / BEND
-            lost = LOST * self._collapse(genotype)
-            self.truths[genotype] = 0.8 + self.world.spread * bent - lost
+            bend, lost = self.world.bend, LOST * self._collapse(genotype)
+            bent = (1 - math.exp(-bend * self._rank(genotype))) / bend
+            self.truths[genotype] = max(0.0, MEAN + self.world.spread * bent) - lost
         return self.truths[genotype]
 
     def measured(

@@ -1,11 +1,9 @@
 """What does racing save, and what does it cost? Local search on landscapes with known truth.
 
-A landscape gives every genotype of the real space a true score, to which every training adds an
-effect of its network on its fold and noise of its initialisation; how large these are is estimated
-from the results in this repository. The real local search climbs it. In ``shadow`` it never drops a
-candidate, and each threshold is asked afterwards what it would have dropped: trainings saved, and
-accepted steps that would have been lost. In ``race`` it drops, and its best network is compared
-with that of the same search without racing.
+The landscapes are those of noise.py, which the real local search climbs. In ``shadow`` it never
+drops a candidate, and each threshold is asked afterwards what it would have dropped: trainings
+saved, and accepted steps that would have been lost. In ``race`` it drops, and its best network is
+compared with that of the same search without racing.
 
     python benchmarks/racing.py --output benchmarks/results/racing.json
 """
@@ -19,13 +17,13 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from racing_landscape import Landscape, World, components
+from noise_world import MAIN, WORLDS, Landscape, World, components
 from racing_page import markdown, plot
 
 from mbnas.search.local import local_search
@@ -111,6 +109,14 @@ def raced(
     return num_blocks, rule(scores_IF, incumbent_IF, num_blocks, prior)[0]
 
 
+def scores_of(
+    landscape: Landscape, genotype: Genotype, folds: int, initialisations: int
+) -> np.ndarray:
+    """Return the scores of a network, of shape (initialisations, folds)."""
+    dice_IP = landscape.measured(genotype, initialisations, folds)
+    return np.stack([dice_IP[:, fold::folds].mean(axis=1) for fold in range(folds)], axis=1)
+
+
 def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[Candidate]:
     """Return every network of a search without racing, in order."""
     searcher = local_search(Space(), generator(landscape.seed, "search"))
@@ -121,7 +127,7 @@ def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[
         number += 1
         new = [each for each in dict.fromkeys(asked.genotypes) if each not in means]
         new = new[: NUM_NETWORKS - len(means)]
-        scores = {each: landscape.measured(each)[:initialisations, :folds] for each in new}
+        scores = {each: scores_of(landscape, each, folds, initialisations) for each in new}
         means |= {each: float(scores[each].mean()) for each in new}
         incumbent = asked.incumbent
         bar = means[incumbent] if incumbent is not None else -math.inf
@@ -131,7 +137,7 @@ def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[
                 scores_IF=scores[each],
                 incumbent_IF=None
                 if incumbent is None
-                else landscape.measured(incumbent)[:initialisations, :folds],
+                else scores_of(landscape, incumbent, folds, initialisations),
                 accepted=incumbent is not None and each == best and means[each] > bar,
                 proposal=number,
             )
@@ -186,10 +192,10 @@ def race(
         for genotype in dict.fromkeys(proposal.genotypes):
             if genotype in scores:
                 continue
-            scores_IF = landscape.measured(genotype)[:initialisations, :folds]
+            scores_IF = scores_of(landscape, genotype, folds, initialisations)
             kept, scores[genotype] = initialisations, float(scores_IF.mean())
             if proposal.incumbent is not None:
-                incumbent_IF = landscape.measured(proposal.incumbent)[:initialisations, :folds]
+                incumbent_IF = scores_of(landscape, proposal.incumbent, folds, initialisations)
                 kept, differences = raced(scores_IF, incumbent_IF, threshold, prior, by_fold)
                 coming.append(variance(differences))
                 if kept < initialisations:
@@ -299,15 +305,6 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     arguments = parser.parse_args()
     began = time.perf_counter()
-    sizes = components()
-    world = World(noise_sd=round(sizes["noise_sd"], 4))
-    worlds = {
-        "true differences halved": replace(world, signal=0.5),
-        "true differences doubled": replace(world, signal=2.0),
-        "noise differs by network": replace(world, noise_spread=0.5),
-        "half of the noise shared by initialisation": replace(world, shared=0.5),
-        "one training in 30 collapses": replace(world, collapse=1 / 30),
-    }
     mbnas_alone = dict(list(RULES.items())[:1])
     half = max(2, arguments.replicates // 2)
     measured = {
@@ -320,19 +317,18 @@ def main() -> None:
         "seeds": f"0 to {arguments.replicates - 1}, races 0 to {arguments.races - 1}, "
         f"other worlds 0 to {half - 1}",
         "num_networks": NUM_NETWORKS,
-        "components": sizes,
+        "components": components(),
+        "world": asdict(MAIN),
         "shadow": [
-            row
-            for design in DESIGNS
-            for row in shadowed(world, design, arguments.replicates, RULES)
+            row for design in DESIGNS for row in shadowed(MAIN, design, arguments.replicates, RULES)
         ],
         "worlds": [
             {"world": name, **row}
-            for name, other in worlds.items()
+            for name, other in WORLDS.items()
             for design in DESIGNS
             for row in shadowed(other, design, half, mbnas_alone)
         ],
-        "races": [row for design in DESIGNS for row in ended(world, design, arguments.races)],
+        "races": [row for design in DESIGNS for row in ended(MAIN, design, arguments.races)],
     }
     measured["machine"]["cpu_s"] = round(time.process_time())
     measured["machine"]["wall_s"] = round(time.perf_counter() - began)

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from racing_landscape import CELL_SD, LEVEL_SD, NETWORK_BY_FOLD_SD
+from noise_page import described
 
 GOAL_SAVED, GOAL_CHANGED = 40, 2  # per cent
 RECOMMENDED = 0.1
@@ -27,23 +27,9 @@ of raced candidates that were dropped although their full score is above the inc
 
 ## How large the effects are
 
-Few data, all of one dataset (hippocampus, 20 patients, `quick`), as standard deviations:
-
-- Noise of an initialisation: {repeats_sd:.4f} of two networks trained twice on three folds
-  ({repeats_df} degrees of freedom, `docs/results/archive/hippocampus.csv`), and {arms_sd:.4f}
-  between the two arms of `collapse-2026-11-23.json` without the network that collapsed
-  ({arms_df} degrees; over √2; what the remedy does to each network is in it). Together
-  {noise_sd:.4f}, which is used.
-- Network × fold and noise together: {residual_sd_search:.4f} in the search of 25 networks,
-  {residual_sd_near:.4f} of four networks near one another, {residual_sd_all:.4f} of these and two
-  random ones. That is no more than the noise, so network × fold cannot be distinguished from 0;
-  {network_by_fold_sd} is assumed.
-- Folds: what a fold does to all networks alike cancels in the differences and is left out.
-- True differences: the means of the 25 networks spread by {network_means_sd:.4f}, and without the
-  worst by {network_means_sd_without_worst:.4f}, which noise explains. The landscape adds, for
-  every node, {level_sd} for its step in levels and {cell_sd} each for skip, block, kernel and the
-  two adjacent blocks: some changes of level matter, most others hardly do. This is the
-  weakest of the assumptions; it is halved and doubled below.
+The landscapes are those of the [simulated searches](noise-2026-11-30.md): {world}. The score of a
+training, the mean over the patients of its fold, varies by {training_score:.4f} between
+initialisations.
 
 ## The rule of mbnas
 
@@ -63,7 +49,7 @@ candidate's.
 WORLDS = """\
 ## Other worlds
 
-The rule of mbnas where one assumption is another. Saved / changed, per cent.
+The rule of mbnas where an assumption is another. Saved / changed, per cent.
 """
 
 Rows = list[dict[str, Any]]
@@ -78,10 +64,8 @@ def markdown(measured: dict[str, Any], picture: str) -> str:
         num_networks=measured["num_networks"],
         picture=picture,
         verdict="\n".join(verdict(measured)),
-        network_by_fold_sd=NETWORK_BY_FOLD_SD,
-        level_sd=LEVEL_SD,
-        cell_sd=CELL_SD,
-        **measured["components"],
+        world=described(measured["world"]),
+        training_score=measured["components"]["training_score"],
     )
     lines = ["# Racing: trainings saved against steps changed", "", introduction]
     for design in designs(measured["shadow"]):

@@ -32,6 +32,7 @@ def main() -> None:
     rows = read_rows(arguments.table)
     cheaper = dict(each.split("=", 1) for each in arguments.cheaper)
     print(_spread_part(rows))
+    print(_shape_part(rows))
     print(_cheaper_part(rows, {name: read_rows(Path(path)) for name, path in cheaper.items()}))
 
 
@@ -79,6 +80,40 @@ def _spread_part(rows: Sequence[Row]) -> str:
     again = sum(row.attempts > 1 for row in rows)
     lines += ["", f"{again} of {len(rows)} trainings collapsed at first and were started again."]
     return "\n".join(lines)
+
+
+def _shape_part(rows: Sequence[Row]) -> str:
+    """Return how the scores of uniform draws are distributed, on the first fold.
+
+    The simulated worlds (``noise_world.World``) take ``top − Dice`` to be log-normal, and its
+    likelihood is maximised here.
+    """
+    scores: dict[str, list[float]] = {"unet": [], "uniform": []}
+    for row in rows:
+        if row.fold == row.initialisation == 0 and row.drawn in scores:
+            scores[row.drawn].append(row.score())
+    drawn = np.array(scores["uniform"])
+    if len(drawn) < 3 or not scores["unet"]:
+        return ""
+    unet = scores["unet"][0]
+    tops = drawn.max() + np.geomspace(1e-3, 0.2, 200)
+    top = max(tops, key=lambda each: _log_likelihood(np.log(each - drawn)))
+    logs = np.log(top - drawn)
+    centre, bend = float(logs.mean()), float(logs.std())
+    rank = (centre - np.log(top - unet)) / bend
+    shown = ", ".join(f"{each:.3f}" for each in np.quantile(drawn, (0.1, 0.25, 0.5, 0.75, 0.9, 1)))
+    return (
+        f"\nOn the first fold, {len(drawn)} uniform draws have a Dice of {shown} (quantiles 0.1, "
+        f"0.25, 0.5, 0.75, 0.9 and the highest); the U-Net has {unet:.3f}, and "
+        f"{np.mean(drawn > unet):.0%} of the draws have more. As a simulated world: spread "
+        f"{bend * np.exp(centre):.3f}, bend {bend:.2f}, the U-Net's rank {rank:.2f}; nothing has "
+        f"more than {top:.3f}.\n"
+    )
+
+
+def _log_likelihood(logs: np.ndarray) -> float:
+    """Return the logarithm of a log-normal likelihood at its best parameters, up to a constant."""
+    return -float(len(logs) * np.log(logs.std()) + logs.sum())
 
 
 def _cheaper_part(rows: Sequence[Row], cheaper: Mapping[str, Sequence[Row]]) -> str:
