@@ -1,10 +1,12 @@
 """A search from Python for those who train elsewhere."""
 
+import inspect
 import json
 import math
 
 import numpy as np
 import pytest
+import torch
 
 import mbnas
 from mbnas.search.local import local_search
@@ -68,6 +70,39 @@ def test_scores_are_told_by_network_or_text_and_failures_by_none():
     search.tell(third.genotype, [0.4, 0.5])
     assert search.scores == {first: (-math.inf,), second: (0.5,), third: (0.4, 0.5)}
     assert mbnas.Search.from_json(search.to_json()).scores == search.scores
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "0.8",
+        b"0.8",
+        [0.8, "0.9"],
+        [0.8, math.nan],
+        {0: 0.8},
+        [0.8, [0.9]],
+        np.zeros((2, 2)),
+        torch.zeros(2, 2),
+        10**400,
+        mbnas,
+    ],
+)
+def test_scores_are_taken_all_or_none(wrong):
+    search = mbnas.Search(searcher="random", start="random", **SMALL)
+    network = search.ask()[0].network
+    with pytest.raises(mbnas.MbnasError, match=r"^The score .* cannot be used: tell a finite"):
+        inspect.unwrap(mbnas.Search.tell)(search, network, wrong)  # types are not checked
+    assert search.scores == {}
+
+
+@pytest.mark.parametrize(
+    "told", [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor([0.5]), (0.5,)]
+)
+def test_a_score_is_any_number(told):
+    search = mbnas.Search(searcher="random", start="random", **SMALL)
+    network = search.ask()[0].network
+    search.tell(network, told)
+    assert search.scores == {network: (0.5,)}
 
 
 def test_a_function_can_be_the_searcher():

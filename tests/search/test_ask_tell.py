@@ -119,7 +119,7 @@ def test_what_cannot_be_told_changes_nothing():
         search.tell(B, 0.5)
     for wrong in (math.nan, math.inf):
         with pytest.raises(UsageError, match=f"The score {wrong} of 0vgg3 cannot be used"):
-            search.tell(A, wrong)
+            search.tell(A, 0.5, wrong)
     assert (search.told, search.best, len(search.ask())) == ([], None, 1)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, SupportsFloat
 
 from mbnas.api.asked_costs import AskedCosts, MeasureLatency
 from mbnas.api.network_object import Network, network_of
@@ -237,9 +237,13 @@ class Search:
         )
 
     def tell(
-        self, network: Network | Genotype | str, score: float | Iterable[float | None] | None
+        self,
+        network: Network | Genotype | str,
+        score: SupportsFloat | Iterable[SupportsFloat | None] | None,
     ) -> None:
         """Take scores of a network into account; the search goes on once it has all it waits for.
+
+        If one of them is refused, none is taken into account.
 
         Args:
             network: One that was asked for.
@@ -247,12 +251,10 @@ class Search:
                 training failed. Several scores are those of several initialisations.
 
         Raises:
-            UsageError: if the network was never asked for, or a score is nan or infinite.
+            UsageError: if the network was never asked for, or a score is no number, nan or
+                infinite.
         """
-        genotype = network_of(network).genotype
-        several = score if isinstance(score, Iterable) else (score,)
-        for each in tuple(several):
-            self._course.tell(genotype, -math.inf if each is None else float(each))
+        self._course.tell(network_of(network).genotype, *_scores(score))
 
     @property
     def best(self) -> Network | None:
@@ -346,7 +348,7 @@ class Search:
                 )
             recipe = _recipe(found["arguments"])
             proposals = [_proposal(each) for each in found["proposals"]]
-            told = [(str(network), _score(score)) for network, score in found["told"]]
+            told = [(str(network), _scores(score)) for network, score in found["told"]]
             latencies_ms = {
                 str(network): float(latency)
                 for network, latency in found.get("latencies_ms", {}).items()
@@ -371,8 +373,8 @@ class Search:
             )
         search = cls.__new__(cls)
         search._begin(recipe, searcher, latency_ms, recorded=proposals, latencies_ms=latencies_ms)
-        for network, score in told:
-            search.tell(network, score)
+        for network, scores in told:
+            search._course.tell(Genotype.parse(network), *scores)
         if search._course.proposals != proposals:
             raise UsageError(
                 "This search does not propose what it did before: it was written by another "
@@ -456,7 +458,27 @@ def _proposal(found: Mapping[str, Any]) -> Proposal:
     )
 
 
-def _score(found: object) -> float | None:
-    if found is None or isinstance(found, int | float):
-        return found
-    raise TypeError(f"{found!r} is not a score")
+def _scores(told: object) -> tuple[float, ...]:
+    """Return the scores that are told at once, ``-inf`` for ``None``.
+
+    Raises:
+        UsageError: if one is no number.
+    """
+    several: Iterable[object] = (told,)
+    if isinstance(told, Iterable) and not isinstance(told, str | bytes | Mapping):
+        several = tuple(told) if getattr(told, "ndim", 1) else (told,)  # not an array of one number
+    try:
+        return tuple(map(_score, several))
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise UsageError(
+            f"The score {visible(repr(told)):.60} cannot be used: tell a finite number, None if "
+            "the training failed, or a list of these."
+        ) from None
+
+
+def _score(told: object) -> float:
+    if told is None:
+        return -math.inf
+    if not isinstance(told, SupportsFloat):
+        raise TypeError
+    return float(told)

@@ -93,30 +93,32 @@ class AskTell:
             if (wanted := self._wanted(genotype, self._proposal)).missing > 0
         )
 
-    def tell(self, genotype: Genotype, score: float) -> None:
-        """Take one score of a network into account.
+    def tell(self, genotype: Genotype, *scores: float) -> None:
+        """Take scores of a network into account: all of them, or none if one cannot be used.
 
         A network may be told more scores than the search wants of it, as long as it has not sent
         their mean to the searcher; later ones count when it is asked for again.
 
         Args:
             genotype: A network that was asked for.
-            score: Larger is better; ``-inf`` if the training failed.
+            scores: Larger is better; ``-inf`` if the training failed.
 
         Raises:
-            UsageError: if the network was never asked for, or the score is nan or infinite.
+            UsageError: if the network was never asked for, or a score is nan or infinite.
         """
         if genotype not in self._scores:
             raise UsageError(f"{genotype} was not asked for: tell the scores of what ask returns.")
-        if math.isnan(score) or score == math.inf:
-            raise UsageError(
-                f"The score {score} of {genotype} cannot be used: tell a finite number, or None "
-                "if the training failed."
-            )
-        self.told.append(Told(genotype=genotype, score=score))
-        self._scores[genotype].append(score)
-        while self._proposal is not None and not self.ask():
-            self._advance([self.mean(each) for each in self._proposal.genotypes])
+        for score in scores:
+            if math.isnan(score) or score == math.inf:
+                raise UsageError(
+                    f"The score {score} of {genotype} cannot be used: tell a finite number, or "
+                    "None if the training failed."
+                )
+        for score in scores:
+            self.told.append(Told(genotype=genotype, score=score))
+            self._scores[genotype].append(score)
+            while self._proposal is not None and not self.ask():
+                self._advance([self.mean(each) for each in self._proposal.genotypes])
 
     @property
     def scored(self) -> tuple[Genotype, ...]:
