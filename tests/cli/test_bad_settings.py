@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.study import dataset_source
 
 DIGITS = "9" * 5000
 NESTED = "[" * 3000 + "]" * 3000
@@ -120,6 +121,28 @@ def test_a_search_with_it_starts_nothing(setting, told, dataset, options, tmp_pa
     study = tmp_path / "new/study"
     inline = ("--set", "run.executor=inline")
     said = refused(capsys, "search", dataset, study, *options, *inline, "--set", setting)
+    assert told in said
+    assert list(tmp_path.iterdir()) == []
+
+
+EARLY = {
+    ("training.base_channels=6",): "The dense block's out_channels (=6) must be divisible by 4",
+    ('augmentation.mirror_pairs=[["left", "right"]]',): "there is no such class",
+    ("search.max_macs=1",): "was found within",
+    (
+        "space.name=bilevel",
+        'search.objective=["dice", "macs"]',
+    ): "cannot be searched in the bilevel",
+}
+
+
+@pytest.mark.parametrize(("settings", "told"), EARLY.items(), ids=[each[-1] for each in EARLY])
+def test_what_the_dataset_declares_is_enough_to_refuse_it(
+    settings, told, dataset, options, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    asked = [part for each in settings for part in ("--set", each)]
+    said = refused(capsys, "search", dataset, tmp_path / "study", *options, *asked)
     assert told in said
     assert list(tmp_path.iterdir()) == []
 

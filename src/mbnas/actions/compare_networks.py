@@ -55,10 +55,10 @@ def compare_study(
     """
     check_bound("--initialisations", initialisations, 1, MOST_FRESH)
     check_log(study.configuration)
-    named_others(names, study)  # refuses unknown networks before anything is prepared
+    networks = named_others(names, study).values()
     if sentence := load_warning():
         warning(watch)(sentence)
-    with holding(study, command=command, watch=watch) as held:
+    with holding(study, command=command, watch=watch, networks=networks) as held:
         return compare_networks(
             held,
             names,

@@ -67,7 +67,8 @@ def search_study(
             f"search.confirm_also (={','.join(search.confirm_also)}) has no effect, because "
             "nothing is confirmed: add --set search.confirmation=0.25."
         )
-    with holding(study, command=command, watch=watch) as held:
+    networks = study.configuration.confirmed_also if search.confirmation > 0 else ()
+    with holding(study, command=command, watch=watch, networks=networks) as held:
         if measured := describe_choice(held.ledger.facts()):
             watch(Message(text=f"Trains with {measured}."))
         if forecast and (found := search_forecast(held)) is not None:

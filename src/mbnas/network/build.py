@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import Architecture, LibraryNetwork, OwnNetwork
+from mbnas.network.blocks import block_class
 from mbnas.network.genotype_network import Network
 from mbnas.network.interface import Interface
 from mbnas.network.others.own_network import cause_of
 from mbnas.space.genotype import Genotype
+from mbnas.space.search_space import Space
 
 
 def build_network(
@@ -48,6 +50,30 @@ def build_network(
             from mbnas.network.others.own_network import build_own_network
 
             return build_own_network(architecture, interface)
+
+
+def check_blocks(space: Space, base_channels: int) -> None:
+    """Check that every block of a space can be built at each width that it may have.
+
+    Args:
+        space: The space.
+        base_channels: Channels of level 0.
+
+    Raises:
+        ConfigurationError: if a block does not exist or cannot be built.
+    """
+    cells = {
+        (cell, given)
+        for level, allowed in enumerate(space.choices.cells)
+        for cell in allowed
+        for given in (level, level - 1)  # before upsampling, it gives the channels above
+        if given >= 0
+    }
+    for (block, kernel, expansion), level in sorted(cells, key=str):
+        width = base_channels << level
+        make = partial(block_class(block, expansion), width, width, kernel)
+        with torch.device("meta"):
+            _tried(make, f"The block {block} cannot be built for {width} channels")
 
 
 def check_logits(network: nn.Module, interface: Interface, *, name: str = "This network") -> None:
@@ -95,7 +121,7 @@ def _tried(work: Callable[[], Any], what: str) -> Any:
     """Return the result of a network's own code; state any error in one sentence."""
     try:
         return work()
-    except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError):
+    except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError, ConfigurationError):
         raise
     except BaseException as error:
         raise ConfigurationError(f"{what}: {cause_of(error)}.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +12,20 @@ from pathlib import Path
 from mbnas.data.augmentation.laterality import resolve_flips
 from mbnas.data.checks.rare_classes import rarity_findings
 from mbnas.data.datasets.folds import make_folds
-from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import PreparedSlices
-from mbnas.errors import ConfigurationError, StudyError
+from mbnas.errors import StudyError
 from mbnas.machine.files import real_path
 from mbnas.machine.processes import ProgressCallback
-from mbnas.network.blocks import block_class
-from mbnas.network.interface import Interface
+from mbnas.network.architecture import Architecture
+from mbnas.study.check_beginning import (
+    check_beginning,
+    check_networks,
+    check_possible,
+    resolve_automatic,
+)
 from mbnas.study.claim_directory import claimed_directory
 from mbnas.study.configuration import Configuration
-from mbnas.study.cost.network_costs import NetworkCosts, check_limits
+from mbnas.study.cost.network_costs import Declared, NetworkCosts, interface_of
 from mbnas.study.dataset_source import DatasetSource, StudyOrigin, find_source
 from mbnas.study.directory import Study
 from mbnas.study.ledger.facts import (
@@ -36,7 +40,6 @@ from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.mode.mode_selection import ModeQuestion, choose_mode, default_mode, with_mode
 from mbnas.study.mode.training_mode import ModeChoice, measured_workers
 from mbnas.study.open_study import OpenStudy
-from mbnas.training.device.device_setup import resolve_device
 from mbnas.training.device.processor import num_cores
 from mbnas.training.loading.load_slices import check_precision
 from mbnas.training.protocol import Protocol
@@ -48,6 +51,7 @@ def opened(
     study: Study,
     *,
     command: str,
+    networks: Iterable[Architecture] = (),
     progress: ProgressCallback | None = None,
     warn: Callable[[str], None] = warnings.warn,
     tell: Callable[[str], object] | None = None,
@@ -60,20 +64,26 @@ def opened(
     Args:
         study: As resolved from options.
         command: What the user started, shown to users who find the study in use.
+        networks: Those that will be trained besides networks of the space. They are checked first.
         progress: Called with the number of volumes prepared and of all volumes.
         warn: Called with each sentence that a user should read and that does not stop a search.
         tell: Called before work that takes long.
 
     Raises:
+        ConfigurationError: if a setting or one of the networks cannot work.
         DatasetError: if the dataset cannot be used.
         StudyError: if the study cannot be held, read or written, or its data changed.
     """
-    configuration = _resolve_automatic(study.configuration)
+    configuration = resolve_automatic(study.configuration)
     check_possible(configuration)
     _check_outside(study.path, Path(configuration.dataset))
     study = replace(study, configuration=configuration)
     origin = StudyOrigin.of(study)
     source = find_source(study, origin, warn)
+    declared = _declared(source, origin)
+    if origin is None:
+        check_beginning(configuration, declared)
+    check_networks(networks, configuration, declared)
     with claimed_directory(study.path, command, shared_slices=study.shared_slices, warn=warn):
         slices = _slices(study, source, origin, progress)
         prepared = PreparedSlices.open(slices)
@@ -85,9 +95,6 @@ def opened(
         configuration = replace(configuration, training=training)
         study = replace(study, configuration=configuration)
         check_precision(prepared, training.slice_precision)
-        interface = _interface(configuration, prepared)
-        if is_new:
-            check_limits(configuration, interface)
         protocol = configuration.protocol_for(prepared.digest)
         with _ledger(study, is_new=is_new) as ledger:
             if is_new:
@@ -109,7 +116,7 @@ def opened(
                 protocol=protocol,
                 costs=NetworkCosts(
                     ledger,
-                    interface,
+                    interface_of(configuration, prepared.index),
                     base_channels=training.base_channels,
                     device=configuration.run.device,
                     threads=training.threads,
@@ -117,30 +124,12 @@ def opened(
             )
 
 
-def _interface(configuration: Configuration, prepared: PreparedSlices) -> Interface:
-    preparation = configuration.preparation
-    channels = channel_names(prepared.channels, preparation.context)
-    return Interface.of(channels, prepared.targets.num_outputs, preparation.input_size)
-
-
-def check_possible(configuration: Configuration) -> None:
-    """Raise if a setting cannot work here, before anything is written.
-
-    Raises:
-        ConfigurationError: if a block or its expansion does not exist, or the device has no CUDA
-            graphs.
-    """
-    space = configuration.space.searched
-    for name in space.blocks:
-        block_class(name)
-    for each in space.expansions:
-        block_class(each.block, each.expansion)
-    device = configuration.run.device
-    if configuration.training.step == "graph" and not device.startswith("cuda"):
-        raise ConfigurationError(
-            f"training.step (=graph) records a CUDA graph, and run.device is {device}: use eager, "
-            "compiled or auto."
-        )
+def _declared(source: DatasetSource | None, origin: StudyOrigin | None) -> Declared:
+    if source is not None:
+        return source.dataset
+    assert origin is not None  # a new study has its dataset
+    assert origin.index is not None  # and one without it has its slices
+    return origin.index
 
 
 def _check_outside(study: Path, dataset: Path) -> None:
@@ -153,15 +142,6 @@ def _check_outside(study: Path, dataset: Path) -> None:
 
 
 # Settings that are left open
-
-
-def _resolve_automatic(configuration: Configuration) -> Configuration:
-    device = resolve_device(configuration.run.device)
-    return replace(
-        configuration,
-        run=replace(configuration.run, device=device),
-        search=configuration.search.split_resolved(configuration.space),
-    )
 
 
 def _resolve_flips(
@@ -192,7 +172,7 @@ def _training_mode(
     if not is_new:
         run = configuration.run
         return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
-    question = ModeQuestion.of(configuration, _interface(configuration, prepared), prepared)
+    question = ModeQuestion.of(configuration, interface_of(configuration, prepared.index), prepared)
     return choose_mode(question, tell)
 
 

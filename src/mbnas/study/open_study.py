@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbnas.data.slices.fingerprint import Fingerprint
-from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import PreparationSettings, PreparedSlices
 from mbnas.errors import StudyError
 from mbnas.machine.processes import ProgressCallback
@@ -17,7 +16,7 @@ from mbnas.search.searcher import Proposal, Searcher
 from mbnas.search.settings import make_searcher
 from mbnas.seeds import generator
 from mbnas.study.configuration import Configuration
-from mbnas.study.cost.network_costs import NetworkCosts
+from mbnas.study.cost.network_costs import NetworkCosts, interface_of
 from mbnas.study.dataset_source import DatasetSource
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
@@ -58,9 +57,7 @@ class OpenStudy:
     @property
     def interface(self) -> Interface:
         """What the study's networks must fit."""
-        preparation = self.configuration.preparation
-        channels = channel_names(self.prepared.channels, preparation.context)
-        return Interface.of(channels, self.prepared.targets.num_outputs, preparation.input_size)
+        return interface_of(self.configuration, self.prepared.index)
 
     @property
     def dataset_name(self) -> str:

@@ -7,6 +7,9 @@ from dataclasses import replace
 import numpy as np
 from torch import nn
 
+from mbnas.data.datasets.dataset import Dataset
+from mbnas.data.slices.neighbours import channel_names
+from mbnas.data.slices.prepared_slices import Index
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.cost.complexity import Complexity, complexity, latency_ms
@@ -18,6 +21,16 @@ from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.training.device.device_setup import prepare_process
+
+Declared = Dataset | Index
+"""What says the channels and labels of a study: its dataset, or the index of its slices."""
+
+
+def interface_of(configuration: Configuration, declared: Declared) -> Interface:
+    """Return what the networks of a study must fit."""
+    preparation = configuration.preparation
+    channels = channel_names(declared.channels, preparation.context)
+    return Interface.of(channels, declared.labels.targets.num_outputs, preparation.input_size)
 
 
 def check_limits(configuration: Configuration, interface: Interface) -> None:

@@ -64,7 +64,6 @@ def run_search(
     try:
         if begun is not None:
             begun()
-        _check_confirmed_also(study)
         study.record_missing_costs()  # those of a search that was killed before it wrote them
         pool = (
             worker_pool_of(configuration, watch_epoch)
@@ -98,13 +97,6 @@ def run_search(
         ledger.set_fact("state", "stopped")
         raise
     ledger.set_fact("state", "finished")
-
-
-def _check_confirmed_also(study: OpenStudy) -> None:
-    """Build the networks that the settings confirm, which raises if one cannot be trained."""
-    if study.configuration.search.confirmation > 0:
-        for architecture in study.configuration.confirmed_also:
-            study.costs.counted(architecture)
 
 
 def _time_limit(study: OpenStudy, *, workers: int, began_s: float) -> TimeLimit | None:

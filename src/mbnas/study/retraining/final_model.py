@@ -28,7 +28,7 @@ from mbnas.prediction.model.model_card import (
     sha256_of,
     write_card,
 )
-from mbnas.study.begin_or_resume import check_possible
+from mbnas.study.check_beginning import check_possible
 from mbnas.study.configuration_toml import without_none
 from mbnas.study.drive.rerun_policy import RerunPolicy
 from mbnas.study.open_study import OpenStudy

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mbnas.data.datasets.dataset import Dataset
-from mbnas.data.slices.neighbours import channel_names
 from mbnas.errors import StudyError
 from mbnas.network.architecture import Architecture, title_of
-from mbnas.network.build import build_network, check_logits
-from mbnas.network.interface import Interface
 from mbnas.space.four_spaces import SpaceName
 from mbnas.space.genotype import Genotype
-from mbnas.study.configuration import Configuration
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Watch
 from mbnas.study.ledger.ledger import Ledger
@@ -78,24 +73,6 @@ def names_to_compare(
         title = title_of(baseline)
         names[baseline] = title if known is None else f"{known} and {title}"
     return names
-
-
-def check_networks(
-    networks: Iterable[Architecture], dataset: Dataset, configuration: Configuration
-) -> None:
-    """Raise if a network cannot be built for a dataset, before days are spent on searches.
-
-    Raises:
-        ConfigurationError: if a network cannot be built.
-    """
-    preparation = configuration.preparation
-    channels = channel_names(dataset.channels, preparation.context)
-    interface = Interface.of(channels, dataset.labels.targets.num_outputs, preparation.input_size)
-    for network in networks:
-        built = build_network(
-            network, interface, base_channels=configuration.training.base_channels
-        )
-        check_logits(built, interface, name=str(network))
 
 
 def compare_found(

@@ -8,6 +8,7 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.space.four_spaces import SPACE_NAMES
+from mbnas.study import dataset_source
 from mbnas.study.ledger.ledger import Ledger
 
 STUDIES = (*SPACE_NAMES, "comparison")
@@ -55,6 +56,24 @@ def outcomes(directory):
         study: {key: each.score for key, each in trainings(directory / study).items()}
         for study in STUDIES
     }
+
+
+@pytest.mark.parametrize(
+    ("spaces", "setting", "told"),
+    [
+        ("micro,bilevel", 'search.objective=["dice", "macs"]', "cannot be searched in the bilevel"),
+        ("micro,bilevel", "search.hours=1", "set search.topology_evaluations as well"),
+        ("macro,mixed", "training.base_channels=6", "must be divisible by 4"),
+        ("macro,micro", "search.max_macs=1", "No network of the space was found within"),
+    ],
+)
+def test_what_a_later_space_cannot_have_is_refused_before_the_first_search(
+    spaces, setting, told, reproduce, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    assert reproduce(tmp_path / "new", "--spaces", spaces, "--set", setting) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -6,8 +6,11 @@ import shutil
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from mbnas.actions.named_options import layer_of
 from mbnas.cli.main import main
+from mbnas.study import dataset_source
 from mbnas.study.ledger.ledger import Ledger
 
 
@@ -80,15 +83,39 @@ def test_a_network_is_trained_by_the_choice(confirmed, dataset, tmp_path, capsys
     assert found["chosen"]["genotype"] in json.dumps(card)
 
 
-def test_a_network_to_confirm_that_cannot_be_built_is_refused_before_any_training(
-    confirmed_options, dataset, tmp_path, capsys
+OWN = """
+from torch import nn
+
+class Half(nn.Conv2d):
+    def __init__(self, in_channels, num_classes):
+        super().__init__(in_channels, num_classes, 2, stride=2)
+
+class Raises(Half):
+    def forward(self, images):
+        raise RuntimeError("no forward pass")
+"""
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ("smp:Nope:vgg13", "has no design 'Nope'"),
+        ("smp:Unet:nosuch", "has no encoder 'nosuch'"),
+        ("module:own_nets_to_refuse:Half", "it must give raw logits of shape (2, 3, 16, 16)"),
+        ("module:own_nets_to_refuse:Raises", "RuntimeError: no forward pass"),
+    ],
+)
+def test_a_network_to_confirm_that_cannot_be_trained_is_refused_before_the_preparation(
+    network, told, confirmed_options, dataset, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_nets_to_refuse.py").write_text(OWN)
     study = tmp_path / "study"
-    more = ("--confirm", "smp:Nope:vgg13")
+    more = ("--confirm", network)
     assert main(["search", str(dataset), str(study), *confirmed_options, *more]) == 2
-    assert "has no design 'Nope'" in capsys.readouterr().err
-    with Ledger.open(study / "ledger.sqlite", read_only=True) as ledger:
-        assert not ledger.trainings(with_epochs=False)
+    assert told in capsys.readouterr().err
+    assert not study.exists()
 
 
 def test_a_network_that_no_confirmation_reaches_is_told(options, dataset, tmp_path, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mbnas.actions.asked_study import asked_preset, default_protocol, preset_sentence
 from mbnas.actions.compare_networks import watching_trainings
@@ -19,7 +19,7 @@ from mbnas.cli.show.event_display import EventDisplay
 from mbnas.cli.show.messages import note, say, warn
 from mbnas.cli.show.printing import console
 from mbnas.cli.typed_command import command_line
-from mbnas.data.datasets.dataset import read_dataset
+from mbnas.data.datasets.dataset import Dataset, read_dataset
 from mbnas.errors import UsageError
 from mbnas.escaping import visible
 from mbnas.network.architecture import Architecture
@@ -30,13 +30,13 @@ from mbnas.results.comparison import Comparison, compare_in_study
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.space.four_spaces import SPACE_NAMES, SpaceName
+from mbnas.study.check_beginning import check_networks, check_new_study
 from mbnas.study.cost.training_speed import retraining_forecast
 from mbnas.study.experiment import COMPARISON, Experiment, resolve_experiment
 from mbnas.study.progress.search_status import SearchStatus
 from mbnas.study.retraining.found_networks import (
     FoundNetwork,
     best_networks,
-    check_networks,
     compare_found,
 )
 from mbnas.training.training_record import MOST_FRESH
@@ -70,9 +70,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     check_log(experiment.configuration)
     num_levels = experiment.configuration.space.num_levels
     baselines = networks_named(arguments.network or BASELINES, num_levels=num_levels)
-    check_networks(
-        baselines.values(), read_dataset(arguments.dataset), experiment.configuration
-    )  # before days are spent on searches
+    _check_all(experiment, baselines.values(), read_dataset(arguments.dataset))
     if preset := preset_sentence(experiment.comparison, paper_dataset):
         note(preset)
     page = ExperimentPage(experiment, paper_dataset)
@@ -169,6 +167,14 @@ def _spaces(text: str) -> tuple[SpaceName, ...]:
             f"{', '.join(SPACE_NAMES)}, separated by commas."
         )
     return tuple(name for name in SPACE_NAMES if name in asked)
+
+
+def _check_all(experiment: Experiment, baselines: Iterable[Architecture], dataset: Dataset) -> None:
+    """Raise if a later study could not begin, before days are spent on searches."""
+    check_networks(baselines, experiment.configuration, dataset)
+    for study in experiment.searches.values():
+        if not study.is_begun:
+            check_new_study(study.configuration, dataset)
 
 
 def _check(arguments: argparse.Namespace) -> None:
