@@ -46,6 +46,29 @@ def test_settings_asked_for_replace_the_defaults():
         final_configuration(STUDY, NETWORK, {"data": {"max_patients": 3}})
 
 
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ({"device": "quux"}, r"run\.device \(='quux'\) is not a device"),
+        ({"device": "cuda:99"}, r"run\.device \(='cuda:99'\) is not on this machine"),
+        ({"log": "wandb"}, r"run\.log \(=wandb\) cannot be set for a final training"),
+    ],
+)
+def test_where_it_cannot_run_is_refused(run, told):
+    with pytest.raises(ConfigurationError, match=told):
+        final_configuration(STUDY, NETWORK, {"run": run})
+
+
+def test_a_study_with_a_live_log_has_final_trainings():
+    logged = replace(STUDY, run=replace(STUDY.run, log="wandb"))
+    assert final_configuration(logged, NETWORK, {}).run == logged.run
+
+
+def test_an_automatic_device_is_found():
+    auto = final_configuration(STUDY, NETWORK, {"run": {"device": "auto"}})
+    assert auto.run.device in ("cpu", "cuda")
+
+
 def task_of(folder, fold):
     training = TrainingTask(
         architecture=NETWORK,

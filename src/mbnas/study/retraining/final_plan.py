@@ -24,7 +24,7 @@ from mbnas.study.configuration_layers import (
     merge,
 )
 from mbnas.study.configuration_toml import read_toml
-from mbnas.training.device.device_setup import resolve_precision
+from mbnas.training.device.device_setup import resolve_device, resolve_precision
 
 PLAN = "final.toml"
 EPOCHS_FACTOR = 2
@@ -81,7 +81,8 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
         asked: Settings of training, augmentation, preparation and the run.
 
     Raises:
-        ConfigurationError: if another setting is asked for, or a value breaks its rule.
+        ConfigurationError: if another setting is asked for, a value breaks its rule, or this machine
+            does not have the device.
     """
     for section in asked:
         if section not in (*_MAY_BE_SET, "run"):
@@ -99,8 +100,18 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
     if "flip_axes" in asked.get("augmentation", {}):
         base["augmentation"].pop("mirror_pairs", None)
     final = build(asked_over(merge(base, {"training": defaults}), asked))
-    precision = resolve_precision(final.training.precision, final.run.device)
-    return replace(final, training=replace(final.training, precision=precision))
+    if final.run.log not in (None, study.run.log):
+        raise ConfigurationError(
+            f"run.log (={final.run.log}) cannot be set for a final training: it draws its curves in "
+            "the model's curves.svg, and writes no live log. Leave it out."
+        )
+    device = resolve_device(final.run.device)
+    precision = resolve_precision(final.training.precision, device)
+    return replace(
+        final,
+        run=replace(final.run, device=device),
+        training=replace(final.training, precision=precision),
+    )
 
 
 def model_folder(study: Path, name: str) -> Path:
