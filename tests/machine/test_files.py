@@ -8,12 +8,14 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mbnas.errors import WriteError
 from mbnas.machine import files
 from mbnas.machine.files import (
+    check_writable,
     is_temporary,
     ready_folder,
     refusal,
@@ -180,8 +182,9 @@ def test_impossible_paths_are_refused(name, told, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
     before = names(tmp_path)
-    with pytest.raises(WriteError, match=told):
-        write_text(tmp_path / name, "text")
+    for write in (check_writable, lambda path: write_text(path, "text")):
+        with pytest.raises(WriteError, match=told):
+            write(tmp_path / name)
     assert names(tmp_path) == before
     assert names(tmp_path / "folder") == []
 
@@ -189,11 +192,21 @@ def test_impossible_paths_are_refused(name, told, tmp_path):
 def test_a_folder_without_permission(open_directory, unprivileged):
     open_directory.chmod(0o555)
     with unprivileged():
-        with pytest.raises(WriteError, match="you have no permission"):
-            write_text(open_directory / "a.txt", "text")
+        for write in (check_writable, lambda path: write_text(path, "text")):
+            with pytest.raises(WriteError, match="you have no permission"):
+                write(open_directory / "a.txt")
         with pytest.raises(WriteError, match="you have no permission"):
             ready_folder(open_directory / "folder")
     assert names(open_directory) == []
+
+
+def test_a_check_changes_nothing(tmp_path):
+    (tmp_path / "old").write_text("kept")
+    check_writable(tmp_path / "old")
+    check_writable(tmp_path / "new")
+    check_writable(Path("/dev/stdout"))
+    assert names(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_text() == "kept"
 
 
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path):

@@ -10,11 +10,12 @@ from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named, read_chosen
 from mbnas.bounds import check_bound
+from mbnas.machine.files import check_writable
 from mbnas.machine.load import load_warning
 from mbnas.network.architecture import Architecture
 from mbnas.report.live.study_log import check_log, logged
 from mbnas.report.page.study_page import write_report
-from mbnas.report.tables.comparison_files import write_comparison
+from mbnas.report.tables.comparison_files import ready_comparison, write_comparison
 from mbnas.results.comparison import Comparison
 from mbnas.results.read_search import read_search
 from mbnas.study.cost.training_speed import retraining_forecast
@@ -56,6 +57,8 @@ def compare_study(
     check_bound("--initialisations", initialisations, 1, MOST_FRESH)
     check_log(study.configuration)
     networks = named_others(names, study).values()
+    ready_comparison(output or study.comparison)
+    check_writable(study.report)
     if sentence := load_warning():
         warning(watch)(sentence)
     with holding(study, command=command, watch=watch, networks=networks) as held:

@@ -76,6 +76,22 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def check_writable(path: Path) -> None:
+    """Raise if a file cannot be written, before the work whose result it will have.
+
+    Raises:
+        WriteError: if the system refuses to write it now.
+    """
+    with writing(path):
+        if _is_device(path):
+            return
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        temporary, descriptor = _open_temporary(path)
+        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
 def ready_folder(folder: Path) -> None:
     """Create a folder if missing, and remove temporary files of killed processes from it.
 

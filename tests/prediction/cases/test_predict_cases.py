@@ -224,6 +224,16 @@ def test_a_destination_is_of_the_sources_kind(folder, to, is_folder, words):
         Destination.of(folder / to, is_folder=is_folder)
 
 
+@pytest.mark.parametrize(
+    ("to", "words"), [("one.png", "PNG holds one slice"), ("one.tif", "position of its voxels")]
+)
+def test_a_file_that_cannot_hold_a_volume_is_refused_by_the_header(folder, to, words, monkeypatch):
+    monkeypatch.setattr(Predictor, "read", None)
+    with pytest.raises(DatasetError, match=words):
+        predicted(folder, source="in/a.nii.gz", to=to)
+    assert [each.name for each in folder.iterdir()] == ["in"]
+
+
 def test_memory_that_runs_out_in_reading_is_that_cases_error(folder, monkeypatch):
     def exhausted(files):
         raise MemoryError

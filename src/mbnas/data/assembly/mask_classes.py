@@ -88,7 +88,8 @@ def find_classes(
         masks: What they hold.
         background: Value or colour of the background; by default 0, or black.
         ignored: Value or colour of what is learnt and scored nowhere.
-        names: Of the classes, by ascending value; by default their values or colours.
+        names: Of the classes, by ascending value, as :func:`check_names` allows; by default their
+            values or colours.
 
     Raises:
         DatasetError: if there is no class, no background, or both numbers and colours.
@@ -119,11 +120,6 @@ def find_classes(
             f"--classes names {len(names)} classes, and the masks have {len(keys)}, with the "
             f"values {_in_words(keys)}. Name each, in this order."
         )
-    if names is not None and (wrong := _not_a_name(names)):
-        raise UsageError(
-            f"--classes holds {wrong!r}: classes have distinct names, which are no numbers and not "
-            "background or ignore. Name it otherwise."
-        )
     if names is None:
         names = ["foreground"] if len(keys) == 1 else [_name(key) for key in keys]
     classes = tuple(
@@ -146,14 +142,20 @@ def shows_a_class(mask: MaskContents, classes: MaskClasses) -> bool:
     return any(as_colour(key) in kept for key in _seen(mask, classes.as_seen))
 
 
-def _not_a_name(names: Sequence[str]) -> str | None:
-    """Return the first name that cannot be that of a class; ``None`` if all can."""
+def check_names(names: Sequence[str]) -> None:
+    """Return if names can be those of classes.
+
+    Raises:
+        UsageError: if one cannot.
+    """
     taken = {"", "background", "ignore"}
     for name in names:
         if name.casefold() in taken or name.isdecimal():
-            return name
+            raise UsageError(
+                f"--classes holds {name!r}: classes have distinct names, which are no numbers and "
+                "not background or ignore. Name it otherwise."
+            )
         taken.add(name.casefold())
-    return None
 
 
 def value_text(key: Key) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mbnas.data.assembly.file_pairs import FilePair, FilePairs, pair_files
-from mbnas.data.assembly.mask_classes import MaskClasses, find_classes, shows_a_class
+from mbnas.data.assembly.mask_classes import MaskClasses, check_names, find_classes, shows_a_class
 from mbnas.data.assembly.mask_file import MaskContents, read_mask
 from mbnas.data.datasets.case_rules import listed
 from mbnas.data.datasets.patients import group_by_patient
@@ -56,12 +56,18 @@ class SurveyOptions:
         background: Value or colour of the background.
         ignored: Value or colour of what is learnt and scored nowhere.
         class_names: Of the classes, by ascending value.
+
+    Raises:
+        UsageError: if a name cannot be that of a class.
     """
 
     patient_pattern: str | None = None
     background: str | None = None
     ignored: str | None = None
     class_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_names(self.class_names or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from mbnas.data.datasets.dataset import PATIENT_TABLE
 from mbnas.errors import DatasetError
-from mbnas.machine.files import write_text
+from mbnas.machine.files import check_writable, write_text
 from mbnas.machine.folders import making_new_folder
 from mbnas.machine.processes import ProgressCallback, map_in_processes
 
@@ -71,10 +71,13 @@ def check_new(root: Path) -> None:
     """Return if a dataset can be written to a folder: it does not exist, or is empty.
 
     Raises:
-        DatasetError: if it cannot.
+        DatasetError: if it is a file, or is not empty.
+        WriteError: if it cannot be made where it is to be.
     """
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise DatasetError(_refusal(root))
+    above = next(each for each in root.absolute().parents if each.exists())
+    check_writable(above / root.name)
 
 
 def _refusal(root: Path) -> str:

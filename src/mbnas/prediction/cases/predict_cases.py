@@ -81,10 +81,13 @@ def predict_cases(
     Raises:
         UsageError: if a file would be replaced that may not be, or if a DICOM segmentation of
             another image is requested.
+        DatasetError: if the file of a single case cannot hold its label map.
         WriteError: if the destination cannot be written; finished predictions are kept.
     """
     if options.dicom_seg:
         refuse_other_images(cases)
+    else:
+        destination.check_holds(cases[0])
     record = open_record(destination, predictor.card, options, cases, overwrite=overwrite)
     files = {case.name: destination.files(case, options) for case in cases}
     skipped = tuple(case.name for case in cases if record.is_done(case, files[case.name]))

@@ -12,6 +12,7 @@ from mbnas.data.images.file_names import (
     without_suffix,
 )
 from mbnas.data.images.formats.registry import format_of
+from mbnas.data.images.read import read_header
 from mbnas.errors import UsageError
 from mbnas.prediction.cases.input_cases import InputCase
 
@@ -136,6 +137,15 @@ class Destination:
     def folder(self) -> Path:
         """The folder of all files."""
         return self.path if self.is_folder else self.path.parent
+
+    def check_holds(self, case: InputCase) -> None:
+        """Check that the file of a single case can be its label map, by the header of its image.
+
+        Raises:
+            DatasetError: if its format cannot hold the grid, or the image cannot be read.
+        """
+        if not self.is_folder and (check_grid := format_of(self.path).check_grid) is not None:
+            check_grid(self.path, read_header(case.images[0]).geometry)
 
     def files(self, case: InputCase, options: PredictionOptions) -> CaseFiles:
         """Return the files of a case."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.escaping import csv_text
-from mbnas.machine.files import ready_folder, write_text
+from mbnas.machine.files import check_writable, ready_folder, write_text
 from mbnas.report.tables.comparison_notes import failures, footnotes, sentences
 from mbnas.report.tables.comparison_table import Table, tables
 from mbnas.report.tables.comparison_values import (
@@ -69,6 +69,19 @@ DIFFERENCE_COLUMNS = [
 ]
 
 
+_TABLE = "table.md"
+
+
+def ready_comparison(directory: Path) -> None:
+    """Make the directory of a comparison, before the trainings that it will show.
+
+    Raises:
+        WriteError: if its files cannot be written.
+    """
+    ready_folder(directory)
+    check_writable(directory / _TABLE)
+
+
 def write_comparison(
     comparison: Comparison,
     directory: Path,
@@ -124,7 +137,7 @@ def comparison_texts(
         sentences(comparison),
     )
     return {
-        "table.md": as_markdown((*tables(comparison), *further), notes, words, heading=heading),
+        _TABLE: as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page of a paper is narrower than a screen.
         "table.tex": as_latex(
             (*tables(comparison, joined=False), *further),

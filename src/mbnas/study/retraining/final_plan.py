@@ -81,8 +81,8 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
         asked: Settings of training, augmentation, preparation and the run.
 
     Raises:
-        ConfigurationError: if another setting is asked for, a value breaks its rule, or this machine
-            does not have the device.
+        ConfigurationError: if another setting is asked for, a value breaks its rule, or this
+            machine does not have the device.
     """
     for section in asked:
         if section not in (*_MAY_BE_SET, "run"):
@@ -102,8 +102,8 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
     final = build(asked_over(merge(base, {"training": defaults}), asked))
     if final.run.log not in (None, study.run.log):
         raise ConfigurationError(
-            f"run.log (={final.run.log}) cannot be set for a final training: it draws its curves in "
-            "the model's curves.svg, and writes no live log. Leave it out."
+            f"run.log (={final.run.log}) cannot be set for a final training, which writes no live "
+            "log: its curves are in the model's curves.svg. Leave it out."
         )
     device = resolve_device(final.run.device)
     precision = resolve_precision(final.training.precision, device)

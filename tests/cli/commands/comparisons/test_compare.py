@@ -119,8 +119,24 @@ def test_invalid_networks_are_misuse_and_train_nothing(study, options, told, cap
     assert trained(study) == before
 
 
-def test_files_that_cannot_be_written_are_named(study, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    options = ["--initialisations", "1", *networks("best"), "--output", str(tmp_path / "file")]
-    assert main(["compare", str(study), *options]) == 1
-    assert "there is a file in place of a folder" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("place", "output", "told"),
+    [
+        ("file", ["--output", "file"], "file cannot be written: there is a file in place"),
+        ("study/comparison", [], "comparison cannot be written: there is a file in place"),
+        ("study/report.html/a", [], "report.html cannot be written: it is a folder"),
+    ],
+)
+def test_files_that_cannot_be_written_train_nothing(
+    place, output, told, study, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    if place.startswith("study/report.html"):
+        (study / "report.html").unlink()
+        (study / "report.html").mkdir()
+    (tmp_path / place).write_text("")
+    before = trained(study)
+    options = ["--initialisations", "1", *networks("best"), *output]
+    assert main(["compare", "study", *options]) == 1
+    assert told in capsys.readouterr().err
+    assert trained(study) == before

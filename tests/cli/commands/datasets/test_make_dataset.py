@@ -87,6 +87,8 @@ def test_check_shows_folders_without_json(folders, capsys):
         ((), "needs OUT"),
         (("images",), "is not empty: a dataset is written to a new folder. Choose another place"),
         (("images/p1L.jpg",), "p1L.jpg is a file: a dataset is written to a new folder"),
+        (("images/p1L.jpg/out",), "p1L.jpg/out cannot be written: there is a file in place of"),
+        (("--dry-run", "--classes", "background"), "--classes holds 'background'"),
         (("--dry-run", "--patient-pattern", "("), "is not a regular expression"),
         (("--dry-run", "--patient-pattern", "x"), "does not match"),
         (("--dry-run", "--classes", "a,b"), "names 2 classes"),

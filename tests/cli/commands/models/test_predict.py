@@ -67,6 +67,16 @@ def test_a_folder_is_predicted_and_scored(run, places):
     assert "| Class | DSC |" in (places / "table.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("nowhere/table.md", "its folder does not exist"), ("images", "it is a folder")],
+)
+def test_a_table_that_cannot_be_written_is_refused_before_cases_are_measured(run, place, told):
+    status, out, err = run("evaluate", "images", "images", "--markdown", place)
+    assert (status, out) == (1, "")
+    assert f"{place} cannot be written: {told}" in err
+
+
 def test_one_file_predicted_by_the_members_of_one_fold(run, places):
     one = ("predict", "study", "images/case_1.nii.gz")
     for fold in "01":

@@ -12,7 +12,7 @@ from mbnas.cli.show.printing import console, print_csv, print_json
 from mbnas.cli.terminal import words
 from mbnas.data.datasets.declared_labels import read_labels
 from mbnas.errors import UsageError
-from mbnas.machine.files import remove_leftovers, write_text
+from mbnas.machine.files import check_writable, remove_leftovers, write_text
 from mbnas.report.tables.prediction_scores_table import (
     CASE_COLUMNS,
     case_rows,
@@ -31,6 +31,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     workers = os.cpu_count() or 1 if arguments.workers is None else arguments.workers
     if workers < 1:
         raise UsageError(f"--workers (={workers}) must be 1 or more.")
+    if arguments.markdown is not None:
+        check_writable(arguments.markdown)
     pairs = find_pairs(arguments.predictions, arguments.references)
     dataset = arguments.dataset or declared_beside(arguments.references)
     labels = None if dataset is None else read_labels(dataset)

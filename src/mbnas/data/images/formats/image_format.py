@@ -14,6 +14,9 @@ from mbnas.data.images.file_names import PICTURE_FORMATS
 from mbnas.data.images.geometry import Geometry
 from mbnas.data.images.volume import Header, Placement
 
+CheckGrid = Callable[[Path, Geometry], None]
+"""Raises a ``DatasetError`` if a file cannot hold voxels on a grid."""
+
 Write = Callable[[Path, Num[np.ndarray, "i j k *channel"], Geometry, Placement | None], None]
 """Writes voxels along the axes of a grid, completely or not at all.
 
@@ -57,6 +60,7 @@ class ImageFormat:
         label_suffix: Suffix of the label map that belongs to an image of this format; its format
             holds every label of the image without loss.
         map_suffix: Suffix of maps of real numbers that belong to an image of this format.
+        check_grid: Checks a grid as ``write`` does, if there are some that it refuses.
     """
 
     name: str
@@ -67,6 +71,7 @@ class ImageFormat:
     holds_labels: bool = True
     label_suffix: str = ".nii.gz"
     map_suffix: str = ".nii.gz"
+    check_grid: CheckGrid | None = None
 
     @property
     def is_picture(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +24,11 @@ from mbnas.data.images.formats.itk.itk_file import open_gipl, open_meta_image, o
 from mbnas.data.images.formats.itk.itk_writer import itk_writer
 from mbnas.data.images.formats.nifti_file import open_nifti
 from mbnas.data.images.formats.nifti_writer import write_nifti
-from mbnas.data.images.formats.pictures.picture_writer import refuse_jpeg, writer
+from mbnas.data.images.formats.pictures.picture_writer import check_one_slice, refuse_jpeg, writer
 from mbnas.data.images.formats.pictures.pillow_file import opener as picture_opener
 from mbnas.data.images.formats.pictures.pillow_file import refuse_jpeg_label
 from mbnas.data.images.formats.pictures.tiff_volume import (
+    check_tiff_grid,
     open_tiff_image,
     open_tiff_label,
     write_tiff_image,
@@ -43,6 +45,7 @@ def _picture(name: Literal["PNG", "BMP"]) -> ImageFormat:
         write=writer(name),
         label_suffix=".png",
         map_suffix=".tif",
+        check_grid=partial(check_one_slice, format_name=name),
     )
 
 
@@ -63,6 +66,7 @@ _PICTURES = (
         open=open_tiff_image,
         open_label=open_tiff_label,
         write=write_tiff_image,
+        check_grid=check_tiff_grid,
         label_suffix=".tif",
         map_suffix=".tif",
     ),

@@ -35,7 +35,7 @@ def write_picture(
         DatasetError: if the format cannot hold the values.
         WriteError: if the file cannot be written.
     """
-    pixels_HWC = _pixels(path, array, picture_format)
+    pixels_HWC = _pixels(path, array, geometry, picture_format)
     largest = _LARGEST[picture_format]
     if pixels_HWC.dtype.kind not in "ui":
         raise DatasetError(
@@ -74,7 +74,7 @@ def write_tiff(
         DatasetError: if the array has several slices.
         WriteError: if the file cannot be written.
     """
-    pixels_HWC = _pixels(path, array, "TIFF")
+    pixels_HWC = _pixels(path, array, geometry, "TIFF")
     num_channels = pixels_HWC.shape[2]
     is_rgb = num_channels == _NUM_COLOURS and pixels_HWC.dtype.kind == "u"
     pixels = pixels_HWC[..., 0] if num_channels == 1 else pixels_HWC
@@ -95,6 +95,19 @@ def writer(picture_format: str) -> Callable[..., None]:
     return partial(write_picture, picture_format=picture_format)
 
 
+def check_one_slice(path: Path, geometry: Geometry, *, format_name: str) -> None:
+    """Check that a grid is that of a picture.
+
+    Raises:
+        DatasetError: if it has several slices.
+    """
+    if (num_slices := geometry.shape_xyz[2]) != 1:
+        raise DatasetError(
+            f"{path} cannot be written: {format_name} holds one slice, and there are "
+            f"{num_slices}. Write .nii.gz."
+        )
+
+
 def refuse_jpeg(
     path: Path,
     array: Num[np.ndarray, "i j k *channel"],
@@ -106,13 +119,9 @@ def refuse_jpeg(
 
 
 def _pixels(
-    path: Path, array: Num[np.ndarray, "i j k *channel"], format_name: str
+    path: Path, array: Num[np.ndarray, "i j k *channel"], geometry: Geometry, format_name: str
 ) -> Shaped[np.ndarray, "height width channel"]:
     """Return the only slice of an array, rows first."""
-    if array.shape[2] != 1:
-        raise DatasetError(
-            f"{path} cannot be written: {format_name} holds one slice, and there are "
-            f"{array.shape[2]}. Write .nii.gz."
-        )
+    check_one_slice(path, geometry, format_name=format_name)
     pixels: np.ndarray = np.atleast_3d(array[:, :, 0]).swapaxes(0, 1)
     return pixels

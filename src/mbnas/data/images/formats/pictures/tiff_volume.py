@@ -27,7 +27,7 @@ from jaxtyping import Num
 from mbnas.data.images.file_names import CHANNEL_NAME, without_suffix
 from mbnas.data.images.formats.file_geometry import file_geometry
 from mbnas.data.images.formats.image_format import ImageFile
-from mbnas.data.images.formats.pictures.picture_writer import write_tiff
+from mbnas.data.images.formats.pictures.picture_writer import check_one_slice, write_tiff
 from mbnas.data.images.formats.pictures.tiff_file import check_complete, open_tiff
 from mbnas.data.images.formats.raw_bytes import readable
 from mbnas.data.images.geometry import Geometry
@@ -92,6 +92,26 @@ def open_tiff_label(path: Path) -> ImageFile:
     return open_tiff(path, is_label=True) if spacing_mm is None else _volume(path, spacing_mm)
 
 
+def check_tiff_grid(path: Path, geometry: Geometry) -> None:
+    """Check that a grid is that of a picture, or of a volume without a position.
+
+    Raises:
+        DatasetError: if it is not.
+    """
+    if geometry.unit == "pixels":
+        check_one_slice(path, geometry, format_name="TIFF")
+    elif not np.allclose(geometry.affine, _affine(_spacing_mm(geometry)), rtol=0, atol=1e-6):
+        raise DatasetError(
+            f"{path} cannot hold the position of its voxels: TIFF has none. Name it .nii.gz."
+        )
+
+
+def _spacing_mm(geometry: Geometry) -> tuple[float, float, float]:
+    """Return the spacing of slices, rows and columns."""
+    x, y, z = np.linalg.norm(np.asarray(geometry.affine)[:3, :3], axis=0).tolist()
+    return z, y, x
+
+
 def write_tiff_image(
     path: Path,
     array: Num[np.ndarray, "i j k *channel"],
@@ -101,21 +121,17 @@ def write_tiff_image(
     """Write a picture, or a volume with its spacing in a JSON file beside it.
 
     Raises:
-        DatasetError: if the volume has a position, which TIFF does not hold.
+        DatasetError: if :func:`check_tiff_grid` raises.
         WriteError: if a file cannot be written.
     """
+    check_tiff_grid(path, geometry)
     if geometry.unit == "pixels":
         write_tiff(path, array, geometry, placement)
         return
-    x, y, z = np.linalg.norm(np.asarray(geometry.affine)[:3, :3], axis=0).tolist()
-    if not np.allclose(geometry.affine, _affine((z, y, x)), rtol=0, atol=1e-6):
-        raise DatasetError(
-            f"{path} cannot hold the position of its voxels: TIFF has none. Name it .nii.gz."
-        )
     beside = path.with_name(f"{without_suffix(path.name)}.json")
     if beside.exists() and _spacing_in(beside) is None:
         raise DatasetError(f"{beside} exists and holds no spacing. Choose another destination.")
-    write_text(beside, json.dumps({_KEY: [z, y, x]}) + "\n")
+    write_text(beside, json.dumps({_KEY: _spacing_mm(geometry)}) + "\n")
     channels = array.shape[3] if array.ndim == 4 else 1
     voxels = array.swapaxes(0, 2)
     with replacing(path) as aside, aside.open("wb") as stream:
