@@ -19,13 +19,14 @@ from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.datasets.folds import Fold
 from mbnas.data.slices.prepared_slices import PreparedSlices
 from mbnas.errors import NNUNetError
-from mbnas.machine.files import write_text, writing
+from mbnas.machine.files import is_temporary, write_text, writing
 from mbnas.machine.processes import ProgressCallback
 from mbnas.nnunet.commands import Place, run_command
 from mbnas.nnunet.plans import CONFIGURATION, OWN_PLANS, export_nnunet, plans_name, read_plans
 from mbnas.nnunet.raw_dataset import lacks_images, splits, write_raw
 from mbnas.nnunet.schedule import Schedule
 from mbnas.space.genotype import Genotype
+from mbnas.study.lock import LOCK_NAME
 
 _FACTS = "study.json"
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth", "checkpoint_best.pth")
@@ -84,6 +85,21 @@ class HeadToHead:
     genotype: Genotype
     base_channels: int
     schedule: Schedule
+
+    def check_place(self) -> None:
+        """Check that the folder is new, empty or that of a head-to-head comparison.
+
+        Raises:
+            NNUNetError: if it has other files, as a study has.
+        """
+        root = self.place.root
+        names = {each.name for each in root.iterdir()} if root.is_dir() else set()
+        foreign = sorted(name for name in names - {LOCK_NAME} if not is_temporary(name))
+        if foreign and _FACTS not in names:
+            raise NNUNetError(
+                f"{root} has other files (such as {foreign[0]}): name a new or an empty directory "
+                "for nnU-Net."
+            )
 
     def run(self, tell: Callable[[str], None], progress: ProgressCallback | None = None) -> None:
         """Run the remaining steps: convert, plan, preprocess, train, predict.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,29 @@ def test_invalid_options_are_refused_before_anything_is_written(
     assert main(["nnunet", str(finished), str(tmp_path / "nnunet"), *options]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "nnunet").exists()
+
+
+def test_a_directory_with_other_files_is_refused_before_anything_is_made(
+    finished, tmp_path, capsys
+):
+    study = shutil.copytree(finished, tmp_path / "study")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for folder in (study, tmp_path / "other"):
+        first = min(each.name for each in folder.iterdir() if each.name != ".lock")
+        assert main(["nnunet", str(study), str(folder), *SCHEDULE]) == 1
+        assert f"{folder} has other files (such as {first}): name" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_comparison_that_cannot_be_written_is_refused_before_nnunet_runs(
+    finished, tmp_path, capsys
+):
+    for name in ("study.json", "comparison"):
+        (tmp_path / name).write_text("{}")
+    assert main(["nnunet", str(finished), str(tmp_path), *SCHEDULE]) == 1
+    assert "comparison cannot be written: there is a file in place" in capsys.readouterr().err
 
 
 def test_without_nnunet_the_message_says_what_to_install(finished, tmp_path, capsys, monkeypatch):

@@ -23,7 +23,7 @@ from mbnas.nnunet.nnunet_contenders import contenders, cost_size
 from mbnas.nnunet.plans import refuse_neighbours
 from mbnas.nnunet.raw_dataset import dataset_name
 from mbnas.nnunet.schedule import Schedule
-from mbnas.report.tables.comparison_files import write_comparison
+from mbnas.report.tables.comparison_files import ready_comparison, write_comparison
 from mbnas.report.tables.comparison_values import comparison_values
 from mbnas.results.comparison import Comparison, compare_contenders
 from mbnas.space.genotype import Genotype
@@ -42,11 +42,13 @@ def nnunet(arguments: argparse.Namespace) -> int:
     refuse_neighbours(study.configuration.preparation.context)
     genotype, name = genotype_named(study, arguments.network)
     run = _head_to_head(arguments, study, genotype, schedule)
+    run.check_place()
     if run.needs_images or arguments.dataset is not None:
         run = replace(run, dataset=_dataset(study))
     directory: Path = arguments.directory
     ready_folder(directory)
     with study_lock(directory, command_line()):
+        ready_comparison(directory / "comparison")
         with counting("Converting volumes") as progress:
             run.run(note, progress)
         comparison = _compare(run, study, name)
