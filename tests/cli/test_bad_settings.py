@@ -128,6 +128,7 @@ def test_a_search_with_it_starts_nothing(setting, told, dataset, options, tmp_pa
 EARLY = {
     ("training.base_channels=6",): "The dense block's out_channels (=6) must be divisible by 4",
     ('augmentation.mirror_pairs=[["left", "right"]]',): "there is no such class",
+    ("training.warmup_steps=21",): "must be at most the steps of a training, which are 20 in 4",
     ("search.max_macs=1",): "was found within",
     (
         "space.name=bilevel",

@@ -108,6 +108,24 @@ def test_images_that_lose_precision_are_refused_before_a_study_begins(
         assert open_study.protocol.training.slice_precision == "float16"
 
 
+def test_a_warmup_longer_than_a_training_is_refused_before_a_study_begins(dataset, tmp_path):
+    whole_pass = {key: each for key, each in TINY["training"].items() if key != "steps_per_epoch"}
+    training = {**whole_pass, "warmup_steps": 10**6, "batch_size": 10**4}
+    study = resolve(
+        tmp_path / "study",
+        dataset,
+        protocol="paper",
+        default_protocol="paper",
+        options=SETTINGS | {"training": training},
+    )
+    with (
+        pytest.raises(ConfigurationError, match=r"\(=1000000\) .* are 1 in 1 epochs"),
+        opened(study),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_finished_search_has_all_costs(study):
     with opened(study) as open_study:
         run_search(open_study)

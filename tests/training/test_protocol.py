@@ -7,7 +7,12 @@ import pytest
 from mbnas.data.slices.prepared_slices import PreparationSettings
 from mbnas.errors import ConfigurationError
 from mbnas.training.loop.training_loop import learning_rate_at
-from mbnas.training.protocol import CrossValidationSettings, Protocol, TrainingSettings
+from mbnas.training.protocol import (
+    CrossValidationSettings,
+    Protocol,
+    TrainingSettings,
+    check_warmup,
+)
 
 CHANGED = {
     "evaluation": {
@@ -64,6 +69,24 @@ def changes():
             assert other != part
             changed[f"{field.name}.{inner.name}"] = replace(protocol, **{field.name: other})
     return changed
+
+
+@pytest.mark.parametrize(
+    ("more", "num_slices", "steps"),
+    [
+        ({"epochs": 2, "steps_per_epoch": 3}, None, 6),
+        ({"epochs": 2, "steps_per_epoch": 3}, 1000, 6),
+        ({"epochs": 2, "batch_size": 4}, 9, 6),
+    ],
+)
+def test_a_warmup_is_no_longer_than_a_training(more, num_slices, steps):
+    check_warmup(TrainingSettings(warmup_steps=steps, **more), num_slices)
+    with pytest.raises(ConfigurationError, match=rf"\(={steps + 1}\) .* are {steps} in 2 epochs"):
+        check_warmup(TrainingSettings(warmup_steps=steps + 1, **more), num_slices)
+
+
+def test_the_steps_of_a_warmup_are_compared_once_those_of_an_epoch_are_known():
+    check_warmup(TrainingSettings(epochs=1, warmup_steps=10**6))
 
 
 def test_every_choice_gives_a_different_digest():

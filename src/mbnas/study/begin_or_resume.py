@@ -42,7 +42,7 @@ from mbnas.study.mode.training_mode import ModeChoice, measured_workers
 from mbnas.study.open_study import OpenStudy
 from mbnas.training.device.processor import num_cores
 from mbnas.training.loading.load_slices import check_precision
-from mbnas.training.protocol import Protocol
+from mbnas.training.protocol import Protocol, check_warmup
 from mbnas.version import versions
 
 
@@ -173,6 +173,7 @@ def _training_mode(
         run = configuration.run
         return ModeChoice(mode=default_mode(configuration), device=run.device, cores=num_cores())
     question = ModeQuestion.of(configuration, interface_of(configuration, prepared.index), prepared)
+    check_warmup(configuration.training, question.num_slices)
     return choose_mode(question, tell)
 
 

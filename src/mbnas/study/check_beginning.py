@@ -14,6 +14,7 @@ from mbnas.network.build import build_network, check_blocks, check_logits
 from mbnas.study.configuration import Configuration
 from mbnas.study.cost.network_costs import Declared, check_limits, interface_of
 from mbnas.training.device.device_setup import resolve_device
+from mbnas.training.protocol import check_warmup
 
 
 def resolve_automatic(configuration: Configuration) -> Configuration:
@@ -66,8 +67,10 @@ def check_beginning(configuration: Configuration, declared: Declared) -> None:
 
     Raises:
         ConfigurationError: if a block cannot have its width, classes that a flip exchanges do
-            not exist, or the search cannot start within its limits.
+            not exist, the warm-up is longer than a training, or the search cannot start within its
+            limits.
     """
+    check_warmup(configuration.training)
     check_blocks(configuration.space.searched, configuration.training.base_channels)
     names = [each.name for each in declared.classes]
     flips_of(configuration.augmentation, names, has_regions=declared.labels.has_regions)

@@ -152,6 +152,30 @@ class TrainingSettings:
                 )
 
 
+def check_warmup(training: TrainingSettings, num_slices: int | None = None) -> None:
+    """Check that the learning rate reaches its peak before a training ends.
+
+    Args:
+        training: How it is trained.
+        num_slices: The most slices, or patches, that it passes over in an epoch. If they are not
+            known yet, trainings whose settings do not say their steps pass.
+
+    Raises:
+        ConfigurationError: if the warm-up has more steps than the training.
+    """
+    per_pass = None if num_slices is None else -(-num_slices // training.batch_size)
+    steps_per_epoch = training.steps_per_epoch or per_pass
+    if steps_per_epoch is None:
+        return
+    steps = training.epochs * steps_per_epoch
+    if training.warmup_steps > steps:
+        raise ConfigurationError(
+            f"training.warmup_steps (={training.warmup_steps}) must be at most the steps of a "
+            f"training, which are {steps} in {training.epochs} epochs: its learning rate would "
+            "never reach the peak."
+        )
+
+
 def num_together(fused: Fusion, *, folds: int, initialisations: int) -> int:
     """Return how many trainings of a network are fused.
 

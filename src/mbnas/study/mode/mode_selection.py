@@ -49,6 +49,16 @@ MeasureRate = Callable[[Workload, int], Rate]
 """Returns the joint rate of a number of workers that train a workload at the same time."""
 
 
+def num_in_pass(prepared: PreparedSlices, patch_size: int | None) -> int:
+    """Return how many slices, or patches, one pass over all folds has."""
+    return sum(
+        each.num_labelled
+        * (1 if patch_size is None else num_covering(each.plane.frame, patch_size))
+        for each in prepared.volumes
+        if not each.held_out
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeQuestion:
     """The study whose training mode is chosen.
@@ -70,21 +80,18 @@ class ModeQuestion:
         cls, configuration: Configuration, interface: Interface, prepared: PreparedSlices
     ) -> ModeQuestion:
         """Return the question of a study with prepared slices."""
-        in_folds = [each for each in prepared.volumes if not each.held_out]
         side = configuration.preparation.patch_size
-        if side is None:
-            num_slices, num_tiles = sum(each.num_labelled for each in in_folds), 0
-        else:
-            num_slices = sum(
-                each.num_labelled * num_covering(each.plane.frame, side) for each in in_folds
-            )
+        num_tiles = 0
+        if side is not None:
             num_tiles = sum(
-                each.num_labelled * len(tile_corners(each.plane.frame, side)) for each in in_folds
+                each.num_labelled * len(tile_corners(each.plane.frame, side))
+                for each in prepared.volumes
+                if not each.held_out
             )
         return cls(
             configuration=configuration,
             interface=interface,
-            num_slices=num_slices,
+            num_slices=num_in_pass(prepared, side),
             num_tiles=num_tiles,
         )
 

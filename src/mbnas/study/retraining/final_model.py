@@ -31,13 +31,14 @@ from mbnas.prediction.model.model_card import (
 from mbnas.study.check_beginning import check_possible
 from mbnas.study.configuration_toml import without_none
 from mbnas.study.drive.rerun_policy import RerunPolicy
+from mbnas.study.mode.mode_selection import num_in_pass
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import worker_pool_of
 from mbnas.study.retraining.final_plan import FinalPlan, begin, is_begun
 from mbnas.study.retraining.final_trainings import epochs_done, final_tasks, run_final_trainings
 from mbnas.training.final.train_final import FinalTask
 from mbnas.training.loading.load_slices import check_precision
-from mbnas.training.protocol import Protocol
+from mbnas.training.protocol import Protocol, check_warmup
 from mbnas.version import versions
 
 
@@ -62,7 +63,8 @@ def train_model(
     Raises:
         StudyError: if the folder holds another model, or a training failed.
         WriteError: if the folder cannot be written.
-        ConfigurationError: if the network cannot be built.
+        ConfigurationError: if the network cannot be built, or the warm-up of a new model is longer
+            than its training.
     """
     plan = _with_flips(plan, study.prepared)
     configuration = plan.configuration
@@ -71,10 +73,14 @@ def train_model(
     was_begun = is_begun(folder, plan)
     if (folder / CARD).exists():
         return read_card(folder)
+    if not was_begun:
+        check_warmup(configuration.training)
     slices = study.prepare(configuration.preparation, preparing)
     prepared = PreparedSlices.open(slices)
     check_precision(prepared, configuration.training.slice_precision)
     if not was_begun:
+        num_slices = num_in_pass(prepared, configuration.preparation.patch_size)
+        check_warmup(configuration.training, num_slices)
         begin(folder, plan)
     protocol = configuration.protocol_for(prepared.digest)
     tasks = final_tasks(plan, protocol, prepared, folder)

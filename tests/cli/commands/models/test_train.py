@@ -101,6 +101,12 @@ def test_invalid_options_are_refused_with_a_message(study, capsys, options, stat
     assert not (study / "weights").exists()
 
 
+def test_a_warmup_longer_than_a_training_starts_no_model(study, capsys):
+    assert train(study, "--set", "training.warmup_steps=11") == 2
+    assert "training.warmup_steps (=11) must be at most" in capsys.readouterr().err
+    assert not (study / "weights").exists()
+
+
 def test_images_that_half_precision_cannot_hold_start_no_model(study, capsys, monkeypatch):
     monkeypatch.setattr("mbnas.training.loading.half_precision.WORST_ERROR", 0.0)
     assert train(study, "--set", "training.slice_precision=float16") == 2
