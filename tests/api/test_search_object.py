@@ -194,9 +194,16 @@ def test_latency_needs_a_function_that_measures_it():
         mbnas.Search.from_json(text)
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_a_function_that_would_not_be_called_is_refused():
+    with pytest.raises(mbnas.MbnasError, match="latency_ms has no effect without"):
+        mbnas.Search(latency_ms=milliseconds, **SMALL)
+    with pytest.raises(mbnas.MbnasError, match="latency_ms has no effect without"):
+        mbnas.Search.from_json(mbnas.Search(**SMALL).to_json(), latency_ms=milliseconds)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf, None, "fast"])
 def test_what_is_no_duration_is_refused(wrong):
-    with pytest.raises(mbnas.MbnasError, match=f"latency_ms returned {wrong:g} for"):
+    with pytest.raises(mbnas.MbnasError, match=f"latency_ms returned {wrong!r} for"):
         mbnas.Search(max_latency_ms=5.0, latency_ms=lambda network: wrong, **SMALL)
 
 
@@ -217,6 +224,17 @@ def test_what_is_no_duration_is_refused(wrong):
 def test_what_is_wrong_is_a_sentence(wrong, told):
     with pytest.raises(mbnas.MbnasError, match=told):
         mbnas.Search(**SMALL | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda space, rng, start: [], lambda space: iter(()), int],
+    ids=["no generator", "other arguments", "no signature"],
+)
+@pytest.mark.parametrize("more", [{}, {"objective": "dice,macs"}, {"space": "bilevel"}])
+def test_what_is_no_searcher_is_a_sentence(wrong, more):
+    with pytest.raises(mbnas.MbnasError, match=r"^The searcher .* must be a generator function"):
+        mbnas.Search(searcher=wrong, **more, **SMALL)
 
 
 def changed(**changes):

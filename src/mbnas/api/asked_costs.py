@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 from mbnas.api.network_object import Network
 from mbnas.errors import UsageError
+from mbnas.escaping import visible
 from mbnas.network.interface import Interface
 from mbnas.space.cost_limits import CostName
 from mbnas.space.genotype import Genotype
@@ -67,11 +68,12 @@ class AskedCosts:
     def _latency_ms(self, network: Network) -> float:
         if network.text not in self.latencies_ms:
             assert self._measure is not None
-            measured_ms = float(self._measure(network))
+            measured = self._measure(network)
+            measured_ms = float(measured) if isinstance(measured, SupportsFloat) else math.nan
             if not 0 < measured_ms < math.inf:
                 raise UsageError(
-                    f"latency_ms returned {measured_ms:g} for {network}: return the milliseconds "
-                    "that it takes, above 0 and finite."
+                    f"latency_ms returned {visible(repr(measured)):.60} for {network}: return the "
+                    "milliseconds that it takes, above 0 and finite."
                 )
             self.latencies_ms[network.text] = measured_ms
         return self.latencies_ms[network.text]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mbnas.actions.events import Watch
+from mbnas.api.checked_arguments import checked
 from mbnas.api.progress_lines import ProgressLines
 from mbnas.errors import MbnasError
 from mbnas.prediction.model.model_card import ModelCard, read_card
@@ -55,6 +56,7 @@ class Model:
     card: ModelCard
 
     @classmethod
+    @checked
     def open(cls, folder: str | Path) -> Model:
         """Return the model in a folder.
 
@@ -63,6 +65,7 @@ class Model:
         """
         return cls(folder=Path(folder), card=read_card(Path(folder)))
 
+    @checked
     def predictor(
         self,
         *,
@@ -95,6 +98,7 @@ class Model:
             trust_modules=trust_modules,
         )
 
+    @checked
     def predict(
         self,
         source: str | Path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mbnas.api.checked_arguments import checked
 from mbnas.space.genotype import Genotype
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Network:
         """Its nodes, as values."""
         return Genotype.parse(self.text)
 
+    @checked
     def build(
         self, *, in_channels: int = 1, num_classes: int = 2, base_channels: int = 32
     ) -> torch.nn.Module:
@@ -68,6 +70,7 @@ class Network:
             base_channels=base_channels,
         )
 
+    @checked
     def cost(
         self,
         *,

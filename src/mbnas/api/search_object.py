@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, SupportsFloat
 
 from mbnas.api.asked_costs import AskedCosts, MeasureLatency
+from mbnas.api.checked_arguments import checked
 from mbnas.api.network_object import Network, network_of
 from mbnas.bounds import check_bound
 from mbnas.errors import UsageError
@@ -147,6 +148,7 @@ class Search:
         ConfigurationError: if an argument breaks its rule.
     """
 
+    @checked
     def __init__(
         self,
         space: str = "mixed",
@@ -210,6 +212,11 @@ class Search:
             raise UsageError(
                 "A latency that is limited or an objective has to be measured: give latency_ms, a "
                 "function that returns the milliseconds of a network."
+            )
+        if measure is not None and not needs_latency:
+            raise UsageError(
+                "latency_ms has no effect without a latency that is limited or an objective: add "
+                "max_latency_ms or objective='dice,latency', or leave it out."
             )
         self._recipe = recipe
         self._costs = AskedCosts(
@@ -322,6 +329,7 @@ class Search:
         )
 
     @classmethod
+    @checked
     def from_json(
         cls,
         text: str,

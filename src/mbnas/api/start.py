@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mbnas.actions.events import Message, Watch, silent
+from mbnas.api.checked_arguments import checked
 from mbnas.api.network_object import Network
 from mbnas.api.progress_lines import ProgressLines
 from mbnas.api.study_object import Study
 
 
+@checked
 def search(
     dataset: str | Path,
     study: str | Path,
@@ -126,6 +128,7 @@ def search(
     return Study(study)
 
 
+@checked
 def open(path: str | Path) -> Study:  # noqa: A001  (mbnas.open reads well)
     """Return a study, finished or running in another process, to read and to use.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbnas.actions.events import Watch, silent
 from mbnas.actions.named_options import layer_of, layer_of_keys, running_as
+from mbnas.api.checked_arguments import checked
 from mbnas.api.model_object import Model, Predictions
 from mbnas.api.network_object import Network
 from mbnas.api.progress_lines import ProgressLines
@@ -85,6 +86,7 @@ class Study:
         path: Its directory.
     """
 
+    @checked
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         Directory.open(self.path)
@@ -139,6 +141,7 @@ class Study:
         """
         return self.front_by()
 
+    @checked
     def front_by(self, *costs: CostName) -> Records[FrontNetwork]:
         """Return the networks that no other beats in score and the given costs, by rising cost.
 
@@ -181,6 +184,7 @@ class Study:
 
     # What is done
 
+    @checked
     def compare(
         self,
         *networks: str | Network,
@@ -228,6 +232,7 @@ class Study:
         )
         return Comparison(details=details)
 
+    @checked
     def train(
         self,
         network: str | Network = "best",
@@ -274,6 +279,7 @@ class Study:
         )
         return Model.open(trained.folder)
 
+    @checked
     def model(self, name: str | None = None) -> Model:
         """Return a trained model of the study.
 
@@ -285,6 +291,7 @@ class Study:
         """
         return Model.open(find_model(self.path, name))
 
+    @checked
     def predict(
         self,
         source: str | Path,

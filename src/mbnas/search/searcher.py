@@ -10,9 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 
 import numpy as np
 
+from mbnas.errors import UsageError
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 
@@ -85,6 +87,31 @@ Three keyword arguments are optional, and a search that has one declares somethi
 - ``shared: SharedAnswers``: it can learn from what other searchers were sent. It then adds no
   answer itself.
 """
+
+
+def checked_search(search: Search) -> Search:
+    """Return a search that begins as it does, and says what it is if that is no searcher.
+
+    Raises:
+        UsageError: if it cannot be called with a space, a source of randomness and a start.
+    """
+    words = (
+        f"The searcher {getattr(search, '__qualname__', search)} must be a generator function of a "
+        "space, a source of randomness and a start, which yields proposals (mbnas.extending)."
+    )
+    try:
+        inspect.signature(search).bind(None, None, None)
+    except (TypeError, ValueError):
+        raise UsageError(words) from None
+
+    @wraps(search)
+    def begin(*args: object, **options: object) -> Searcher:
+        searcher = search(*args, **options)
+        if not isinstance(searcher, Generator):
+            raise UsageError(words)
+        return searcher
+
+    return begin
 
 
 def takes(search: Search, argument: str) -> bool:

@@ -19,7 +19,7 @@ from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
 from mbnas.search.named_search import SEARCHES, check_searcher, named_search
 from mbnas.search.reference_first import with_reference
-from mbnas.search.searcher import Proposal, Search, Searcher, begin_search, takes
+from mbnas.search.searcher import Proposal, Search, Searcher, begin_search, checked_search, takes
 from mbnas.space.cost_limits import COST_NAMES, CostLimits, CostName, CostOf
 from mbnas.space.four_spaces import SpaceSettings
 from mbnas.space.genotype import Genotype
@@ -254,10 +254,12 @@ def make_searcher(
         ConfigurationError: if the search cannot start at ``search.start``, nothing is found
             within the limits, there is no such searcher, or it cannot be told
             ``search.proposal_size``.
+        UsageError: if the search that creates the searcher is none.
         ValueError: if costs are limited and ``cost_of`` is ``None``.
     """
     given = algorithm
-    algorithm = given or named_search(search.searcher, proposal_size=search.proposal_size)
+    named = given or named_search(search.searcher, proposal_size=search.proposal_size)
+    algorithm = checked_search(named)
     searched, first = space.searched, space.first
     start, reference = search.start_in(space), reference_genotype(space.first)
     if cost_of is None:
