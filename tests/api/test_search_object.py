@@ -211,6 +211,7 @@ def test_what_is_no_duration_is_refused(wrong):
     ("wrong", "told"),
     [
         ({"space": "nano"}, "nano"),
+        ({"base_channels": 6}, "must be divisible by 4"),
         ({"searcher": "annealing"}, "must be one of local, random"),
         ({"initialisations": 0}, "initialisations"),
         ({"networks": 0}, "evaluations"),

@@ -96,6 +96,24 @@ class _Recipe:
         )
 
     @property
+    def space_settings(self) -> SpaceSettings:
+        """The settings of its space."""
+        asked = {
+            "num_nodes": self.num_nodes,
+            "num_levels": self.num_levels,
+            "blocks": self.blocks,
+            "kernels": self.kernels,
+        }
+        space = settings_of(
+            SpaceSettings,
+            space_layer(self.space)["space"] | without_none(asked),
+            known_keys=[each.name for each in fields(SpaceSettings)],
+            path="space.",
+        )
+        assert isinstance(space, SpaceSettings)
+        return space
+
+    @property
     def interface(self) -> Interface:
         """What the networks fit whose costs are counted."""
         return Interface(in_channels=self.in_channels, num_classes=self.num_classes, size=self.size)
@@ -218,6 +236,9 @@ class Search:
                 "latency_ms has no effect without a latency that is limited or an objective: add "
                 "max_latency_ms or objective='dice,latency', or leave it out."
             )
+        from mbnas.network.build import check_blocks  # torch is slow to import
+
+        check_blocks(recipe.space_settings.searched, recipe.base_channels)
         self._recipe = recipe
         self._costs = AskedCosts(
             recipe.interface,
@@ -414,22 +435,9 @@ def _searcher(
 ) -> Generator[Proposal, Sequence[float], object]:
     """Return the searcher of a recipe at its beginning, with its budget."""
     settings = recipe.settings
-    asked = {
-        "num_nodes": recipe.num_nodes,
-        "num_levels": recipe.num_levels,
-        "blocks": recipe.blocks,
-        "kernels": recipe.kernels,
-    }
-    space = settings_of(
-        SpaceSettings,
-        space_layer(recipe.space)["space"] | without_none(asked),
-        known_keys=[each.name for each in fields(SpaceSettings)],
-        path="space.",
-    )
-    assert isinstance(space, SpaceSettings)
     searcher = make_searcher(
         settings,
-        space,
+        recipe.space_settings,
         generator(recipe.seed, "search"),
         recorded,
         per_network=recipe.initialisations,

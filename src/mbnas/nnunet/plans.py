@@ -13,8 +13,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mbnas.errors import NNUNetError
 from mbnas.machine.files import remove_leftovers, write_text
+from mbnas.network.genotype_network import Network
 from mbnas.nnunet.network import CLASS_NAME
 from mbnas.space.genotype import Genotype
 
@@ -39,6 +42,16 @@ def refuse_neighbours(context: int) -> None:
             "nnU-Net gives a 2D network single slices: a network chosen with neighbours would be "
             "trained without them. Name a study with preparation.context = 0."
         )
+
+
+def check_width(genotype: Genotype, base_channels: int) -> None:
+    """Raise if a genotype cannot have some base channels: nnU-Net would tell only when it trains.
+
+    Raises:
+        ConfigurationError: if a block cannot have its width.
+    """
+    with torch.device("meta"):
+        Network(genotype, in_channels=1, num_classes=2, base_channels=base_channels)
 
 
 def plans_name(genotype: Genotype, base_channels: int, own: str = OWN_PLANS) -> str:
@@ -100,9 +113,11 @@ def export_nnunet(
         own: Name of the plans to follow.
 
     Raises:
+        ConfigurationError: if a block cannot have its width.
         NNUNetError: if the dataset was not planned.
         WriteError: if the file cannot be written.
     """
+    check_width(genotype, base_channels)
     folder = preprocessed_folder(dataset)
     plans = plans_of(genotype, base_channels, read_plans(folder / f"{own}.json"))
     path = folder / f"{plans['plans_name']}.json"

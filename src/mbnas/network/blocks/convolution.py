@@ -78,6 +78,6 @@ def quarter(out_channels: int, block: str) -> int:
     if out_channels % 4:
         raise ConfigurationError(
             f"The {block} block's out_channels (={out_channels}) must be divisible by 4: "
-            "set training.base_channels to a multiple of 4."
+            "choose base channels (training.base_channels) that are a multiple of 4."
         )
     return out_channels // 4

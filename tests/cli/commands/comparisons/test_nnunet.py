@@ -111,6 +111,7 @@ def test_a_study_is_exported_with_its_best_network_and_base_channels(finished, t
         (["--epochs", "0"], "--epochs (=0) must be 1 or more"),
         (["--network", "unet"], "is not a genotype"),
         (["--network", "9vgg3"], "levels change by at most 1"),
+        (["--network", "0dense3", "--base-channels", "6"], "must be divisible by 4"),
     ],
 )
 def test_invalid_options_are_refused_before_anything_is_written(
@@ -155,6 +156,7 @@ def test_without_nnunet_the_message_says_what_to_install(finished, tmp_path, cap
     [
         (["unet"], "nnU-Net plans hold only genotypes"),
         (["0vgg3", "--network", "0vgg3"], "chooses a network of a study"),
+        (["0dense3", "--base-channels", "6"], "must be divisible by 4"),
     ],
 )
 def test_networks_that_cannot_be_exported_are_refused(tmp_path, capsys, what, sentence):

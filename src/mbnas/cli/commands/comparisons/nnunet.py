@@ -20,7 +20,7 @@ from mbnas.machine.files import ready_folder, real_path
 from mbnas.nnunet.commands import Place, check_installed
 from mbnas.nnunet.head_to_head import HeadToHead
 from mbnas.nnunet.nnunet_contenders import contenders, cost_size
-from mbnas.nnunet.plans import refuse_neighbours
+from mbnas.nnunet.plans import check_width, refuse_neighbours
 from mbnas.nnunet.raw_dataset import dataset_name
 from mbnas.nnunet.schedule import Schedule
 from mbnas.report.tables.comparison_files import ready_comparison, write_comparison
@@ -78,6 +78,7 @@ def _head_to_head(
         prepared.patient_classes, configuration.protocol.folds, seed=configuration.seed
     )
     base_channels = arguments.base_channels or configuration.training.base_channels
+    check_width(genotype, base_channels)
     processes = arguments.processes or os.cpu_count() or 1
     return HeadToHead(
         place=Place(
