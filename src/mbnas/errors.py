@@ -96,3 +96,13 @@ class WorkerDied(LostRun):
 
 class FigureError(MbnasError):
     """A figure has nothing to draw yet."""
+
+
+def cause_of(error: BaseException) -> str:
+    r"""Return the type and message of an error of other code in one line.
+
+    >>> cause_of(SystemExit(3)), cause_of(ValueError("first\nsecond"))
+    ('SystemExit: 3', 'ValueError: first second')
+    """
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -10,12 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mbnas.errors import ConfigurationError
+from mbnas.errors import ConfigurationError, cause_of
 from mbnas.network.architecture import Architecture, LibraryNetwork, OwnNetwork
 from mbnas.network.blocks import block_class
 from mbnas.network.genotype_network import Network
 from mbnas.network.interface import Interface
-from mbnas.network.others.own_network import cause_of
 from mbnas.space.genotype import Genotype
 from mbnas.space.search_space import Space
 

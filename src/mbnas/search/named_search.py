@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from mbnas.errors import ConfigurationError
+from mbnas.machine.entry_points import load_offered
 from mbnas.search.bayesian.bayesian_search import bayesian_search
 from mbnas.search.evolution import evolution_search
 from mbnas.search.local import local_search
@@ -51,11 +52,11 @@ def named_search(name: str, *, proposal_size: int | None = None) -> Search:
         proposal_size: Genotypes of a proposal; ``None`` leaves the choice to the searcher.
 
     Raises:
-        ConfigurationError: if neither mbnas nor an installed package offers the name, or if the
-            searcher cannot be told the size of its proposals.
+        ConfigurationError: if neither mbnas nor an installed package offers the name, its package
+            cannot be imported, or the searcher cannot be told the size of its proposals.
     """
     check_searcher(name)
-    search: Search = SEARCHES[name] if name in SEARCHES else _offered()[name].load()
+    search: Search = SEARCHES[name] if name in SEARCHES else load_offered(_offered()[name])
     if proposal_size is None:
         return search
     if not takes(search, "proposal_size"):

@@ -16,10 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 from mbnas.data.augmentation.parameters import reach_of
 from mbnas.data.slices.prepared_slices import PreparedSlices
-from mbnas.errors import OutOfMemory, TrainingError
+from mbnas.errors import OutOfMemory, TrainingError, cause_of
 from mbnas.machine.heartbeat import beat
 from mbnas.network.architecture import OwnNetwork
-from mbnas.network.others.own_network import cause_of
 from mbnas.training.device.device_setup import prepare_process, worker_name
 from mbnas.training.device.out_of_memory import free_caches, memory_errors
 from mbnas.training.loading.load_slices import load_slices

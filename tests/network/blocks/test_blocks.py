@@ -325,3 +325,10 @@ def test_another_package_can_offer_a_block(monkeypatch):
     assert block_class("mine") is VGGBlock
     with pytest.raises(ConfigurationError, match=r"no block 'other': use one of vgg, .*, mine, or"):
         block_class("other")
+
+
+def test_a_block_whose_package_cannot_be_imported_is_refused_in_a_sentence(monkeypatch):
+    point = EntryPoint("broken", "no_such_module:Block", "mbnas.blocks")
+    monkeypatch.setattr(blocks, "entry_points", lambda *, group: [point])
+    with pytest.raises(ConfigurationError, match=r"^broken, .* cannot be imported: ModuleNotFound"):
+        block_class("broken")

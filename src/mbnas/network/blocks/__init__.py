@@ -19,6 +19,7 @@ from importlib.metadata import entry_points
 from torch import nn
 
 from mbnas.errors import ConfigurationError
+from mbnas.machine.entry_points import load_offered
 from mbnas.network.blocks.attention import AttentionBlock
 from mbnas.network.blocks.convnext import CONVNEXT_EXPANSION, ConvNeXtBlock
 from mbnas.network.blocks.dense import DenseBlock
@@ -69,8 +70,8 @@ def block_class(name: str, expansion: int | None = None) -> BlockClass:
         expansion: By how much it widens its channels, if not by its own expansion.
 
     Raises:
-        ConfigurationError: if neither mbnas nor an installed package offers the name, or the
-            block has no such choice of its expansion.
+        ConfigurationError: if neither mbnas nor an installed package offers the name, its package
+            cannot be imported, or the block has no such choice of its expansion.
     """
     found = _named_class(name)
     if expansion is None:
@@ -99,7 +100,7 @@ def _named_class(name: str) -> BlockClass:
             f"There is no block {name!r}: use one of {known}, or install a package that "
             "offers it under the entry-point group mbnas.blocks."
         )
-    loaded: BlockClass = offered[name].load()
+    loaded: BlockClass = load_offered(offered[name])
     return loaded
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch import nn
 
-from mbnas.errors import ConfigurationError
+from mbnas.errors import ConfigurationError, cause_of
 from mbnas.network.architecture import OwnNetwork
 from mbnas.network.interface import Interface
 
@@ -86,16 +86,6 @@ def _own_code(what: str, remedy: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raise ConfigurationError(f"{what}: {cause_of(error)}. {remedy}") from error
-
-
-def cause_of(error: BaseException) -> str:
-    r"""Return an error's type and message in one line.
-
-    >>> cause_of(SystemExit(3)), cause_of(ValueError("first\nsecond"))
-    ('SystemExit: 3', 'ValueError: first second')
-    """
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextmanager
