@@ -15,6 +15,7 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.cost.network_costs import Declared, check_limits, interface_of
 from mbnas.training.device.device_setup import resolve_device
 from mbnas.training.protocol import check_warmup
+from mbnas.workers.ray.cluster import check_cluster
 
 
 def resolve_automatic(configuration: Configuration) -> Configuration:
@@ -44,6 +45,8 @@ def check_possible(configuration: Configuration) -> None:
     Raises:
         ConfigurationError: if a block or its expansion does not exist, or the device has no CUDA
             graphs.
+        UsageError: if trainings shall run on Ray, and it is not installed.
+        StudyError: if its cluster cannot be joined.
     """
     space = configuration.space.searched
     for name in space.blocks:
@@ -56,6 +59,8 @@ def check_possible(configuration: Configuration) -> None:
             f"training.step (=graph) records a CUDA graph, and run.device is {device}: use eager, "
             "compiled or auto."
         )
+    if configuration.run.executor == "ray":
+        check_cluster(configuration.run.address)
 
 
 def check_beginning(configuration: Configuration, declared: Declared) -> None:

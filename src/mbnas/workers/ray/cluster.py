@@ -44,6 +44,20 @@ def import_ray() -> Any:
         ) from error
 
 
+def check_cluster(address: str | None) -> None:
+    """Raise if the cluster that is named cannot be joined: join it, and leave it again.
+
+    A new cluster on this machine is not started for that.
+
+    Args:
+        address: As for :func:`connected`, as are the errors.
+    """
+    import_ray()
+    if _place(address) != "local":
+        with connected(address):
+            pass
+
+
 @contextmanager
 def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator[None]:
     """Connect to a Ray cluster meanwhile; a connection that exists already is used and kept.
@@ -62,7 +76,7 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
     if ray.is_initialized():
         yield
         return
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    address = _place(address)
     if address.startswith(_CLIENT):
         raise UsageError(
             f"The address {address} belongs to the Ray client, which is not supported: run mbnas "
@@ -82,6 +96,10 @@ def connected(address: str | None, *, local_cpus: int | None = None) -> Iterator
         yield
     finally:
         ray.shutdown()
+
+
+def _place(address: str | None) -> str:
+    return address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def _check_reachable(address: str) -> None:
