@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from mbnas.cli.main import main
+from mbnas.search import named_search
 from mbnas.study import dataset_source
 
 DIGITS = "9" * 5000
@@ -130,6 +132,7 @@ EARLY = {
     ('augmentation.mirror_pairs=[["left", "right"]]',): "there is no such class",
     ("training.warmup_steps=21",): "must be at most the steps of a training, which are 20 in 4",
     ("search.max_macs=1",): "was found within",
+    ("search.max_latency_ms=1e-6",): "take longer than search.max_latency_ms (=1e-06)",
     (
         "space.name=bilevel",
         'search.objective=["dice", "macs"]',
@@ -145,6 +148,30 @@ def test_what_the_dataset_declares_is_enough_to_refuse_it(
     asked = [part for each in settings for part in ("--set", each)]
     said = refused(capsys, "search", dataset, tmp_path / "study", *options, *asked)
     assert told in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_searcher_that_cannot_be_imported_is_refused_before_the_preparation(
+    dataset, options, tmp_path, capsys, monkeypatch
+):
+    point = EntryPoint("broken", "no_such_module:search", "mbnas.searchers")
+    monkeypatch.setattr(named_search, "entry_points", lambda *, group: [point])
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    asked = ("--set", "search.searcher=broken")
+    said = refused(capsys, "search", dataset, tmp_path / "study", *options, *asked)
+    assert "cannot be imported: ModuleNotFoundError" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cluster_that_cannot_be_joined_is_refused_before_the_preparation(
+    dataset, options, finished, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("ray")
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    on_ray = ("--executor", "ray", "--address", "127.0.0.1:1")
+    for words in (("search", dataset, tmp_path / "study", *options), ("compare", finished)):
+        said = refused(capsys, *words, *on_ray)
+        assert "The Ray cluster at 127.0.0.1:1 cannot be joined" in said
     assert list(tmp_path.iterdir()) == []
 
 

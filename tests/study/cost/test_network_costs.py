@@ -95,9 +95,17 @@ def test_counts_are_known_without_the_ledger(ledger):
 
 
 def test_limits_that_nothing_meets_are_refused(measured_ms):
-    search = SearchSettings(max_macs=1000, max_latency_ms=1e-9)
+    search = SearchSettings(max_macs=1000, max_latency_ms=0.5)
     with pytest.raises(ConfigurationError, match=r"search.max_macs \(=1 k\)"):
         check_limits(Configuration(dataset="", search=search, space=SMALL), INTERFACE)
-    timed = SearchSettings(max_latency_ms=1e-9)  # known only by measuring, in the search itself
-    check_limits(Configuration(dataset="", search=timed, space=SMALL), INTERFACE)
     assert measured_ms == []
+    timed = SearchSettings(max_latency_ms=0.5)
+    with pytest.raises(ConfigurationError, match=r"max_latency_ms \(=0.5\), the fastest .* 1 ms"):
+        check_limits(Configuration(dataset="", search=timed, space=SMALL), INTERFACE)
+    assert 1 < len(measured_ms) <= 5
+
+
+def test_one_fast_network_is_enough_to_begin(measured_ms):
+    search = SearchSettings(max_latency_ms=1.0)
+    check_limits(Configuration(dataset="", search=search, space=SMALL), INTERFACE)
+    assert len(measured_ms) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import nn
 from mbnas.data.datasets.dataset import Dataset
 from mbnas.data.slices.neighbours import channel_names
 from mbnas.data.slices.prepared_slices import Index
+from mbnas.errors import ConfigurationError
 from mbnas.network.architecture import Architecture
 from mbnas.network.build import build_network, check_logits
 from mbnas.network.cost.complexity import Complexity, complexity, latency_ms
@@ -34,7 +37,9 @@ def interface_of(configuration: Configuration, declared: Declared) -> Interface:
 
 
 def check_limits(configuration: Configuration, interface: Interface) -> None:
-    """Check that a search can start within its limits on what can be counted.
+    """Check that a search can start within its limits.
+
+    What can be counted is counted. Latency is measured, of a few small networks.
 
     Args:
         configuration: Of a study.
@@ -51,6 +56,52 @@ def check_limits(configuration: Configuration, interface: Interface) -> None:
 
     rng = np.random.default_rng(0)
     make_searcher(search, configuration.space, rng, cost_of=cost_of).close()
+    limit_ms = configuration.search.max_latency_ms
+    if limit_ms is None:
+        return
+    fastest_ms = math.inf
+    for genotype in _small_networks(configuration, count):
+        built = build_network(
+            genotype, interface, base_channels=configuration.training.base_channels
+        )
+        prepare_process(configuration.training.threads)
+        measured_ms = latency_ms(built, interface, device=configuration.run.device)
+        fastest_ms = min(fastest_ms, measured_ms)
+        if fastest_ms <= limit_ms:
+            return
+    raise ConfigurationError(
+        f"Even small networks of the space take longer than search.max_latency_ms (={limit_ms:g}), "
+        f"the fastest of them {fastest_ms:.3g} ms. Raise the limit, lower training.base_channels, "
+        "or search a larger space."
+    )
+
+
+def _small_networks(configuration: Configuration, count: GenotypeCost) -> Iterator[Genotype]:
+    """Yield networks of a space that are likely to be fast.
+
+    The first is where steps from the reference to cheaper neighbours end. The others have its
+    topology, with the same block and the smallest kernel in all nodes.
+    """
+
+    def macs(genotype: Genotype) -> int:
+        return count(genotype).multiply_accumulates
+
+    space = configuration.space.searched
+    found = configuration.reference
+    while True:
+        around = (each for gene in space.variables for each in space.neighbours(found, gene))
+        cheaper = min(around, key=macs, default=found)
+        if macs(cheaper) >= macs(found):
+            break
+        found = cheaper
+    yield found
+    for block in space.blocks:
+        nodes = (
+            replace(node, block=block, kernel=min(space.kernels), expansion=None)
+            for node in found.nodes
+        )
+        if (uniform := Genotype(nodes=tuple(nodes))) in space and uniform != found:
+            yield uniform
 
 
 class NetworkCosts:
