@@ -1,5 +1,7 @@
 """Search settings: the searcher, its start, and the split of a bilevel budget."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -276,3 +278,19 @@ def test_a_bilevel_search_has_no_front():
     search = SearchSettings(objective=("dice", "macs"))
     with pytest.raises(ConfigurationError, match="cannot be searched in the bilevel space"):
         make_searcher(search, SPACES["bilevel"], np.random.default_rng(0), cost_of=weight)
+
+
+# The confirmation's part of the budget
+
+
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("per_network", [1, 3])
+def test_with_fewer_evaluations_nothing_is_confirmed(share, per_network):
+    search = SearchSettings(confirmation=share, confirm_also=("unet",))
+    fewest = search.fewest_confirming(per_network)
+    kept = [
+        replace(search, evaluations=number).num_confirming(per_network)
+        for number in range(1, fewest + 1)
+    ]
+    assert not any(kept[:-1])
+    assert kept[-1] > 0

@@ -15,7 +15,6 @@ def forecast_message(
     what: str = "network",
     offer_less: bool = False,
     hours: float | None = None,
-    least_hours: float = 0.0,
 ) -> str:
     """Return a forecast as a sentence.
 
@@ -24,16 +23,26 @@ def forecast_message(
         what: What is counted.
         offer_less: Whether to say how many fit into a shorter time.
         hours: The time, if that is limited instead of the number of networks.
-        least_hours: The shortest time in which the result can be confirmed.
     """
     if hours is not None:
         fit = counted(found.networks_within(hours), what)
-        if hours < least_hours:
-            enough = math.ceil(10 * least_hours) / 10
-            return (
-                f"{hours:g} h fit about {fit} (by {found.basis}), and are too short to confirm "
-                f"one: the result will be the highest of noisy scores. --hours {enough:g} would do."
-            )
-        return f"{hours:g} h fit about {fit}, the confirmation included (by {found.basis})."
+        return f"{hours:g} h fit about {fit}, those confirmed included (by {found.basis})."
     now = datetime.now().astimezone()
     return forecast_text(found, now, what=what, offer_less=offer_less)
+
+
+def too_short_message(hours: float, least_hours: float) -> str:
+    """Return that the time of a search is too short to confirm what it finds.
+
+    >>> too_short_message(0.5, 0.61).endswith("--hours 0.7 would do.")
+    True
+
+    Args:
+        hours: The time.
+        least_hours: The shortest time in which the result can be confirmed.
+    """
+    enough = math.ceil(10 * least_hours) / 10
+    return (
+        f"{hours:g} h are too short to confirm a network: the result will be the highest of noisy "
+        f"scores. --hours {enough:g} would do."
+    )

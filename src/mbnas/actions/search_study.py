@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs, warning
-from mbnas.actions.forecast_message import forecast_message
+from mbnas.actions.forecast_message import forecast_message, too_short_message
 from mbnas.actions.hold_study import holding
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.live.study_log import check_log, logged
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
-from mbnas.study.configuration import Configuration
+from mbnas.search.settings import SearchSettings
 from mbnas.study.cost.training_speed import NUM_EXPECTED, expected_macs, search_forecast
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
@@ -25,7 +25,6 @@ from mbnas.study.drive.time_limit import least_hours
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import configured_workers
-from mbnas.study.progress.forecast import Forecast
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
 _FORECAST_EVERY_S = 5.0
@@ -62,30 +61,48 @@ def search_study(
         )
     )
     search = study.configuration.search
-    if search.confirm_also and search.confirmation == 0:
-        warning(watch)(
-            f"search.confirm_also (={','.join(search.confirm_also)}) has no effect, because "
-            "nothing is confirmed: add --set search.confirmation=0.25."
-        )
+    if sentence := _nothing_confirmed(search, protocol.initialisations):
+        warning(watch)(sentence)
     networks = study.configuration.confirmed_also if search.confirmation > 0 else ()
     with holding(study, command=command, watch=watch, networks=networks) as held:
         if measured := describe_choice(held.ledger.facts()):
             watch(Message(text=f"Trains with {measured}."))
-        if forecast and (found := search_forecast(held)) is not None:
-            watch(Message(text=_forecast_text(found, held.configuration)))
+        _tell_of_time(held, watch, forecast=forecast)
         _run(held, watch=watch, find_training=find_training, show=show)
         return read_status(held.ledger, held.configuration)
 
 
-def _forecast_text(found: Forecast, configuration: Configuration) -> str:
-    search, folds = configuration.search, configuration.protocol.folds
-    workers = configured_workers(configuration)
-    return forecast_message(
-        found,
-        offer_less=True,
-        hours=search.hours,
-        least_hours=least_hours(search, found.training_s, folds=folds, workers=workers),
+def _nothing_confirmed(search: SearchSettings, per_network: int) -> str | None:
+    """Return a warning if a search confirms nothing though its settings ask for it."""
+    if search.confirmation == 0:
+        if not search.confirm_also:
+            return None
+        return (
+            f"search.confirm_also (={','.join(search.confirm_also)}) has no effect, because "
+            "nothing is confirmed: add --set search.confirmation=0.25."
+        )
+    if search.hours is not None or search.num_confirming(per_network) > 0:
+        return None
+    return (
+        f"search.evaluations (={search.evaluations}) are too few to confirm a network: the result "
+        "will be the highest of noisy scores. "
+        f"--evaluations {search.fewest_confirming(per_network)} would do."
     )
+
+
+def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
+    """Tell how long a search will take if that is wanted, and always if it is too short."""
+    configuration = held.configuration
+    search, hours = configuration.search, configuration.search.hours
+    may_be_short = hours is not None and search.confirmation > 0
+    if not (forecast or may_be_short) or (found := search_forecast(held)) is None:
+        return
+    if forecast:
+        watch(Message(text=forecast_message(found, offer_less=True, hours=hours)))
+    folds, workers = configuration.protocol.folds, configured_workers(configuration)
+    least = least_hours(search, found.training_s, folds=folds, workers=workers)
+    if hours is not None and hours < least:
+        warning(watch)(too_short_message(hours, least))
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -171,6 +172,16 @@ class SearchSettings:
             self.confirmation,
             num_protected=1 + len(self.confirm_also),
         )
+
+    def fewest_confirming(self, per_network: int) -> int:
+        """Return the smallest ``evaluations`` of which a confirmation gets a part.
+
+        Args:
+            per_network: Initialisations of a network's score.
+        """
+        assert self.confirmation > 0
+        budgets = (replace(self, evaluations=number) for number in count(1))
+        return next(each.evaluations for each in budgets if each.num_confirming(per_network) > 0)
 
     def budget(self, per_network: int) -> Budget:
         """Return how much the search itself may train: one network at least.

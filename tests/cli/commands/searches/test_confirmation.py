@@ -118,11 +118,27 @@ def test_a_network_to_confirm_that_cannot_be_trained_is_refused_before_the_prepa
     assert not study.exists()
 
 
-def test_a_network_that_no_confirmation_reaches_is_told(options, dataset, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (("--evaluations", "1"), "search.confirm_also (=unet) has no effect"),
+        (
+            ("--evaluations", "1", "--set", "search.confirmation=0.5"),
+            "search.evaluations (=1) are too few to confirm a network",
+        ),
+        (
+            ("--hours", "1e-6", "--set", "search.confirmation=0.5"),
+            "1e-06 h are too short to confirm a network",
+        ),
+    ],
+)
+def test_a_network_that_no_confirmation_reaches_is_told(
+    settings, told, options, dataset, tmp_path, capsys
+):
     study = tmp_path / "study"
-    more = ("--evaluations", "1", "--confirm", "unet", "--set", "run.executor=inline")
+    more = (*settings, "--confirm", "unet", "--set", "run.executor=inline")
     assert main(["search", str(dataset), str(study), *options, *more]) == 0
-    assert "search.confirm_also (=unet) has no effect" in capsys.readouterr().err
+    assert f"mbnas: warning: {told}" in capsys.readouterr().err
 
 
 def test_own_modules_are_confirmed_as_their_source_is_now(tmp_path, monkeypatch):
