@@ -112,6 +112,25 @@ def test_a_live_log_may_begin_on_resuming_and_is_not_a_foreign_folder(tmp_path):
     assert not resolved(tmp_path / "study").is_begun
 
 
+@pytest.mark.parametrize(
+    ("name", "is_folder", "told"),
+    [
+        ("log", False, "has a file log, where a study has a folder"),
+        ("report.html", True, "has a folder report.html, where a study has a file"),
+    ],
+)
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path, name, is_folder, told, is_begun):
+    path = tmp_path / "study"
+    if is_begun:
+        begun(path)
+    else:
+        path.mkdir()
+    (path / name).mkdir() if is_folder else (path / name).touch()
+    with pytest.raises(StudyError, match=told):
+        resolved(path)
+
+
 def test_more_evaluations_do_not_change_the_split_of_a_bilevel_search(tmp_path):
     begun(
         tmp_path / "study",

@@ -43,6 +43,8 @@ STUDY_FILES = frozenset(
     )
 )
 """The names of all files and folders of a study."""
+STUDY_FOLDERS = frozenset((SLICES, COMPARISON, FIGURES, LOG, WEIGHTS))
+"""Those of the folders among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

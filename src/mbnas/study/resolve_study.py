@@ -19,7 +19,7 @@ from mbnas.study.configuration_layers import (
     merge,
     preset_layer,
 )
-from mbnas.study.directory import LEDGER, STUDY_FILES, Study, absolute_path, is_begun
+from mbnas.study.directory import LEDGER, STUDY_FILES, STUDY_FOLDERS, Study, absolute_path, is_begun
 from mbnas.study.ledger.facts import HOURS
 from mbnas.study.ledger.ledger import Ledger
 
@@ -64,6 +64,7 @@ def resolve(
     place: Layer = {"dataset": absolute_path(dataset)}
     if table := _patient_table(asked):
         place = merge(place, {"data": {"patient_table": absolute_path(table)}})
+    _check_kinds(path)
     if not is_begun(path):
         _check_unused(path)
         preset = preset_layer(_protocol_name(asked) or default_protocol, paper_dataset)
@@ -102,6 +103,18 @@ def _check_unused(path: Path) -> None:
             f"STUDY (={path}) is not a study and has other files (such as {foreign[0]}): "
             "name a new or an empty directory."
         )
+
+
+def _check_kinds(path: Path) -> None:
+    """Raise if a file is in place of a folder of a study, or a folder in place of a file."""
+    for name in sorted(STUDY_FILES):
+        place = path / name
+        if place.exists() and place.is_dir() != (name in STUDY_FOLDERS):
+            found, wanted = ("folder", "file") if place.is_dir() else ("file", "folder")
+            raise StudyError(
+                f"STUDY (={path}) has a {found} {name}, where a study has a {wanted}: remove it, "
+                "or name another directory."
+            )
 
 
 def _patient_table(layer: Layer) -> str | None:

@@ -69,6 +69,11 @@ def test_ctrl_c_ends_the_watch_quietly(stopped, capsys, monkeypatch):
     assert (len(said.out.splitlines()), said.err) == (1, "")
 
 
+def test_an_interval_without_a_watch_is_misuse(finished, capsys):
+    assert main(["status", str(finished), "--interval", "nan"]) == 2
+    assert "--interval has no effect without --watch" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("interval", ["0", "-1", "nan", "inf"])
 def test_an_invalid_interval_is_misuse(finished, interval, capsys):
     assert main(["status", str(finished), "--watch", f"--interval={interval}"]) == 2

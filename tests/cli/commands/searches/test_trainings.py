@@ -63,3 +63,9 @@ def test_failures_are_listed_with_reason_and_sequel(finished, listed, tmp_path):
     assert "1 of 13 trainings failed" in said
     assert "Loss [nan]." in said
     assert "--retry-failed" in said
+
+
+@pytest.mark.parametrize("option", ["--all", "--csv"])
+def test_what_lists_trainings_and_what_reruns_them_exclude_each_other(finished, option, capsys):
+    assert main(["trainings", str(finished), "--retry-failed", option]) == 2
+    assert f"{option} lists trainings, and --retry-failed lists none" in capsys.readouterr().err

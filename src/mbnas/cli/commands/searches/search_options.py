@@ -108,7 +108,6 @@ def add_status(commands: Commands) -> None:
     parser.add_argument(
         "--interval",
         type=float,
-        default=2.0,
         metavar="S",
         help="seconds between two looks with --watch (default 2)",
     )

@@ -27,6 +27,8 @@ from mbnas.study.progress.knowledge.known_networks import MOST_TRAININGS
 from mbnas.study.progress.search_status import SearchStatus, search_status
 from mbnas.study.progress.status_summary import read_status_summary, status_summary_of
 
+_INTERVAL_S = 2.0
+
 
 def status(arguments: argparse.Namespace) -> int:
     """Print the status of a search, once or until it ends; the search may be running."""
@@ -34,7 +36,10 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.watch:
         if arguments.csv:
             raise UsageError("--csv lists networks once: leave out --watch, or use --json.")
-        return watch(study, interval_s=arguments.interval, as_json=arguments.json)
+        interval_s = _INTERVAL_S if arguments.interval is None else arguments.interval
+        return watch(study, interval_s=interval_s, as_json=arguments.json)
+    if arguments.interval is not None:
+        raise UsageError("--interval has no effect without --watch: add it, or leave it out.")
     machine_readable = arguments.csv or arguments.json
     with Ledger.open(study.ledger, read_only=True) as ledger, ledger.one_state():
         if not machine_readable and ledger.num_searched() > MOST_TRAININGS:

@@ -45,9 +45,12 @@ class _Listed:
 def trainings(arguments: argparse.Namespace) -> int:
     """List a study's failed trainings, or all; or rerun the failed ones."""
     study = Study.open(arguments.study)
-    if arguments.retry_failed and arguments.csv:
-        raise UsageError("--csv lists trainings, and --retry-failed lists none: leave one out.")
     if arguments.retry_failed:
+        for option in ("csv", "all"):
+            if getattr(arguments, option):
+                raise UsageError(
+                    f"--{option} lists trainings, and --retry-failed lists none: leave one out."
+                )
         return retry(study.with_dataset(arguments.dataset), as_json=arguments.json)
     if arguments.dataset is not None:
         raise UsageError("--dataset has no effect without --retry-failed: leave it out.")
