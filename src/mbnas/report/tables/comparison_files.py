@@ -69,7 +69,8 @@ DIFFERENCE_COLUMNS = [
 ]
 
 
-_TABLE = "table.md"
+TABLE = "table.md"
+"""The table that a person reads first."""
 
 
 def ready_comparison(directory: Path) -> None:
@@ -79,7 +80,7 @@ def ready_comparison(directory: Path) -> None:
         WriteError: if its files cannot be written.
     """
     ready_folder(directory)
-    check_writable(directory / _TABLE)
+    check_writable(directory / TABLE)
 
 
 def write_comparison(
@@ -137,7 +138,7 @@ def comparison_texts(
         sentences(comparison),
     )
     return {
-        _TABLE: as_markdown((*tables(comparison), *further), notes, words, heading=heading),
+        TABLE: as_markdown((*tables(comparison), *further), notes, words, heading=heading),
         # A page of a paper is narrower than a screen.
         "table.tex": as_latex(
             (*tables(comparison, joined=False), *further),

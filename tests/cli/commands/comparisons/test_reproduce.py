@@ -76,6 +76,25 @@ def test_what_a_later_space_cannot_have_is_refused_before_the_first_search(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("figures", "figures cannot be written: there is a file in place of a folder"),
+        ("published.csv/a", "published.csv cannot be written: it is a folder"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_before_the_first_search(
+    name, told, reproduce, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(dataset_source, "prepare_slices", lambda *_, **__: pytest.fail("prepared"))
+    place = tmp_path / name
+    (tmp_path / "slices").mkdir()
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    assert reproduce(tmp_path, "--spaces", "macro") == 1
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_every_study_is_complete(reproduced, capsys):
     for study in SPACE_NAMES:

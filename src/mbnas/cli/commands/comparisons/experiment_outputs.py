@@ -10,14 +10,14 @@ from pathlib import Path
 from mbnas.cli.show.messages import warn
 from mbnas.errors import FigureError
 from mbnas.escaping import csv_text
-from mbnas.machine.files import ready_folder, write_text
+from mbnas.machine.files import check_writable, ready_folder, write_text
 from mbnas.network.architecture import Architecture
 from mbnas.report.figures.figure_captions import LATEX, figure_latex, figures_latex
 from mbnas.report.figures.figure_data import FigureData, read_figure_data
 from mbnas.report.figures.study_figures import FIGURES
 from mbnas.report.figures.style import FORMATS, save
 from mbnas.report.page.experiment_page import write_experiment_page
-from mbnas.report.tables.comparison_files import write_comparison
+from mbnas.report.tables.comparison_files import TABLE, write_comparison
 from mbnas.report.tables.comparison_table import Table
 from mbnas.report.tables.published_table import (
     COLUMNS,
@@ -76,6 +76,20 @@ class ExperimentPage:
         """Write the page with the current time."""
         self.shown = replace(self.shown, updated_at=datetime.now(UTC))
         write_experiment_page(self.shown, self.path)
+
+
+def check_outputs(directory: Path) -> None:
+    """Check that the files of an experiment can be written, before its searches.
+
+    Raises:
+        WriteError: if one cannot, as its directory is now.
+    """
+    if not directory.is_dir():
+        return  # what makes it tells whether it can be made
+    if (directory / FOLDER).exists():
+        ready_folder(directory / FOLDER)
+    for name in (REPORT, TABLE, _PUBLISHED):
+        check_writable(directory / name)
 
 
 def write_outputs(

@@ -11,7 +11,11 @@ from mbnas.actions.forecast_message import forecast_message
 from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named
 from mbnas.bounds import check_bound
-from mbnas.cli.commands.comparisons.experiment_outputs import ExperimentPage, write_outputs
+from mbnas.cli.commands.comparisons.experiment_outputs import (
+    ExperimentPage,
+    check_outputs,
+    write_outputs,
+)
 from mbnas.cli.commands.searches.search import search_and_report
 from mbnas.cli.configuration_options import options_layer
 from mbnas.cli.show.comparison_display import print_comparison
@@ -73,6 +77,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     _check_all(experiment, baselines.values(), read_dataset(arguments.dataset))
     if preset := preset_sentence(experiment.comparison, paper_dataset):
         note(preset)
+    check_outputs(experiment.directory)
     page = ExperimentPage(experiment, paper_dataset)
     statuses = _search_all(experiment, page)
     experiment = experiment.settled()
