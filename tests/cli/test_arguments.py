@@ -57,7 +57,7 @@ DEFAULTS = {
     "check DATASET": {"set": []},
     "search DATASET STUDY": {"set": []},
     "settings": {},
-    "status STUDY": {"interval": 2.0},
+    "status STUDY": {},
     "choose STUDY": {},
     "explain STUDY": {},
     "trainings STUDY": {},

@@ -57,11 +57,11 @@ def compare_study(
     check_bound("--initialisations", initialisations, 1, MOST_FRESH)
     check_log(study.configuration)
     networks = named_others(names, study).values()
-    ready_comparison(output or study.comparison)
-    check_writable(study.report)
     if sentence := load_warning():
         warning(watch)(sentence)
     with holding(study, command=command, watch=watch, networks=networks) as held:
+        ready_comparison(output or study.comparison)
+        check_writable(study.report)
         return compare_networks(
             held,
             names,
