@@ -9,6 +9,7 @@ from mbnas.study.configuration import Configuration
 from mbnas.study.configuration_layers import (
     assignment_layer,
     build,
+    check_effects,
     differences,
     merge,
     preset_layer,
@@ -208,3 +209,36 @@ def test_a_file_is_a_layer(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("seed = 2\n[training]\nepochs = 3\n")
     assert read_toml(file) == {"seed": 2, "training": {"epochs": 3}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            {"run": {"workers": 4, "executor": "inline"}},
+            r"run\.workers \(=4\) has no effect with run\.executor=inline",
+        ),
+        ({"run": {"address": "auto"}}, r"with run\.executor=processes: add --executor ray"),
+        ({"run": {"gpu_share": 0.5}}, r"run\.gpu_share \(=0\.5\) has no effect"),
+        ({"search": {"topology_evaluations": 5}}, r"in the mixed space: add --space bilevel"),
+    ],
+)
+def test_what_has_no_effect_is_refused_if_it_is_asked_for(asked, told):
+    configuration = build({"dataset": "data"} | asked)
+    with pytest.raises(ConfigurationError, match=told):
+        check_effects(asked, configuration)
+    check_effects({}, configuration)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"run": {"workers": 1, "executor": "inline"}},
+        {"run": {"workers": 4}},
+        {"run": {"workers": None, "executor": "inline"}},
+        {"run": {"address": "auto", "gpu_share": 0.5, "executor": "ray"}},
+        {"search": {"topology_evaluations": 5}, "space": {"name": "bilevel"}},
+    ],
+)
+def test_what_has_an_effect_is_accepted(asked):
+    check_effects(asked, build({"dataset": "data"} | asked))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mbnas.data.datasets.dataset import read_dataset
 from mbnas.errors import UsageError
-from mbnas.study.configuration_layers import Layer
+from mbnas.study.configuration_layers import Layer, check_effects, merge
 from mbnas.study.directory import Study
 from mbnas.study.resolve_study import resolve
 from mbnas.training.protocol import PAPER_DATASETS, recognised_dataset
@@ -53,7 +53,13 @@ def asked_preset(
 
 
 def asked_study(
-    path: Path, dataset: Path, *, protocol: str | None, preset: str | None, options: Layer
+    path: Path,
+    dataset: Path,
+    *,
+    protocol: str | None,
+    preset: str | None,
+    file: Layer,
+    options: Layer,
 ) -> tuple[Study, str | None]:
     """Return the study, and a sentence on the preset that it begins with, if there is one.
 
@@ -62,10 +68,11 @@ def asked_study(
         dataset: The dataset's folder.
         protocol: As for :func:`asked_preset`.
         preset: As for :func:`asked_preset`.
-        options: Settings of a configuration file and of options.
+        file: Settings of a configuration file.
+        options: Settings of options, which override them.
 
     Raises:
-        MbnasError: if an option is wrong, or the directory holds something else.
+        MbnasError: if an option is wrong or has no effect, or the directory holds something else.
     """
     protocol, paper_dataset = asked_preset(dataset, protocol=protocol, preset=preset)
     study = resolve(
@@ -73,9 +80,10 @@ def asked_study(
         dataset,
         protocol=protocol,
         default_protocol=default_protocol(),
-        options=options,
+        options=merge(file, options),
         paper_dataset=paper_dataset,
     )
+    check_effects(options, study.configuration)
     return study, preset_sentence(study, paper_dataset)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mbnas.errors import UsageError
 from mbnas.network.architecture import is_own
 from mbnas.space.space_presets import space_layer
-from mbnas.study.configuration_layers import Layer, build, merge
+from mbnas.study.configuration_layers import Layer, build, check_effects, merge
 from mbnas.study.directory import Study
 
 KEYS: Mapping[str, str] = {
@@ -79,10 +79,12 @@ def running_as(study: Study, running: Layer) -> Study:
         running: Settings of the section ``run``.
 
     Raises:
-        ConfigurationError: if a value breaks its rule.
+        ConfigurationError: if a value breaks its rule or has no effect.
     """
     again = tomllib.loads(study.configuration.to_toml())
-    return replace(study, configuration=build(merge(again, running)))
+    configuration = build(merge(again, running))
+    check_effects(running, configuration)
+    return replace(study, configuration=configuration)
 
 
 def layer_of_keys(settings: Mapping[str, object]) -> Layer:

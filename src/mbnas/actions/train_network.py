@@ -12,7 +12,7 @@ from mbnas.actions.hold_study import holding
 from mbnas.actions.named_networks import networks_named, read_chosen
 from mbnas.network.architecture import BASELINES, Architecture, title_of
 from mbnas.prediction.model.model_card import ModelCard
-from mbnas.study.configuration_layers import Layer
+from mbnas.study.configuration_layers import Layer, check_effects
 from mbnas.study.cost.training_speed import final_forecast
 from mbnas.study.directory import Study
 from mbnas.study.open_study import OpenStudy
@@ -69,9 +69,11 @@ def train_network(
     named = _named(network, study)
     with holding(study, command=command, watch=watch) as held:
         trained = _chosen(held, watch) if named is None else named
+        configuration = final_configuration(held.configuration, trained, asked)
+        check_effects(asked, configuration)
         plan = FinalPlan(
             network=trained,
-            configuration=final_configuration(held.configuration, trained, asked),
+            configuration=configuration,
             all_patients=all_patients,
         )
         folder = model_folder(study.path, model or _default_name(network, trained))

@@ -117,7 +117,8 @@ def search(
         Path(dataset),
         protocol=protocol,
         preset=preset,
-        options=merge(file, layer_of(options), layer_of_keys(settings or {})),
+        file=file,
+        options=merge(layer_of(options), layer_of_keys(settings or {})),
     )
     watch = watch or ProgressLines()
     if about_preset is not None:

@@ -16,10 +16,18 @@ def options_layer(arguments: argparse.Namespace) -> Layer:
         UsageError: if ``--address`` is given without ``--executor ray``.
         ConfigurationError: if the file or an assignment cannot be read.
     """
+    file = vars(arguments).get("config")
+    return merge({} if file is None else read_toml(file), asked_layer(arguments))
+
+
+def asked_layer(arguments: argparse.Namespace) -> Layer:
+    """Return the settings of a command's options and ``--set``, without those of its file.
+
+    Raises:
+        UsageError: if ``--address`` is given without ``--executor ray``.
+        ConfigurationError: if an assignment cannot be read.
+    """
     options = vars(arguments)
     if (objective := options.get("objective")) is not None:
         options = {**options, "objective": objective.split(",")}
-    asked = layer_of(options)
-    file = options.get("config")
-    assignments = map(assignment_layer, options.get("set", []))
-    return merge({} if file is None else read_toml(file), asked, *assignments)
+    return merge(layer_of(options), *map(assignment_layer, options.get("set", [])))

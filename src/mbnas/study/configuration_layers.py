@@ -124,6 +124,38 @@ def build(layer: Layer) -> Configuration:
     return configuration
 
 
+def check_effects(asked: Layer, configuration: Configuration) -> None:
+    """Check that settings have an effect; those of a file or of a study may have none.
+
+    Args:
+        asked: What the user asks for now.
+        configuration: What follows from it.
+
+    Raises:
+        ConfigurationError: if one has none.
+    """
+    executor, space = configuration.run.executor, configuration.space.name
+    given = {key: value for key, value in flatten(asked) if value is not None}
+    on_ray = executor == "ray", f"with run.executor={executor}: add --executor ray"
+    needed = {
+        "run.address": on_ray,
+        "run.gpu_share": on_ray,
+        "run.workers": (
+            executor != "inline" or configuration.run.workers == 1,
+            "with run.executor=inline, which trains one at a time: add --executor processes",
+        ),
+        "search.topology_evaluations": (
+            space == "bilevel",
+            f"in the {space} space: add --space bilevel",
+        ),
+    }
+    for key, (has_effect, remedy) in needed.items():
+        if key in given and not has_effect:
+            raise ConfigurationError(
+                f"{key} (={given[key]}) has no effect {remedy}, or leave it out."
+            )
+
+
 def differences(old: Configuration, new: Configuration) -> dict[str, tuple[object, object]]:
     """Return the settings in which two configurations differ, by key, old and new."""
     flat_old, flat_new = dict(flatten(asdict(old))), dict(flatten(asdict(new)))

@@ -107,6 +107,7 @@ def test_held_out_patients_have_separate_tables(dataset, options, tmp_path, caps
         (["--network", "bets"], "bets"),
         (["--network", "smp:Unet:resnet3"], "no encoder 'resnet3'"),
         (["--network", "module:nowhere.at.all:Net"], "nowhere"),
+        (["--executor", "inline", "--workers", "4"], "run.workers (=4) has no effect"),
         (["--initialisations", "0"], "--initialisations (=0) must be 1 or more"),
     ],
 )

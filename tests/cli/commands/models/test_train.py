@@ -90,6 +90,7 @@ def test_larger_slices_are_prepared_next_to_the_search_s(study):
         (["--set", "protocol.folds=3"], 2, "protocol cannot be set for a final training"),
         (["--set", "seed=3"], 2, "seed cannot be set for a final training"),
         (["--network", "0nothing3"], 2, "nothing"),
+        (["--executor", "inline", "--workers", "4"], 2, "run.workers (=4) has no effect"),
         (["--set", "run.executor=ray"], 2, "runs on one machine"),
     ],
 )

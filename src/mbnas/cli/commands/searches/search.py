@@ -8,12 +8,13 @@ from collections.abc import Callable
 from mbnas.actions.asked_study import asked_study
 from mbnas.actions.search_study import search_study
 from mbnas.cli.commands.searches.status import print_standing
-from mbnas.cli.configuration_options import options_layer
+from mbnas.cli.configuration_options import asked_layer
 from mbnas.cli.show.event_display import EventDisplay
 from mbnas.cli.show.messages import note, say_next
 from mbnas.cli.typed_command import command_line
 from mbnas.results.search_summary import SearchSummary
 from mbnas.results.standing.read_standing import read_standing
+from mbnas.study.configuration_toml import read_toml
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.progress.search_status import SearchStatus
@@ -26,7 +27,8 @@ def search(arguments: argparse.Namespace) -> int:
         arguments.dataset,
         protocol=arguments.protocol,
         preset=arguments.preset,
-        options=options_layer(arguments),
+        file={} if arguments.config is None else read_toml(arguments.config),
+        options=asked_layer(arguments),
     )
     if preset is not None:
         note(preset)
