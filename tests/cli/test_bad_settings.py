@@ -38,6 +38,8 @@ def refused(capsys, *words):
 
 
 SETTINGS = {
+    "search=5": "search (=5) must be a section of keys",
+    "augmentation=5": "augmentation (=5) must be a section of keys",
     'space.blocks=["vgg", "nope"]': "There is no block 'nope'",
     "space.blocks=[]": "at least one",
     'space.blocks="vgg"': "must be a list",
@@ -252,6 +254,7 @@ def test_a_device_is_not_a_configuration(device, dataset, tmp_path, capsys):
         (("--workers", "0"), "must be 1 or more"),
         (("--config", "/dev/zero"), "is not a regular file"),
         (("--set", "space.blocks=[]"), "cannot be set for a final training"),
+        (("--set", "augmentation=5"), "augmentation (=5) must be a section of keys"),
     ],
 )
 def test_train_starts_no_model(options, told, finished, tmp_path, capsys):

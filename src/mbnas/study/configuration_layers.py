@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from mbnas.errors import ConfigurationError
 from mbnas.study.configuration import Configuration
-from mbnas.study.configuration_toml import flatten, settings_of
+from mbnas.study.configuration_toml import flatten, not_a_section, settings_of
 from mbnas.training.protocol import PAPER_DATASETS, PRESETS
 
 Layer = Mapping[str, Any]
@@ -89,6 +89,18 @@ def merge(*layers: Layer) -> dict[str, Any]:
             else:
                 merged[key] = value
     return merged
+
+
+def check_sections(asked: Layer) -> None:
+    """Check that what is asked for of a section are keys, before any of them is read.
+
+    Raises:
+        ConfigurationError: if it is a value.
+    """
+    for section in (each.name for each in fields(Configuration) if each.name in asked):
+        default = getattr(Configuration(dataset=""), section)
+        if is_dataclass(default) and not isinstance(asked[section], Mapping):
+            raise not_a_section(section, asked[section])
 
 
 _EXCLUSIVE = {"slice_size": "patch_size", "patch_size": "slice_size"}

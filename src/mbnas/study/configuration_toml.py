@@ -74,6 +74,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 # Settings classes
 
 
+def not_a_section(name: str, value: object) -> ConfigurationError:
+    """Return the error of a section in whose place is a value."""
+    return ConfigurationError(f"{name} (={value!r}) must be a section of keys.")
+
+
 def settings_of(cls: type, table: object, *, known_keys: Iterable[str], path: str = "") -> object:
     """Return the settings that a table describes, with defaults for what it leaves out.
 
@@ -88,7 +93,7 @@ def settings_of(cls: type, table: object, *, known_keys: Iterable[str], path: st
             rule.
     """
     if not isinstance(table, Mapping):
-        raise ConfigurationError(f"{path.rstrip('.')} (={table!r}) must be a section of keys.")
+        raise not_a_section(path.rstrip("."), table)
     hints = get_type_hints(cls)
     known = {each.name: each for each in fields(cls)}
     for key, value in table.items():

@@ -14,6 +14,7 @@ from mbnas.study.configuration_layers import (
     Layer,
     asked_over,
     build,
+    check_sections,
     difference_lines,
     differences,
     merge,
@@ -58,6 +59,7 @@ def resolve(
             configuration; the message lists the differences.
         ConfigurationError: if an option is wrong.
     """
+    check_sections(options)
     named = {"protocol": {"name": protocol}} if protocol else {}
     named_preset = preset_layer(protocol, paper_dataset) if protocol else {}
     asked = merge(asked_over(named_preset, options), named)

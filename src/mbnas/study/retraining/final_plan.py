@@ -19,6 +19,7 @@ from mbnas.study.configuration_layers import (
     Layer,
     asked_over,
     build,
+    check_sections,
     difference_lines,
     differences,
     merge,
@@ -84,6 +85,7 @@ def final_configuration(study: Configuration, network: Architecture, asked: Laye
         ConfigurationError: if another setting is asked for, a value breaks its rule, or this
             machine does not have the device.
     """
+    check_sections(asked)
     for section in asked:
         if section not in (*_MAY_BE_SET, "run"):
             raise ConfigurationError(
