@@ -227,10 +227,15 @@ def test_what_is_wrong_is_a_sentence(wrong, told):
         mbnas.Search(**SMALL | wrong)
 
 
+def genotypes_alone(space, rng, start=None):
+    """What a searcher must not yield: a network in place of a proposal."""
+    yield space.sample(rng)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [lambda space, rng, start: [], lambda space: iter(()), int],
-    ids=["no generator", "other arguments", "no signature"],
+    [lambda space, rng, start: [], lambda space: iter(()), int, genotypes_alone],
+    ids=["no generator", "other arguments", "no signature", "no proposals"],
 )
 @pytest.mark.parametrize("more", [{}, {"objective": "dice,macs"}, {"space": "bilevel"}])
 def test_what_is_no_searcher_is_a_sentence(wrong, more):

@@ -90,7 +90,7 @@ Three keyword arguments are optional, and a search that has one declares somethi
 
 
 def checked_search(search: Search) -> Search:
-    """Return a search that begins as it does, and says what it is if that is no searcher.
+    """Return a search that says what a searcher is if this one is none or yields no proposals.
 
     Raises:
         UsageError: if it cannot be called with a space, a source of randomness and a start.
@@ -109,7 +109,20 @@ def checked_search(search: Search) -> Search:
         searcher = search(*args, **options)
         if not isinstance(searcher, Generator):
             raise UsageError(words)
-        return searcher
+        return checked_proposals(searcher)
+
+    def checked_proposals(searcher: Searcher) -> Searcher:
+        scores: Sequence[float] | None = None
+        try:
+            while True:
+                proposal = next(searcher) if scores is None else searcher.send(scores)
+                if not isinstance(proposal, Proposal):
+                    raise UsageError(words)
+                scores = yield proposal
+        except StopIteration:
+            return
+        finally:
+            searcher.close()
 
     return begin
 
