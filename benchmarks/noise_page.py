@@ -52,8 +52,7 @@ of uniform draws, the Dice is spread · (1 − exp(−bend · z)) / bend above t
 best networks differ less than the worst. The U-Net has a fixed z; a common effect of all its genes
 gives it. Spread, bend and z are those of uniform draws that were trained on hippocampus
 ([landscape](../landscape/README.md)). What a network is worth for a patient is half of its genes
-(similar networks suit similar patients) and half its own. The share of pairs is an assumption. All
-are varied above.
+(similar networks suit similar patients) and half its own. The share of pairs is an assumption.
 
 {worlds}
 """
@@ -121,7 +120,12 @@ def markdown(measured: dict[str, Any], picture: str) -> str:
         lines += [GRID.format(arm=arm), *grid(of_arm), ""]
     others = [row for row in rows if row["world"] != "main"]
     lines += [OTHERS, *others_table(others, measured), ""]
-    worlds = [f"- **{name}**: {described(each)}" for name, each in measured["worlds"].items()]
+    searched = {row["world"] for row in rows}
+    worlds = [
+        f"- **{name}**: {described(each)}"
+        for name, each in measured["worlds"].items()
+        if name in searched
+    ]
     lines.append(COMPONENTS.format(**measured["components"], worlds="\n".join(worlds)))
     return "\n".join(lines).rstrip() + "\n"
 
