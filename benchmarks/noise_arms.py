@@ -158,12 +158,16 @@ def race(
 
 def outcomes(landscape: Landscape, arm: Arm, genotype: Genotype) -> list[Outcome]:
     """Return the outcomes of all trainings of a network, folds within initialisations."""
-    values_IP = landscape.measured(genotype, arm.per_network, arm.num_folds)
-    return [
-        Outcome(score=float(row[fold :: arm.num_folds].mean()), wall_s=1.0)
-        for row in values_IP
-        for fold in range(arm.num_folds)
-    ]
+    scores_IF = scores_of(landscape, genotype, arm.num_folds, arm.per_network)
+    return [Outcome(score=score, wall_s=1.0) for score in scores_IF.ravel().tolist()]
+
+
+def scores_of(
+    landscape: Landscape, genotype: Genotype, folds: int, initialisations: int
+) -> Float[np.ndarray, "initialisation fold"]:
+    """Return the scores of all trainings of a network."""
+    dice_IP = landscape.measured(genotype, initialisations, folds)
+    return np.stack([dice_IP[:, fold::folds].mean(axis=1) for fold in range(folds)], axis=1)
 
 
 def known_after(steps: Iterable[Step], num_trainings: int) -> dict[Genotype, Step]:

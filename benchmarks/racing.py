@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from noise_arms import scores_of
 from noise_world import MAIN, WORLDS, Landscape, World, components
 from racing_page import markdown, plot
 
@@ -107,14 +108,6 @@ def raced(
         if chance < threshold:
             return seen, differences
     return num_blocks, rule(scores_IF, incumbent_IF, num_blocks, prior)[0]
-
-
-def scores_of(
-    landscape: Landscape, genotype: Genotype, folds: int, initialisations: int
-) -> np.ndarray:
-    """Return the scores of a network, of shape (initialisations, folds)."""
-    dice_IP = landscape.measured(genotype, initialisations, folds)
-    return np.stack([dice_IP[:, fold::folds].mean(axis=1) for fold in range(folds)], axis=1)
 
 
 def full_search(landscape: Landscape, folds: int, initialisations: int) -> list[Candidate]:
