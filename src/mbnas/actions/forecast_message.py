@@ -41,8 +41,27 @@ def too_short_message(hours: float, least_hours: float) -> str:
         hours: The time.
         least_hours: The shortest time in which the result can be confirmed.
     """
-    enough = math.ceil(10 * least_hours) / 10
     return (
         f"{hours:g} h are too short to confirm a network: the result will be the highest of noisy "
-        f"scores. --hours {enough:g} would do."
+        f"scores. --hours {_rounded_up(least_hours):g} would do."
     )
+
+
+def unconfirmed_message(hours: float) -> str:
+    """Return that a search had no time left to confirm what it found.
+
+    >>> unconfirmed_message(1.234)[-68:]
+    'The same command with --hours 1.3 continues this study and confirms.'
+
+    Args:
+        hours: The shortest time in which this study can end with a confirmation.
+    """
+    return (
+        "Trainings took longer than expected, so no time was left to confirm a network: the result "
+        f"is the highest of noisy scores. The same command with --hours {_rounded_up(hours):g} "
+        "continues this study and confirms."
+    )
+
+
+def _rounded_up(hours: float) -> float:
+    return math.ceil(10 * hours) / 10

@@ -7,24 +7,36 @@ import time
 from collections.abc import Callable, Sequence
 
 from mbnas.actions.events import Message, StageProgress, Watch, telling_epochs, warning
-from mbnas.actions.forecast_message import forecast_message, too_short_message
+from mbnas.actions.forecast_message import (
+    forecast_message,
+    too_short_message,
+    unconfirmed_message,
+)
 from mbnas.actions.hold_study import holding
+from mbnas.network.cost.complexity import Complexity
 from mbnas.report.live.rate_limited_page import RateLimitedPage
 from mbnas.report.live.study_log import check_log, logged
 from mbnas.report.page.study_page import write_report
 from mbnas.results.read_search import read_search
 from mbnas.results.search_summary import SearchSummary
 from mbnas.search.settings import SearchSettings
-from mbnas.study.cost.training_speed import NUM_EXPECTED, expected_macs, search_forecast
+from mbnas.study.cost.training_speed import (
+    NUM_EXPECTED,
+    expected_costs,
+    search_forecast,
+    training_speed,
+)
 from mbnas.study.directory import Study
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.time_limit import least_hours
+from mbnas.study.ledger.facts import SECONDS
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import configured_workers
+from mbnas.study.progress.confirmation_record import confirmation_in
 from mbnas.study.progress.search_status import SearchStatus, read_status
 
 _FORECAST_EVERY_S = 5.0
@@ -69,6 +81,7 @@ def search_study(
             watch(Message(text=f"Trains with {measured}."))
         _tell_of_time(held, watch, forecast=forecast)
         _run(held, watch=watch, find_training=find_training, show=show)
+        _tell_if_unconfirmed(held, watch)
         return read_status(held.ledger, held.configuration)
 
 
@@ -99,10 +112,27 @@ def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
         return
     if forecast:
         watch(Message(text=forecast_message(found, offer_less=True, hours=hours)))
-    folds, workers = configuration.protocol.folds, configured_workers(configuration)
-    least = least_hours(search, found.training_s, folds=folds, workers=workers)
+    least = _least_hours(held, found.training_s)
     if hours is not None and hours < least:
         warning(watch)(too_short_message(hours, least))
+
+
+def _tell_if_unconfirmed(held: OpenStudy, watch: Watch) -> None:
+    """Tell if no time was left to confirm a network, and how much would be enough."""
+    search, facts = held.configuration.search, held.ledger.facts()
+    record = confirmation_in(facts)
+    if search.hours is None or record is None or record.rounds:
+        return
+    if (speed := training_speed(held)) is None:
+        return
+    least = _least_hours(held, speed.mean_s(expected_costs(held)))
+    warning(watch)(unconfirmed_message(float(facts[SECONDS]) / 3600 + least))
+
+
+def _least_hours(held: OpenStudy, training_s: float) -> float:
+    configuration = held.configuration
+    folds, workers = configuration.protocol.folds, configured_workers(configuration)
+    return least_hours(configuration.search, training_s, folds=folds, workers=workers)
 
 
 def _run(
@@ -154,7 +184,7 @@ class _Events:
 
     def __init__(self, held: OpenStudy) -> None:
         self._held = held
-        self._macs: Sequence[float] | None = None
+        self._expected: Sequence[Complexity] | None = None
         self._left_s: float | None = None
         self._forecast_at_s = -math.inf
         configuration = held.configuration
@@ -186,8 +216,8 @@ class _Events:
         if time.monotonic() - self._forecast_at_s < _FORECAST_EVERY_S:
             return
         num_known = len(self._held.ledger.evaluations())
-        if self._macs is None or num_known >= NUM_EXPECTED:
-            self._macs = expected_macs(self._held)
-        found = search_forecast(self._held, self._macs)
+        if self._expected is None or num_known >= NUM_EXPECTED:
+            self._expected = expected_costs(self._held)
+        found = search_forecast(self._held, self._expected)
         self._left_s = None if found is None else found.seconds
         self._forecast_at_s = time.monotonic()

@@ -21,7 +21,7 @@ class Network:
     >>> import mbnas
     >>> network = mbnas.Network("0vgg3-1dense5-0residual3")
     >>> network.cost(size=64)
-    Complexity(parameters=136034, multiply_accumulates=167641088)
+    Complexity(parameters=136034, multiply_accumulates=167641088, activations=2372544)
     >>> module = network.build(in_channels=2, num_classes=3)  # a torch.nn.Module
 
     Attributes:

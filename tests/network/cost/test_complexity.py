@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates against sums by hand."""
+"""Parameters, multiply-accumulates and activations against sums by hand."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ import torch
 from mbnas.network.cost.complexity import complexity, latency_ms
 from mbnas.network.genotype_network import Network
 from mbnas.network.interface import Interface
+from mbnas.network.operations.determinism import deterministic_algorithms
 from mbnas.space.genotype import Genotype, unet_genotype
 
 INTERFACE = Interface(in_channels=2, num_classes=3, size=8)
@@ -25,8 +26,23 @@ def test_the_sum_by_hand():
     node_3 = 9 * (8 * 4 + 4 * 4)  # still half the size: it is upsampled after its block
     head = 4 * 3
     assert found.multiply_accumulates == 8**2 * (node_1 + head) + 4**2 * (node_2 + node_3)
+    image = 2 * 8**2
+    of_1 = 2 * 3 * 4 * 8**2 + 4 * 4  # twice a convolution, its norm with two statistics, its ReLU
+    of_3 = 2 * 3 * 4 * 4**2 + 4 * 4 + 4 * 8**2  # upsampled after its block
+    without_2 = complexity(lambda: network_of("0vgg3-1vgg3-0vgg3"), INTERFACE)
+    pooled = 2 * 4 * 4**2  # values and where they were
+    of_2 = 2 * 3 * 8 * 4**2 + 4 * 8
+    assert without_2.activations == image + of_1 + pooled + of_2 + of_3 + 3 * 8**2
     norms = 2 * (2 * 4 + 3 * 8 + 2 * 4)
     assert found.parameters == node_1 + node_2 + node_3 + norms + head + 3
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_it_is_the_same_whatever_algorithms_the_process_uses(deterministic):
+    interface = replace(INTERFACE, size=10)  # padded, and upsampled twice
+    with deterministic_algorithms(wanted=deterministic):
+        found = complexity(lambda: network_of("0vgg3-1dense5-2vgg3-1vgg3"), interface)
+    assert found == complexity(lambda: network_of("0vgg3-1dense5-2vgg3-1vgg3"), interface)
 
 
 def test_a_skip_widens_its_node():

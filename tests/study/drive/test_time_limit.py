@@ -1,15 +1,18 @@
 """Searches whose time is limited, with a clock that only trainings move."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mbnas.network.cost.complexity import Complexity
 from mbnas.search.confirmation import fewest
 from mbnas.search.limit import Budget
 from mbnas.search.random_search import random_search
 from mbnas.search.settings import SearchSettings
+from mbnas.space.genotype import unet_genotype
 from mbnas.space.search_space import Space
 from mbnas.study.drive.driver import drive
 from mbnas.study.drive.evaluator import Evaluator
@@ -22,6 +25,8 @@ from mbnas.training.training_record import TrainingRecord
 from .drawn_executor import DrawnExecutor
 
 TRAINING_S = 100.0
+COST = Complexity(parameters=1, multiply_accumulates=1, activations=1)
+UNET = unet_genotype()
 PROTOCOL = Protocol(evaluation=CrossValidationSettings(folds=3, initialisations=1))
 
 
@@ -32,20 +37,31 @@ class Clock:
         return self.now_s
 
 
-def search(path, hours, clock, *, confirmation=0.0, dies_after=None, slots=1, speculate="nothing"):
+def search(
+    path,
+    hours,
+    clock,
+    *,
+    confirmation=0.0,
+    dies_after=None,
+    slots=1,
+    speculate="nothing",
+    cost_of=lambda network: COST,
+):
     """Run or resume a random search; return its time limit, and its number of networks."""
     trained = []
 
     def train(task):
         if len(trained) == dies_after:
             raise KeyboardInterrupt
-        clock.now_s += TRAINING_S
+        wall_s = TRAINING_S * cost_of(task.architecture).activations
+        clock.now_s += wall_s
         trained.append(task)
         digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
         return TrainingRecord(
             key=task.key,
             score=digest[0] / 256,
-            wall_s=TRAINING_S,
+            wall_s=wall_s,
             worker="here",
             started_at="now",
         )
@@ -57,6 +73,7 @@ def search(path, hours, clock, *, confirmation=0.0, dies_after=None, slots=1, sp
             SearchSettings(hours=hours, confirmation=confirmation),
             folds=3,
             workers=1,
+            cost_of=cost_of,
             clock=clock,
         )
         evaluator = Evaluator(
@@ -96,12 +113,26 @@ def test_it_ends_in_time_and_uses_the_time(path, hours):
 def test_the_share_of_the_confirmation_is_left(path):
     limit, _ = search(path, 2.0, Clock(), confirmation=0.25)
     assert limit.left_s >= 1800
-    assert limit.num_confirming() == int(limit.left_s / (3 * MEASURING * TRAINING_S)) >= 4
+    assert limit.num_confirming([UNET]) == int(limit.left_s / (3 * MEASURING * TRAINING_S)) >= 4
 
 
 def test_a_short_search_keeps_what_one_leader_needs_and_something_to_spare(path):
     limit, _ = search(path, 1.0, Clock(), confirmation=0.01)
-    assert limit.num_confirming() >= 5
+    assert limit.num_confirming([UNET]) >= 5
+
+
+def test_dear_networks_do_not_take_the_time_that_is_kept(path):
+    """Networks take from once to 24 times as long, as their digests say."""
+
+    def cost_of(network):
+        times = 1 + hashlib.sha256(str(network).encode()).digest()[0] % 24
+        return replace(COST, activations=times)
+
+    limit, num_networks = search(path, 40.0, Clock(), confirmation=0.25, cost_of=cost_of)
+    assert num_networks > 10
+    assert limit.left_s >= 0.25 * 40 * 3600
+    each_s = 3 * MEASURING * TRAINING_S * cost_of(UNET).activations
+    assert limit.num_confirming([UNET]) == int(limit.left_s / each_s)
 
 
 def test_a_search_too_short_to_confirm_uses_its_time(path):
@@ -115,7 +146,7 @@ def test_the_shortest_time_that_is_confirmed_is_known_beforehand(path, share):
     settings = SearchSettings(confirmation=0.25)
     shortest = least_hours(settings, TRAINING_S, folds=3, workers=1)
     limit, _ = search(path, share * shortest, Clock(), confirmation=0.25)
-    kept_one_leader = limit.num_confirming() >= fewest(1)
+    kept_one_leader = limit.num_confirming([UNET]) >= fewest(1)
     assert kept_one_leader == (share > 1)
     assert least_hours(SearchSettings(), TRAINING_S, folds=3, workers=1) == 0
 

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mbnas.network.cost.complexity import Complexity
 from mbnas.study.progress.forecast import (
     Forecast,
     TrainingSpeed,
@@ -15,57 +16,66 @@ from mbnas.study.progress.forecast import (
 NOW = datetime(2026, 11, 28, 11, 40, tzinfo=UTC)  # a Saturday
 
 
-def speed(workers=1, s_per_mac=1e-6):
-    return TrainingSpeed(s_per_mac=s_per_mac, workers=workers, basis="3 trainings")
+def cost(activations, macs=1):
+    return Complexity(parameters=1, multiply_accumulates=int(macs), activations=int(activations))
+
+
+def speed(workers=1):
+    return TrainingSpeed(s_per_activation=1e-6, workers=workers, basis="3 trainings")
 
 
 def test_the_time_is_that_of_all_trainings_over_the_workers():
     """6 networks of 10 trainings at 3 s, on 4 workers."""
-    found = forecast(speed(workers=4), [2e6, 4e6], num_networks=6.0, num_trainings=10)
+    mean_s = speed().mean_s([cost(2e6), cost(4e6)])
+    found = forecast(speed(workers=4), mean_s, num_networks=6.0, num_trainings=10)
     assert found.seconds == pytest.approx(6 * 10 * 3 / 4)
     assert found.network_s == pytest.approx(7.5)
     assert found.networks_within(0.01) == 4  # 36 s
 
 
 def test_more_workers_than_trainings_do_not_help():
-    found = forecast(speed(workers=64), [5e6], num_networks=3.0, num_trainings=1)
+    found = forecast(speed(workers=64), 5.0, num_networks=3.0, num_trainings=1)
     assert found.seconds == pytest.approx(5)
 
 
 def test_earlier_trainings_weigh_by_their_networks():
-    found = speed_of_trainings([(10.0, 1e6), (50.0, 9e6)], workers=2)
-    assert found.training_s(1e6) == pytest.approx(6)
+    found = speed_of_trainings([(10.0, cost(1e6, macs=7)), (50.0, cost(9e6))], workers=2)
+    assert found.training_s(cost(1e6)) == pytest.approx(6)
     assert (found.workers, found.basis) == (2, "2 trainings")
     assert speed_of_trainings([], workers=2) is None
-    assert speed_of_trainings([(0.0, 1e6), (3.0, 0.0)], workers=2) is None
+    assert speed_of_trainings([(0.0, cost(1e6))], workers=2) is None
 
 
-def test_a_constant_part_of_the_time_is_told_by_networks_of_several_costs():
-    macs = [1e6, 2e6, 4e6, 8e6, 16e6]
-    ended = [(7.0 + each / 1e6, each) for each in macs]
+def test_the_parts_of_the_time_are_told_by_networks_of_several_costs():
+    costs = [cost(2e6, 9e7), cost(4e6, 1e7), cost(8e6, 4e7), cost(3e6, 6e7), cost(5e6, 2e7)]
+    ended = [
+        (7.0 + each.activations / 1e6 + each.multiply_accumulates / 1e7, each) for each in costs
+    ]
     found = speed_of_trainings(ended, workers=1)
     assert found.base_s == pytest.approx(7)
-    assert found.training_s(32e6) == pytest.approx(39)
-    assert found.scaled(2).training_s(32e6) == pytest.approx(78)
+    assert found.training_s(cost(32e6, 5e7)) == pytest.approx(44)
+    assert found.scaled(2).training_s(cost(32e6, 5e7)) == pytest.approx(88)
     assert speed_of_trainings(ended[:4], workers=1).base_s == 0  # too few to tell
 
 
 def test_a_time_that_falls_with_cost_is_taken_to_be_constant():
-    ended = [(20.0 - each, 1e6 * each) for each in range(1, 7)]
+    ended = [(20.0 - each, cost(1e6 * each, 1e6 * each)) for each in range(1, 7)]
     found = speed_of_trainings(ended, workers=1)
-    assert found.s_per_mac == 0
-    assert found.training_s(1e9) == pytest.approx(16.5)
+    assert found.s_per_activation == found.s_per_mac == 0
+    assert found.training_s(cost(1e9, 1e9)) == pytest.approx(16.5)
 
 
 def test_measured_steps_give_the_time_that_they_were_measured_to_take():
     """A network of 9 trainings took 90 s on 2 workers: each worker needs 20 s for a training."""
-    found = speed_of_steps(90.0, macs=4e6, num_trainings=9, measured_workers=2, workers=2)
-    assert found.training_s(4e6) == pytest.approx(20)
-    assert forecast(found, [4e6], num_networks=1.0, num_trainings=9).seconds == pytest.approx(90)
+    found = speed_of_steps(90.0, cost=cost(4e6), num_trainings=9, measured_workers=2, workers=2)
+    training_s = found.training_s(cost(4e6))
+    assert training_s == pytest.approx(20)
+    whole = forecast(found, training_s, num_networks=1.0, num_trainings=9)
+    assert whole.seconds == pytest.approx(90)
 
 
 def test_a_longer_plan_takes_longer():
-    assert speed().scaled(2.5).training_s(2e6) == pytest.approx(5)
+    assert speed().scaled(2.5).training_s(cost(2e6)) == pytest.approx(5)
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,12 @@ its cells. Blocks of other packages are counted in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from mbnas.network.cost.complexity import Complexity
+from mbnas.network.cost.complexity import Complexity, counted
 from mbnas.network.genotype_network import Cell
 from mbnas.network.interface import Interface
 from mbnas.space.genotype import Genotype, Node
@@ -27,12 +24,12 @@ class GenotypeCost:
     """Returns the cost of genotypes at one interface and width, when called.
 
     The result is equal to :func:`~mbnas.network.cost.complexity.complexity` of the network that
-    the genotype builds.
+    the genotype builds, but for the activations of what a block is told of a padded image.
 
     >>> interface = Interface(in_channels=1, num_classes=2, size=8)
     >>> cost = GenotypeCost(interface=interface, base_channels=4)
     >>> cost(Genotype.parse("0vgg3"))
-    Complexity(parameters=206, multiply_accumulates=12032)
+    Complexity(parameters=206, multiply_accumulates=12032, activations=1744)
 
     Attributes:
         interface: What the networks fit.
@@ -46,15 +43,17 @@ class GenotypeCost:
     base_channels: int
 
     def __call__(self, genotype: Genotype) -> Complexity:
-        """Return the parameters and multiply-accumulates of a genotype."""
+        """Return the cost of a genotype."""
         multiple = 1 << (genotype.num_levels - 1)
         side = -(-self.interface.size // multiple) * multiple  # of the padded image
         channels = [self.base_channels << node.level for node in genotype.nodes]
         parameters = flops = level_before = 0
+        activations = self.interface.in_channels * side**2  # the padded image
         for index, node in enumerate(genotype.nodes):
             arriving = channels[index - 1] if index else self.interface.in_channels
             if node.skip is not None:
                 arriving += channels[node.skip - 1]
+                activations += arriving * (side >> level_before) ** 2  # their concatenation
             cell = _cell_cost(
                 node.block,
                 node.kernel,
@@ -65,12 +64,16 @@ class GenotypeCost:
                 side=side >> level_before,
                 takes_image=index == 0,
             )
-            parameters += cell[0]
-            flops += cell[1]
+            parameters, flops = parameters + cell[0], flops + cell[1]
+            activations += cell[2]
             level_before = node.level
         head = _head_cost(channels[-1], self.interface.num_classes, side >> level_before)
+        if level_before:
+            activations += self.interface.num_classes * side**2  # the upsampled logits
         return Complexity(
-            parameters=parameters + head[0], multiply_accumulates=(flops + head[1]) // 2
+            parameters=parameters + head[0],
+            multiply_accumulates=(flops + head[1]) // 2,
+            activations=activations + head[2],
         )
 
 
@@ -85,8 +88,8 @@ def _cell_cost(
     out_channels: int,
     side: int,
     takes_image: bool,
-) -> tuple[int, int]:
-    """Return the parameters and floating-point operations of a cell.
+) -> tuple[int, int, int]:
+    """Return the parameters, floating-point operations and activations of a cell.
 
     Args:
         block: Name of its block.
@@ -110,20 +113,9 @@ def _cell_cost(
             takes_image=takes_image,
         )
 
-    return _counted(build, in_channels, side)
+    return counted(build, in_channels, side)
 
 
 @lru_cache(maxsize=2**10)
-def _head_cost(channels: int, num_classes: int, side: int) -> tuple[int, int]:
-    return _counted(lambda: nn.Conv2d(channels, num_classes, 1), channels, side)
-
-
-def _counted(build: Callable[[], nn.Module], channels: int, side: int) -> tuple[int, int]:
-    """Return the trainable parameters and floating-point operations of a module."""
-    with torch.device("meta"):
-        module = build().eval().to("meta")
-        maps_BCHW = torch.empty(1, channels, side, side)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(maps_BCHW)
-    parameters = sum(each.numel() for each in module.parameters() if each.requires_grad)
-    return parameters, counter.get_total_flops()
+def _head_cost(channels: int, num_classes: int, side: int) -> tuple[int, int, int]:
+    return counted(lambda: nn.Conv2d(channels, num_classes, 1), channels, side)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from mbnas.data.slices.neighbours import channel_names
 from mbnas.network.architecture import Architecture
+from mbnas.network.cost.complexity import Complexity
 from mbnas.search.limit import limited
 from mbnas.space.genotype import Genotype, unet_genotype
 from mbnas.study.ledger.facts import WAY_TO_TRAIN
@@ -35,7 +35,7 @@ NUM_EXPECTED = 24
 _TIMED_S = 1.0
 
 
-def training_speed(study: OpenStudy) -> TrainingSpeed | None:
+def training_speed(study: OpenStudy, networks: Iterable[Architecture] = ()) -> TrainingSpeed | None:
     """Return how fast a study trains, ``None`` if it cannot be known before it does.
 
     It is that of earlier trainings of the ledger; without them, that of the measured training mode;
@@ -43,15 +43,22 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
 
     Args:
         study: Held by this process.
+        networks: What shall be trained. Earlier trainings count if they are of these or of
+            genotypes: other networks need their library to be counted.
     """
     configuration, ledger = study.configuration, study.ledger
     run = configuration.run
     workers = configured_workers(configuration)
-    networks = ledger.networks()
+    asked = {each.digest for each in networks}
+    costs = {
+        digest: study.costs.counted(each.architecture)
+        for digest, each in ledger.networks().items()
+        if isinstance(each.architecture, Genotype) or digest in asked
+    }
     own = (
-        (each.wall_s, float(networks[each.key.network].macs or 0))
+        (each.wall_s, costs[each.key.network])
         for each in ledger.trainings(with_epochs=False)
-        if not each.borrowed and each.score is not None
+        if not each.borrowed and each.score is not None and each.key.network in costs
     )
     if (found := speed_of_trainings(own, workers=workers)) is not None:
         return found
@@ -70,22 +77,24 @@ def training_speed(study: OpenStudy) -> TrainingSpeed | None:
         measured = rate.seconds_for(question.slices_per_network)
     return speed_of_steps(
         measured,
-        macs=study.costs(unet, "macs"),
+        cost=study.costs.counted(unet),
         num_trainings=num_trainings,
         measured_workers=measured_workers,
         workers=workers,
     )
 
 
-def search_forecast(study: OpenStudy, macs: Sequence[float] | None = None) -> Forecast | None:
+def search_forecast(
+    study: OpenStudy, expected: Sequence[Complexity] | None = None
+) -> Forecast | None:
     """Return how long the rest of a search will take, ``None`` if that is unknown or nothing.
 
     The networks that are confirmed are taken to cost as much as the reference, one of them.
 
     Args:
         study: Held by this process.
-        macs: Multiply-accumulates of networks as the search proposes them, if they are known:
-            :func:`expected_macs` takes up to seconds.
+        expected: Costs of networks as the search proposes them, if they are known:
+            :func:`expected_costs` takes up to seconds.
     """
     if (speed := training_speed(study)) is None:
         return None
@@ -104,12 +113,10 @@ def search_forecast(study: OpenStudy, macs: Sequence[float] | None = None) -> Fo
     num_confirming = max(0.0, num_confirming - confirmed)
     if (num_left := num_searching + num_confirming) <= 0:
         return None
-    if macs is None:
-        macs = expected_macs(study)
-    searching = num_searching * math.fsum(macs) / len(macs)
-    confirming = num_confirming * study.costs(reference, "macs")
-    mean = (searching + confirming) / num_left
-    return forecast(speed, [mean], num_networks=num_left, num_trainings=num_trainings)
+    searching_s = num_searching * speed.mean_s(expected or expected_costs(study))
+    confirming_s = num_confirming * speed.training_s(study.costs.counted(reference))
+    mean_s = (searching_s + confirming_s) / num_left
+    return forecast(speed, mean_s, num_networks=num_left, num_trainings=num_trainings)
 
 
 def retraining_forecast(
@@ -122,7 +129,8 @@ def retraining_forecast(
         networks: What is compared.
         initialisations: Fresh initialisations of each.
     """
-    if (speed := training_speed(study)) is None:
+    distinct = tuple(dict.fromkeys(networks))
+    if (speed := training_speed(study, distinct)) is None:
         return None
     last = FIRST_FRESH + initialisations
     done = {
@@ -132,13 +140,12 @@ def retraining_forecast(
         and FIRST_FRESH <= each.key.initialisation < last
     }
     num_trainings = study.configuration.protocol.folds * initialisations
-    distinct = tuple(dict.fromkeys(networks))
     num_done = sum(network in {each.digest for each in distinct} for network, *_ in done)
     num_left = len(distinct) - num_done / num_trainings
     if num_left <= 0:
         return None
-    macs = [float(study.costs.counted(each).multiply_accumulates) for each in distinct]
-    return forecast(speed, macs, num_networks=num_left, num_trainings=num_trainings)
+    mean_s = speed.mean_s([study.costs.counted(each) for each in distinct])
+    return forecast(speed, mean_s, num_networks=num_left, num_trainings=num_trainings)
 
 
 def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
@@ -148,7 +155,7 @@ def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
         study: Held by this process.
         plan: Of the model, all of whose trainings are counted.
     """
-    if (speed := training_speed(study)) is None:
+    if (speed := training_speed(study, [plan.network])) is None:
         return None
     searched, final = study.configuration, plan.configuration
     factor = final.training.epochs / searched.training.epochs
@@ -159,21 +166,20 @@ def final_forecast(study: OpenStudy, plan: FinalPlan) -> Forecast | None:
         size=final.preparation.input_size,
         in_channels=len(channel_names(study.prepared.channels, final.preparation.context)),
     )
-    macs = [float(cost.multiply_accumulates)]
+    training_s = speed.scaled(factor).training_s(cost)
     num_members = float(len(plan.folds))
-    return forecast(speed.scaled(factor), macs, num_networks=num_members, num_trainings=1)
+    return forecast(speed, training_s, num_networks=num_members, num_trainings=1)
 
 
-def expected_macs(study: OpenStudy) -> Sequence[float]:
-    """Return the multiply-accumulates of networks as the search proposes them.
+def expected_costs(study: OpenStudy) -> Sequence[Complexity]:
+    """Return the costs of networks as the search proposes them.
 
     They are those of its first proposals if it has many, and otherwise those that it would propose
     first if scores were random.
     """
-    networks = study.ledger.networks()
-    known = [networks[each.network].macs for each in study.ledger.evaluations()]
-    if len(known) >= NUM_EXPECTED and all(known):
-        return [float(each) for each in known if each is not None]
+    known = [each.genotype for each in study.ledger.evaluations()]
+    if len(known) >= NUM_EXPECTED:
+        return [study.costs.counted(each) for each in known]
     rng = np.random.default_rng(0)
     searcher = limited(study.searcher(), NUM_EXPECTED)
     proposed: dict[Genotype, None] = {}
@@ -184,4 +190,4 @@ def expected_macs(study: OpenStudy) -> Sequence[float]:
             proposed |= dict.fromkeys(proposal.genotypes)
             scores = rng.random(len(proposal.genotypes)).tolist()
     except StopIteration:
-        return [study.costs(each, "macs") for each in proposed]
+        return [study.costs.counted(each) for each in proposed]

@@ -2,7 +2,8 @@
 
 The leaders are in the ledger before they are trained, because the last digits of an estimate may
 differ on another machine. Everything after that follows from recorded scores, so a confirmation
-that was stopped continues as if it had not been.
+that was stopped continues as if it had not been. Where time is limited, as many leaders take part
+as it suffices for, and none whose trainings take too long for it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,15 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from mbnas.network.architecture import Architecture
 from mbnas.search.bayesian.estimates import Estimate
-from mbnas.search.confirmation import ConfirmationRound, fewest, num_worthwhile, sequential_halving
+from mbnas.search.confirmation import (
+    MOST_LEADERS,
+    ConfirmationRound,
+    fewest,
+    num_worthwhile,
+    sequential_halving,
+)
 from mbnas.space.genotype import Genotype
 from mbnas.study.drive.dispatcher import FindTraining
 from mbnas.study.drive.evaluation_request import Progress, Watch
@@ -92,25 +100,38 @@ def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationReco
     snapshot = ledger.read()
     begun = confirmation_in(snapshot.facts)
     is_of_search = begun is not None and begun.num_proposals == len(snapshot.proposals)
-    budget = configuration.search.num_confirming(configuration.protocol.initialisations)
-    if limit is not None:
-        budget = begun.budget if begun and is_of_search else limit.num_confirming()
-    if begun is not None and is_of_search and begun.budget == budget:
+    fixed: int | None = None  # how much may be confirmed, unless the time left decides
+    if limit is None:
+        fixed = configuration.search.num_confirming(configuration.protocol.initialisations)
+    elif begun is not None and is_of_search and begun.rounds:
+        fixed = begun.budget
+    if begun is not None and is_of_search and begun.budget == fixed:
         return begun
     reference = configuration.reference
     others = configuration.confirmed_also
     for network in (reference, *others):
         study.costs.record(network)
-    kept = {each.digest for each in (reference, *others)}
+    kept = tuple(dict.fromkeys((reference, *others)))
     found = network_estimates(snapshot.proposals, snapshot.of_protocol, configuration)
-    found = tuple(each for each in found if each.genotype.digest not in kept)
-    number = num_worthwhile(budget, num_protected=len(kept))
-    if configuration.search.costs:
-        leaders, front = _leader_and_front(study, found, reference, number)
-        while front and fewest(1, len(kept) + len(front)) > budget:
-            front = front[:-1]
-    else:
-        leaders, front = found[:number], ()
+
+    def budget_for(networks: Sequence[Architecture]) -> int:
+        if fixed is not None:
+            return fixed
+        assert limit is not None
+        return limit.num_confirming((*kept, *networks))
+
+    found = tuple(
+        each
+        for each in found
+        if each.genotype not in kept and budget_for([each.genotype]) >= fewest(1, len(kept))
+    )
+    for number in range(min(MOST_LEADERS, len(found)), -1, -1):
+        leaders, front = _leaders(study, found, reference, number)
+        budget = budget_for([each.genotype for each in (*leaders, *front)])
+        if number <= num_worthwhile(budget, num_protected=len(kept)):
+            break
+    while front and fewest(1, len(kept) + len(front)) > budget:
+        front = front[:-1]
     record = ConfirmationRecord(
         num_proposals=len(snapshot.proposals),
         budget=budget,
@@ -123,10 +144,15 @@ def _begun_or_new(study: OpenStudy, limit: TimeLimit | None) -> ConfirmationReco
     return record
 
 
-def _leader_and_front(
+def _leaders(
     study: OpenStudy, found: Sequence[Estimate], reference: Genotype, number: int
 ) -> tuple[Sequence[Estimate], Sequence[Estimate]]:
-    """Return the leader, and the most promising networks that are cheaper than the reference."""
+    """Return the leaders, or where costs count, the leader and the front.
+
+    The front is of the most promising networks that are cheaper than the reference.
+    """
+    if not study.configuration.search.costs:
+        return found[:number], ()
     cost = study.configuration.search.costs[0]
 
     def cost_of(genotype: Genotype) -> float:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mbnas.errors import StudyError
+from mbnas.network.architecture import Architecture
 from mbnas.search.limit import Budget, Spent
 from mbnas.search.lookahead import Lookahead, Proposals, Speculation
 from mbnas.search.searcher import Proposal, Searcher
@@ -47,6 +48,9 @@ class SearchProgress:
 
 WatchSearch = Callable[[SearchProgress], None]
 
+MayBegin = Callable[[Sequence[Architecture]], bool]
+"""Returns whether trainings may begin, given the network of each."""
+
 MakeSearcher = Callable[[Sequence[Proposal]], Searcher]
 """Returns the searcher at its beginning, given the proposals that the ledger holds."""
 
@@ -59,7 +63,7 @@ def drive(
     budget: Budget,
     watch: WatchSearch | None = None,
     speculate: Speculation = "possible",
-    may_begin: Callable[[int], bool] | None = None,
+    may_begin: MayBegin | None = None,
 ) -> None:
     """Run a search until its budget is spent or it ends by itself.
 
@@ -74,8 +78,8 @@ def drive(
         watch: Called at each proposal and after each training.
         speculate: On what idle workers start: what the search may want next, only what it will
             certainly want, or nothing.
-        may_begin: Returns whether a number of trainings may begin. If not all of a proposal may, as
-            many of its first networks as may begin are the last ones. ``None`` lets all begin.
+        may_begin: If not all of a proposal may begin, as many of its first networks as may begin
+            are the last ones. ``None`` lets all begin.
 
     Raises:
         StudyError: if the ledger holds another search's networks.
@@ -110,16 +114,14 @@ def drive(
         evaluator.close()
 
 
-def _beginning(
-    proposal: Proposal, evaluator: Evaluator, may_begin: Callable[[int], bool]
-) -> Proposal | None:
+def _beginning(proposal: Proposal, evaluator: Evaluator, may_begin: MayBegin) -> Proposal | None:
     """Return a proposal, or as many of its first networks as may begin; ``None`` if none may."""
     for number in range(len(proposal.genotypes), 0, -1):
         part = proposal
         if number < len(proposal.genotypes):
             part = replace(proposal, genotypes=proposal.genotypes[:number])
-        num_missing = evaluator.num_missing(part)
-        if not num_missing or may_begin(num_missing):
+        missing = evaluator.missing(part)
+        if not missing or may_begin(missing):
             return part
     return None
 

@@ -147,10 +147,13 @@ class Evaluator:
 
     # Trainings
 
-    def num_missing(self, proposal: Proposal) -> int:
-        """Return how many trainings a proposal needs at once that have not ended."""
-        judgements = (self._judgement(each, proposal) for each in set(proposal.genotypes))
-        return sum(len(each.needed) for each in judgements)
+    def missing(self, proposal: Proposal) -> list[Architecture]:
+        """Return the network of each training that a proposal needs and that has not ended."""
+        return [
+            network
+            for network in dict.fromkeys(proposal.genotypes)
+            for _ in self._judgement(network, proposal).needed
+        ]
 
     def evaluate(
         self,

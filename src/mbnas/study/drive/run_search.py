@@ -109,6 +109,7 @@ def _time_limit(study: OpenStudy, *, workers: int, began_s: float) -> TimeLimit 
         configuration.search,
         folds=configuration.protocol.folds,
         workers=workers,
+        cost_of=study.costs.counted,
         began_s=began_s,
     )
 

@@ -2,7 +2,8 @@
 
 The time is that of all runs of the study together, as the ledger adds it up, so a search that was
 killed and resumed ends in time too. Networks begin only if their trainings are expected to end
-before the time that is kept for the confirmation.
+before the time that is kept for the confirmation. How long that takes is predicted from the cost of
+their networks (:mod:`mbnas.study.progress.forecast`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from mbnas.network.architecture import Architecture
+from mbnas.network.cost.complexity import Complexity
 from mbnas.search.confirmation import fewest
 from mbnas.search.settings import SearchSettings
 from mbnas.study.ledger.facts import SECONDS
 from mbnas.study.ledger.ledger import Ledger
+from mbnas.study.progress.forecast import TrainingSpeed, speed_of_trainings
 from mbnas.training.training_record import TrainingRecord
 
 _NUM_LATEST = 50
@@ -56,6 +60,7 @@ class TimeLimit:
         search: Settings with ``hours``.
         folds: Of the protocol.
         workers: Trainings at a time.
+        cost_of: Returns the cost of a network for a slice.
         began_s: When this run of the study began, by the clock; now if ``None``.
         clock: Returns the time in seconds.
     """
@@ -67,6 +72,7 @@ class TimeLimit:
         *,
         folds: int,
         workers: int,
+        cost_of: Callable[[Architecture], Complexity],
         began_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,8 +85,14 @@ class TimeLimit:
         self._clock = clock
         now_s = clock() if began_s is None else began_s
         self._began_s = now_s - float(ledger.facts().get(SECONDS, 0.0))
-        known = [each.wall_s for each in ledger.trainings(with_epochs=False) if not each.borrowed]
-        self._latest: deque[float] = deque(known, _NUM_LATEST)
+        self._cost_of = cost_of
+        self._costs: dict[str, Complexity] = {}
+        known = [
+            (each.wall_s, self._cost_of_digest(each.key.network))
+            for each in ledger.trainings(with_epochs=False)
+            if _tells_speed(each)
+        ]
+        self._latest = deque(known, _NUM_LATEST)
 
     @property
     def left_s(self) -> float:
@@ -88,41 +100,61 @@ class TimeLimit:
         return self._total_s - (self._clock() - self._began_s)
 
     @property
-    def training_s(self) -> float | None:
-        """Mean duration of the latest trainings; ``None`` while none has ended."""
-        return math.fsum(self._latest) / len(self._latest) if self._latest else None
+    def speed(self) -> TrainingSpeed | None:
+        """The speed of the latest trainings of the search; ``None`` while none has ended."""
+        return speed_of_trainings(self._latest, workers=self._workers)
 
     def note(self, finished: TrainingRecord | None = None) -> None:
         """Write the time spent to the ledger, and learn from a training that has ended."""
-        if finished is not None and not finished.borrowed and finished.error is None:
-            self._latest.append(finished.wall_s)
+        if finished is not None and _tells_speed(finished):
+            self._latest.append((finished.wall_s, self._cost_of_digest(finished.key.network)))
         self._ledger.set_fact(SECONDS, f"{self._clock() - self._began_s:.1f}")
 
-    def may_begin(self, num_trainings: int) -> bool:
+    def may_begin(self, networks: Sequence[Architecture]) -> bool:
         """Return whether trainings are expected to end before the confirmation must begin.
 
         The first trainings may always begin: nothing is known of their duration.
-        """
-        training_s = self.training_s
-        if training_s is None:
-            return True
-        needed_s = math.ceil(num_trainings / self._workers) * training_s
-        return needed_s <= self.left_s - self._kept_s(training_s)
 
-    def num_confirming(self) -> int:
-        """Return for how many initialisations, summed over networks, the time left suffices."""
-        if self._search.confirmation == 0 or (training_s := self.training_s) is None:
+        Args:
+            networks: The network of each training.
+        """
+        if (speed := self.speed) is None:
+            return True
+        each_s = [speed.training_s(self._cost_of(network)) for network in networks]
+        longest_s = max(each_s)  # may be the last to begin
+        needed_s = longest_s + (math.fsum(each_s) - longest_s) / self._workers
+        return needed_s <= self.left_s - self._kept_s()
+
+    def num_confirming(self, networks: Sequence[Architecture]) -> int:
+        """Return for how many initialisations, summed over networks, the time left suffices.
+
+        Args:
+            networks: What is confirmed.
+        """
+        if self._search.confirmation == 0 or (speed := self.speed) is None:
             return 0
+        training_s = speed.mean_s([self._cost_of(network) for network in networks])
         each_s = MEASURING * training_s * self._folds / self._workers
         return max(0, int(self.left_s / each_s))
 
-    def _kept_s(self, training_s: float) -> float:
+    def _kept_s(self) -> float:
         """Return the seconds that are kept for the confirmation.
 
         They are its share, or what the reference and one leader need if that is longer. If this is
         more than :data:`_MOST_KEPT` of the time, nothing is kept: no leader could be confirmed.
         """
+        training_s = math.fsum(each_s for each_s, _ in self._latest) / len(self._latest)
         least_s = _least_s(self._search, training_s, folds=self._folds, workers=self._workers)
         if least_s > _MOST_KEPT * self._total_s:
             return 0.0
         return max(self._search.confirmation * self._total_s, least_s)
+
+    def _cost_of_digest(self, digest: str) -> Complexity:
+        if digest not in self._costs:
+            self._costs[digest] = self._cost_of(self._ledger.networks()[digest].architecture)
+        return self._costs[digest]
+
+
+def _tells_speed(training: TrainingRecord) -> bool:
+    """Return whether a training was one of the search, run here to its end."""
+    return not (training.borrowed or training.key.is_fresh) and training.error is None

@@ -1,8 +1,9 @@
 """How long trainings will take, before they begin.
 
-The time of a training is taken to be a constant plus a multiple of the multiply-accumulates of its
-network, once trainings of several networks are known; before that, to be proportional to them. That
-is an estimate: small networks then take longer, and large ones are computed more efficiently.
+The time of a training is taken to be proportional to the activations of its network until trainings
+of several networks are known, and then a constant and multiples of its activations and of its
+multiply-accumulates. That is an estimate. Activations, not multiply-accumulates, come first because
+small networks spend their time on reading and writing values.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from scipy.optimize import nnls
 
+from mbnas.network.cost.complexity import Complexity
 from mbnas.wording import counted, duration_text
 
 _SMALLER_H = (1.0, 2.0, 4.0, 8.0, 12.0, 24.0, 48.0, 96.0, 168.0)
@@ -28,72 +30,90 @@ class TrainingSpeed:
     """How fast a study trains.
 
     Attributes:
-        s_per_mac: Seconds that a worker needs for a training, for each multiply-accumulate that
-            its network has for a slice.
+        s_per_activation: Seconds that a worker needs for a training, for each activation that its
+            network has for a slice.
         workers: How many trainings run at a time.
         basis: What it was measured on, as text.
         base_s: Seconds that a training needs whatever its network is.
+        s_per_mac: Seconds for each multiply-accumulate.
     """
 
-    s_per_mac: float
+    s_per_activation: float
     workers: int
     basis: str
     base_s: float = 0.0
+    s_per_mac: float = 0.0
 
-    def training_s(self, macs: float) -> float:
+    def training_s(self, cost: Complexity) -> float:
         """Return how long a training occupies a worker.
 
         Args:
-            macs: Multiply-accumulates of its network for a slice.
+            cost: Of its network for a slice.
         """
-        return self.base_s + macs * self.s_per_mac
+        return (
+            self.base_s
+            + cost.activations * self.s_per_activation
+            + cost.multiply_accumulates * self.s_per_mac
+        )
+
+    def mean_s(self, costs: Sequence[Complexity]) -> float:
+        """Return how long a training of one of some networks occupies a worker, on average."""
+        return math.fsum(map(self.training_s, costs)) / len(costs)
 
     def scaled(self, factor: float) -> TrainingSpeed:
         """Return the speed of trainings that see ``factor`` times as many slices."""
-        return replace(self, s_per_mac=factor * self.s_per_mac, base_s=factor * self.base_s)
+        return replace(
+            self,
+            s_per_activation=factor * self.s_per_activation,
+            base_s=factor * self.base_s,
+            s_per_mac=factor * self.s_per_mac,
+        )
 
 
 def speed_of_steps(
-    network_s: float, *, macs: float, num_trainings: int, measured_workers: int, workers: int
+    network_s: float, *, cost: Complexity, num_trainings: int, measured_workers: int, workers: int
 ) -> TrainingSpeed:
     """Return the speed that a measurement of steps gives.
 
     Args:
         network_s: How long all trainings of a network would take, with all workers busy.
-        macs: Multiply-accumulates of the network that was measured.
+        cost: Of the network that was measured.
         num_trainings: Trainings of a network.
         measured_workers: Workers during the measurement.
         workers: Workers that train.
     """
     return TrainingSpeed(
-        s_per_mac=network_s * measured_workers / num_trainings / macs,
+        s_per_activation=network_s * measured_workers / num_trainings / cost.activations,
         workers=workers,
         basis="a measurement of training steps",
     )
 
 
 def speed_of_trainings(
-    trainings: Iterable[tuple[float, float]], *, workers: int
+    trainings: Iterable[tuple[float, Complexity]], *, workers: int
 ) -> TrainingSpeed | None:
     """Return the speed of trainings that have ended, ``None`` if there are none.
 
     Args:
-        trainings: Of each, its duration in seconds and the multiply-accumulates of its network.
+        trainings: Of each, its duration in seconds and the cost of its network.
         workers: Workers that train.
     """
-    ended = [(seconds, macs) for seconds, macs in trainings if seconds > 0 and macs > 0]
+    ended = [(seconds, cost) for seconds, cost in trainings if seconds > 0]
     if not ended:
         return None
-    seconds, macs = np.array(ended).T
-    base_s, scale = 0.0, macs.mean()
-    per_scale = seconds.mean()
-    if len(set(macs)) >= _ENOUGH_COSTS:
-        (base_s, per_scale), _ = nnls(np.stack([np.ones_like(macs), macs / scale], axis=1), seconds)
+    seconds = np.array([each for each, _ in ended])
+    work = np.array([(1, cost.activations, cost.multiply_accumulates) for _, cost in ended], float)
+    scale = work.mean(axis=0)
+    per_scale = np.array([0.0, seconds.mean(), 0.0])
+    if len({cost for _, cost in ended}) >= _ENOUGH_COSTS:
+        per_scale, _ = nnls(work / scale, seconds)
+    base_s, s_per_activation, s_per_mac = (per_scale / scale).tolist()
     return TrainingSpeed(
-        s_per_mac=float(per_scale / scale),
+        s_per_activation=s_per_activation,
         workers=workers,
         basis=counted(len(ended), "training"),
-        base_s=float(base_s),
+        base_s=base_s,
+        s_per_mac=s_per_mac,
     )
 
 
@@ -129,22 +149,21 @@ class Forecast:
 
 
 def forecast(
-    speed: TrainingSpeed, macs: Sequence[float], *, num_networks: float, num_trainings: int
+    speed: TrainingSpeed, training_s: float, *, num_networks: float, num_trainings: int
 ) -> Forecast:
     """Return how long networks will take.
 
     Args:
         speed: Of the study.
-        macs: Multiply-accumulates of the networks, or of some that are like them.
+        training_s: How long a training of one occupies a worker, on average.
         num_networks: How many networks.
         num_trainings: Trainings of each.
     """
-    mean_s = speed.training_s(math.fsum(macs) / len(macs))
     at_a_time = min(speed.workers, max(1, math.ceil(num_networks * num_trainings)))
     return Forecast(
         num_networks=num_networks,
-        network_s=num_trainings * mean_s / at_a_time,
-        training_s=mean_s,
+        network_s=num_trainings * training_s / at_a_time,
+        training_s=training_s,
         basis=speed.basis,
     )
 
