@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mbnas.actions.events import Message, Watch, counted_by, telling_epochs, warning
@@ -99,6 +99,7 @@ def compare_networks(
         others[each] if each in others else read_chosen(study, held.ledger).genotype
         for each in names
     ]
+    _tell_of_same(dict(zip(names, networks, strict=True)), watch)
     if forecast:
         found = retraining_forecast(held, networks, initialisations=initialisations)
         if found is not None:
@@ -123,6 +124,18 @@ def compare_networks(
         dataset=summary.dataset_name,
     )
     return summary.comparison
+
+
+def _tell_of_same(networks: Mapping[str, Architecture], watch: Watch) -> None:
+    """Tell which names are those of one network."""
+    for network in dict.fromkeys(networks.values()):
+        names = " and ".join(name for name, each in networks.items() if each == network)
+        if len(networks) > 1 and len(set(networks.values())) == 1:
+            warning(watch)(
+                f"{names} are the same network, so nothing is compared. Name another, such as unet."
+            )
+        elif names not in networks:
+            watch(Message(text=f"{names} are the same network, which is compared once."))
 
 
 def named_others(names: Sequence[str], study: Study) -> dict[str, Architecture]:

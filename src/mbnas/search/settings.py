@@ -54,8 +54,8 @@ class SearchSettings:
             space can be searched for ``dice`` only.
         max_parameters: The most parameters that a proposed network may have.
         max_macs: The most multiply-accumulates for one slice that it may have.
-        max_latency_ms: The longest that it may take for one slice, in milliseconds, measured on
-            the machine and device that search. The reference is evaluated whatever it costs.
+        max_latency_ms: The longest that it may take for one slice, in milliseconds, measured where
+            the search runs, on its device. The reference is evaluated whatever it costs.
         confirm_also: Networks that are confirmed in any case, such as ``unet`` and ``resunet``.
         probability: What must be reached for a network to be chosen in place of the reference,
             above 0.5 and below 1.

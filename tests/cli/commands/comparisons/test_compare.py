@@ -9,6 +9,7 @@ import pytest
 
 from mbnas.cli.main import main
 from mbnas.report.tables.comparison_files import PATIENT_COLUMNS, TABLE_COLUMNS
+from mbnas.space.genotype import unet_genotype
 from mbnas.study.ledger.ledger import Ledger
 
 FILES = ["differences.csv", "patients.csv", "statistics.json", "table.csv", "table.md", "table.tex"]
@@ -58,6 +59,15 @@ def test_the_best_network_and_the_unet_side_by_side(study, capsys):
     assert [each["name"] for each in found["networks"]] == ["Best found", "U-Net genotype"]
     assert (found["initialisations"], found["paper_tests"]["blocks"]) == (2, 4)
     assert "Best found" in (study / "report.html").read_text()
+
+
+@pytest.mark.parametrize("more", [(), ("best",)])
+def test_one_network_of_two_names_is_no_comparison(study, more, capsys):
+    unet = str(unet_genotype(3))
+    asked = networks("unet-genotype", unet, *more)
+    assert main(["compare", str(study), "--initialisations", "1", *asked]) == 0
+    told = f"unet-genotype and {unet} are the same network, so nothing is compared."
+    assert (told in " ".join(capsys.readouterr().err.split())) == (not more)
 
 
 def test_files_have_a_row_for_each_value(study):

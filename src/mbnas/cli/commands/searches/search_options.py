@@ -36,7 +36,8 @@ def add_search(commands: Commands) -> None:
     parser.add_argument(
         "--searcher",
         metavar="NAME",
-        help="local, random, evolution, bayesian, or one of an installed package (default local)",
+        help="local, random, evolution, bayesian, or one of an installed package (default: "
+        "bayesian with the protocol quick, local with paper)",
     )
     parser.add_argument(
         "--start",
