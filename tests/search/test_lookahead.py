@@ -105,3 +105,22 @@ def test_guesses_can_be_left_out():
     assert certain.certain([None]).initialisations == 2
     assert [each.why for each in every.possible([None])][:1] == ["second"]
     assert list(certain.possible([None])) == []
+
+
+@pytest.mark.parametrize("certain_only", [True, False])
+def test_a_searcher_that_cannot_use_a_guess_is_looked_at_no_further(certain_only):
+    """A guess may be infinite, and a searcher of another package may fit a model to scores."""
+
+    def search(space, rng):
+        while True:
+            scores = yield Proposal(
+                genotypes=tuple(space.sample(rng) for _ in range(2)), incumbent=None, why="fit"
+            )
+            if max(scores) in (np.inf, -np.inf):
+                raise ValueError("Input contains infinity.")
+
+    foresight = Lookahead(begin(search), certain_only=certain_only)
+    for scores in ([0.5, 0.25], [0.75, 0.5]):
+        assert foresight.certain([None, scores[1]]) is None
+        assert list(foresight.possible([None, None])) == []
+        foresight.learn(scores)

@@ -1,5 +1,6 @@
 """Search settings: the searcher, its start, and the split of a bilevel budget."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -294,3 +295,25 @@ def test_with_fewer_evaluations_nothing_is_confirmed(share, per_network):
     ]
     assert not any(kept[:-1])
     assert kept[-1] > 0
+
+
+@pytest.mark.parametrize("searcher", ["local", "random", "bayesian"])
+@pytest.mark.parametrize("start", ["random", "unet"])
+@pytest.mark.parametrize("per_network", [1, 2, 3, 4, 5])
+def test_a_search_that_is_confirmed_has_another_network_than_the_reference(
+    searcher, start, per_network
+):
+    search = SearchSettings(searcher=searcher, start=start, confirmation=0.25)
+    for number in range(1, search.fewest_confirming(per_network) + 1):
+        asked = replace(search, evaluations=number)
+        searcher_of = make_searcher(
+            asked, SPACES["mixed"], np.random.default_rng(0), per_network=per_network
+        )
+        limited = asked.budget(per_network).limit(searcher_of)
+        found, scores = set(), None
+        with suppress(StopIteration):
+            while True:
+                proposal = limited.send(scores)
+                found |= set(proposal.genotypes)
+                scores = [0.5] * len(proposal.genotypes)
+        assert not asked.num_confirming(per_network) or len(found) > 1

@@ -197,7 +197,10 @@ class _Path:
         return bool(self._seen) and self._look((-math.inf,) * len(self._seen[-1].genotypes))
 
     def _look(self, guess: Guess) -> bool:
-        proposal = _next_proposal(self._proposals, guess)
+        try:
+            proposal = _next_proposal(self._proposals, guess)
+        except Exception:  # a searcher need not be able to use a guess, which may be infinite
+            return False
         if proposal is not None:
             self._seen.append(proposal)
         return proposal is not None

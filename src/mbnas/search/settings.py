@@ -14,7 +14,7 @@ from mbnas.bounds import check_bounds
 from mbnas.errors import ConfigurationError, GenotypeError
 from mbnas.search.bayesian.choice import leader
 from mbnas.search.bilevel import bilevel_search, highest_score
-from mbnas.search.confirmation import num_kept
+from mbnas.search.confirmation import fewest, num_kept
 from mbnas.search.costs.front_search import along_front
 from mbnas.search.costs.latency_limit import within_latency
 from mbnas.search.limit import Budget
@@ -164,14 +164,17 @@ class SearchSettings:
     def num_confirming(self, per_network: int) -> int:
         """Return how many initialisations the confirmation may use, summed over networks.
 
+        The search has enough for the reference and another network; 0 if nothing can be confirmed
+        with the rest.
+
         Args:
             per_network: Initialisations of a network's score.
         """
-        return num_kept(
-            self.evaluations * per_network,
-            self.confirmation,
-            num_protected=1 + len(self.confirm_also),
-        )
+        budget, num_protected = self.evaluations * per_network, 1 + len(self.confirm_also)
+        searched = per_network + (1 if self.is_stepwise else per_network)
+        kept = num_kept(budget, self.confirmation, num_protected=num_protected)
+        kept = min(kept, budget - searched)
+        return kept if kept >= fewest(1, num_protected) else 0
 
     def fewest_confirming(self, per_network: int) -> int:
         """Return the smallest ``evaluations`` of which a confirmation gets a part.

@@ -14,11 +14,12 @@ from mbnas.study.drive import retry_failed
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.ledger.ledger_file import LedgerFile
 from mbnas.study.pool.worker_pool import WorkerPool
+from mbnas.study.progress.confirmation_record import confirmation_in
 from mbnas.study.progress.search_status import read_status
 from mbnas.study.resolve_study import resolve
 from mbnas.study.retraining import found_networks as comparison
 from mbnas.study.retraining.found_networks import retrain
-from mbnas.training.training_record import TrainingRecord
+from mbnas.training.training_record import FIRST_CONFIRMING, TrainingKey, TrainingRecord
 from mbnas.workers.executors import InlineExecutor
 
 SETTINGS = {
@@ -283,3 +284,62 @@ def test_failed_trainings_of_a_comparison_are_run_again_too(open_study, monkeypa
     retried = retry_with(open_study, measured, monkeypatch)
     assert (retried.num_repeated, retried.num_mended) == (2, 2)
     assert measures == [(1000, "volumes and predictions"), (1001, "volumes")]
+
+
+def confirming_study(dataset, path):
+    options = SETTINGS | {"search": SETTINGS["search"] | {"confirmation": 0.4, "evaluations": 20}}
+    return resolve(path, dataset, protocol="quick", default_protocol="quick", options=options)
+
+
+def test_a_confirmation_goes_on_once_its_failed_trainings_have_scores(
+    dataset, tmp_path, monkeypatch
+):
+    def fails(task):
+        if task.initialisation >= FIRST_CONFIRMING:
+            return outcome(task, error="The disk was full.")
+        return scored(task)
+
+    with opened(confirming_study(dataset, tmp_path / "whole"), command="mbnas search") as whole:
+        search(whole, scored)
+        expected = confirmation_in(whole.ledger.facts())
+    with opened(confirming_study(dataset, tmp_path / "study"), command="mbnas search") as study:
+        search(study, fails)
+        assert confirmation_in(study.ledger.facts()).is_finished
+        assert retry_with(study, fails, monkeypatch).num_mended == 0
+        assert study.ledger.facts()["state"] == "finished"
+        retried = retry_with(study, scored, monkeypatch)
+        assert retried.num_mended == retried.num_repeated > 0
+        assert not confirmation_in(study.ledger.facts()).is_finished
+        assert study.ledger.facts()["state"] == "stopped"
+        search(study, scored)
+        assert confirmation_in(study.ledger.facts()) == expected
+
+
+def test_retried_trainings_of_a_confirmation_run_as_they_did(dataset, tmp_path, monkeypatch):
+    """Only the folds of an initialisation are fused, and the first keeps its predictions."""
+    with opened(confirming_study(dataset, tmp_path / "study"), command="mbnas search") as study:
+        search(study, scored)
+        network = next(iter(study.ledger.networks().values())).architecture
+        fused = replace(study.protocol, training=replace(study.protocol.training, fused="all"))
+        ran = []
+
+        def together(tasks):
+            ran.append([(each.fold, each.initialisation, each.measure) for each in tasks])
+            return [scored(task) for task in tasks]
+
+        pool = WorkerPool(executor=InlineExecutor(), slots=1, train=scored, train_together=together)
+        keys = [
+            TrainingKey(
+                network=network.digest,
+                protocol=fused.digest,
+                fold=1,
+                initialisation=FIRST_CONFIRMING + number,
+            )
+            for number in range(2)
+        ]
+        retry_failed._repeat(replace(study, protocol=fused), keys, pool, None)
+    first, second = FIRST_CONFIRMING, FIRST_CONFIRMING + 1
+    assert ran == [
+        [(fold, first, "volumes and predictions") for fold in range(2)],
+        [(fold, second, "volumes") for fold in range(2)],
+    ]

@@ -47,6 +47,7 @@ def search(
     slots=1,
     speculate="nothing",
     cost_of=lambda network: COST,
+    error=None,
 ):
     """Run or resume a random search; return its time limit, and its number of networks."""
     trained = []
@@ -60,8 +61,9 @@ def search(
         digest = hashlib.sha256(f"{task.architecture} {task.fold}".encode()).digest()
         return TrainingRecord(
             key=task.key,
-            score=digest[0] / 256,
-            wall_s=wall_s,
+            score=None if error else digest[0] / 256,
+            error=error,
+            wall_s=0.0 if error else wall_s,
             worker="here",
             started_at="now",
         )
@@ -189,3 +191,21 @@ def test_more_time_continues_a_search(path):
 def test_the_first_networks_are_trained_however_short_the_time(path):
     _, num_networks = search(path, 0.001, Clock())
     assert num_networks == 2
+
+
+def test_a_search_ends_in_time_also_if_every_training_fails(path):
+    clock = Clock()
+    limit, num_networks = search(path, 0.5, clock, confirmation=0.25, error="Its worker died.")
+    assert -2 * 3 * TRAINING_S < limit.left_s <= 0
+    assert limit.num_confirming([UNET]) == 0
+    limit, resumed = search(path, 1.0, clock, confirmation=0.25, error="Its worker died.")
+    assert resumed > num_networks
+    assert limit.num_confirming([UNET]) == 0
+
+
+def test_failed_trainings_do_not_say_how_long_one_takes(path):
+    clock = Clock()
+    search(path, 0.1, clock, error="Its worker died.")
+    limit, _ = search(path, 1.0, clock)
+    assert limit.speed.training_s(COST) == TRAINING_S
+    assert limit.left_s >= 0

@@ -11,7 +11,7 @@ from mbnas.space.genotype import Genotype
 from mbnas.study.ledger.ledger import Ledger
 from mbnas.study.ledger.snapshot import EvaluationRecord
 from mbnas.study.lock import study_lock
-from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus
+from mbnas.study.progress.search_status import ScoredNetwork, SearchStatus, TimeSpent
 from mbnas.study.progress.time_left import estimate_time_left, num_needed
 from mbnas.study.progress.watch import watch_status
 from mbnas.study.resolve_study import resolve
@@ -185,3 +185,37 @@ def test_needed_trainings_follow_the_present_mean_per_network():
     assert num_needed(status(begun)) == 149
     assert num_needed(status(short, begun, budget=4)) == 3 - 1
     assert num_needed(status(short, budget=1)) == 0
+
+
+def test_the_time_left_includes_the_confirmation():
+    first = NETWORKS[0]
+    done = training(first), training(first, 1)
+    searching = replace(status(evaluation(1, first, *done), budget=1), num_confirming=12)
+    assert num_needed(searching) == 12
+
+
+def test_networks_of_different_numbers_of_trainings_share_a_budget():
+    first, second, _ = NETWORKS
+    twice = evaluation(1, first, training(first), training(first, 1))
+    once = evaluation(2, second, training(second), num_trainings=1)
+    searching = replace(status(twice, once, budget=3), num_searching=6)
+    assert num_needed(searching) == 3
+
+
+def test_the_time_left_is_not_beyond_the_limit():
+    first = NETWORKS[0]
+    done = training(first), training(first, 1)
+    limited = replace(
+        status(evaluation(1, first, *done), budget=10**6),
+        spent=TimeSpent(seconds=1800.0, hours=2.0),
+    )
+    found = estimate_time_left(limited, done, begun_s=NOON - 60, now_s=NOON + 540)
+    assert found.left_s == 1.5 * 3600
+
+
+def test_a_watched_search_says_what_its_confirmation_needs(writer):
+    """The quick preset: three trainings of each network here, a quarter is kept."""
+    writer.ledger.set_fact("budget", "40")
+    (watched, _) = writer.look(lambda: writer.ledger.set_fact("state", "finished"))
+    assert watched.status.num_confirming == 10 * 2
+    assert watched.status.num_searching == 30 * 2

@@ -112,7 +112,8 @@ def _picture(path: Path, seen: WatchedStatus) -> RenderableType:
         parts.append(
             words(
                 "Time left: for the rest of the budget, with as many trainings per network and at "
-                f"the same rate as since {_moment(time_left.since_s)[11:16]} UTC.",
+                f"the same rate as since {_moment(time_left.since_s)[11:16]} UTC"
+                + ("." if status.spent is None else ", or until the time is over."),
                 style="dim",
             )
         )

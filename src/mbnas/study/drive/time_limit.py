@@ -89,12 +89,10 @@ class TimeLimit:
         self._began_s = now_s - float(ledger.facts().get(SECONDS, 0.0))
         self._cost_of = cost_of
         self._costs: dict[str, Complexity] = {}
-        known = [
-            (each.wall_s, self._cost_of_digest(each.key.network))
-            for each in ledger.trainings(with_epochs=False)
-            if _tells_speed(each)
-        ]
-        self._latest = deque(known, _NUM_LATEST)
+        self._latest: deque[tuple[float, Complexity]] = deque(maxlen=_NUM_LATEST)
+        self._has_failed = False
+        for each in ledger.trainings(with_epochs=False):
+            self._learn(each)
 
     @property
     def left_s(self) -> float:
@@ -108,20 +106,21 @@ class TimeLimit:
 
     def note(self, finished: TrainingRecord | None = None) -> None:
         """Write the time spent to the ledger, and learn from a training that has ended."""
-        if finished is not None and _tells_speed(finished):
-            self._latest.append((finished.wall_s, self._cost_of_digest(finished.key.network)))
+        if finished is not None:
+            self._learn(finished)
         self._ledger.set_fact(SECONDS, f"{self._clock() - self._began_s:.1f}")
 
     def may_begin(self, networks: Sequence[Architecture]) -> bool:
         """Return whether trainings are expected to end before the confirmation must begin.
 
-        The first trainings may always begin: nothing is known of their duration.
+        The first trainings may always begin: nothing is known of their duration. While all have
+        failed, others begin until the time is over.
 
         Args:
             networks: The network of each training.
         """
         if (speed := self.speed) is None:
-            return True
+            return not self._has_failed or self.left_s > 0
         each_s = [speed.training_s(self._cost_of(network)) for network in networks]
         longest_s = max(each_s)  # may be the last to begin
         needed_s = longest_s + (math.fsum(each_s) - longest_s) / self._workers
@@ -139,6 +138,15 @@ class TimeLimit:
         each_s = MEASURING * training_s * self._folds / self._workers
         return max(0, int(self.left_s / each_s))
 
+    def _learn(self, ended: TrainingRecord) -> None:
+        if ended.error is not None:
+            self._has_failed = True
+        elif not (ended.borrowed or ended.key.is_fresh):
+            digest = ended.key.network
+            if digest not in self._costs:
+                self._costs[digest] = self._cost_of(self._ledger.networks()[digest].architecture)
+            self._latest.append((ended.wall_s, self._costs[digest]))
+
     def _kept_s(self) -> float:
         """Return the seconds that are kept for the confirmation.
 
@@ -150,13 +158,3 @@ class TimeLimit:
         if least_s > _MOST_KEPT * self._total_s:
             return 0.0
         return max(self._search.confirmation * self._total_s, least_s)
-
-    def _cost_of_digest(self, digest: str) -> Complexity:
-        if digest not in self._costs:
-            self._costs[digest] = self._cost_of(self._ledger.networks()[digest].architecture)
-        return self._costs[digest]
-
-
-def _tells_speed(training: TrainingRecord) -> bool:
-    """Return whether a training was one of the search, run here to its end."""
-    return not (training.borrowed or training.key.is_fresh) and training.error is None

@@ -11,6 +11,7 @@ from typing import Literal
 from mbnas.search.racing.judge import Judge, Judgement
 from mbnas.search.racing.outcome import Outcome
 from mbnas.search.searcher import Proposal
+from mbnas.search.settings import SearchSettings
 from mbnas.space.genotype import Genotype
 from mbnas.study.configuration import Configuration
 from mbnas.study.ledger.facts import HOURS, SECONDS, Facts
@@ -128,6 +129,9 @@ class SearchStatus:
         spent: The time of its runs, if it is limited.
         leader: The most promising network, if networks have different numbers of trainings: the
             highest of their scores would favour those with few. ``None`` if all have equally many.
+        num_searching: Trainings that the budget pays for, if networks have different numbers of
+            trainings; ``None`` if all have equally many.
+        num_confirming: Trainings that the confirmation may use and that have not ended.
     """
 
     budget: int
@@ -135,6 +139,8 @@ class SearchStatus:
     evaluations: tuple[ScoredNetwork, ...]
     spent: TimeSpent | None = None
     leader: Genotype | None = None
+    num_searching: int | None = None
+    num_confirming: int = 0
 
     @property
     def complete(self) -> tuple[ScoredNetwork, ...]:
@@ -239,8 +245,12 @@ def time_spent(facts: Facts) -> TimeSpent | None:
 def num_networks(facts: Facts, configuration: Configuration) -> int:
     """Return how many networks a search may evaluate, if all have all initialisations."""
     per_network = configuration.protocol.initialisations
-    search = replace(configuration.search, evaluations=int(facts["budget"]))
-    return search.budget(per_network).initialisations // per_network
+    return _search_now(facts, configuration).budget(per_network).initialisations // per_network
+
+
+def _search_now(facts: Facts, configuration: Configuration) -> SearchSettings:
+    """Return the settings of a search with the budget that it was last given."""
+    return replace(configuration.search, evaluations=int(facts["budget"]))
 
 
 def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchStatus:
@@ -299,12 +309,18 @@ def search_status(snapshot: Snapshot, configuration: Configuration) -> SearchSta
             )
             for record, judgement in zip(proposal, judgements, strict=True)
         ]
+    search, per_network = _search_now(facts, configuration), protocol.initialisations
     leaders: tuple[Genotype, ...] = ()
-    if configuration.search.is_stepwise:
+    num_searching = None
+    if search.is_stepwise:
         leaders = leaders_of(snapshot.proposals, snapshot.of_protocol, configuration)
+        num_searching = protocol.folds * search.budget(per_network).initialisations
+    confirmed = sum(each.key.is_confirming for each in snapshot.of_protocol)
     return SearchStatus(
         spent=time_spent(facts),
         leader=leaders[0] if leaders else None,
+        num_searching=num_searching,
+        num_confirming=max(0, protocol.folds * search.num_confirming(per_network) - confirmed),
         budget=num_networks(facts, configuration),
         state=facts["state"],
         evaluations=tuple(evaluations),

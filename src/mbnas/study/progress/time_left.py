@@ -32,7 +32,8 @@ def estimate_time_left(
 ) -> TimeLeft | None:
     """Return the time left of a running search, ``None`` while no training has ended.
 
-    The rate is that since the search began or was resumed, or of the last hour if shorter.
+    The rate is that since the search began or was resumed, or of the last hour if shorter. If the
+    time of the search is limited, no more than the rest of it is left.
 
     Args:
         status: Of the search.
@@ -49,23 +50,29 @@ def estimate_time_left(
     if not ended:
         return None
     per_s = ended / (now_s - since_s)
-    return TimeLeft(
-        since_s=since_s,
-        trainings_per_hour=3600 * per_s,
-        left_s=num_needed(status) / per_s,
-    )
+    left_s = num_needed(status) / per_s
+    if status.spent is not None:
+        left_s = min(left_s, max(0.0, 3600 * status.spent.hours - status.spent.seconds))
+    return TimeLeft(since_s=since_s, trainings_per_hour=3600 * per_s, left_s=left_s)
 
 
 def num_needed(status: SearchStatus) -> float:
-    """Return how many trainings the rest of the budget needs, at the present mean per network."""
+    """Return how many trainings the rest of the budget needs, its confirmation included.
+
+    Those of the search are at the present mean per network, or as many as its budget pays for.
+    """
     complete, evaluations = status.complete, status.evaluations
     if not evaluations:
         return 0.0
+    if status.num_searching is not None:
+        unsearched = max(0, status.num_searching - len(status.trainings))
+        return float(unsearched + status.num_confirming)
     per_network = _mean([len(each.trainings) for each in complete]) or max(
         each.num_trainings for each in evaluations
     )
     begun = sum(len(each.trainings) for each in evaluations if not each.complete)
-    return float(max(0, (status.budget - len(complete)) * per_network - begun))
+    searching = max(0, (status.budget - len(complete)) * per_network - begun)
+    return float(searching + status.num_confirming)
 
 
 def seconds_of(moment: str) -> float | None:

@@ -96,6 +96,8 @@ def retry(study: Study, *, as_json: bool) -> int:
             "later proposals are discarded, and the trainings are kept. The same mbnas search "
             "continues from there."
         )
+    if retried.confirms_again:
+        out.print("The confirmation is not finished now. The same mbnas search continues it.")
     return 0
 
 
