@@ -33,7 +33,10 @@ def main() -> None:
     cheaper = dict(each.split("=", 1) for each in arguments.cheaper)
     print(_spread_part(rows))
     print(_shape_part(rows))
-    print(_cheaper_part(rows, {name: read_rows(Path(path)) for name, path in cheaper.items()}))
+    short = {name: read_rows(Path(path)) for name, path in cheaper.items()}
+    print("All networks:\n\n" + _cheaper_part(rows, short))
+    near = [row for row in rows if row.drawn != "uniform"]
+    print("\nThe U-Net and networks near it:\n\n" + _cheaper_part(near, short))
 
 
 def tau(one: Mapping[Genotype, float], other: Mapping[Genotype, float]) -> tuple[float, ...]:
@@ -119,7 +122,6 @@ def _log_likelihood(logs: np.ndarray) -> float:
 def _cheaper_part(rows: Sequence[Row], cheaper: Mapping[str, Sequence[Row]]) -> str:
     scores = scores_of(rows)
     truth = {network: float(each[1:].mean()) for network, each in scores.items() if len(each) > 1}
-    seconds = float(np.median([row.seconds for row in rows]))
     full = {network: float(each[0].mean()) for network, each in scores.items()}
     entries: list[tuple[str, dict[Genotype, float], float]] = [("the full score", full, 1.0)]
     for fold in range(FOLDS):
@@ -127,7 +129,7 @@ def _cheaper_part(rows: Sequence[Row], cheaper: Mapping[str, Sequence[Row]]) -> 
         entries.append((f"fold {fold} alone", one, 1 / FOLDS))
     for name, short in cheaper.items():
         found = scores_of([row for row in short if row.initialisation == 0])
-        cost = float(np.median([row.seconds for row in short])) / seconds
+        cost = len(short[0].dice) / len(rows[0].dice)  # in epochs
         entries.append(
             (name, {network: float(each[0].mean()) for network, each in found.items()}, cost)
         )
