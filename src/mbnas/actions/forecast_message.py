@@ -15,6 +15,7 @@ def forecast_message(
     what: str = "network",
     offer_less: bool = False,
     hours: float | None = None,
+    spent_hours: float = 0.0,
 ) -> str:
     """Return a forecast as a sentence.
 
@@ -23,10 +24,13 @@ def forecast_message(
         what: What is counted.
         offer_less: Whether to say how many fit into a shorter time.
         hours: The time, if that is limited instead of the number of networks.
+        spent_hours: How much of it earlier runs have taken.
     """
     if hours is not None:
-        fit = counted(found.networks_within(hours), what)
-        return f"{hours:g} h fit about {fit}, those confirmed included (by {found.basis})."
+        left = max(0.0, hours - spent_hours)
+        time = f"The {left:.2g} h left of {hours:g} h" if spent_hours else f"{hours:g} h"
+        fit = counted(found.networks_within(left), what)
+        return f"{time} fit about {fit}, those confirmed included (by {found.basis})."
     now = datetime.now().astimezone()
     return forecast_text(found, now, what=what, offer_less=offer_less)
 

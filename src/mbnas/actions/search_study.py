@@ -111,7 +111,9 @@ def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
     if not (forecast or may_be_short) or (found := search_forecast(held)) is None:
         return
     if forecast:
-        watch(Message(text=forecast_message(found, offer_less=True, hours=hours)))
+        spent_hours = float(held.ledger.facts().get(SECONDS, 0.0)) / 3600
+        told = forecast_message(found, offer_less=True, hours=hours, spent_hours=spent_hours)
+        watch(Message(text=told))
     least = _least_hours(held, found.training_s)
     if hours is not None and hours < least:
         warning(watch)(too_short_message(hours, least))
