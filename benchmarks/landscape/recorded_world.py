@@ -57,7 +57,7 @@ class Recorded:
         means = {each: float(of.mean()) for each, of in scores.items()}
         of_fold_F = np.mean([of.mean(axis=0) - of.mean() for of in scores.values()], axis=0)
         left = {each: of - means[each] - of_fold_F for each, of in scores.items()}
-        noise = {each: of * math.sqrt(of.size / (of.size - 1)) for each, of in left.items()}
+        noise = {each: _unshrunk(of) for each, of in left.items()}
         space = RecordedSpace(members=tuple(means))
         return cls(space=space, means=means, noise=noise, sizes=components())
 
@@ -66,6 +66,21 @@ class Recorded:
         own = self.means[genotype]
         alike = sorted(self.means, key=lambda each: abs(self.means[each] - own))[:NUM_ALIKE]
         return np.concatenate([self.noise[each] for each in alike])
+
+
+def _unshrunk(
+    left_IF: Float[np.ndarray, "initialisation fold"],
+) -> Float[np.ndarray, "initialisation fold"]:
+    """Return what is left beyond a network's mean, as large as before this was subtracted.
+
+    Only the means over folds have become smaller by it: they add up to 0 over initialisations.
+    """
+    of_initialisation_I1 = left_IF.mean(axis=1, keepdims=True)
+    factor = math.sqrt(len(left_IF) / (len(left_IF) - 1))
+    unshrunk_IF: Float[np.ndarray, "initialisation fold"] = left_IF + of_initialisation_I1 * (
+        factor - 1
+    )
+    return unshrunk_IF
 
 
 @dataclass(slots=True, kw_only=True)
