@@ -61,9 +61,8 @@ def unconfirmed_message(hours: float) -> str:
         hours: The shortest time in which this study can end with a confirmation.
     """
     return (
-        "Trainings took longer than expected, so no time was left to confirm a network: the result "
-        f"is the highest of noisy scores. The same command with --hours {_rounded_up(hours):g} "
-        "continues this study and confirms."
+        "No time was left to confirm a network, so the result is the highest of noisy scores. The "
+        f"same command with --hours {_rounded_up(hours):g} continues this study and confirms."
     )
 
 

@@ -81,8 +81,9 @@ def search_study(
             watch(Message(text=f"Trains with {measured}."))
         _tell_of_time(held, watch, forecast=forecast)
         _run(held, watch=watch, find_training=find_training, show=show)
-        _tell_if_unconfirmed(held, watch)
-        return read_status(held.ledger, held.configuration)
+        status = read_status(held.ledger, held.configuration)
+        _tell_if_unconfirmed(held, status, watch)
+        return status
 
 
 def _nothing_confirmed(search: SearchSettings, per_network: int) -> str | None:
@@ -119,13 +120,14 @@ def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
         warning(watch)(too_short_message(hours, least))
 
 
-def _tell_if_unconfirmed(held: OpenStudy, watch: Watch) -> None:
+def _tell_if_unconfirmed(held: OpenStudy, status: SearchStatus, watch: Watch) -> None:
     """Tell if no time was left to confirm a network, and how much would be enough."""
-    search, facts = held.configuration.search, held.ledger.facts()
+    configuration, facts = held.configuration, held.ledger.facts()
     record = confirmation_in(facts)
-    if search.hours is None or record is None or record.rounds:
+    if configuration.search.hours is None or record is None or record.rounds:
         return
-    if (speed := training_speed(held)) is None:
+    others = [each for each in status.complete if each.genotype != configuration.reference]
+    if not others or (speed := training_speed(held)) is None:
         return
     least = _least_hours(held, speed.mean_s(expected_costs(held)))
     warning(watch)(unconfirmed_message(float(facts[SECONDS]) / 3600 + least))

@@ -11,6 +11,7 @@ import pytest
 from mbnas.actions.named_options import layer_of
 from mbnas.cli.main import main
 from mbnas.study import dataset_source
+from mbnas.study.drive.time_limit import TimeLimit
 from mbnas.study.ledger.ledger import Ledger
 
 
@@ -139,6 +140,25 @@ def test_a_network_that_no_confirmation_reaches_is_told(
     more = (*settings, "--confirm", "unet", "--set", "run.executor=inline")
     assert main(["search", str(dataset), str(study), *options, *more]) == 0
     assert f"mbnas: warning: {told}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("evaluations", "is_told"), [("1", False), ("6", True)])
+def test_a_search_without_time_to_confirm_says_what_would_do(
+    evaluations, is_told, options, dataset, tmp_path, capsys, monkeypatch
+):
+    """If there is another network than the U-Net to confirm."""
+    study = tmp_path / "study"
+    more = ("--evaluations", evaluations, "--set", "search.confirmation=0.5")
+    asked = ["search", str(dataset), str(study), *options, *more, "--set", "run.executor=inline"]
+    monkeypatch.setattr(TimeLimit, "num_confirming", lambda limit, networks: 0)
+    assert main([*asked, "--hours", "0.1"]) == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert ("No time was left to confirm a network" in err) == is_told
+    if is_told:
+        hours = re.search("same command with --hours ([0-9.]+) continues", err)[1]
+        monkeypatch.setattr(TimeLimit, "num_confirming", lambda limit, networks: 4)
+        assert main([*asked, "--hours", hours]) == 0
+        assert status(study, capsys)["chosen"]["confirmed"]
 
 
 def test_own_modules_are_confirmed_as_their_source_is_now(tmp_path, monkeypatch):
