@@ -28,6 +28,8 @@ it is the one chosen by [the decision](../../docs/method/confirmation.md): {shar
 trainings are kept, and the U-Net is returned unless a leader is better with probability 0.95.
 Budgets are trainings, confirmation included. The searches start from the U-Net, but the paper's,
 which starts from a random network and has no reference.
+Where what is kept confirms no network, as with 15 trainings a network at 30, the U-Net counts as
+returned; mbnas then returns the best of the search and says that it is unconfirmed.
 
 ![Gain against trainings]({picture})
 
