@@ -32,12 +32,11 @@ from mbnas.study.drive.driver import SearchProgress
 from mbnas.study.drive.evaluation_request import Progress
 from mbnas.study.drive.run_search import run_search
 from mbnas.study.drive.time_limit import least_hours
-from mbnas.study.ledger.facts import SECONDS
 from mbnas.study.mode.training_mode import describe_choice
 from mbnas.study.open_study import OpenStudy
 from mbnas.study.pool.worker_pool import configured_workers
 from mbnas.study.progress.confirmation_record import confirmation_in
-from mbnas.study.progress.search_status import SearchStatus, read_status
+from mbnas.study.progress.search_status import SearchStatus, read_status, time_spent
 
 _FORECAST_EVERY_S = 5.0
 
@@ -112,7 +111,8 @@ def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
     if not (forecast or may_be_short) or (found := search_forecast(held)) is None:
         return
     if forecast:
-        spent_hours = float(held.ledger.facts().get(SECONDS, 0.0)) / 3600
+        spent = time_spent(held.ledger.facts())
+        spent_hours = 0.0 if spent is None else spent.seconds / 3600
         told = forecast_message(found, offer_less=True, hours=hours, spent_hours=spent_hours)
         watch(Message(text=told))
     least = _least_hours(held, found.training_s)
@@ -122,15 +122,14 @@ def _tell_of_time(held: OpenStudy, watch: Watch, *, forecast: bool) -> None:
 
 def _tell_if_unconfirmed(held: OpenStudy, status: SearchStatus, watch: Watch) -> None:
     """Tell if no time was left to confirm a network, and how much would be enough."""
-    configuration, facts = held.configuration, held.ledger.facts()
-    record = confirmation_in(facts)
-    if configuration.search.hours is None or record is None or record.rounds:
+    record = confirmation_in(held.ledger.facts())
+    if status.spent is None or record is None or record.rounds:
         return
-    others = [each for each in status.complete if each.genotype != configuration.reference]
+    others = [each for each in status.complete if each.genotype != held.configuration.reference]
     if not others or (speed := training_speed(held)) is None:
         return
     least = _least_hours(held, speed.mean_s(expected_costs(held)))
-    warning(watch)(unconfirmed_message(float(facts[SECONDS]) / 3600 + least))
+    warning(watch)(unconfirmed_message(status.spent.seconds / 3600 + least))
 
 
 def _least_hours(held: OpenStudy, training_s: float) -> float:
